@@ -1,0 +1,65 @@
+"""Outputs are written beside their place and renamed when they are whole."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from caloforge.errors import OutputError
+
+
+def partial_path(path: Path) -> Path:
+    """Where an output is written until it is whole: ``out.h5`` -> ``out.h5.partial``."""
+    return path.with_name(path.name + ".partial")
+
+
+def check_writable(path: Path) -> None:
+    """Refuse an output path before any work is spent on it.
+
+    Raises
+    ------
+    OutputError
+        if the folder does not exist or cannot be written, or the path is a folder.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        msg = f"cannot write {path}: the folder {folder} does not exist"
+        raise OutputError(msg)
+    if path.is_dir():
+        msg = f"cannot write {path}: it is a folder, a file name is needed"
+        raise OutputError(msg)
+    try:
+        probe = folder / f".{path.name}.probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        msg = f"cannot write {path}: {error.strerror or error}"
+        raise OutputError(msg) from None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a full disk or a lost folder met while writing ``path`` into an OutputError."""
+    try:
+        yield
+    except OSError as error:
+        msg = f"cannot write {path}: {error.strerror or error}"
+        raise OutputError(msg) from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a partial path to write to; rename it to ``path`` on success, remove it on failure.
+
+    Raises
+    ------
+    OutputError
+        if the output cannot be written.
+    """
+    check_writable(path)
+    partial = partial_path(path)
+    try:
+        with writing(path):
+            yield partial
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

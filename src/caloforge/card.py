@@ -1,0 +1,134 @@
+"""The model card: what a model file says of itself, inside the ONNX file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from caloforge.beam import Conditions
+from caloforge.config import FrozenModel
+from caloforge.detector import Detector
+from caloforge.errors import ModelError, RangeError
+from caloforge.typing import FloatArray
+from caloforge.units import degree
+
+METADATA_KEY = "caloforge.card"
+RANGE_TOLERANCE = 1e-4
+"""Relative slack at the ends of a range, for values that went through float32."""
+
+
+class Latent(FrozenModel):
+    """The random numbers that a shower is made from: how many, and how distributed."""
+
+    dim: Annotated[int, Field(ge=1)]
+    distribution: Literal["normal", "uniform"] = "normal"
+
+
+class Score(FrozenModel):
+    """A physics score with its error, beside the same score of Geant4 against Geant4."""
+
+    value: float
+    error: float | None = None
+    floor: float | None = None
+
+
+class TrainingData(FrozenModel):
+    """A file that the model was trained on."""
+
+    file: str
+    digest: str
+    showers: int
+
+
+class Training(FrozenModel):
+    """How the weights came to be."""
+
+    data: tuple[TrainingData, ...] = ()
+    recipe: dict[str, Any] = {}
+    epochs: int | None = None
+    minutes: float | None = None
+
+
+class Parent(FrozenModel):
+    """The model file that this one was made from, by quantization for example."""
+
+    name: str
+    digest: str
+    how: dict[str, Any] = {}
+
+
+class ModelCard(FrozenModel):
+    """Everything that is needed to use and to judge a model file.
+
+    Energies in GeV, angles in rad; the graph takes ``latent`` (N, latent.dim), ``energy`` (N,)
+    and ``theta`` (N,), and returns ``cells`` (N, X, Y, Z) in GeV.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str
+    network: str
+    detector: Detector
+    detector_digest: str
+    window: str
+    particle: str = "e-"
+    energy_range_gev: tuple[float, float]
+    theta_range_rad: tuple[float, float]
+    latent: Latent
+    format: str = "float32"
+    parameters: int | None = None
+    training: Training = Training()
+    scores: dict[str, Score] = {}
+    versions: dict[str, str] = {}
+    parent: Parent | None = None
+
+    @property
+    def cell_shape(self) -> tuple[int, int, int]:
+        """Cells (X, Y, Z) of one shower."""
+        return self.detector.cell_shape(self.window)
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> "ModelCard":
+        """Read a card from a model file's metadata.
+
+        Raises
+        ------
+        ModelError
+            if the card is damaged, or its detector is not the one its digest names.
+        """
+        try:
+            card = cls.model_validate_json(text)
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            msg = f"{where}: its model card is damaged: {key or 'JSON'}: {first['msg']}"
+            raise ModelError(msg) from None
+        if card.detector.digest != card.detector_digest:
+            msg = f"{where}: its detector does not match the digest in its model card"
+            raise ModelError(msg)
+        return card
+
+    def check_range(self, conditions: Conditions) -> None:
+        """Refuse conditions that the model was not trained for.
+
+        Raises
+        ------
+        RangeError
+            naming the value and the range.
+        """
+        energy_range = self.energy_range_gev
+        _check_inside(conditions.energy, energy_range, 1.0, f"{self.name}: energy", "GeV")
+        angles = self.theta_range_rad
+        _check_inside(conditions.theta, angles, degree, f"{self.name}: theta", "degrees")
+
+
+def _check_inside(
+    values: FloatArray, allowed: tuple[float, float], unit: float, what: str, unit_name: str
+) -> None:
+    low, high = allowed
+    outside = (values < low * (1 - RANGE_TOLERANCE)) | (values > high * (1 + RANGE_TOLERANCE))
+    if outside.any():
+        wrong = values[outside][0] / unit
+        msg = (
+            f"{what} {wrong:g} {unit_name} is outside the model's range "
+            f"{low / unit:g}-{high / unit:g} {unit_name}"
+        )
+        raise RangeError(msg)

@@ -1,0 +1,1 @@
+"""The command line: parse, call, write. One file per verb."""

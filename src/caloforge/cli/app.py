@@ -1,0 +1,60 @@
+"""The table of verbs, and the one place where an error becomes a line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from caloforge.errors import CaloforgeError
+
+VERBS = ("info", "generate", "validate", "train", "export", "simulate", "quantize", "bench")
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="caloforge",
+    help="Fast calorimeter simulation: Geant4 showers in, trusted fast showers out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for _verb in VERBS:
+    app.command(_verb)(getattr(import_module(f"caloforge.cli.{_verb}"), _verb))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from caloforge import __version__
+
+        typer.echo(f"caloforge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a user's error is one line on stderr and exit code 2."""
+    try:
+        app(args=arguments, standalone_mode=True)
+    except CaloforgeError as error:
+        message = " ".join(str(error).split())
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            "[bold red]caloforge: error:[/]", end=" "
+        )
+        print(message, file=sys.stderr)
+        sys.exit(EXIT_USER_ERROR)
+    except KeyboardInterrupt:
+        print("caloforge: interrupted; the same command continues the work", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,101 @@
+"""TOML files to frozen, checked objects, with errors that name the key."""
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from caloforge.errors import CaloforgeError, ConfigError
+
+
+class FrozenModel(BaseModel):
+    """A configuration object: immutable, and strict about the keys it takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+ModelT = TypeVar("ModelT", bound=FrozenModel)
+
+
+def read_toml(path: Path, error: type[CaloforgeError] = ConfigError) -> dict[str, Any]:
+    """Parse a TOML file.
+
+    Raises
+    ------
+    ConfigError (or ``error``)
+        if the file is missing or is not TOML.
+    """
+    try:
+        with open(path, "rb") as stream:
+            return tomllib.load(stream)
+    except OSError as problem:
+        msg = f"cannot read {path}: {problem.strerror}"
+        raise error(msg) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        msg = f"{path} is not valid TOML: {problem}"
+        raise error(msg) from None
+
+
+def build(
+    model: type[ModelT],
+    data: Any,
+    *,
+    where: str,
+    error: type[CaloforgeError] = ConfigError,
+) -> ModelT:
+    """Check plain data against a model; ``where`` names its origin in the message.
+
+    Raises
+    ------
+    ConfigError (or ``error``)
+        naming the first wrong key, what it got and what is allowed.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as problem:
+        msg = f"{where}: {_first_problem(problem.errors(), model, data)}"
+        raise error(msg) from None
+
+
+def load_toml(
+    path: str | Path, model: type[ModelT], *, error: type[CaloforgeError] = ConfigError
+) -> ModelT:
+    """Read a TOML file into a checked, frozen object."""
+    path = Path(path)
+    return build(model, read_toml(path, error), where=str(path), error=error)
+
+
+def _first_problem(errors: list[ErrorDetails], model: type[BaseModel], data: Any) -> str:
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(location) or "the file"
+    if first["type"] == "extra_forbidden":
+        allowed = _keys_at(model, location[:-1])
+        guesses = get_close_matches(location[-1], allowed, n=1)
+        hint = f"did you mean '{guesses[0]}'?" if guesses else f"allowed: {', '.join(allowed)}"
+        return f"unknown key '{key}': {hint}"
+    if first["type"] == "missing":
+        return f"key '{key}' is missing"
+    got = "" if isinstance(first["input"], dict | list) else f", got {first['input']!r}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key}: {message[0].lower()}{message[1:]}{got}"
+
+
+def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    """Names of the fields that the nested model at ``location`` takes."""
+    current: Any = model
+    for part in location:
+        fields = getattr(current, "model_fields", {})
+        if part in fields:
+            current = _model_inside(fields[part].annotation) or current
+    return list(current.model_fields)
+
+
+def _model_inside(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_inside(argument) for argument in getattr(annotation, "__args__", ()))
+    return next((found for found in inner if found is not None), None)

@@ -1,0 +1,320 @@
+"""The 3DGAN HDF5 layout: ``ECAL`` (N, X, Y, Z) GeV, ``energy`` (N,) GeV, ``theta`` (N,) rad.
+
+Older files carry ``target`` (N, 2) = (pdg, Ep) instead of ``energy``, a trailing channel axis
+on ``ECAL``, or no ``theta`` (perpendicular); all are read (Khattak et al., arXiv 2001.06591).
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+
+from caloforge.atomic import check_writable, partial_path, writing
+from caloforge.beam import Conditions
+from caloforge.config import build
+from caloforge.detector import Detector, bundled_detectors, load_detector
+from caloforge.errors import DetectorError, InputError, OutputError
+from caloforge.showers import Showers
+from caloforge.typing import FloatArray
+
+DETECTOR_ATTRIBUTE = "caloforge_detector"
+READ_ROWS = 512
+COMPRESSED_ROWS = 16
+COMPRESSIONS = ("none", "lzf", "gzip")
+
+
+class ShowerFile:
+    """A sample opened for reading; ``len()``, ``energy`` and ``theta`` are at hand at once.
+
+    Raises
+    ------
+    InputError
+        if the file is missing, empty, truncated, not HDF5, or has the wrong datasets or shapes.
+    DetectorError
+        if the detector is neither given, nor named in the file, nor told by the cells' shape.
+    """
+
+    def __init__(self, path: Path, detector: Detector | None = None) -> None:
+        self.path = path
+        self._file = _open(path)
+        try:
+            self._cells = self._dataset("ECAL")
+            self.cell_shape = self._find_cell_shape()
+            self.conditions = self._read_conditions()
+            self.attributes = {key: _plain(value) for key, value in self._file.attrs.items()}
+            self.detector = detector or self._find_detector()
+            self.window = self.detector.window_of(self.cell_shape)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __len__(self) -> int:
+        return int(self._cells.shape[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    @property
+    def energy(self) -> FloatArray:
+        """Primary energies in GeV, shape (N,)."""
+        return self.conditions.energy
+
+    @property
+    def theta(self) -> FloatArray:
+        """Polar angles in rad, shape (N,)."""
+        return self.conditions.theta
+
+    @property
+    def compression(self) -> str:
+        """How the cells are compressed in the file."""
+        return str(self._cells.compression or "none")
+
+    def read(self, start: int = 0, stop: int | None = None) -> Showers:
+        """Showers ``start`` to ``stop`` (exclusive; to the end if None)."""
+        rows = slice(*slice(start, stop).indices(len(self)))
+        try:
+            cells = self._cells[rows].astype(np.float32, copy=False)
+        except OSError as error:
+            msg = f"{self.path} is damaged: showers {rows.start}-{rows.stop} cannot be read: {error}"
+            raise InputError(msg) from None
+        cells = cells.reshape(-1, *self.cell_shape)
+        part = self.conditions[rows] if len(cells) else Conditions.of([], [])
+        try:
+            return Showers(cells, part.energy, part.theta, self.detector)
+        except InputError as error:
+            msg = f"{self.path}: {error}"
+            raise InputError(msg) from None
+
+    def chunks(self, rows: int = READ_ROWS) -> Iterator[Showers]:
+        """All showers in order, at most ``rows`` in memory at a time."""
+        for start in range(0, len(self), rows):
+            yield self.read(start, start + rows)
+
+    def _dataset(self, name: str) -> Any:
+        found = self._file.get(name)
+        if not isinstance(found, h5py.Dataset):
+            have = ", ".join(self._file) or "nothing"
+            msg = f"{self.path} has no dataset '{name}'; it holds: {have}"
+            raise InputError(msg)
+        return found
+
+    def _find_cell_shape(self) -> tuple[int, ...]:
+        shape = self._cells.shape
+        if len(shape) == 5 and shape[-1] == 1:
+            shape = shape[:-1]
+        if len(shape) != 4:
+            msg = f"{self.path}: ECAL must have the shape (N, X, Y, Z), got {self._cells.shape}"
+            raise InputError(msg)
+        if shape[0] == 0:
+            msg = f"{self.path} holds no showers"
+            raise InputError(msg)
+        if self._cells.dtype.kind not in "fiu":
+            msg = f"{self.path}: ECAL must hold numbers, got {self._cells.dtype}"
+            raise InputError(msg)
+        return tuple(int(n) for n in shape[1:])
+
+    def _read_conditions(self) -> Conditions:
+        if "energy" not in self._file and "target" in self._file:
+            target = self._dataset("target")
+            if target.ndim != 2 or target.shape[1] < 2:
+                msg = f"{self.path}: target must be (N, 2) = (pdg, Ep), got {target.shape}"
+                raise InputError(msg)
+            energy = target[:, 1]
+        else:
+            energy = self._vector("energy")
+        theta = self._vector("theta") if "theta" in self._file else np.full(len(energy), np.pi / 2)
+        if not len(energy) == len(theta) == len(self):
+            msg = (
+                f"{self.path}: lengths differ: ECAL has {len(self)} showers, "
+                f"energy {len(energy)}, theta {len(theta)}"
+            )
+            raise InputError(msg)
+        try:
+            return Conditions(energy, theta)
+        except InputError as error:
+            msg = f"{self.path}: {error}"
+            raise InputError(msg) from None
+
+    def _vector(self, name: str) -> Any:
+        values = self._dataset(name)[...]
+        return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+    def _find_detector(self) -> Detector:
+        text = self.attributes.get(DETECTOR_ATTRIBUTE)
+        if text is not None:
+            return detector_from_json(str(text), where=str(self.path))
+        for name in bundled_detectors():
+            detector = load_detector(name)
+            if self.cell_shape in map(detector.cell_shape, detector.windows):
+                return detector
+        msg = (
+            f"{self.path} does not say which detector its cells {self.cell_shape} belong to, "
+            "and they fit no bundled one: give the detector's .toml file with --detector"
+        )
+        raise DetectorError(msg)
+
+
+class ShowerWriter:
+    """Writes a sample of known length to ``PATH.partial``; :meth:`finish` puts it in place.
+
+    ``compression`` is None (contiguous, fastest), ``lzf`` or ``gzip``. With ``resume`` an
+    unfinished partial file of the same length is continued. Leaving the context without
+    ``finish`` because of an error removes the partial file; a kill leaves it to be resumed.
+
+    Raises
+    ------
+    OutputError
+        if the file cannot be written, or the disk has no room for it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        detector: Detector,
+        cell_shape: tuple[int, ...],
+        n: int,
+        *,
+        compression: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.path, self.partial = path, partial_path(path)
+        check_writable(path)
+        with writing(path):
+            reused = self._reopen((n, *cell_shape)) if resume else None
+            if reused is not None:
+                self._file = reused
+                return
+            _check_room(path, n * int(np.prod(cell_shape)) * 4 if compression is None else 0)
+            self._file = h5py.File(self.partial, "w")
+            self._create(detector, cell_shape, n, compression, attributes or {})
+
+    def _reopen(self, shape: tuple[int, ...]) -> Any:
+        try:
+            file = h5py.File(self.partial, "r+")
+            if file["ECAL"].shape == shape:
+                return file
+            file.close()
+        except (OSError, KeyError):
+            pass
+        return None
+
+    def _create(
+        self,
+        detector: Detector,
+        cell_shape: tuple[int, ...],
+        n: int,
+        compression: str | None,
+        attributes: Mapping[str, Any],
+    ) -> None:
+        options: dict[str, Any] = {"dtype": "f4", "track_times": False}
+        cells = dict(options)
+        if compression is not None:
+            rows = min(COMPRESSED_ROWS, n)
+            cells |= {"chunks": (rows, *cell_shape), "compression": compression, "shuffle": True}
+        self._file.create_dataset("ECAL", (n, *cell_shape), **cells)
+        for name in ("energy", "theta"):
+            self._file.create_dataset(name, (n,), **options)
+        self._file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(detector)
+        for key, value in attributes.items():
+            self._file.attrs[key] = value
+        self._file.flush()
+
+    def write(self, start: int, cells: FloatArray, conditions: Conditions) -> None:
+        """Write showers to the rows from ``start`` on."""
+        stop = start + len(cells)
+        with writing(self.path):
+            self._file["ECAL"][start:stop] = cells
+            self._file["energy"][start:stop] = conditions.energy
+            self._file["theta"][start:stop] = conditions.theta
+
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system."""
+        with writing(self.path):
+            self._file.flush()
+
+    def finish(self) -> None:
+        """Close the file and put it in its place."""
+        with writing(self.path):
+            self._file.close()
+            self.partial.replace(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file.id.valid:
+            with writing(self.path):
+                self._file.close()
+        if kind is not None and not issubclass(kind, KeyboardInterrupt):
+            self.partial.unlink(missing_ok=True)
+
+
+def detector_to_json(detector: Detector) -> str:
+    """The detector as the text of a file's attribute."""
+    return detector.model_dump_json(exclude_defaults=True)
+
+
+def detector_from_json(text: str, *, where: str) -> Detector:
+    """The detector from the text of a file's attribute.
+
+    Raises
+    ------
+    DetectorError
+        if the text is damaged.
+    """
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as problem:
+        msg = f"{where}: its detector description is damaged: {problem}"
+        raise DetectorError(msg) from None
+    return build(Detector, data, where=f"{where}: detector", error=DetectorError)
+
+
+def _open(path: Path) -> Any:
+    if not path.exists():
+        msg = f"{path} does not exist"
+        raise InputError(msg)
+    if path.is_dir():
+        msg = f"{path} is a folder; a sample is an HDF5 file"
+        raise InputError(msg)
+    if path.stat().st_size == 0:
+        msg = f"{path} is empty"
+        raise InputError(msg)
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        damaged = "truncated" in str(error) or h5py.is_hdf5(path)
+        problem = "is a damaged or truncated HDF5 file" if damaged else "is not an HDF5 file"
+        msg = f"{path} {problem}"
+        raise InputError(msg) from None
+
+
+def _check_room(path: Path, needed: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        msg = f"cannot write {path}: needs {needed / 1e9:.2f} GB, the disk has {free / 1e9:.2f} GB"
+        raise OutputError(msg)
+
+
+def _plain(value: Any) -> Any:
+    """An HDF5 attribute as a plain Python value."""
+    return value.item() if isinstance(value, np.generic) else value

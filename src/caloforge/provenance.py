@@ -1,0 +1,90 @@
+"""Digests, versions and the ``record.json`` that every verb leaves behind."""
+
+import hashlib
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from caloforge.atomic import replacing
+
+TRACKED_PACKAGES = (
+    "caloforge",
+    "numpy",
+    "h5py",
+    "onnxruntime",
+    "openvino",
+    "torch",
+    "nncf",
+    "geant4_pybind",
+)
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, as ``sha256:...``."""
+    with open(path, "rb") as stream:
+        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def json_digest(value: Any) -> str:
+    """SHA-256 of a JSON value in its canonical spelling, as ``sha256:...``.
+
+    >>> json_digest({"a": 1, "b": 2}) == json_digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that shape a result."""
+    found = {"python": platform.python_version()}
+    for package in TRACKED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def cpu_name() -> str:
+    """The processor's model name, as the operating system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def available_cores() -> int:
+    """Number of processor cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def write_record(
+    path: Path,
+    *,
+    verb: str,
+    config: dict[str, Any],
+    inputs: dict[str, str],
+    seed: int | None,
+    seconds: float,
+) -> None:
+    """Write a verb's record: configuration, input digests, seed, versions, host and seconds."""
+    record = {
+        "verb": verb,
+        "config": config,
+        "inputs": inputs,
+        "seed": seed,
+        "seconds": round(seconds, 3),
+        "versions": versions(),
+        "host": {"cpu": cpu_name(), "cores": available_cores(), "system": platform.platform()},
+    }
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(record, indent=2) + "\n")
