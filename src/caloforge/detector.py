@@ -140,9 +140,7 @@ class Detector(FrozenModel):
     @cached_property
     def digest(self) -> str:
         """Digest of everything that shapes a shower: neither the title nor the windows."""
-        physical = self.model_dump(
-            mode="json", exclude={"title", "windows"}, exclude_defaults=True
-        )
+        physical = self.model_dump(mode="json", exclude={"title", "windows"}, exclude_defaults=True)
         return json_digest(physical)
 
     def cell_shape(self, window: str) -> tuple[int, int, int]:

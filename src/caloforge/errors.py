@@ -35,3 +35,7 @@ class MissingExtraError(CaloforgeError):
 
 class OutputError(CaloforgeError):
     """An output that cannot be written."""
+
+
+class TrainingError(CaloforgeError):
+    """A training that went astray: a loss or a weight that is no longer a number."""

@@ -8,7 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from caloforge.atomic import replacing
+from caloforge.typing import AnyArray
 
 TRACKED_PACKAGES = (
     "caloforge",
@@ -36,6 +39,14 @@ def json_digest(value: Any) -> str:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def array_digest(*arrays: AnyArray) -> str:
+    """SHA-256 of arrays' values, as ``sha256:...``."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return "sha256:" + digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -39,9 +39,7 @@ def open_session(path: Path, options: Any = None) -> Any:
         options.graph_optimization_level = disabled
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         msg = f"{path} is not a usable ONNX model: {str(error).splitlines()[0]}"
         raise ModelError(msg) from None

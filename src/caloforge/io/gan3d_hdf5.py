@@ -88,7 +88,8 @@ class ShowerFile:
         try:
             cells = self._cells[rows].astype(np.float32, copy=False)
         except OSError as error:
-            msg = f"{self.path} is damaged: showers {rows.start}-{rows.stop} cannot be read: {error}"
+            span = f"{rows.start}-{rows.stop}"
+            msg = f"{self.path} is damaged: showers {span} cannot be read: {error}"
             raise InputError(msg) from None
         cells = cells.reshape(-1, *self.cell_shape)
         part = self.conditions[rows] if len(cells) else Conditions.of([], [])
@@ -158,7 +159,7 @@ class ShowerFile:
             return detector_from_json(str(text), where=str(self.path))
         for name in bundled_detectors():
             detector = load_detector(name)
-            if self.cell_shape in map(detector.cell_shape, detector.windows):
+            if self.cell_shape in [detector.cell_shape(window) for window in detector.windows]:
                 return detector
         msg = (
             f"{self.path} does not say which detector its cells {self.cell_shape} belong to, "
@@ -171,8 +172,8 @@ class ShowerWriter:
     """Writes a sample of known length to ``PATH.partial``; :meth:`finish` puts it in place.
 
     ``compression`` is None (contiguous, fastest), ``lzf`` or ``gzip``. With ``resume`` an
-    unfinished partial file of the same length is continued. Leaving the context without
-    ``finish`` because of an error removes the partial file; a kill leaves it to be resumed.
+    unfinished partial file of the same length is continued (``resumed`` says so). Leaving the
+    context without ``finish`` because of an error removes the partial file; a kill leaves it.
 
     Raises
     ------
@@ -194,9 +195,10 @@ class ShowerWriter:
         self.path, self.partial = path, partial_path(path)
         check_writable(path)
         with writing(path):
-            reused = self._reopen((n, *cell_shape)) if resume else None
-            if reused is not None:
-                self._file = reused
+            reopened = self._reopen((n, *cell_shape)) if resume else None
+            self.resumed = reopened is not None
+            if reopened is not None:
+                self._file = reopened
                 return
             _check_room(path, n * int(np.prod(cell_shape)) * 4 if compression is None else 0)
             self._file = h5py.File(self.partial, "w")
@@ -205,11 +207,11 @@ class ShowerWriter:
     def _reopen(self, shape: tuple[int, ...]) -> Any:
         try:
             file = h5py.File(self.partial, "r+")
-            if file["ECAL"].shape == shape:
-                return file
-            file.close()
-        except (OSError, KeyError):
-            pass
+        except OSError:
+            return None
+        if "ECAL" in file and file["ECAL"].shape == shape:
+            return file
+        file.close()
         return None
 
     def _create(

@@ -1,0 +1,109 @@
+"""``caloforge info``: describe a sample, a model or a detector."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from caloforge.card import ModelCard
+    from caloforge.detector import Detector
+    from caloforge.io import ShowerFile
+
+
+def info(
+    subject: Annotated[
+        str, typer.Argument(help="A sample (.h5), a model (.onnx or bundled name) or a detector.")
+    ],
+) -> None:
+    """Describe any sample, model or detector."""
+    from caloforge.detector import bundled_detectors, load_detector
+    from caloforge.zoo import model_names, model_path
+
+    path = Path(subject)
+    if subject in bundled_detectors() or path.suffix == ".toml":
+        rows = _detector_rows(load_detector(subject))
+    elif subject in model_names() or path.suffix == ".onnx":
+        from caloforge.engine import read_card
+
+        rows = _model_rows(read_card(model_path(subject)), model_path(subject))
+    else:
+        from caloforge.io import open_showers
+
+        with open_showers(path) as file:
+            rows = _sample_rows(file)
+    table = Table(title=subject, show_header=False, title_justify="left")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def _detector_rows(detector: "Detector") -> dict[str, str]:
+    rows = {
+        "what": "detector",
+        "title": detector.title,
+        "layers": f"{detector.n_layers}, {detector.depth_mm:g} mm deep",
+        "pads": f"{detector.pad_mm[0]:g} x {detector.pad_mm[1]:g} mm",
+    }
+    for layer in detector.layers:
+        slabs = (
+            f"{slab.material} {slab.thickness_mm:g}{' (read out)' if slab.sensitive else ''}"
+            for slab in layer.stack
+        )
+        rows[f"{layer.count} layers of {layer.thickness_mm:g} mm"] = ", ".join(slabs)
+    for name, window in detector.windows.items():
+        low, high = window.theta_deg
+        rows[f"window {name}"] = f"{detector.cell_shape(name)} cells, theta {low:g}-{high:g} deg"
+    return rows | {"digest": detector.digest}
+
+
+def _model_rows(card: "ModelCard", path: Path) -> dict[str, str]:
+    from caloforge.provenance import file_digest
+    from caloforge.units import degree
+
+    angles = [angle / degree for angle in card.theta_range_rad]
+    rows = {
+        "what": f"model, network {card.network}, {card.format}",
+        "detector": f"{card.detector.name}, window {card.window} {card.cell_shape}",
+        "particle": card.particle,
+        "energy": f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV",
+        "theta": f"{angles[0]:g}-{angles[1]:g} deg",
+        "latent": f"{card.latent.dim} {card.latent.distribution}",
+        "parameters": f"{card.parameters:,}" if card.parameters else "unknown",
+        "file": f"{path.name}, {path.stat().st_size / 1e6:.2f} MB",
+    }
+    for data in card.training.data:
+        rows[f"trained on {data.file}"] = f"{data.showers} showers, {data.digest[:19]}..."
+    for name, score in card.scores.items():
+        error = f" +- {score.error:.3g}" if score.error is not None else ""
+        floor = f" (Geant4 against Geant4: {score.floor:.3g})" if score.floor is not None else ""
+        rows[f"score {name}"] = f"{score.value:.3g}{error}{floor}"
+    if card.parent is not None:
+        rows["made from"] = f"{card.parent.name}, {card.parent.digest[:19]}..."
+    return rows | {"digest": file_digest(path)}
+
+
+def _sample_rows(file: "ShowerFile") -> dict[str, str]:
+    from caloforge.units import degree
+
+    sums, hits = [], []
+    for chunk in file.chunks():
+        sums.append(chunk.cells.sum(axis=(1, 2, 3)) / chunk.energy)
+        hits.append((chunk.cells > 0).mean(axis=(1, 2, 3)))
+    fraction = sum(part.sum() for part in sums) / len(file)
+    occupancy = sum(part.sum() for part in hits) / len(file)
+    angles = file.theta / degree
+    rows = {
+        "what": "showers",
+        "showers": str(len(file)),
+        "cells": f"{file.cell_shape} (window {file.window} of {file.detector.name})",
+        "energy": f"{file.energy.min():g}-{file.energy.max():g} GeV",
+        "theta": f"{angles.min():.4g}-{angles.max():.4g} deg",
+        "sampling fraction": f"{fraction:.3%} (mean of cell sum over Ep)",
+        "cells hit": f"{occupancy:.2%}",
+        "compression": file.compression,
+    }
+    known = {k: v for k, v in file.attributes.items() if k != "caloforge_detector"}
+    return rows | {key: str(value) for key, value in known.items()}
