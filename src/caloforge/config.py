@@ -85,17 +85,28 @@ def _first_problem(errors: list[ErrorDetails], model: type[BaseModel], data: Any
 
 
 def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
-    """Names of the fields that the nested model at ``location`` takes."""
-    current: Any = model
+    """Names of the fields that the nested model at ``location`` takes.
+
+    Inside a union the location names the member by the value of its ``name`` field.
+    """
+    current = [model]
     for part in location:
-        fields = getattr(current, "model_fields", {})
-        if part in fields:
-            current = _model_inside(fields[part].annotation) or current
-    return list(current.model_fields)
+        fields = [m.model_fields[part] for m in current if part in m.model_fields]
+        inside = [found for field in fields for found in _models_inside(field.annotation)]
+        named = [m for m in current if "name" in m.model_fields and _default_name(m) == part]
+        current = inside or named or current
+    return sorted({key for m in current for key in m.model_fields})
 
 
-def _model_inside(annotation: Any) -> type[BaseModel] | None:
+def _default_name(model: type[BaseModel]) -> object:
+    return model.model_fields["name"].default
+
+
+def _models_inside(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inner = (_model_inside(argument) for argument in getattr(annotation, "__args__", ()))
-    return next((found for found in inner if found is not None), None)
+        return [annotation]
+    return [
+        found
+        for argument in getattr(annotation, "__args__", ())
+        for found in _models_inside(argument)
+    ]

@@ -1,0 +1,102 @@
+"""What every network is: a generator of showers, and (for a GAN) a discriminator that judges them."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from caloforge.config import FrozenModel
+
+
+class Domain(FrozenModel):
+    """The showers that a network is built for: image shape and range of conditions.
+
+    ``shape`` is (X, Y, Z) in cells with Z the layers; energies in GeV, angles in rad.
+    """
+
+    shape: tuple[int, int, int]
+    energy_range_gev: tuple[float, float]
+    theta_range_rad: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Domain:
+        low, high = self.energy_range_gev
+        if min(self.shape) < 1 or not 0 < low <= high:
+            msg = f"a domain needs positive sizes and 0 < Emin <= Emax, got {self}"
+            raise ValueError(msg)
+        return self
+
+
+class Generator(nn.Module, ABC):
+    """A network that turns noise and conditions into showers.
+
+    ``latent_dim`` numbers per shower are drawn from ``latent_distribution`` ("normal": zero mean
+    and unit width, or "uniform": between -1 and 1).
+    """
+
+    latent_dim: int
+    latent_distribution: str = "normal"
+
+    @abstractmethod
+    def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+        """Cells (N, X, Y, Z) in GeV from latent (N, L), energy (N,) in GeV, theta (N,) in rad."""
+
+    def draw_latent(self, n: int) -> Tensor:
+        """Latent vectors (n, L) from torch's current random state."""
+        if self.latent_distribution == "uniform":
+            return torch.rand(n, self.latent_dim) * 2 - 1
+        return torch.randn(n, self.latent_dim)
+
+
+class Judgement(NamedTuple):
+    """What a discriminator says about N images.
+
+    ``logit`` (N,): large for real.  ``measured``: quantity -> (N,) its value read off the image, in
+    the units of the condition that it is compared with ("energy" GeV, "ecal" GeV, "theta" rad).
+    """
+
+    logit: Tensor
+    measured: dict[str, Tensor]
+
+
+class Discriminator(nn.Module, ABC):
+    """A network that tells Geant4 images from generated ones and measures them on the way."""
+
+    @abstractmethod
+    def forward(self, image: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
+        """Judge training images (N, X, Y, Z) (:func:`caloforge.models.blocks.training_image`)."""
+
+
+class ConditionFeatures(nn.Module):
+    """Conditions as three numbers of order one: log energy, energy, angle from perpendicular.
+
+    log Ep and Ep are mapped to [-1, 1] over the domain; theta enters as (theta - pi/2) over the
+    half-width of its range (0 for a domain at one angle).
+    """
+
+    size = 3
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__()
+        low, high = domain.energy_range_gev
+        self.log_centre = 0.5 * math.log(low * high)
+        self.log_half = max(0.5 * math.log(high / low), 1e-3)
+        self.centre, self.half = 0.5 * (low + high), max(0.5 * (high - low), 1e-3 * high)
+        spread = max(abs(t - math.pi / 2) for t in domain.theta_range_rad)
+        self.theta_scale = 1.0 / spread if spread > 1e-3 else 0.0
+
+    def forward(self, energy: Tensor, theta: Tensor) -> Tensor:
+        """Features (N, 3) of energy (N,) in GeV and theta (N,) in rad."""
+        return torch.stack(
+            [
+                (energy.log() - self.log_centre) / self.log_half,
+                (energy - self.centre) / self.half,
+                (theta - math.pi / 2) * self.theta_scale,
+            ],
+            dim=1,
+        )

@@ -1,0 +1,106 @@
+"""conv3d: the 2018 3DGAN.
+
+Vallecorsa, Carminati, Khattak, "3D convolutional GAN for fast simulation", EPJ Web Conf. 214 (2019)
+02010.  The latent vector (200 normal numbers) is multiplied by Ep; 3D convolutions and upsampling
+grow 7 x 7 x 8 to 25 x 25 x 25.  Kernels and channels are the published ones (0.87 M parameters).
+Two departures: batch norm stands before the activation, so that it folds into the convolution, and
+any image shape is reached by a larger start and cropping.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from caloforge.config import FrozenModel
+from caloforge.models.base import Discriminator, Domain, Generator, Judgement
+from caloforge.models.blocks import IMAGE_UNIT_GEV, crop, image_energy, zero_below_threshold
+
+ENERGY_UNIT_GEV = 100.0
+"""Primary energy that multiplies the latent vector by one (published)."""
+START_CHANNELS = 8
+
+
+class Conv3dOptions(FrozenModel):
+    """Size of the network: latent numbers and channels of its widest generator layer."""
+
+    name: Literal["conv3d"] = "conv3d"
+    latent: int = Field(200, gt=0)
+    channels: int = Field(64, gt=0, multiple_of=16)
+
+
+def _start(size: int, added: int, factor: int) -> int:
+    return -(-(size + added) // factor)
+
+
+def _block(
+    inputs: int, outputs: int, kernel: tuple[int, int, int], padding: tuple[int, int, int]
+) -> nn.Module:
+    convolution = nn.Conv3d(inputs, outputs, kernel, padding=padding, bias=False)
+    nn.init.kaiming_uniform_(convolution.weight, a=0.3)
+    return nn.Sequential(convolution, nn.BatchNorm3d(outputs), nn.LeakyReLU(0.3))
+
+
+class Conv3dGenerator(Generator):
+    """Cells = 10 MeV x ReLU of the last convolution."""
+
+    def __init__(self, options: Conv3dOptions, domain: Domain) -> None:
+        super().__init__()
+        self.latent_dim = options.latent
+        x, y, z = domain.shape
+        self.shape = domain.shape
+        start = (_start(x, 3, 4), _start(y, 3, 4), _start(z, 23, 6))
+        self.start = (START_CHANNELS, *start)
+        pixels = start[0] * start[1] * start[2]
+        self.dense = nn.Linear(options.latent, START_CHANNELS * pixels)
+        self.keep_size = nn.ConstantPad3d((3, 4, 2, 3, 2, 3), 0.0)
+        self.wide = _block(START_CHANNELS, options.channels, (6, 6, 8), (0, 0, 0))
+        self.middle = _block(options.channels, 6, (6, 5, 8), (2, 2, 0))
+        self.fine = nn.Sequential(nn.Conv3d(6, 6, (3, 3, 8), padding=(1, 0, 3)), nn.LeakyReLU(0.3))
+        self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
+
+    def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+        """See :class:`Generator`; theta is not used: the 2018 network knows one angle."""
+        scaled = latent * (energy / ENERGY_UNIT_GEV).unsqueeze(1)
+        image = self.wide(self.keep_size(self.dense(scaled).unflatten(1, self.start)))
+        image = self.middle(functional.interpolate(image, scale_factor=(2.0, 2.0, 2.0)))
+        image = self.fine(functional.interpolate(image, scale_factor=(2.0, 2.0, 3.0)))
+        amplitude = functional.relu(self.cells(image)).squeeze(1).float()
+        return zero_below_threshold(crop(amplitude, self.shape) * IMAGE_UNIT_GEV)
+
+
+class Conv3dDiscriminator(Discriminator):
+    """Four 3D convolutions (5 x 6 x 6), average pooling, and the published three outputs."""
+
+    def __init__(self, options: Conv3dOptions, domain: Domain) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            _judge(1, 16, 2, norm=False),
+            _judge(16, 8, 2),
+            _judge(8, 8, 2),
+            _judge(8, 8, 1),
+            nn.AvgPool3d(2),
+            nn.Flatten(),
+        )
+        x, y, z = domain.shape
+        pooled = ((x - 2) // 2) * ((y - 6) // 2) * ((z - 6) // 2)
+        self.real, self.energy = nn.Linear(8 * pooled, 1), nn.Linear(8 * pooled, 1)
+
+    def forward(self, image: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
+        """See :class:`Discriminator`; the conditions are not shown to it (published)."""
+        features = self.convolutions(image.unsqueeze(1))
+        measured_energy = functional.relu(self.energy(features).squeeze(1).float())
+        return Judgement(
+            self.real(features).squeeze(1).float(),
+            {"energy": measured_energy * ENERGY_UNIT_GEV, "ecal": image_energy(image)},
+        )
+
+
+def _judge(inputs: int, outputs: int, padding: int, *, norm: bool = True) -> nn.Module:
+    layers: list[nn.Module] = [nn.Conv3d(inputs, outputs, (5, 6, 6), padding=padding)]
+    if norm:
+        layers.append(nn.BatchNorm3d(outputs))
+    return nn.Sequential(*layers, nn.LeakyReLU(0.3), nn.Dropout(0.2))

@@ -1,0 +1,69 @@
+"""The symmetries of a shower sample, as laws on arrays.
+
+A perpendicular shower (theta = pi/2) in square pads looks as likely after any of the eight
+symmetries of the square in x-y.  An inclined one in the y-z plane keeps two mirrors: x -> -x, and
+y -> -y with theta -> pi - theta.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caloforge.typing import FloatArray, IntArray
+
+SQUARE = 8
+"""Elements of the symmetry group of the square."""
+
+
+def square_symmetry(cells: FloatArray, element: int) -> FloatArray:
+    """Showers (N, X, Y, Z) with X = Y under one of the eight symmetries of the square.
+
+    Elements 0-3 turn by as many quarters in x-y; 4-7 mirror x first.
+
+    >>> cells = np.arange(4.0, dtype=np.float32).reshape(1, 2, 2, 1)
+    >>> [square_symmetry(cells, k).ravel().astype(int).tolist() for k in (0, 1, 4)]
+    [[0, 1, 2, 3], [1, 3, 0, 2], [2, 3, 0, 1]]
+    """
+    turned = cells[:, ::-1] if element >= 4 else cells
+    return np.rot90(turned, element % 4, axes=(1, 2))
+
+
+def mirror_x(cells: FloatArray) -> FloatArray:
+    """Showers with x -> -x, which inclined showers in the y-z plane do not feel."""
+    return cells[:, ::-1]
+
+
+def mirror_y(cells: FloatArray, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Showers with y -> -y, and the theta (rad) that they then have: pi - theta."""
+    return cells[:, :, ::-1], np.float32(np.pi) - theta
+
+
+def augment_square(cells: FloatArray, elements: IntArray) -> FloatArray:
+    """Each shower under its own element (N,) of the square's symmetries; a new array."""
+    turned = np.empty_like(cells)
+    for element in range(SQUARE):
+        rows = np.flatnonzero(elements == element)
+        turned[rows] = square_symmetry(cells[rows], element)
+    return turned
+
+
+def augment_mirror(
+    cells: FloatArray, theta: FloatArray, elements: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Each shower under its own mirrors (N,): bit 0 mirrors x, bit 1 mirrors y; new arrays."""
+    mirrored, angles = cells.copy(), theta.copy()
+    in_x, in_y = (elements & 1).astype(bool), (elements & 2).astype(bool)
+    mirrored[in_x] = mirror_x(mirrored[in_x])
+    mirrored[in_y], angles[in_y] = mirror_y(mirrored[in_y], angles[in_y])
+    return mirrored, angles
+
+
+def augment(
+    kind: str, cells: FloatArray, theta: FloatArray, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Showers under random symmetries of the ``kind`` "none", "square" or "mirror"."""
+    if kind == "square":
+        return augment_square(cells, rng.integers(0, SQUARE, len(cells))), theta
+    if kind == "mirror":
+        return augment_mirror(cells, theta, rng.integers(0, 4, len(cells)))
+    return cells, theta

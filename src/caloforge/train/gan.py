@@ -1,0 +1,220 @@
+"""The adversarial objective: the published 3DGAN losses and schedule, and today's stabilisers.
+
+One discriminator step and ``generator_steps`` generator steps a batch.  Losses: binary cross-entropy
+for real or fake, percentage errors for every quantity that the discriminator measures (Ep, ECAL sum,
+angle).  Generated showers take the conditions of the real batch, so that its ECAL sums are their
+targets (Vallecorsa et al. 2019; Khattak et al. 2022).
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from caloforge.config import FrozenModel
+from caloforge.errors import ConfigError
+from caloforge.models.base import Discriminator, Generator, Judgement
+from caloforge.models.blocks import training_image
+from caloforge.models.spec import network_of
+from caloforge.train.losses import (
+    flipped_labels,
+    gradient_penalty,
+    percentage_error,
+    real_or_fake,
+)
+from caloforge.train.objective import Batch, DataSummary, WeightAverage
+
+if TYPE_CHECKING:
+    from caloforge.train.recipe import Recipe
+
+
+class LossWeights(FrozenModel):
+    """Weights of the loss terms; the published ones are 6, 0.2 and 0.1."""
+
+    real: float = Field(6.0, ge=0)
+    energy: float = Field(0.2, ge=0)
+    ecal: float = Field(0.1, ge=0)
+    theta: float = Field(0.0, ge=0)
+
+
+class GanOptions(FrozenModel):
+    """Losses, optimisers and stabilisers; the defaults are the 2018 publication's.
+
+    ``warmup_epochs``: the learning rates grow linearly over so many epochs; then they shrink by
+    ``learning_rate_decay`` an epoch.  ``r1_weight``: gradient penalty on real images, applied every
+    ``r1_every`` steps with its weight multiplied by as much.
+    """
+
+    name: Literal["gan"] = "gan"
+    weights: LossWeights = LossWeights()
+    label_flips: float = Field(0.05, ge=0, lt=0.5)
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    generator_steps: int = Field(2, gt=0)
+    optimiser: Literal["rmsprop", "adam"] = "rmsprop"
+    generator_learning_rate: float = Field(0.001, gt=0)
+    discriminator_learning_rate: float = Field(0.001, gt=0)
+    warmup_epochs: int = Field(0, ge=0)
+    learning_rate_decay: float = Field(1.0, gt=0, le=1)
+    r1_weight: float = Field(0.0, ge=0)
+    r1_every: int = Field(16, gt=0)
+    spectral_norm: bool = False
+
+
+class GanObjective:
+    """See the module; an :class:`caloforge.train.objective.Objective`."""
+
+    def __init__(self, recipe: Recipe, generator: Generator, summary: DataSummary) -> None:
+        assert_gan = network_of(recipe.network).discriminator
+        if assert_gan is None:
+            msg = f"network {recipe.network.name!r} has no discriminator: it cannot train as a gan"  # type: ignore[attr-defined]
+            raise ConfigError(msg)
+        self.options: GanOptions = recipe.objective  # type: ignore[assignment]
+        self.bfloat16 = recipe.training.precision == "bfloat16"
+        self.generator = generator
+        self.discriminator = assert_gan(recipe.network, summary.domain)
+        if self.options.spectral_norm:
+            _normalise_spectrum(self.discriminator)
+        self.average = WeightAverage(copy.deepcopy(generator), recipe.training.ema_decay)
+        self.generator_optimiser = self._optimiser(generator, self.options.generator_learning_rate)
+        self.discriminator_optimiser = self._optimiser(
+            self.discriminator, self.options.discriminator_learning_rate
+        )
+        self.steps = 0
+
+    @property
+    def ema_generator(self) -> Generator:
+        """The averaged generator."""
+        average: Generator = self.average.average  # type: ignore[assignment]
+        return average
+
+    def start_epoch(self, epoch: int) -> None:
+        """Set the learning rates of the epoch."""
+        warmup = min(1.0, (epoch + 1) / (self.options.warmup_epochs + 1))
+        factor = warmup * self.options.learning_rate_decay ** max(
+            0, epoch - self.options.warmup_epochs
+        )
+        for optimiser, rate in (
+            (self.generator_optimiser, self.options.generator_learning_rate),
+            (self.discriminator_optimiser, self.options.discriminator_learning_rate),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * factor
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One discriminator step and the generator steps.
+
+        The first generator step reuses the showers that the discriminator step has seen.
+        """
+        self.generator.train()
+        fake = self._generate(batch)
+        values = self._discriminator_step(batch, fake.detach())
+        self.discriminator.requires_grad_(False)
+        for repeat in range(self.options.generator_steps):
+            if repeat:
+                fake = self._generate(batch)
+            values |= self._generator_step(batch, fake)
+        self.discriminator.requires_grad_(True)
+        self.average.update(self.generator)
+        self.steps += 1
+        return values
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, averages, optimisers and step counters."""
+        return {
+            "generator": self.generator.state_dict(),
+            "average": self.average.average.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "generator_optimiser": self.generator_optimiser.state_dict(),
+            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
+            "steps": [self.steps, self.average.steps],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.generator.load_state_dict(state["generator"])
+        self.average.average.load_state_dict(state["average"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.generator_optimiser.load_state_dict(state["generator_optimiser"])
+        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+        self.steps, self.average.steps = state["steps"]
+
+    def _optimiser(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
+        if self.options.optimiser == "adam":
+            return torch.optim.Adam(module.parameters(), rate, betas=(0.5, 0.99))
+        return torch.optim.RMSprop(module.parameters(), rate, alpha=0.9)
+
+    def _generate(self, batch: Batch) -> Tensor:
+        latent = self.generator.draw_latent(len(batch))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            cells: Tensor = self.generator(latent, batch.energy, batch.theta)
+        return training_image(cells)
+
+    def _judge(self, image: Tensor, batch: Batch) -> Judgement:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            judgement: Judgement = self.discriminator(image, batch.energy, batch.theta)
+        return judgement
+
+    def _discriminator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
+        options = self.options
+        losses: dict[str, Tensor] = {}
+        for kind, label, image in (
+            ("real", 1.0, training_image(batch.cells)),
+            ("fake", 0.0, fake),
+        ):
+            judgement = self._judge(image, batch)
+            labels = flipped_labels(len(batch), label, options.label_flips, options.label_smoothing)
+            losses[f"d_{kind}"] = options.weights.real * real_or_fake(judgement.logit, labels)
+            for name, loss in self._measured(judgement, batch).items():
+                if loss.requires_grad:
+                    losses[f"d_{kind}_{name}"] = loss
+        if options.r1_weight and self.steps % options.r1_every == 0:
+            image = training_image(batch.cells).requires_grad_(True)
+            logit = self.discriminator(image, batch.energy, batch.theta).logit
+            penalty = gradient_penalty(logit, image)
+            losses["d_r1"] = options.r1_weight * options.r1_every * penalty
+        return _descend(self.discriminator_optimiser, losses, "d")
+
+    def _generator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
+        judgement = self._judge(fake, batch)
+        real = real_or_fake(judgement.logit, torch.ones(len(batch)))
+        losses = {"g_real": self.options.weights.real * real}
+        for name, loss in self._measured(judgement, batch).items():
+            losses[f"g_{name}"] = loss
+        return _descend(self.generator_optimiser, losses, "g")
+
+    def _measured(self, judgement: Judgement, batch: Batch) -> dict[str, Tensor]:
+        """Weighted percentage errors of what the discriminator measured."""
+        true = {
+            "energy": batch.energy,
+            "ecal": batch.cells.sum(dim=(1, 2, 3)),
+            "theta": batch.theta,
+        }
+        weights = self.options.weights.model_dump()
+        return {
+            name: weights[name] * percentage_error(value, true[name])
+            for name, value in judgement.measured.items()
+            if weights[name]
+        }
+
+
+def _descend(
+    optimiser: torch.optim.Optimizer, losses: dict[str, Tensor], side: str
+) -> dict[str, float]:
+    """One optimiser step on the sum of the losses; returns them and the gradient's norm."""
+    optimiser.zero_grad(set_to_none=True)
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    gradients = [p.grad for group in optimiser.param_groups for p in group["params"]]
+    norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
+    optimiser.step()
+    values = {name: loss.item() for name, loss in losses.items()}
+    return values | {f"{side}_gradient": norm.item()}
+
+
+def _normalise_spectrum(discriminator: Discriminator) -> None:
+    for module in discriminator.modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d | nn.Linear):
+            torch.nn.utils.parametrizations.spectral_norm(module)

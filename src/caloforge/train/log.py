@@ -1,0 +1,50 @@
+"""The training's log: JSON lines for programs, TensorBoard event files for eyes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from caloforge.atomic import replacing
+
+
+class RunLog:
+    """Appends to ``log.jsonl`` and ``tensorboard/`` of a run folder.
+
+    A resumed run first drops the lines after its checkpoint (global step ``done``), because it will
+    write them again.
+    """
+
+    def __init__(self, folder: Path, done: int) -> None:
+        self.path = folder / "log.jsonl"
+        if self.path.exists():
+            self._forget_after(done)
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)  # type: ignore[no-untyped-call]
+
+    def write(self, step: int, epoch: int, values: dict[str, Any]) -> None:
+        """One line: global step, epoch (counted from 1) and named values."""
+        with open(self.path, "a") as stream:
+            stream.write(json.dumps({"step": step, "epoch": epoch, **values}) + "\n")
+        for name, value in values.items():
+            if isinstance(value, float):
+                self.board.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Flush the event file."""
+        self.board.close()  # type: ignore[no-untyped-call]
+
+    def _forget_after(self, done: int) -> None:
+        kept = [line for line in self.path.read_text().splitlines() if _step_of(line) <= done]
+        with replacing(self.path) as partial:
+            partial.write_text("".join(line + "\n" for line in kept))
+
+
+def _step_of(line: str) -> float:
+    """Global step of a log line; a line that a kill cut short counts as never written."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError):
+        return float("inf")

@@ -1,0 +1,188 @@
+"""The training loop: batches into steps, steps into epochs, the best epoch into the run folder."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from caloforge.errors import OutputError, TrainingError
+from caloforge.models.spec import build_generator
+from caloforge.provenance import file_digest, write_record
+from caloforge.train.data import TrainingData
+from caloforge.train.log import RunLog
+from caloforge.train.objective import Objective
+from caloforge.train.recipe import Recipe
+from caloforge.train.run import Progress, RunFolder
+from caloforge.train.spec import OBJECTIVES
+from caloforge.train.validation import Validator
+
+
+class Reporter(Protocol):
+    """Who hears how the training goes."""
+
+    def start(self, epochs: int, steps_per_epoch: int, batch_size: int, done: int) -> None:
+        """The training begins, ``done`` of its steps already taken."""
+        ...
+
+    def step(self, epoch: int, values: dict[str, float]) -> None:
+        """A step was taken."""
+        ...
+
+    def epoch(self, epoch: int, score: float, best: bool) -> None:
+        """An epoch (counted from 1) ended with this validation number."""
+        ...
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The end of a training: the best epoch (counted from 1) and its validation number."""
+
+    epochs: int
+    best_epoch: int
+    best_score: float
+    seconds: float
+    best: Path
+
+
+class Training:
+    """One recipe on some showers in one folder; :meth:`run` takes it to its last epoch.
+
+    Raises :class:`InputError` for bad showers, :class:`OutputError` for a folder that cannot be
+    used, :class:`TrainingError` where a loss is no longer a number.
+    """
+
+    def __init__(
+        self, recipe: Recipe, paths: Sequence[Path], folder: Path, reporter: Reporter
+    ) -> None:
+        self.recipe, self.reporter = recipe, reporter
+        options = recipe.training
+        self.data = TrainingData(
+            paths, recipe.data, batch_size=options.batch_size, seed=recipe.seed
+        )
+        self.inputs = {path.name: file_digest(path) for path in paths}
+        summary = self.data.summary()
+        showers = self.data.validation(options.validation_showers)
+        description = {
+            "data": self.inputs,
+            "showers": summary.showers,
+            "domain": summary.domain.model_dump(mode="json"),
+            "detector": showers.detector.model_dump(mode="json"),
+            "window": showers.window,
+        }
+        self.folder = RunFolder(folder, recipe, description)
+        torch.manual_seed(recipe.seed)
+        generator = build_generator(recipe.network, summary.domain)
+        self.objective: Objective = OBJECTIVES[str(recipe.objective.name)].build(  # type: ignore[attr-defined]
+            recipe, generator, summary
+        )
+        self.validator = Validator(showers, recipe.seed)
+
+    def run(self, epochs: int | None = None) -> Trained:
+        """Train to the end of epoch ``epochs`` (default: the recipe's), resuming where it stood."""
+        last = epochs or self.recipe.training.epochs
+        progress = self.folder.resume(self.objective)
+        done = progress.epoch * self.data.steps_per_epoch + progress.step
+        self.reporter.start(last, self.data.steps_per_epoch, self.data.batch_size, done)
+        try:
+            self.log = RunLog(self.folder.path, done)
+            for _ in range(progress.epoch, last):
+                self._epoch(progress)
+            self.log.close()
+        except OSError as problem:
+            msg = f"cannot write to {self.folder.path}: {problem.strerror or problem}"
+            raise OutputError(msg) from None
+        self._record(progress)
+        return Trained(
+            progress.epoch,
+            progress.best_epoch,
+            progress.best_score,
+            progress.seconds,
+            self.folder.best,
+        )
+
+    def _epoch(self, progress: Progress) -> None:
+        """The rest of one epoch, its validation, and the checkpoint at its end."""
+        objective, options = self.objective, self.recipe.training
+        objective.start_epoch(progress.epoch)
+        clock = saved = time.perf_counter()
+        for batch in self.data.batches(progress.epoch, progress.step):
+            _seed_step(self.recipe.seed, progress)
+            values = objective.step(batch)
+            progress.step += 1
+            self._check(values, progress)
+            _add(progress, values)
+            now = time.perf_counter()
+            progress.seconds, clock = progress.seconds + now - clock, now
+            if progress.summed == options.log_every_steps:
+                self._log_losses(progress)
+            self.reporter.step(progress.epoch + 1, values)
+            if now - saved > options.checkpoint_every_seconds:
+                self.folder.save(objective, progress)
+                saved = time.perf_counter()
+        self._end_epoch(progress)
+
+    def _end_epoch(self, progress: Progress) -> None:
+        score = self.validator.score(self.objective.ema_generator)
+        self._check({"validation number": score}, progress)
+        better = score < progress.best_score
+        step = self._global_step(progress)
+        progress.epoch, progress.step = progress.epoch + 1, 0
+        if better:
+            progress.best_score, progress.best_epoch = score, progress.epoch
+            self.folder.save_best(self.objective, progress)
+        self.log.write(step, progress.epoch, {"validation": score, "best": better})
+        self.folder.save(self.objective, progress)
+        self.reporter.epoch(progress.epoch, score, better)
+
+    def _check(self, values: dict[str, float], progress: Progress) -> None:
+        for name, value in values.items():
+            if not math.isfinite(value):
+                msg = (
+                    f"epoch {progress.epoch + 1}, step {progress.step}: {name} is {value}; "
+                    f"{self.folder.last_good()}"
+                )
+                raise TrainingError(msg)
+
+    def _log_losses(self, progress: Progress) -> None:
+        means: dict[str, Any] = {k: v / progress.summed for k, v in progress.sums.items()}
+        step = self._global_step(progress)
+        means["showers_per_second"] = step * self.data.batch_size / progress.seconds
+        self.log.write(step, progress.epoch + 1, means)
+        progress.sums, progress.summed = {}, 0
+
+    def _global_step(self, progress: Progress) -> int:
+        return progress.epoch * self.data.steps_per_epoch + progress.step
+
+    def _record(self, progress: Progress) -> None:
+        write_record(
+            self.folder.path / "record.json",
+            verb="train",
+            config={
+                **self.folder.description,
+                "epochs": progress.epoch,
+                "best_epoch": progress.best_epoch,
+                "validation": progress.best_score,
+            },
+            inputs=self.inputs,
+            seed=self.recipe.seed,
+            seconds=progress.seconds,
+        )
+
+
+def _seed_step(seed: int, progress: Progress) -> None:
+    """Make the step's random numbers a pure function of (seed, epoch, step)."""
+    sequence = np.random.SeedSequence([seed, 4, progress.epoch, progress.step])
+    torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+
+
+def _add(progress: Progress, values: dict[str, float]) -> None:
+    for name, value in values.items():
+        progress.sums[name] = progress.sums.get(name, 0.0) + value
+    progress.summed += 1

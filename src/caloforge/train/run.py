@@ -1,0 +1,126 @@
+"""The run folder: what a training leaves, and from which it resumes exactly.
+
+======================  ==========================================================================
+``run.json``            recipe, data digests, detector and domain: the identity of the training
+``checkpoint``          ``checkpoint.safetensors``: everything that the next step depends on
+``best``                ``best.safetensors``: the generator of the best epoch, self-contained
+``log.jsonl``           losses and validation numbers, a line each; ``tensorboard/`` the same
+``record.json``         configuration, inputs, versions and seconds, when the training is complete
+======================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from caloforge.atomic import replacing
+from caloforge.errors import OutputError, TrainingError
+from caloforge.train.checkpoint import load_state, not_finite, save_state
+from caloforge.train.objective import Objective
+from caloforge.train.recipe import Recipe
+
+MAY_DIFFER = ("epochs", "log_every_steps", "checkpoint_every_seconds")
+"""Training options that a resumed run may change."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands: ``step`` steps into ``epoch`` are done, ``seconds`` were spent."""
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    best_epoch: int = -1
+    best_score: float = float("inf")
+    sums: dict[str, float] = field(default_factory=dict)
+    summed: int = 0
+
+
+class RunFolder:
+    """A training's folder, new or to be continued.
+
+    Raises :class:`OutputError` where the folder cannot be written, holds something else, or holds
+    the training of another recipe or other data.
+    """
+
+    def __init__(self, path: Path, recipe: Recipe, description: dict[str, Any]) -> None:
+        self.path, self.recipe = path, recipe
+        self.checkpoint, self.best = path / "checkpoint.safetensors", path / "best.safetensors"
+        self.description = {"recipe": recipe.model_dump(mode="json"), **description}
+        self._claim()
+
+    def _claim(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            present = [p.name for p in self.path.iterdir() if p.suffix != ".partial"]
+        except OSError as problem:
+            msg = f"cannot use {self.path} as run folder: {problem.strerror}"
+            raise OutputError(msg) from None
+        identity = self.path / "run.json"
+        if identity.name in present:
+            self._compare(json.loads(identity.read_text()))
+        elif present:
+            msg = f"{self.path} is not a training run and not empty: name a new folder"
+            raise OutputError(msg)
+        with replacing(identity) as partial:
+            partial.write_text(json.dumps(self.description, indent=2) + "\n")
+
+    def _compare(self, stored: dict[str, Any]) -> None:
+        theirs, ours = _identity(stored), _identity(self.description)
+        different = [key for key in sorted({*theirs, *ours}) if theirs.get(key) != ours.get(key)]
+        if different:
+            key = different[0]
+            msg = (
+                f"{self.path} holds another training: {key} is {theirs.get(key)!r} there and "
+                f"{ours.get(key)!r} here; name a new folder"
+            )
+            raise OutputError(msg)
+
+    def resume(self, objective: Objective) -> Progress:
+        """Load the last checkpoint into the objective, if there is one."""
+        if not self.checkpoint.exists():
+            return Progress()
+        state = load_state(self.checkpoint)
+        objective.load_state_dict(state["objective"])
+        return Progress(**state["progress"])
+
+    def save(self, objective: Objective, progress: Progress) -> None:
+        """Replace the checkpoint, unless a weight is no longer a number (:class:`TrainingError`)."""
+        state = objective.state_dict()
+        wrong = not_finite(state)
+        if wrong is not None:
+            msg = (
+                f"epoch {progress.epoch + 1}, step {progress.step}: {wrong} is not finite; "
+                f"{self.last_good()}"
+            )
+            raise TrainingError(msg)
+        save_state(self.checkpoint, {"objective": state, "progress": asdict(progress)})
+
+    def save_best(self, objective: Objective, progress: Progress) -> None:
+        """Keep the generator with what is needed to rebuild it."""
+        content = {"generator": objective.ema_generator.state_dict(), "progress": asdict(progress)}
+        save_state(self.best, {**content, "description": self.description})
+
+    def last_good(self) -> str:
+        """Half a sentence that says where the last good state is."""
+        if self.checkpoint.exists():
+            return f"the last good checkpoint is {self.checkpoint}"
+        return "no checkpoint had been written yet"
+
+
+def _identity(description: dict[str, Any]) -> dict[str, Any]:
+    """The description as dotted keys, without what may differ when a run is resumed."""
+    flat: dict[str, Any] = {}
+
+    def visit(value: Any, place: str) -> None:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                visit(item, f"{place}.{key}" if place else key)
+        else:
+            flat[place] = value
+
+    visit(description, "")
+    return {k: v for k, v in flat.items() if k.removeprefix("recipe.training.") not in MAY_DIFFER}

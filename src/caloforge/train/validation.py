@@ -1,0 +1,42 @@
+"""The validation number of a generator, always on the same conditions and latent vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from caloforge.models.base import Generator
+from caloforge.physics.distances import validation_number
+from caloforge.showers import Showers
+from caloforge.typing import FloatArray
+
+BATCH = 128
+
+
+class Validator:
+    """Compares a generator with the showers of the validation split, at their conditions."""
+
+    def __init__(self, showers: Showers, seed: int) -> None:
+        self.showers, self.seed = showers, seed
+
+    def score(self, generator: Generator) -> float:
+        """Mean squared error of the 2D projections (NaN if the generator gives NaN)."""
+        cells = self.generate(generator)
+        if not np.isfinite(cells).all():
+            return float("nan")
+        return validation_number(self.showers.cells, cells)
+
+    @torch.no_grad()
+    def generate(self, generator: Generator) -> FloatArray:
+        """Cells (N, X, Y, Z) in GeV; torch's random state is left as it was."""
+        generator.eval()
+        energy, theta = torch.from_numpy(self.showers.energy), torch.from_numpy(self.showers.theta)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            latent = generator.draw_latent(len(energy))
+        parts = [
+            generator(latent[i : i + BATCH], energy[i : i + BATCH], theta[i : i + BATCH])
+            for i in range(0, len(energy), BATCH)
+        ]
+        cells: FloatArray = torch.cat(parts).float().numpy()
+        return cells
