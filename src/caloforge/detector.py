@@ -1,6 +1,5 @@
 """A sampling calorimeter as data: materials, layers, pads and the windows that are cut from it."""
 
-from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Self
@@ -127,7 +126,7 @@ class Detector(FrozenModel):
         """Depth of the whole stack in mm."""
         return sum(layer.count * layer.thickness_mm for layer in self.layers)
 
-    @cached_property
+    @property
     def layer_centres_mm(self) -> Float64Array:
         """Depth of each layer's sensitive middle in mm, shape (n_layers,)."""
         front, centres = 0.0, []
@@ -137,7 +136,7 @@ class Detector(FrozenModel):
                 front += layer.thickness_mm
         return np.array(centres)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Digest of everything that shapes a shower: neither the title nor the windows."""
         physical = self.model_dump(mode="json", exclude={"title", "windows"}, exclude_defaults=True)

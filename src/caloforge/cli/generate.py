@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caloforge.cli.options import OutputFile, Seed, shower_progress, stderr
+from caloforge.cli.options import (
+    Compression,
+    OutputFile,
+    Seed,
+    parse_compression,
+    shower_progress,
+    stderr,
+)
 from caloforge.errors import DetectorError, InputError
 
 if TYPE_CHECKING:
@@ -26,9 +33,7 @@ def generate(
         Path | None, typer.Option(help="Take the energies and angles of this sample.")
     ] = None,
     seed: Seed = 0,
-    compression: Annotated[
-        str, typer.Option(help="none (fastest), lzf or gzip (about 20 times smaller, slow).")
-    ] = "none",
+    compression: Compression = "none",
     runtime: Annotated[str, typer.Option(help="auto, onnx or openvino.")] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores to use; all by default.")
@@ -42,22 +47,19 @@ def generate(
     """
     from caloforge.atomic import check_writable
     from caloforge.generate import generate_file, load
-    from caloforge.io.gan3d_hdf5 import COMPRESSIONS
 
-    if compression not in COMPRESSIONS:
-        msg = f"compression '{compression}' is unknown: allowed are {', '.join(COMPRESSIONS)}"
-        raise InputError(msg)
+    chosen_compression = parse_compression(compression)
     if runtime not in ("auto", "onnx", "openvino"):
         msg = f"runtime '{runtime}' is unknown: allowed are auto, onnx, openvino"
         raise InputError(msg)
     check_writable(output)
     generator = load(model, runtime=runtime, threads=threads, batch=batch)  # type: ignore[arg-type]
     conditions = _conditions(generator.card, n, energy, theta, like, seed)
+    generator.card.check_range(conditions)
     with shower_progress() as progress:
         task = progress.add_task(f"generating {output.name}", total=len(conditions))
         seconds = generate_file(
-            generator, conditions, output, seed=seed,
-            compression=None if compression == "none" else compression,
+            generator, conditions, output, seed=seed, compression=chosen_compression,
             on_progress=lambda done: progress.update(task, completed=done),
         )  # fmt: skip
     each = 1e3 * seconds / len(conditions)

@@ -16,10 +16,33 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from caloforge.errors import InputError
+
 OutputFile = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same showers.", min=0)]
 
+Compression = Annotated[
+    str,
+    typer.Option(help="HDF5: none (fastest), lzf, or gzip (about 20 times smaller, slow)."),
+]
+
+COMPRESSIONS = ("none", "lzf", "gzip")
+
 stderr = Console(stderr=True)
+
+
+def parse_compression(text: str) -> str | None:
+    """The compression that an option names, None for none.
+
+    Raises
+    ------
+    InputError
+        if it is unknown.
+    """
+    if text not in COMPRESSIONS:
+        msg = f"compression '{text}' is unknown: allowed are {', '.join(COMPRESSIONS)}"
+        raise InputError(msg)
+    return None if text == "none" else text
 
 
 class RateColumn(ProgressColumn):

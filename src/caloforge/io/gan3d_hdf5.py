@@ -25,7 +25,6 @@ from caloforge.typing import FloatArray
 DETECTOR_ATTRIBUTE = "caloforge_detector"
 READ_ROWS = 512
 COMPRESSED_ROWS = 16
-COMPRESSIONS = ("none", "lzf", "gzip")
 
 
 class ShowerFile:
@@ -231,8 +230,8 @@ class ShowerWriter:
         for name in ("energy", "theta"):
             self._file.create_dataset(name, (n,), **options)
         self._file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(detector)
-        for key, value in attributes.items():
-            self._file.attrs[key] = value
+        for key in sorted(attributes.keys() - {DETECTOR_ATTRIBUTE}):
+            self._file.attrs[key] = attributes[key]
         self._file.flush()
 
     def write(self, start: int, cells: FloatArray, conditions: Conditions) -> None:

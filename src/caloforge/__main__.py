@@ -1,0 +1,5 @@
+"""``python -m caloforge`` is the command line."""
+
+from caloforge.cli.app import main
+
+main()

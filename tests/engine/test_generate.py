@@ -1,0 +1,129 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tests.conftest import write_toy_model
+
+from caloforge import io
+from caloforge.beam import Conditions, draw
+from caloforge.errors import ModelError, RangeError
+from caloforge.generate import generate_file, load
+
+
+def test_the_same_seed_gives_the_same_showers_whatever_the_batch(toy_model):
+    conditions = draw(150, "10:500", seed=1)
+    whole = load(toy_model, runtime="onnx").sample(conditions, seed=7)
+    for batch, threads in [(150, 1), (64, 2), (33, 1), (2, 2)]:
+        other = load(toy_model, runtime="onnx", batch=batch, threads=threads)
+        assert np.array_equal(other.sample(conditions, seed=7).cells, whole.cells)
+    changed = load(toy_model, runtime="onnx").sample(conditions, seed=8)
+    assert not np.array_equal(changed.cells, whole.cells)
+
+
+def test_openvino_agrees_with_onnx_runtime(toy_model):
+    pytest.importorskip("openvino")
+    conditions = draw(100, "10:500", seed=1)
+    reference = load(toy_model, runtime="onnx").sample(conditions, seed=7)
+    other = load(toy_model, runtime="openvino").sample(conditions, seed=7)
+    assert np.allclose(other.cells, reference.cells, rtol=1e-4, atol=1e-7)
+
+
+def test_plain_numbers_are_conditions(toy_model):
+    showers = load(toy_model).sample([50, 100.0], seed=1)
+    assert showers.energy.tolist() == [50, 100]
+    assert showers.detector.name == "toy"
+
+
+def test_the_range_is_in_the_message(toy_model):
+    model = load(toy_model)
+    with pytest.raises(RangeError, match="energy 600 GeV is outside the model's range 10-500 GeV"):
+        model.sample(600.0, seed=1)
+    with pytest.raises(RangeError, match="theta 60 degrees is outside the model's range 90-90"):
+        model.sample(100.0, np.pi / 3, seed=1)
+
+
+def test_foreign_files_are_refused(tmp_path, toy_detector):
+    with pytest.raises(ModelError, match="no model file nothing"):
+        load("nothing")
+    text = tmp_path / "text.onnx"
+    text.write_text("hello")
+    with pytest.raises(ModelError, match="not a usable ONNX model"):
+        load(text)
+    foreign = write_toy_model(tmp_path / "foreign.onnx", toy_detector, with_card=False)
+    with pytest.raises(ModelError, match="without a caloforge model card"):
+        load(foreign)
+
+
+def test_a_card_that_does_not_match_its_detector_is_refused(tmp_path, toy_model):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(toy_model))
+    card = json.loads(model.metadata_props[0].value)
+    card["detector"]["pad_mm"] = [6.0, 6.0]
+    model.metadata_props[0].value = json.dumps(card)
+    onnx.save(model, str(toy_model))
+    with pytest.raises(ModelError, match="does not match the digest"):
+        load(toy_model)
+
+
+def test_a_generated_file_holds_what_sample_gives(tmp_path, toy_model):
+    conditions = draw(300, "10:500", seed=1)
+    generator = load(toy_model, batch=32)
+    path = tmp_path / "out.h5"
+    seen = []
+    generate_file(generator, conditions, path, seed=3, on_progress=seen.append)
+    assert seen[0] == 0 and seen[-1] == 300
+    back = io.read(path)
+    assert np.array_equal(back.cells, generator.sample(conditions, seed=3).cells)
+    assert np.array_equal(back.energy, conditions.energy)
+    record = json.loads((tmp_path / "out.record.json").read_text())
+    assert record["verb"] == "generate" and record["seed"] == 3
+    assert {p.name for p in tmp_path.iterdir()} == {"out.h5", "out.record.json", "toy.onnx"}
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+import caloforge.generate as g
+from caloforge.beam import draw
+g.FLUSH_EVERY = 1
+slow = lambda done: time.sleep(0.02)
+generator = g.load(sys.argv[1], runtime="onnx", batch=8)
+conditions = draw(400, "10:500", seed=1)
+g.generate_file(generator, conditions, Path(sys.argv[2]), seed=3, on_progress=slow)
+"""
+
+
+def test_a_killed_generation_goes_on_to_the_same_file(tmp_path, toy_model, monkeypatch):
+    path = tmp_path / "out.h5"
+    journal = tmp_path / "out.h5.partial.json"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(toy_model), str(path)])
+    deadline = time.monotonic() + 30
+    while not journal.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = json.loads(journal.read_text())["done"]
+    assert 0 < done < 400 and not path.exists()
+
+    generator = load(toy_model, runtime="onnx", batch=8)
+    conditions = draw(400, "10:500", seed=1)
+    seen = []
+    generate_file(generator, conditions, path, seed=3, on_progress=seen.append)
+    assert seen[0] == done
+    generate_file(generator, conditions, tmp_path / "whole.h5", seed=3)
+    assert path.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert not journal.exists()
+
+
+def test_a_journal_of_another_request_is_not_continued(tmp_path, toy_model):
+    path = tmp_path / "out.h5"
+    (tmp_path / "out.h5.partial.json").write_text('{"request": {"seed": 1}, "done": 64}')
+    generator = load(toy_model)
+    seen = []
+    generate_file(generator, Conditions.of([50.0] * 100), path, seed=2, on_progress=seen.append)
+    assert seen[0] == 0

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+import uproot
+
+from caloforge import io
+from caloforge.convert import convert
+from caloforge.errors import InputError
+
+
+@pytest.fixture
+def sample(tmp_path, toy_showers):
+    path = tmp_path / "sample.h5"
+    io.write(path, toy_showers)
+    return path
+
+
+def run(sample, path, **options):
+    defaults = {"cells": False, "compression": None, "on_progress": lambda done: None}
+    with io.open_showers(sample) as file:
+        convert(file, path, **(defaults | options))
+
+
+def test_root_branches_are_the_quantities(tmp_path, sample, toy_showers):
+    out = tmp_path / "out.root"
+    run(sample, out)
+    tree = uproot.open(out)["showers"]
+    assert tree.num_entries == 20
+    cells = toy_showers.cells.astype(float)
+    assert np.allclose(tree["ECAL"].array(), cells.sum((1, 2, 3)))
+    assert np.allclose(tree["layer_energy"].array(), cells.sum((1, 2)))
+    assert np.allclose(tree["Ep"].array(), toy_showers.energy)
+    depth = (cells.sum((1, 2)) @ np.arange(4)) / cells.sum((1, 2, 3))
+    assert np.allclose(tree["mean_z"].array(), depth)
+    assert np.array_equal(tree["hits_10keV"].array(library="np"), (cells > 1e-5).sum((1, 2, 3)))
+
+
+def test_root_cells_are_the_hits(tmp_path, sample, toy_showers):
+    out = tmp_path / "out.root"
+    run(sample, out, cells=True)
+    tree = uproot.open(out)["showers"]
+    first = {name: tree[f"cell_{name}"].array()[0].to_numpy() for name in ("x", "y", "z", "energy")}
+    rebuilt = np.zeros_like(toy_showers.cells[0])
+    rebuilt[first["x"], first["y"], first["z"]] = first["energy"]
+    assert np.array_equal(rebuilt, toy_showers.cells[0])
+
+
+def test_hdf5_to_hdf5_keeps_everything(tmp_path, sample, toy_showers):
+    out = tmp_path / "small.h5"
+    run(sample, out, compression="gzip")
+    with io.open_showers(out) as file:
+        assert file.compression == "gzip"
+        assert np.array_equal(file.read().cells, toy_showers.cells)
+        assert file.detector == toy_showers.detector
+
+
+def test_another_ending_is_refused(tmp_path, sample):
+    with pytest.raises(InputError, match=r"allowed endings are \.root, \.h5"):
+        run(sample, tmp_path / "out.csv")

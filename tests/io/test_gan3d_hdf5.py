@@ -1,0 +1,109 @@
+import h5py
+import numpy as np
+import pytest
+
+from caloforge import io
+from caloforge.errors import DetectorError, InputError, OutputError
+
+
+@pytest.mark.parametrize("compression", [None, "lzf", "gzip"])
+def test_what_is_written_is_read(tmp_path, toy_showers, compression):
+    path = tmp_path / "showers.h5"
+    io.write(path, toy_showers, compression=compression)
+    back = io.read(path)
+    for name in ("cells", "energy", "theta"):
+        assert np.array_equal(getattr(back, name), getattr(toy_showers, name))
+    assert back.detector == toy_showers.detector
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_chunks_join_to_the_whole(tmp_path, toy_showers):
+    path = tmp_path / "showers.h5"
+    io.write(path, toy_showers)
+    with io.open_showers(path) as file:
+        chunks = list(file.chunks(rows=6))
+        assert [len(chunk) for chunk in chunks] == [6, 6, 6, 2]
+        joined = np.concatenate([chunk.cells for chunk in chunks])
+        assert np.array_equal(joined, toy_showers.cells)
+        assert np.array_equal(file.read(5, 9).energy, toy_showers.energy[5:9])
+
+
+def write_raw(path, **datasets):
+    with h5py.File(path, "w") as file:
+        for name, values in datasets.items():
+            file[name] = values
+
+
+def test_older_layouts_are_read(tmp_path, toy_detector, toy_showers):
+    path = tmp_path / "old.h5"
+    target = np.stack([np.full(20, 11.0), toy_showers.energy], axis=1)
+    write_raw(path, ECAL=toy_showers.cells[..., None].astype("f8"), target=target)
+    old = io.read(path, detector=toy_detector)
+    assert np.array_equal(old.cells, toy_showers.cells)
+    assert np.allclose(old.energy, toy_showers.energy)
+    assert np.allclose(old.theta, np.pi / 2)
+
+
+def test_energy_as_a_column_is_read(tmp_path, toy_detector, toy_showers):
+    path = tmp_path / "column.h5"
+    write_raw(path, ECAL=toy_showers.cells, energy=toy_showers.energy[:, None])
+    assert np.array_equal(io.read(path, detector=toy_detector).energy, toy_showers.energy)
+
+
+def test_the_detector_is_told_by_the_shape_or_refused(tmp_path, toy_showers):
+    path = tmp_path / "nameless.h5"
+    write_raw(path, ECAL=toy_showers.cells, energy=toy_showers.energy)
+    with pytest.raises(DetectorError, match="--detector"):
+        io.read(path)
+    write_raw(path, ECAL=np.zeros((2, 25, 25, 25), "f4"), energy=np.array([10.0, 20.0]))
+    assert io.read(path).detector.name == "clic_ecal"
+
+
+def test_bad_files_are_refused_in_one_line(tmp_path, toy_detector, toy_showers):
+    good = tmp_path / "good.h5"
+    io.write(good, toy_showers, compression="gzip")
+    bad = tmp_path / "bad.h5"
+    cells, energy = toy_showers.cells, toy_showers.energy
+
+    def refuse(words, **datasets):
+        if datasets:
+            write_raw(bad, **datasets)
+        with pytest.raises(InputError, match=words) as caught:
+            io.read(bad, detector=toy_detector)
+        assert "\n" not in str(caught.value)
+        assert str(bad) in str(caught.value)
+
+    refuse("does not exist")
+    bad.write_bytes(b"")
+    refuse("is empty")
+    bad.write_bytes(b"not hdf5 at all")
+    refuse("not an HDF5 file")
+    bad.write_bytes(good.read_bytes()[:4000])
+    refuse("truncated")
+    refuse("no dataset 'ECAL'; it holds: energy", energy=energy)
+    refuse("no dataset 'energy'", ECAL=cells)
+    refuse("holds no showers", ECAL=cells[:0], energy=energy[:0])
+    refuse("must have the shape", ECAL=cells[0], energy=energy)
+    refuse("lengths differ", ECAL=cells, energy=energy[:3])
+    refuse("positive, got 0 GeV", ECAL=cells, energy=energy * 0)
+    refuse("MeV by mistake", ECAL=cells, energy=energy * 1000)
+    refuse("NaN", ECAL=np.full_like(cells, np.nan), energy=energy)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, toy_showers, toy_detector):
+    with pytest.raises(OutputError, match="does not exist"):
+        io.write(tmp_path / "missing" / "out.h5", toy_showers)
+    path = tmp_path / "out.h5"
+    shape = toy_showers.cells.shape[1:]
+    with (
+        pytest.raises(RuntimeError, match="stop"),
+        io.ShowerWriter(path, toy_detector, shape, 20) as writer,
+    ):
+        writer.write(0, toy_showers.cells[:5], toy_showers.conditions[:5])
+        raise RuntimeError("stop")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_too_small_is_said_before_the_work(tmp_path, toy_detector):
+    with pytest.raises(OutputError, match="the disk has"):
+        io.ShowerWriter(tmp_path / "out.h5", toy_detector, (5, 5, 4), 10**14)
