@@ -36,7 +36,7 @@ class Generator(nn.Module, ABC):
     """A network that turns noise and conditions into showers.
 
     ``latent_dim`` numbers per shower are drawn from ``latent_distribution`` ("normal": zero mean
-    and unit width, or "uniform": between -1 and 1).
+    and unit width, or "uniform": between 0 and 1).
     """
 
     latent_dim: int
@@ -49,7 +49,7 @@ class Generator(nn.Module, ABC):
     def draw_latent(self, n: int) -> Tensor:
         """Latent vectors (n, L) from torch's current random state."""
         if self.latent_distribution == "uniform":
-            return torch.rand(n, self.latent_dim) * 2 - 1
+            return torch.rand(n, self.latent_dim)
         return torch.randn(n, self.latent_dim)
 
 
