@@ -7,18 +7,22 @@ middle, the rows before it are neither read nor drawn.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.io import open_showers
 from caloforge.models.base import Domain
+from caloforge.provenance import file_digest
 from caloforge.showers import Showers
 from caloforge.train.augment import augment
 from caloforge.train.objective import Batch, DataSummary
@@ -35,13 +39,18 @@ MEMORY_SHARE = 0.5
 
 
 class ShowerFiles:
-    """Rows of several shower files as one sequence; at most ``limit`` rows of each file."""
+    """Rows of several shower files as one sequence; at most ``limit`` rows of each file.
 
-    def __init__(self, paths: Sequence[Path], limit: int | None = None) -> None:
-        self.paths = list(paths)
+    ``detector`` is needed where the files do not tell theirs.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], limit: int | None = None, detector: Detector | None = None
+    ) -> None:
+        self.paths, self.given = list(paths), detector
         lengths, energies, thetas = [], [], []
         for path in self.paths:
-            with open_showers(path) as stored:
+            with open_showers(path, detector) as stored:
                 rows = len(stored) if limit is None else min(limit, len(stored))
                 lengths.append(rows)
                 energies.append(stored.energy[:rows])
@@ -58,19 +67,27 @@ class ShowerFiles:
     def __len__(self) -> int:
         return int(self.starts[-1])
 
+    def description(self) -> dict[str, Any]:
+        """Name of each file -> its digest and the number of showers taken from it."""
+        counts = np.diff(self.starts)
+        return {
+            path.name: {"digest": file_digest(path), "showers": int(count)}
+            for path, count in zip(self.paths, counts, strict=True)
+        }
+
     def read_run(self, start: int, stop: int) -> Showers:
         """Rows [start, stop) of the sequence, which must lie in one file."""
         index = int(np.searchsorted(self.starts, start, side="right")) - 1
-        with open_showers(self.paths[index]) as stored:
+        with open_showers(self.paths[index], self.given) as stored:
             offset = int(self.starts[index])
             return stored.read(start - offset, stop - offset)
 
     def runs(self) -> list[tuple[int, int]]:
         """Runs [start, stop) of rows that are read together; none crosses a file's end."""
         bounds: list[tuple[int, int]] = []
-        for first, last in zip(self.starts[:-1], self.starts[1:], strict=True):
+        for first, last in itertools.pairwise(self.starts):
             cuts = [*range(int(first), int(last), READ_ROWS), int(last)]
-            bounds += list(zip(cuts[:-1], cuts[1:], strict=True))
+            bounds += list(itertools.pairwise(cuts))
         return bounds
 
     def read_rows(self, rows: IntArray) -> Showers:
@@ -93,14 +110,14 @@ class ShowerFiles:
 class TrainingData:
     """Training batches and validation showers of some files, split by the seed.
 
-    Raises :class:`InputError` for files that cannot be read, hold bad values or do not fit
-    together, and where the training split is smaller than one batch.
+    Raises :class:`InputError` for bad values in the files, and where the training split is smaller
+    than one batch.
     """
 
     def __init__(
-        self, paths: Sequence[Path], options: DataOptions, *, batch_size: int, seed: int
+        self, files: ShowerFiles, options: DataOptions, *, batch_size: int, seed: int
     ) -> None:
-        self.files = ShowerFiles(paths, options.max_showers)
+        self.files = files
         self.options, self.batch_size, self.seed = options, batch_size, seed
         n = len(self.files)
         held_out = np.random.default_rng([seed, 0]).permutation(n)[

@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from caloforge.detector import Detector
 from caloforge.errors import OutputError, TrainingError
 from caloforge.models.spec import build_generator
-from caloforge.provenance import file_digest, write_record
-from caloforge.train.data import TrainingData
+from caloforge.provenance import write_record
+from caloforge.train.data import ShowerFiles, TrainingData
 from caloforge.train.log import RunLog
 from caloforge.train.objective import Objective
 from caloforge.train.recipe import Recipe
@@ -59,19 +60,23 @@ class Training:
     """
 
     def __init__(
-        self, recipe: Recipe, paths: Sequence[Path], folder: Path, reporter: Reporter
+        self,
+        recipe: Recipe,
+        paths: Sequence[Path],
+        folder: Path,
+        reporter: Reporter,
+        detector: Detector | None = None,
     ) -> None:
         self.recipe, self.reporter = recipe, reporter
         options = recipe.training
+        files = ShowerFiles(paths, recipe.data.max_showers, detector)
         self.data = TrainingData(
-            paths, recipe.data, batch_size=options.batch_size, seed=recipe.seed
+            files, recipe.data, batch_size=options.batch_size, seed=recipe.seed
         )
-        self.inputs = {path.name: file_digest(path) for path in paths}
         summary = self.data.summary()
         showers = self.data.validation(options.validation_showers)
         description = {
-            "data": self.inputs,
-            "showers": summary.showers,
+            "data": self.data.files.description(),
             "domain": summary.domain.model_dump(mode="json"),
             "detector": showers.detector.model_dump(mode="json"),
             "window": showers.window,
@@ -170,7 +175,9 @@ class Training:
                 "best_epoch": progress.best_epoch,
                 "validation": progress.best_score,
             },
-            inputs=self.inputs,
+            inputs={
+                name: found["digest"] for name, found in self.folder.description["data"].items()
+            },
             seed=self.recipe.seed,
             seconds=progress.seconds,
         )

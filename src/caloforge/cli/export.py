@@ -1,0 +1,35 @@
+"""``caloforge export``: the best generator of a run as one ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caloforge.cli.options import OutputFile, stderr
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The run folder that train wrote.")],
+    output: OutputFile,
+    name: Annotated[str | None, typer.Option(help="Name in the card; the recipe's.")] = None,
+) -> None:
+    """Export the best generator of a training to ONNX, with its card."""
+    from caloforge._extras import require
+    from caloforge.atomic import check_writable
+
+    for module in ("torch", "safetensors", "onnx", "onnxscript"):
+        require(module)
+    check_writable(output)
+    from caloforge.quantize.export import export_generator
+    from caloforge.train.trained import load_trained
+
+    generator, card = load_trained(run)
+    if name is not None:
+        card = card.model_copy(update={"name": name})
+    export_generator(generator, card, output)
+    stderr.print(
+        f"{output}: {card.network}, {card.parameters:,} parameters, "
+        f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV"
+    )

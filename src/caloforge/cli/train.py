@@ -1,0 +1,76 @@
+"""``caloforge train``: a recipe and showers into a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from caloforge.cli.options import shower_progress, stderr
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
+    data: Annotated[list[Path], typer.Option("--data", help="Training showers (.h5).")],
+    run: Annotated[Path, typer.Option("--output", "-o", help="Run folder, new or to go on with.")],
+    more_data: Annotated[
+        list[Path] | None, typer.Argument(help="More files of training showers.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector (.toml), where the files do not name it.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores; all by default.")] = None,
+) -> None:
+    """Train a network. The same command continues a run that was stopped, exactly."""
+    from caloforge._extras import require
+    from caloforge.detector import load_detector
+
+    for module in ("torch", "safetensors", "tensorboard"):
+        require(module)
+    from caloforge.train.loop import Training
+    from caloforge.train.recipe import load_recipe
+
+    if threads is not None:
+        require("torch").set_num_threads(threads)
+    checked = load_recipe(recipe)
+    described = None if detector is None else load_detector(detector)
+    with shower_progress() as progress:
+        reporter = ProgressReporter(progress)
+        training = Training(checked, [*data, *(more_data or [])], run, reporter, described)
+        trained = training.run(epochs)
+    stderr.print(
+        f"{run}: epoch {trained.best_epoch} of {trained.epochs} is the best, validation number "
+        f"{trained.best_score:.4g}; next: caloforge export {run} -o model.onnx"
+    )
+
+
+class ProgressReporter:
+    """A progress bar over all epochs, and a line for each epoch that ended."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task = progress.add_task("reading the showers", total=None)
+        self.epochs = self.batch_size = 0
+
+    def start(self, epochs: int, steps_per_epoch: int, batch_size: int, done: int) -> None:
+        """The bar counts the showers that are left."""
+        self.epochs, self.batch_size = epochs, batch_size
+        left = max(0, epochs * steps_per_epoch - done)
+        self.progress.reset(self.task, total=left * batch_size)
+        if done:
+            self.progress.console.print(f"continuing after step {done}")
+
+    def step(self, epoch: int, values: dict[str, float]) -> None:
+        """A batch more."""
+        description = f"epoch {epoch} of {self.epochs}"
+        self.progress.update(self.task, advance=self.batch_size, description=description)
+
+    def epoch(self, epoch: int, score: float, best: bool) -> None:
+        """A line for the epoch."""
+        mark = ", the best so far" if best else ""
+        self.progress.console.print(f"epoch {epoch}: validation number {score:.4g}{mark}")

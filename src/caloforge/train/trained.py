@@ -1,0 +1,76 @@
+"""The best generator of a run folder, and the card that goes with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from caloforge.card import Latent, ModelCard, Score, Training, TrainingData
+from caloforge.config import build
+from caloforge.detector import Detector
+from caloforge.errors import InputError, ModelError
+from caloforge.models.base import Domain, Generator
+from caloforge.models.spec import build_generator
+from caloforge.provenance import versions
+from caloforge.train.checkpoint import load_state
+from caloforge.train.recipe import Recipe
+
+
+def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
+    """The generator of the best epoch in a run folder (evaluation mode), and its card.
+
+    Raises
+    ------
+    InputError
+        if the folder holds no finished epoch.
+    ModelError
+        if its weights do not fit its recipe.
+    """
+    path = folder / "best.safetensors"
+    if not path.exists():
+        msg = f"{folder} holds no finished epoch of a training (no {path.name})"
+        raise InputError(msg)
+    state = load_state(path)
+    description, progress = state["description"], state["progress"]
+    recipe = build(Recipe, description["recipe"], where=str(path), error=ModelError)
+    domain = build(Domain, description["domain"], where=str(path), error=ModelError)
+    generator = build_generator(recipe.network, domain)
+    try:
+        generator.load_state_dict(state["generator"])
+    except RuntimeError as problem:
+        msg = f"{path}: the weights do not fit the recipe's network: {problem}"
+        raise ModelError(msg) from None
+    return generator.eval(), _card(recipe, domain, generator, description, progress)
+
+
+def _card(
+    recipe: Recipe,
+    domain: Domain,
+    generator: Generator,
+    description: dict[str, Any],
+    progress: dict[str, Any],
+) -> ModelCard:
+    detector = Detector.model_validate(description["detector"])
+    data = tuple(
+        TrainingData(file=name, digest=found["digest"], showers=found["showers"])
+        for name, found in description["data"].items()
+    )
+    return ModelCard(
+        name=recipe.name,
+        network=str(recipe.network.name),  # type: ignore[attr-defined]
+        detector=detector,
+        detector_digest=detector.digest,
+        window=description["window"],
+        energy_range_gev=domain.energy_range_gev,
+        theta_range_rad=domain.theta_range_rad,
+        latent=Latent(dim=generator.latent_dim, distribution=generator.latent_distribution),  # type: ignore[arg-type]
+        parameters=sum(p.numel() for p in generator.parameters()),
+        training=Training(
+            data=data,
+            recipe=recipe.model_dump(mode="json"),
+            epochs=progress["best_epoch"],
+            minutes=round(progress["seconds"] / 60, 1),
+        ),
+        scores={"validation_number": Score(value=progress["best_score"])},
+        versions=versions(),
+    )
