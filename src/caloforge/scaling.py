@@ -24,3 +24,35 @@ ENERGY_POINTS_GEV = (50 * GeV, 100 * GeV, 200 * GeV, 300 * GeV, 400 * GeV)
 ENERGY_POINT_HALF_WIDTH_GEV = 5 * GeV
 ANGLE_POINTS_DEG = (62.0, 90.0, 118.0)
 """Where the published validation looks: energies +- 5 GeV, and angles."""
+
+ENERGY_EDGES_GEV = (2 * GeV, 5 * GeV, 10 * GeV, 20 * GeV, 50 * GeV, 100 * GeV, 200 * GeV, 500 * GeV)
+"""Edges of the energy bins in which samples are compared at equal energy."""
+
+MIN_BIN_SHOWERS = 20
+"""A bin of energy or angle with fewer showers on either side is left out of every score."""
+
+CELL_SPECTRUM_EDGES_GEV = tuple(10 * eV * 10 ** (step / 8) for step in range(65))
+"""Bins of the cell energy spectrum: eight a decade, 10 eV to 1 GeV."""
+
+CORE_SIDES = (1, 3, 5, 7)
+"""Towers a side of the cores whose energy share is an observable."""
+
+PROFILE_MIN_SHARE = 1e-3
+"""Cells of a mean profile with less than this share of the energy do not enter its error."""
+
+POOL_CORE = 6
+"""Cells each side of the middle that the pooled image keeps single."""
+
+ANGLE_TOLERANCE_RAD = 1e-3
+"""Angles closer than this are the same angle."""
+
+FPD_SIZES = 6
+FPD_REPEATS = 4
+"""Sample sizes of the FPD's fit in 1/N, and random subsets at each size."""
+
+KPD_BATCHES = 10
+KPD_BATCH_SIZE = 5000
+"""Batches of the KPD, and the most showers that one draws from."""
+
+ANGLE_HALF_WIDTH_DEG = 5.0
+"""Half width of the bins around ANGLE_POINTS_DEG."""

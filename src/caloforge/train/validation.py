@@ -24,7 +24,7 @@ class Validator:
         cells = self.generate(generator)
         if not np.isfinite(cells).all():
             return float("nan")
-        return validation_number(self.showers.cells, cells)
+        return validation_number(self.showers.cells, cells, self.showers.energy)
 
     @torch.no_grad()
     def generate(self, generator: Generator) -> FloatArray:

@@ -1,0 +1,1 @@
+"""Physics of showers: observables, measured angle and distances, as pure functions on arrays."""

@@ -1,0 +1,143 @@
+"""Distances between two samples of showers; zero where they are the same.
+
+Each is defined in one equation in docs/metrics.md, and checked in the tests by a version written
+as slowly and obviously as the definition reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.stats import wasserstein_distance
+
+from caloforge import scaling
+from caloforge.physics import observables
+from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
+
+
+def energy_bins(energy: AnyArray) -> IntArray:
+    """Index of the bin of scaling.ENERGY_EDGES_GEV for each energy (GeV); -1 is below them.
+
+    >>> energy_bins(np.array([1.0, 2.0, 60.0, 500.0, 501.0])).tolist()
+    [-1, 0, 4, 6, 7]
+    """
+    edges = np.array(scaling.ENERGY_EDGES_GEV)
+    index = np.searchsorted(edges, energy, side="right") - 1
+    return np.where(np.asarray(energy) == edges[-1], len(edges) - 2, index)
+
+
+def common_bins(
+    reference: AnyArray, generated: AnyArray, minimum: int = scaling.MIN_BIN_SHOWERS
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Rows of either sample in each energy bin that both fill with `minimum` showers.
+
+    `reference` and `generated` are primary energies in GeV. If no bin is full enough, one bin
+    holds everything.
+    """
+    bins = energy_bins(reference), energy_bins(generated)
+    found = False
+    for index in range(-1, len(scaling.ENERGY_EDGES_GEV)):
+        rows = np.flatnonzero(bins[0] == index), np.flatnonzero(bins[1] == index)
+        if min(len(rows[0]), len(rows[1])) >= minimum:
+            found = True
+            yield rows
+    if not found:
+        yield np.arange(len(bins[0])), np.arange(len(bins[1]))
+
+
+def validation_number(
+    reference: FloatArray,
+    generated: FloatArray,
+    energy: AnyArray,
+    generated_energy: AnyArray | None = None,
+) -> float:
+    """The single validation number: mean squared error of mean 2D projections.
+
+    `reference` and `generated` are cells (N, X, Y, Z) in GeV, `energy` (N,) their primary
+    energies in GeV (`generated_energy` where they differ). In each energy bin and for each of
+    the planes xy, xz and yz: the squared differences of the mean projections (in units of Ep),
+    summed over pixels and divided by the sum of the reference's squares; then the mean over
+    planes and bins. 0 is perfect; 0.01 is a relative error of 10 % (root mean square).
+    """
+    other = energy if generated_energy is None else generated_energy
+    planes = [
+        (observables.projection(reference, plane), observables.projection(generated, plane))
+        for plane in observables.PLANES
+    ]
+    return projections_error(planes, energy, other)
+
+
+def projections_error(
+    planes: list[tuple[FloatArray, FloatArray]], energy: AnyArray, generated_energy: AnyArray
+) -> float:
+    """`validation_number` from pairs of projections (N, n, m), reference first."""
+    errors = []
+    for rows, other in common_bins(energy, generated_energy):
+        for reference, generated in planes:
+            expected = _mean_share(reference, energy, rows)
+            difference = _mean_share(generated, generated_energy, other) - expected
+            errors.append(np.sum(difference**2) / np.sum(expected**2))
+    return float(np.mean(errors))
+
+
+def _mean_share(values: AnyArray, energy: AnyArray, rows: IntArray) -> Float64Array:
+    """Mean over showers `rows` of values (N, ...) in units of their primary energy."""
+    flat = values.reshape(len(values), -1)[rows].astype(np.float64)
+    mean: Float64Array = (1.0 / np.asarray(energy, dtype=np.float64)[rows]) @ flat / len(rows)
+    return mean
+
+
+def separation_power(reference: AnyArray, generated: AnyArray) -> float:
+    """Separation of two histograms: half the sum of (h1 - h2)^2 / (h1 + h2), both of unit sum.
+
+    0 for the same shape, 1 for histograms that nowhere overlap.
+
+    >>> separation_power(np.array([1.0, 0.0]), np.array([0.0, 2.0]))
+    1.0
+    """
+    first, second = (np.asarray(h, dtype=np.float64) / np.sum(h) for h in (reference, generated))
+    both = first + second
+    difference = (first - second) ** 2
+    return float(0.5 * np.sum(difference[both > 0] / both[both > 0]))
+
+
+def feature_separation(reference: AnyArray, generated: AnyArray, bins: int) -> float:
+    """Separation power of a feature (N,) in `bins` bins that the reference fills equally."""
+    edges = np.unique(np.quantile(reference, np.linspace(0, 1, bins + 1)[1:-1]))
+    counts = [
+        np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+        for values in (reference, generated)
+    ]
+    return separation_power(*counts)
+
+
+def scaled_wasserstein(reference: AnyArray, generated: AnyArray) -> float:
+    """Wasserstein-1 distance of a feature (N,) in units of the reference's standard deviation.
+
+    0 where the reference has no spread and the generated values are the same; infinite where
+    they are not.
+    """
+    spread = float(np.std(reference))
+    distance = float(wasserstein_distance(reference, generated))
+    if spread == 0:
+        return 0.0 if distance == 0 else float("inf")
+    return distance / spread
+
+
+def profile_error(reference: AnyArray, generated: AnyArray) -> float:
+    """Mean relative error of a mean profile (n,), over the cells that matter.
+
+    Cells with less than scaling.PROFILE_MIN_SHARE of the reference's sum are left out.
+    """
+    used = reference > scaling.PROFILE_MIN_SHARE * reference.sum()
+    return float(np.mean(np.abs(generated[used] - reference[used]) / reference[used]))
+
+
+def conditional_spread(values: AnyArray, log_energy: AnyArray) -> Float64Array:
+    """Standard deviation (F,) of features (N, F) around a straight line in log energy (N,)."""
+    design = np.stack([np.ones_like(log_energy), log_energy - log_energy.mean()], axis=1)
+    coefficients, *_ = np.linalg.lstsq(design, values, rcond=None)
+    residual = values - design @ coefficients
+    spread: Float64Array = np.sqrt(np.sum(residual**2, axis=0) / max(len(values) - 2, 1))
+    return spread

@@ -1,0 +1,85 @@
+"""Frechet and kernel physics distances (FPD, KPD; Kansal et al., arXiv:2211.10295)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caloforge import scaling
+from caloforge.typing import AnyArray, Float64Array
+
+
+def scale_features(reference: AnyArray, generated: AnyArray) -> tuple[Float64Array, Float64Array]:
+    """Both feature tables (N, F) divided by the largest absolute value of the reference's."""
+    largest = np.abs(reference).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    return reference / unit, generated / unit
+
+
+def frechet_distance(reference: AnyArray, generated: AnyArray) -> float:
+    """Frechet distance of the Gaussians with the means and covariances of (N, F) tables.
+
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2), where the trace of the root is the sum of the
+    roots of the eigenvalues of the symmetric matrix C1^1/2 C2 C1^1/2.
+    """
+    first, second = (np.asarray(table, dtype=np.float64) for table in (reference, generated))
+    shift = first.mean(axis=0) - second.mean(axis=0)
+    one, two = (np.cov(table, rowvar=False).reshape(len(shift), -1) for table in (first, second))
+    values, vectors = np.linalg.eigh(one)
+    root = vectors * np.sqrt(np.clip(values, 0, None)) @ vectors.T
+    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ two @ root), 0, None)).sum()
+    return float(shift @ shift + np.trace(one) + np.trace(two) - 2 * cross)
+
+
+def frechet_physics_distance(
+    reference: AnyArray, generated: AnyArray, rng: np.random.Generator
+) -> float:
+    """FPD: the Frechet distance of scaled features, extrapolated to infinitely many showers.
+
+    At scaling.FPD_SIZES evenly spaced values of 1/N between the whole sample and a quarter of
+    it, scaling.FPD_REPEATS random subsets each; a line through them in 1/N; its intercept.
+    """
+    first, second = scale_features(reference, generated)
+    most = min(len(first), len(second))
+    least = max(most // 4, 2)
+    inverse = np.linspace(1 / most, 1 / least, scaling.FPD_SIZES)
+    sizes, distances = [], []
+    for size in np.rint(1 / inverse).astype(int):
+        for _ in range(scaling.FPD_REPEATS):
+            rows = (rng.choice(len(table), size, replace=False) for table in (first, second))
+            picked = [table[chosen] for table, chosen in zip((first, second), rows, strict=True)]
+            sizes.append(size)
+            distances.append(frechet_distance(*picked))
+    slope_intercept = np.polyfit(1 / np.array(sizes), distances, 1)
+    return float(slope_intercept[1])
+
+
+def kernel_mmd(reference: AnyArray, generated: AnyArray) -> float:
+    """Unbiased squared maximum mean discrepancy of (N, F) tables, kernel (x.y / F + 1)^4."""
+    first, second = (np.asarray(table, dtype=np.float64) for table in (reference, generated))
+    n, m, d = len(first), len(second), first.shape[1]
+
+    def kernel(a: Float64Array, b: Float64Array) -> Float64Array:
+        value: Float64Array = (a @ b.T / d + 1.0) ** 4
+        return value
+
+    within = []
+    for table, size in ((first, n), (second, m)):
+        own = kernel(table, table)
+        within.append((own.sum() - np.trace(own)) / (size * (size - 1)))
+    return float(within[0] + within[1] - 2 * kernel(first, second).mean())
+
+
+def kernel_physics_distance(
+    reference: AnyArray, generated: AnyArray, rng: np.random.Generator
+) -> float:
+    """KPD: median over scaling.KPD_BATCHES random batches of `kernel_mmd` of scaled features."""
+    first, second = scale_features(reference, generated)
+    size = max(min(len(first), len(second), scaling.KPD_BATCH_SIZE) // 2, 2)
+    batches = [
+        kernel_mmd(
+            first[rng.choice(len(first), size, replace=False)],
+            second[rng.choice(len(second), size, replace=False)],
+        )
+        for _ in range(scaling.KPD_BATCHES)
+    ]
+    return float(np.median(batches))
