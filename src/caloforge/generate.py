@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from collections.abc import Generator as Iteration
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +14,30 @@ from numpy.typing import ArrayLike
 from caloforge.atomic import partial_path, writing
 from caloforge.beam import Conditions
 from caloforge.card import ModelCard
-from caloforge.engine import Engine, Runtime, load_engine
+from caloforge.engine import Engine, Runtime, Worker, load_engine, read_card
+from caloforge.engine.choose import AskedPrecision, choose_plan
 from caloforge.engine.latent import draw_latent
-from caloforge.errors import InputError
+from caloforge.engine.pool import over_streams
 from caloforge.io import ShowerWriter
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.typing import FloatArray
 from caloforge.zoo import model_path
 
-DEFAULT_BATCH = 128
 FLUSH_EVERY = 64
 """Batches between two entries of the journal that a killed generation resumes from."""
+
+Sink = Callable[[int, FloatArray], None]
 
 
 class Generator:
     """A ShowerSource that runs a model file.
 
-    Shower i under a seed is the same whatever the batch size and the number of cores.
+    Shower i under a seed is the same whatever the batch size, the streams and the cores.
     """
 
-    def __init__(self, engine: Engine, path: Path, *, batch: int = DEFAULT_BATCH) -> None:
-        if batch < 1:
-            msg = f"the batch must be at least 1 shower, got {batch}"
-            raise InputError(msg)
-        self.engine, self.path, self.batch = engine, path, batch
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self.engine, self.path = engine, path
 
     @property
     def card(self) -> ModelCard:
@@ -47,7 +47,7 @@ class Generator:
     @property
     def name(self) -> str:
         """The model's name and the engine that runs it."""
-        return f"{self.card.name} ({self.engine.runtime})"
+        return f"{self.card.name} ({self.engine.plan.runtime})"
 
     def sample(
         self, energy: Conditions | ArrayLike, theta: ArrayLike = np.pi / 2, *, seed: int
@@ -61,49 +61,63 @@ class Generator:
         """
         conditions = energy if isinstance(energy, Conditions) else Conditions.of(energy, theta)
         cells = np.empty((len(conditions), *self.card.cell_shape), np.float32)
-        for start, part in self.stream(conditions, seed=seed):
-            cells[start : start + len(part)] = part
+
+        def keep(first: int, part: FloatArray) -> None:
+            cells[first : first + len(part)] = part
+
+        for _ in self.batches(conditions, keep, seed=seed):
+            pass
         return Showers(cells, conditions.energy, conditions.theta, self.card.detector)
 
-    def stream(
-        self, conditions: Conditions, *, seed: int, start: int = 0
-    ) -> Iterator[tuple[int, FloatArray]]:
-        """Batches of cells (n, X, Y, Z) in GeV with the number of their first shower.
+    def batches(
+        self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0
+    ) -> Iteration[int]:
+        """Make the showers from ``start`` on, batch by batch, on all streams of the engine.
 
-        ``start`` (a multiple of the batch) leaves out the showers before it. The random numbers
-        of the next batch are drawn while one is computed.
+        ``sink(first, cells)`` gets the cells (n, X, Y, Z) in GeV of each batch with the number of
+        its first shower, in a stream's thread and in any order; it must not keep the array. What
+        is iterated over is the number of showers done without a gap.
         """
         self.card.check_range(conditions)
-        starts = range(start, len(conditions), self.batch)
-        with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(self._latent, seed, start)
-            for first in starts:
-                latent = coming.result()
-                coming = pool.submit(self._latent, seed, first + self.batch)
-                rows = np.arange(first, first + self.batch).clip(max=len(conditions) - 1)
-                cells = self.engine.run(latent, conditions.energy[rows], conditions.theta[rows])
-                yield first, cells[: len(conditions) - first]
+        batch, n = self.engine.plan.batch, len(conditions)
 
-    def _latent(self, seed: int, first: int) -> FloatArray:
-        return draw_latent(self.card.latent, seed, first, first + self.batch)
+        def make(worker: Worker, first: int) -> int:
+            latent = draw_latent(self.card.latent, seed, first, first + batch)
+            rows = np.arange(first, first + batch).clip(max=n - 1)
+            cells = worker.run(latent, conditions.energy[rows], conditions.theta[rows])
+            sink(first, cells[: n - first])
+            return min(first + batch, n)
+
+        yield from over_streams(self.engine, range(start, n, batch), make)
 
 
 def load(
     name_or_path: str | Path,
     *,
     runtime: Runtime = "auto",
+    precision: AskedPrecision = "auto",
     threads: int | None = None,
-    batch: int = DEFAULT_BATCH,
+    streams: int | None = None,
+    batch: int | None = None,
 ) -> Generator:
     """Load a bundled model by name, or a model file, ready to make showers.
+
+    ``threads`` is the number of cores to use (all if None), ``streams`` how many batches are
+    computed side by side on them, ``batch`` the showers in a batch.
 
     Raises
     ------
     ModelError
         if there is no such model, or the file is not a caloforge model.
+    InputError
+        if the precision is not to be had here, or there are fewer threads than streams.
     """
-    engine = load_engine(name_or_path, runtime=runtime, threads=threads)
-    return Generator(engine, model_path(name_or_path), batch=batch)
+    path = model_path(name_or_path)
+    plan = choose_plan(
+        read_card(path), runtime=runtime, precision=precision, threads=threads,
+        streams=streams, batch=batch,
+    )  # fmt: skip
+    return Generator(load_engine(path, plan), path)
 
 
 def generate_file(
@@ -140,13 +154,16 @@ def generate_file(
         done = journal.done if writer.resumed else 0
         on_progress(done)
         with journal:
-            for start, cells in generator.stream(conditions, seed=seed, start=done):
-                stop = start + len(cells)
-                writer.write(start, cells, conditions[start:stop])
-                on_progress(stop)
-                if (stop // generator.batch) % FLUSH_EVERY == 0:
-                    writer.flush()
-                    journal.note(stop)
+
+            def save(first: int, cells: FloatArray) -> None:
+                writer.write(first, cells, conditions[first : first + len(cells)])
+
+            with closing(generator.batches(conditions, save, seed=seed, start=done)) as batches:
+                for number, stop in enumerate(batches, 1):
+                    on_progress(stop)
+                    if number % FLUSH_EVERY == 0:
+                        writer.flush()
+                        journal.note(stop)
             writer.finish()
     seconds = time.perf_counter() - began
     write_record(
@@ -165,8 +182,8 @@ def _request(
         "model_digest": file_digest(generator.path),
         "conditions_digest": array_digest(conditions.energy, conditions.theta),
         "seed": seed,
-        "runtime": generator.engine.runtime,
-        "batch": generator.batch,
+        "runtime": generator.engine.plan.runtime,
+        "precision": generator.engine.plan.precision,
         "compression": compression or "none",
     }
 

@@ -71,11 +71,16 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def core_numbers() -> list[int]:
+    """Numbers of the processor cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
 def available_cores() -> int:
     """Number of processor cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(core_numbers())
 
 
 def write_record(

@@ -8,8 +8,12 @@ import typer
 from caloforge.cli.options import (
     Compression,
     OutputFile,
+    PrecisionOption,
+    RuntimeOption,
     Seed,
     parse_compression,
+    parse_precision,
+    parse_runtime,
     shower_progress,
     stderr,
 )
@@ -34,11 +38,16 @@ def generate(
     ] = None,
     seed: Seed = 0,
     compression: Compression = "none",
-    runtime: Annotated[str, typer.Option(help="auto, onnx or openvino.")] = "auto",
+    runtime: RuntimeOption = "auto",
+    precision: PrecisionOption = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores to use; all by default.")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Showers computed at a time.")] = 128,
+    streams: Annotated[
+        int | None,
+        typer.Option(min=1, help="Batches computed side by side; one a core by default."),
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Showers computed at a time.")] = None,
 ) -> None:
     """Generate showers with a trained model.
 
@@ -46,14 +55,17 @@ def generate(
     whole range, uniformly.
     """
     from caloforge.atomic import check_writable
+    from caloforge.engine.choose import advice
     from caloforge.generate import generate_file, load
 
     chosen_compression = parse_compression(compression)
-    if runtime not in ("auto", "onnx", "openvino"):
-        msg = f"runtime '{runtime}' is unknown: allowed are auto, onnx, openvino"
-        raise InputError(msg)
     check_writable(output)
-    generator = load(model, runtime=runtime, threads=threads, batch=batch)  # type: ignore[arg-type]
+    generator = load(
+        model, runtime=parse_runtime(runtime), precision=parse_precision(precision),
+        threads=threads, streams=streams, batch=batch,
+    )  # fmt: skip
+    if note := advice(generator.card, generator.engine.plan):
+        stderr.print(f"note: {note}")
     conditions = _conditions(generator.card, n, energy, theta, like, seed)
     generator.card.check_range(conditions)
     with shower_progress() as progress:

@@ -1,7 +1,7 @@
 """Options that several verbs share, and the progress bar of long work."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
@@ -18,6 +18,10 @@ from rich.text import Text
 
 from caloforge.errors import InputError
 
+if TYPE_CHECKING:
+    from caloforge.engine import Runtime
+    from caloforge.engine.choose import AskedPrecision
+
 OutputFile = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same showers.", min=0)]
 
@@ -26,7 +30,14 @@ Compression = Annotated[
     typer.Option(help="HDF5: none (fastest), lzf, or gzip (about 20 times smaller, slow)."),
 ]
 
+RuntimeOption = Annotated[str, typer.Option(help="auto, onnx or openvino.")]
+PrecisionOption = Annotated[
+    str, typer.Option(help="auto (as the model is meant), float32 or bfloat16.")
+]
+
 COMPRESSIONS = ("none", "lzf", "gzip")
+RUNTIMES = ("auto", "onnx", "openvino")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 stderr = Console(stderr=True)
 
@@ -39,10 +50,30 @@ def parse_compression(text: str) -> str | None:
     InputError
         if it is unknown.
     """
-    if text not in COMPRESSIONS:
-        msg = f"compression '{text}' is unknown: allowed are {', '.join(COMPRESSIONS)}"
+    return None if _one_of(text, COMPRESSIONS, "compression") == "none" else text
+
+
+def parse_runtime(text: str) -> "Runtime":
+    """The runtime that an option names.
+
+    Raises
+    ------
+    InputError
+        if it is unknown.
+    """
+    return cast("Runtime", _one_of(text, RUNTIMES, "runtime"))
+
+
+def parse_precision(text: str) -> "AskedPrecision":
+    """The precision that an option names; errors as in :func:`parse_runtime`."""
+    return cast("AskedPrecision", _one_of(text, PRECISIONS, "precision"))
+
+
+def _one_of(text: str, allowed: tuple[str, ...], what: str) -> str:
+    if text not in allowed:
+        msg = f"{what} '{text}' is unknown: allowed are {', '.join(allowed)}"
         raise InputError(msg)
-    return None if text == "none" else text
+    return text
 
 
 class RateColumn(ProgressColumn):

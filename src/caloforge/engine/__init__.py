@@ -1,23 +1,23 @@
 """Run a model file: no torch. ONNX Runtime everywhere, OpenVINO where it is installed."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from caloforge.engine.base import Engine, read_card
+from caloforge.engine.base import Engine, Worker, read_card, run
+from caloforge.engine.plan import Plan, Precision, RuntimeName
 from caloforge.zoo import model_path
 
 Runtime = Literal["auto", "onnx", "openvino"]
 
-__all__ = ["Engine", "Runtime", "load_engine", "read_card"]
+__all__ = [
+    "Engine", "Plan", "Precision", "Runtime", "RuntimeName", "Worker",
+    "chosen_runtime", "load_engine", "read_card", "run",
+]  # fmt: skip
 
 
-def load_engine(
-    name_or_path: str | Path, *, runtime: Runtime = "auto", threads: int | None = None
-) -> Engine:
-    """Load a bundled model by name, or a model file, into an inference engine.
-
-    ``auto`` takes OpenVINO where it is installed and ONNX Runtime elsewhere; ``threads`` is the
-    number of cores to use (all available if None).
+def load_engine(name_or_path: str | Path, plan: Plan) -> Engine:
+    """Load a bundled model by name, or a model file, to be run as the plan says.
 
     Raises
     ------
@@ -27,16 +27,17 @@ def load_engine(
         if OpenVINO is asked for and not installed.
     """
     path = model_path(name_or_path)
-    if runtime == "openvino" or (runtime == "auto" and _has_openvino()):
+    if plan.runtime == "openvino":
         from caloforge.engine.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(path, threads=threads)
+        return OpenVinoEngine(path, plan)
     from caloforge.engine.onnx import OnnxEngine
 
-    return OnnxEngine(path, threads=threads)
+    return OnnxEngine(path, plan)
 
 
-def _has_openvino() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("openvino") is not None
+def chosen_runtime(runtime: Runtime) -> RuntimeName:
+    """``auto`` is OpenVINO where it is installed and ONNX Runtime elsewhere."""
+    if runtime != "auto":
+        return runtime
+    return "openvino" if find_spec("openvino") is not None else "onnx"

@@ -1,9 +1,13 @@
 """What every inference engine offers, and how the card is read from a model file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from caloforge.card import METADATA_KEY, ModelCard
+from caloforge.engine.plan import Plan
 from caloforge.errors import ModelError
 from caloforge.typing import FloatArray
 
@@ -11,16 +15,53 @@ INPUTS = ("latent", "energy", "theta")
 OUTPUT = "cells"
 
 
-class Engine(Protocol):
-    """A loaded model file."""
+class Worker(Protocol):
+    """One stream of an engine; used by one thread at a time.
 
-    card: ModelCard
-    runtime: str
-    threads: int
+    ``cores`` are those that the thread calling ``run`` should keep to, none for any.
+    """
+
+    @property
+    def cores(self) -> Sequence[int]:
+        """Numbers of the cores to keep to."""
+        ...
 
     def run(self, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:
-        """Cells (N, X, Y, Z) in GeV from latent (N, L), energy (N,) GeV and theta (N,) rad."""
+        """Cells (B, X, Y, Z) in GeV of exactly one batch B, in memory that the next run reuses.
+
+        ``latent`` is (B, L), ``energy`` (B,) in GeV and ``theta`` (B,) in rad.
+        """
         ...
+
+
+class Engine(Protocol):
+    """A loaded model file with one worker a stream."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+        ...
+
+    @property
+    def plan(self) -> Plan:
+        """How the engine runs the model."""
+        ...
+
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """The streams; they may run at the same time."""
+        ...
+
+
+def run(engine: Engine, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:
+    """Cells (N, X, Y, Z) in GeV for any number N of showers, on the engine's first stream."""
+    worker, batch, n = engine.workers[0], engine.plan.batch, len(latent)
+    cells = np.empty((n, *engine.card.cell_shape), np.float32)
+    for first in range(0, n, batch):
+        rows = np.arange(first, first + batch).clip(max=n - 1)
+        part = worker.run(latent[rows], energy[rows], theta[rows])
+        cells[first : first + batch] = part[: n - first]
+    return cells
 
 
 def open_session(path: Path, options: Any = None) -> Any:

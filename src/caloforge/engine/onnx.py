@@ -1,31 +1,55 @@
 """ONNX Runtime: the engine that is always there, and the one that others are checked against."""
 
 from pathlib import Path
+from typing import Any
 
 from caloforge.engine.base import OUTPUT, card_of, open_session
-from caloforge.provenance import available_cores
+from caloforge.engine.plan import Plan
+from caloforge.provenance import core_numbers
 from caloforge.typing import FloatArray
 
 
 class OnnxEngine:
-    """A model file in ONNX Runtime on ``threads`` cores (all available if None)."""
+    """A model file in ONNX Runtime: a session for each stream, pinned to cores of its own."""
 
-    runtime = "onnx"
+    def __init__(self, path: Path, plan: Plan) -> None:
+        self.plan = plan
+        self.workers = [OnnxWorker(path, plan, stream) for stream in range(plan.streams)]
+        self.card = card_of(self.workers[0].session, path)
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        import onnxruntime
 
-        self.threads = threads or available_cores()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        self._session = open_session(path, options)
-        self.card = card_of(self._session, path)
-        self._names = [node.name for node in self._session.get_inputs()]
+class OnnxWorker:
+    """One session; the thread that calls ``run`` computes with it."""
+
+    def __init__(self, path: Path, plan: Plan, stream: int) -> None:
+        self.cores = _cores(plan, stream)
+        self.session = open_session(path, _options(plan.threads, self.cores))
+        self._names = [node.name for node in self.session.get_inputs()]
 
     def run(self, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:
-        """Cells (N, X, Y, Z) in GeV from latent (N, L), energy (N,) GeV and theta (N,) rad."""
+        """Cells (B, X, Y, Z) in GeV from latent (B, L), energy (B,) GeV and theta (B,) rad."""
         values = {"latent": latent, "energy": energy, "theta": theta}
         feeds = {name: values[name] for name in self._names}
-        cells: FloatArray = self._session.run([OUTPUT], feeds)[0]
+        cells: FloatArray = self.session.run([OUTPUT], feeds)[0]
         return cells
+
+
+def _cores(plan: Plan, stream: int) -> list[int]:
+    """The cores of a stream, none if there are too few to give every thread its own."""
+    cores = core_numbers()
+    if plan.cores > len(cores):
+        return []
+    return cores[stream * plan.threads : (stream + 1) * plan.threads]
+
+
+def _options(threads: int, cores: list[int]) -> Any:
+    """Session options; ONNX Runtime pins its own threads, the caller's is the first of them."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    if len(cores) > 1:
+        pinned = ";".join(str(core + 1) for core in cores[1:])
+        options.add_session_config_entry("session.intra_op_thread_affinities", pinned)
+    return options

@@ -2,44 +2,79 @@
 
 import os
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from caloforge._extras import require
 from caloforge.engine.base import read_card
+from caloforge.engine.plan import Plan
 from caloforge.errors import ModelError
-from caloforge.provenance import available_cores
+from caloforge.provenance import core_numbers
 from caloforge.typing import FloatArray
 
 os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
 
+PRECISION_HINT = {"float32": "f32", "bfloat16": "bf16"}
+
 
 class OpenVinoEngine:
-    """A model file in OpenVINO on ``threads`` cores (all available if None), in float32."""
+    """A model file in OpenVINO, its graph specialised for the plan's batch."""
 
-    runtime = "openvino"
-
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+    def __init__(self, path: Path, plan: Plan) -> None:
         self.card = read_card(path)
-        self.threads = threads or available_cores()
-        core = require("openvino").Core()
-        config = {
-            "INFERENCE_NUM_THREADS": self.threads,
-            "NUM_STREAMS": 1,
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32",
-        }
-        try:
-            model = core.read_model(str(path))
-            self._names = [port.any_name for port in model.inputs]
-            self._request = core.compile_model(model, "CPU", config).create_infer_request()
-        except RuntimeError as error:
-            msg = f"{path}: OpenVINO cannot run it: {str(error).splitlines()[-1]}"
-            raise ModelError(msg) from None
+        self.plan = plan
+        self.compiled = compile_model(path, plan)
+        self.workers = [OpenVinoWorker(self.compiled) for _ in range(plan.streams)]
+
+
+class OpenVinoWorker:
+    """One inference request; a pinned stream of the compiled model computes it."""
+
+    cores: tuple[int, ...] = ()
+
+    def __init__(self, compiled: Any) -> None:
+        self._tensor = require("openvino").Tensor
+        self._names = [port.any_name for port in compiled.inputs]
+        self._request = compiled.create_infer_request()
 
     def run(self, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:
-        """Cells (N, X, Y, Z) in GeV from latent (N, L), energy (N,) GeV and theta (N,) rad."""
+        """Cells (B, X, Y, Z) in GeV from latent (B, L), energy (B,) GeV and theta (B,) rad."""
         values = {"latent": latent, "energy": energy, "theta": theta}
-        self._request.infer({name: values[name] for name in self._names}, share_inputs=True)
-        cells: FloatArray = np.array(self._request.get_output_tensor(0).data)
+        for name in self._names:
+            self._request.set_tensor(name, self._tensor(values[name], shared_memory=True))
+        self._request.start_async()
+        self._request.wait()
+        cells: FloatArray = self._request.get_output_tensor(0).data
         return cells
+
+    def profile(self) -> Any:
+        """OpenVINO's time of each node in the last run (needs ``PERF_COUNT``)."""
+        return self._request.get_profiling_info()
+
+
+def compile_model(path: Path, plan: Plan, **extra: Any) -> Any:
+    """A model file compiled by OpenVINO for the plan; ``extra`` are further properties.
+
+    Raises
+    ------
+    ModelError
+        if OpenVINO cannot run it.
+    """
+    core = require("openvino").Core()
+    try:
+        model = core.read_model(str(path))
+        sizes = {port.any_name: port.partial_shape for port in model.inputs}
+        model.reshape({name: [plan.batch, *list(shape)[1:]] for name, shape in sizes.items()})
+        return core.compile_model(model, "CPU", properties(plan) | extra)
+    except RuntimeError as error:
+        msg = f"{path}: OpenVINO cannot run it: {str(error).splitlines()[-1]}"
+        raise ModelError(msg) from None
+
+
+def properties(plan: Plan) -> dict[str, Any]:
+    """OpenVINO's properties for a plan; threads are pinned where every one has its core."""
+    return {
+        "NUM_STREAMS": plan.streams,
+        "INFERENCE_NUM_THREADS": plan.cores,
+        "ENABLE_CPU_PINNING": plan.cores <= len(core_numbers()),
+        "INFERENCE_PRECISION_HINT": PRECISION_HINT[plan.precision],
+    }

@@ -19,10 +19,12 @@ from caloforge.beam import Conditions
 from caloforge.config import build
 from caloforge.detector import Detector, bundled_detectors, load_detector
 from caloforge.errors import DetectorError, InputError, OutputError
+from caloforge.io.raw import RawRows, contiguous
 from caloforge.showers import Showers
 from caloforge.typing import FloatArray
 
 DETECTOR_ATTRIBUTE = "caloforge_detector"
+DATASETS = ("ECAL", "energy", "theta")
 READ_ROWS = 512
 COMPRESSED_ROWS = 16
 
@@ -198,10 +200,11 @@ class ShowerWriter:
             self.resumed = reopened is not None
             if reopened is not None:
                 self._file = reopened
-                return
-            _check_room(path, n * int(np.prod(cell_shape)) * 4 if compression is None else 0)
-            self._file = h5py.File(self.partial, "w")
-            self._create(detector, cell_shape, n, compression, attributes or {})
+            else:
+                _check_room(path, n * int(np.prod(cell_shape)) * 4 if compression is None else 0)
+                self._file = h5py.File(self.partial, "w")
+                self._create(detector, cell_shape, n, compression, attributes or {})
+            self._rows = RawRows(self.partial, [self._file[name] for name in DATASETS])
 
     def _reopen(self, shape: tuple[int, ...]) -> Any:
         try:
@@ -221,26 +224,26 @@ class ShowerWriter:
         compression: str | None,
         attributes: Mapping[str, Any],
     ) -> None:
-        options: dict[str, Any] = {"dtype": "f4", "track_times": False}
-        cells = dict(options)
-        if compression is not None:
-            rows = min(COMPRESSED_ROWS, n)
-            cells |= {"chunks": (rows, *cell_shape), "compression": compression, "shuffle": True}
-        self._file.create_dataset("ECAL", (n, *cell_shape), **cells)
-        for name in ("energy", "theta"):
-            self._file.create_dataset(name, (n,), **options)
+        for name, shape in zip(DATASETS, ((n, *cell_shape), (n,), (n,)), strict=True):
+            options: dict[str, Any] = {"dcpl": contiguous(shape)}
+            if name == "ECAL" and compression is not None:
+                chunk = (min(COMPRESSED_ROWS, n), *cell_shape)
+                options = {"chunks": chunk, "compression": compression, "shuffle": True}
+            self._file.create_dataset(name, shape, dtype="<f4", track_times=False, **options)
         self._file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(detector)
         for key in sorted(attributes.keys() - {DETECTOR_ATTRIBUTE}):
             self._file.attrs[key] = attributes[key]
         self._file.flush()
 
     def write(self, start: int, cells: FloatArray, conditions: Conditions) -> None:
-        """Write showers to the rows from ``start`` on."""
-        stop = start + len(cells)
+        """Write showers to the rows from ``start`` on; several threads may write at once."""
+        values = (cells, conditions.energy, conditions.theta)
         with writing(self.path):
-            self._file["ECAL"][start:stop] = cells
-            self._file["energy"][start:stop] = conditions.energy
-            self._file["theta"][start:stop] = conditions.theta
+            for name, rows in zip(DATASETS, values, strict=True):
+                if self._rows.holds(name):
+                    self._rows.write(name, start, rows)
+                else:
+                    self._file[name][start : start + len(rows)] = rows
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
@@ -250,6 +253,7 @@ class ShowerWriter:
     def finish(self) -> None:
         """Close the file and put it in its place."""
         with writing(self.path):
+            self._rows.close()
             self._file.close()
             self.partial.replace(self.path)
 
@@ -264,6 +268,7 @@ class ShowerWriter:
     ) -> None:
         if self._file.id.valid:
             with writing(self.path):
+                self._rows.close()
                 self._file.close()
         if kind is not None and not issubclass(kind, KeyboardInterrupt):
             self.partial.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""From what a user asks for to a plan: runtime, precision and the sharing of the cores."""
+
+from typing import Literal
+
+from caloforge.card import ModelCard
+from caloforge.engine import Runtime, chosen_runtime
+from caloforge.engine.capability import Capabilities
+from caloforge.engine.plan import DEFAULT_BATCH, Plan, Precision
+from caloforge.errors import InputError
+from caloforge.provenance import available_cores
+
+AskedPrecision = Literal["auto", "float32", "bfloat16"]
+
+
+def choose_plan(
+    card: ModelCard,
+    *,
+    runtime: Runtime = "auto",
+    precision: AskedPrecision = "auto",
+    threads: int | None = None,
+    streams: int | None = None,
+    batch: int | None = None,
+    capabilities: Capabilities | None = None,
+) -> Plan:
+    """The plan for a model: ``threads`` cores in all (every one if None), shared by ``streams``.
+
+    Raises
+    ------
+    InputError
+        if there are more streams than threads, or the precision is not to be had.
+    """
+    chosen = chosen_runtime(runtime)
+    cores = threads or max(available_cores(), streams or 1)
+    parallel = streams or cores
+    if parallel > cores:
+        msg = f"{parallel} streams need at least as many threads, got {cores}"
+        raise InputError(msg)
+    return Plan(
+        runtime=chosen,
+        precision=_precision(card, precision, chosen, capabilities),
+        streams=parallel,
+        threads=cores // parallel,
+        batch=batch or DEFAULT_BATCH,
+    )
+
+
+def advice(card: ModelCard, plan: Plan, capabilities: Capabilities | None = None) -> str | None:
+    """A line for the user where the machine does not suit the model's format, None elsewhere."""
+    cpu = capabilities or Capabilities.of_this_cpu()
+    if card.format == "int8" and not cpu.int8:
+        return (
+            f"{card.name} is an INT8 model, but this CPU has no INT8 dot product (VNNI): "
+            f"its float32 parent{f' {card.parent.name}' if card.parent else ''} is likely faster"
+        )
+    if card.format == "bfloat16" and plan.precision == "float32":
+        reason = "this CPU has no BF16" if not cpu.bfloat16 else f"{plan.runtime} has no BF16"
+        return f"{card.name} is meant for bfloat16, but {reason}: it runs in float32"
+    return None
+
+
+def _precision(
+    card: ModelCard, asked: AskedPrecision, runtime: str, capabilities: Capabilities | None
+) -> Precision:
+    if asked == "float32" or (asked == "auto" and card.format != "bfloat16"):
+        return "float32"
+    cpu = capabilities or Capabilities.of_this_cpu()
+    if runtime == "openvino" and cpu.bfloat16:
+        return "bfloat16"
+    if asked == "auto":
+        return "float32"
+    if runtime != "openvino":
+        msg = "bfloat16 needs the OpenVINO runtime: ONNX Runtime computes in float32 on CPUs"
+    else:
+        msg = "bfloat16 is not to be had: this CPU has no BF16 instructions; float32 is allowed"
+    raise InputError(msg)

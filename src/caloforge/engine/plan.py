@@ -1,0 +1,38 @@
+"""How a model file is run: in which runtime and precision, and how the cores are shared out."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from caloforge.config import FrozenModel
+
+RuntimeName = Literal["onnx", "openvino"]
+Precision = Literal["float32", "bfloat16"]
+Positive = Annotated[int, Field(ge=1)]
+
+DEFAULT_BATCH = 128
+
+
+class Plan(FrozenModel):
+    """``streams`` batches computed side by side, each on ``threads`` cores of its own.
+
+    None of it changes what a seed means: a plan is chosen for speed alone. ``batch`` is the
+    number of showers that a stream computes at a time; the graph is specialised for it.
+    """
+
+    runtime: RuntimeName
+    precision: Precision = "float32"
+    streams: Positive = 1
+    threads: Positive = 1
+    batch: Positive = DEFAULT_BATCH
+
+    @property
+    def cores(self) -> int:
+        """Cores that the plan keeps busy."""
+        return self.streams * self.threads
+
+    def __str__(self) -> str:
+        return (
+            f"{self.runtime} {self.precision}, streams {self.streams} x threads {self.threads}, "
+            f"batch {self.batch}"
+        )
