@@ -12,7 +12,7 @@ BLOCK = 64
 def draw_latent(latent: Latent, seed: int, start: int, stop: int) -> FloatArray:
     """Latent of the showers ``start`` to ``stop`` under a seed, shape (stop - start, dim).
 
-    "normal" has zero mean and unit width, "uniform" lies between -1 and 1. However
+    "normal" has zero mean and unit width, "uniform" lies in [0, 1). However
     the showers are cut into batches, shower i gets the same numbers.
 
     >>> whole = draw_latent(Latent(dim=3), seed=1, start=0, stop=200)
@@ -29,6 +29,4 @@ def draw_latent(latent: Latent, seed: int, start: int, stop: int) -> FloatArray:
             rng.standard_normal(dtype=np.float32, out=rows)
         else:
             rng.random(dtype=np.float32, out=rows)
-            rows *= 2
-            rows -= 1
     return numbers[start - first * BLOCK : stop - first * BLOCK]
