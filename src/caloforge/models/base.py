@@ -1,4 +1,4 @@
-"""What every network is: a generator of showers, and (for a GAN) a discriminator that judges them."""
+"""What every network is: a generator of showers and, for a GAN, a discriminator of them."""
 
 from __future__ import annotations
 
@@ -84,9 +84,10 @@ class ConditionFeatures(nn.Module):
     def __init__(self, domain: Domain) -> None:
         super().__init__()
         low, high = domain.energy_range_gev
-        self.log_centre = 0.5 * math.log(low * high)
+        self.log_middle = 0.5 * math.log(low * high)
         self.log_half = max(0.5 * math.log(high / low), 1e-3)
-        self.centre, self.half = 0.5 * (low + high), max(0.5 * (high - low), 1e-3 * high)
+        self.middle = 0.5 * (low + high)
+        self.half_width = max(0.5 * (high - low), 1e-3 * high)
         spread = max(abs(t - math.pi / 2) for t in domain.theta_range_rad)
         self.theta_scale = 1.0 / spread if spread > 1e-3 else 0.0
 
@@ -94,8 +95,8 @@ class ConditionFeatures(nn.Module):
         """Features (N, 3) of energy (N,) in GeV and theta (N,) in rad."""
         return torch.stack(
             [
-                (energy.log() - self.log_centre) / self.log_half,
-                (energy - self.centre) / self.half,
+                (energy.log() - self.log_middle) / self.log_half,
+                (energy - self.middle) / self.half_width,
                 (theta - math.pi / 2) * self.theta_scale,
             ],
             dim=1,

@@ -35,7 +35,7 @@ def image_energy(image: Tensor) -> Tensor:
 
 def zero_below_threshold(cells: Tensor) -> Tensor:
     """Cells in GeV with those under the cell threshold (10 eV) set to exactly zero."""
-    return torch.where(cells < THRESHOLD_GEV, torch.zeros_like(cells), cells)
+    return torch.where(cells < THRESHOLD_GEV, 0.0, cells)
 
 
 def crop(image: Tensor, shape: Sequence[int]) -> Tensor:
@@ -53,7 +53,7 @@ def crop(image: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def halvings(size: int, times: int) -> list[int]:
-    """Sizes from coarse to fine that nearest upsampling by two and cropping go through.
+    """Sizes from coarse to fine, each half of the next, rounded up.
 
     >>> halvings(25, 2)
     [7, 13, 25]
@@ -65,9 +65,9 @@ def halvings(size: int, times: int) -> list[int]:
 
 
 class ConvBlock2d(nn.Module):
-    """3 x 3 convolution -> batch norm -> ReLU, after nearest upsampling by two where asked.
+    """3 x 3 convolution -> batch norm -> ReLU, after nearest upsampling where asked.
 
-    ``size``: (height, width) to crop to after upsampling, or None to stay at the input's size.
+    ``size``: (height, width) to upsample to, or None to stay at the input's size.
     """
 
     def __init__(self, inputs: int, outputs: int, size: tuple[int, int] | None = None) -> None:
@@ -79,5 +79,5 @@ class ConvBlock2d(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Features (N, outputs, height, width)."""
         if self.size is not None:
-            image = crop(functional.interpolate(image, scale_factor=2.0, mode="nearest"), self.size)
+            image = functional.interpolate(image, size=self.size, mode="nearest")
         return functional.relu(self.norm(self.convolution(image)))

@@ -1,10 +1,10 @@
 """conv2d: the 2021 3DGAN, whose volume is drawn by 2D convolutions along three permuted axes.
 
-After Rehm, Vallecorsa, Borras, Kruecker, "Physics validation of novel convolutional 2D architectures
-for speeding up high energy physics simulations", EPJ Web Conf. 251 (2021) 03042: the generator has
-three paths, each of which takes another axis of the image as its channels, and a last part that
-convolves the three volumes, joined, with the layers as channels.  About 2 M parameters.  The paper
-leaves layer sizes open; these are ours: channels in multiples of 16, nearest upsampling.
+After Rehm, Vallecorsa, Borras, Kruecker, "Physics validation of novel convolutional 2D
+architectures for speeding up high energy physics simulations", EPJ Web Conf. 251 (2021) 03042: the
+generator has three paths, each of which takes another axis of the image as its channels, and a last
+part that convolves the three volumes, joined, with the layers as channels.  About 2 M parameters.
+Layer sizes are not the paper's but ours: channels in multiples of 16, nearest upsampling.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Conv2dOptions(Discriminator2dOptions):
 
     name: Literal["conv2d"] = "conv2d"
     latent: int = Field(200, gt=0)
-    channels: int = Field(96, gt=0, multiple_of=16)
+    channels: int = Field(112, gt=0, multiple_of=16)
 
 
 class Path(nn.Module):
@@ -56,7 +56,8 @@ class Path(nn.Module):
     def forward(self, vector: Tensor) -> Tensor:
         """Volume (N, X, Y, Z) of vectors (N, inputs)."""
         maps = self.dense(vector).unflatten(1, self.coarse)
-        return self.volume(self.blocks(maps)).permute(self.order)
+        volume: Tensor = self.volume(self.blocks(maps))
+        return volume.permute(self.order)
 
 
 class Conv2dGenerator(Generator):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from caloforge.config import FrozenModel
+from caloforge.errors import ConfigError
 from caloforge.models.base import Discriminator, Domain, Generator, Judgement
 from caloforge.models.blocks import IMAGE_UNIT_GEV, crop, image_energy, zero_below_threshold
 
@@ -77,6 +78,10 @@ class Conv3dDiscriminator(Discriminator):
 
     def __init__(self, options: Conv3dOptions, domain: Domain) -> None:
         super().__init__()
+        x, y, z = domain.shape
+        if x < 4 or y < 8 or z < 8:
+            msg = f"conv3d needs images of at least 4 x 8 x 8 cells, got {x} x {y} x {z}"
+            raise ConfigError(msg)
         self.convolutions = nn.Sequential(
             _judge(1, 16, 2, norm=False),
             _judge(16, 8, 2),
@@ -85,7 +90,6 @@ class Conv3dDiscriminator(Discriminator):
             nn.AvgPool3d(2),
             nn.Flatten(),
         )
-        x, y, z = domain.shape
         pooled = ((x - 2) // 2) * ((y - 6) // 2) * ((z - 6) // 2)
         self.real, self.energy = nn.Linear(8 * pooled, 1), nn.Linear(8 * pooled, 1)
 

@@ -1,9 +1,10 @@
 """layered2d: a 2D network whose output channels are the calorimeter's layers.
 
-A dense layer lays 64 coarse x-y maps; three blocks (3 x 3 convolution, batch norm, ReLU) refine them
-at a quarter, a half and the full transverse size; a last convolution gives one channel per layer.
-Built to be fast and to quantize: nearest upsampling, channels in multiples of 16, no 3D convolution,
-no float island between the first convolution and the last.  0.76 M parameters for 25 x 25 x 25.
+A dense layer lays 64 coarse x-y maps; three blocks (3 x 3 convolution, batch norm, ReLU) refine
+them at a quarter, a half and the full transverse size; a last convolution gives one channel per
+layer.  Built to be fast and to quantize: nearest upsampling, channels in multiples of 16, no 3D
+convolution, no float island between the first convolution and the last.  0.76 M parameters for
+25 x 25 x 25.
 """
 
 from __future__ import annotations

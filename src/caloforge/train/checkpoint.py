@@ -41,7 +41,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 def load_state(path: Path) -> dict[str, Any]:
     """Read what :func:`save_state` wrote; :class:`InputError` where it is not that."""
     try:
-        with safe_open(path, framework="pt") as stored:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as stored:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
             tree = json.loads(stored.metadata()[STATE_KEY])
     except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as problem:

@@ -1,9 +1,9 @@
 """The adversarial objective: the published 3DGAN losses and schedule, and today's stabilisers.
 
-One discriminator step and ``generator_steps`` generator steps a batch.  Losses: binary cross-entropy
-for real or fake, percentage errors for every quantity that the discriminator measures (Ep, ECAL sum,
-angle).  Generated showers take the conditions of the real batch, so that its ECAL sums are their
-targets (Vallecorsa et al. 2019; Khattak et al. 2022).
+One discriminator step and ``generator_steps`` generator steps a batch.  Losses: binary
+cross-entropy for real or fake, percentage errors for every quantity that the discriminator measures
+(Ep, ECAL sum, angle).  Generated showers take the conditions of the real batch, so that its ECAL
+sums are their targets (Vallecorsa et al. 2019; Khattak et al. 2022).
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ class GanObjective:
     """See the module; an :class:`caloforge.train.objective.Objective`."""
 
     def __init__(self, recipe: Recipe, generator: Generator, summary: DataSummary) -> None:
-        assert_gan = network_of(recipe.network).discriminator
-        if assert_gan is None:
+        build = network_of(recipe.network).discriminator
+        if build is None:
             msg = f"network {recipe.network.name!r} has no discriminator: it cannot train as a gan"  # type: ignore[attr-defined]
             raise ConfigError(msg)
         self.options: GanOptions = recipe.objective  # type: ignore[assignment]
         self.bfloat16 = recipe.training.precision == "bfloat16"
         self.generator = generator
-        self.discriminator = assert_gan(recipe.network, summary.domain)
+        self.discriminator = build(recipe.network, summary.domain)
         if self.options.spectral_norm:
             _normalise_spectrum(self.discriminator)
         self.average = WeightAverage(copy.deepcopy(generator), recipe.training.ema_decay)

@@ -22,7 +22,7 @@ class RunLog:
         self.path = folder / "log.jsonl"
         if self.path.exists():
             self._forget_after(done)
-        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)  # type: ignore[no-untyped-call]
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
 
     def write(self, step: int, epoch: int, values: dict[str, Any]) -> None:
         """One line: global step, epoch (counted from 1) and named values."""
@@ -30,11 +30,11 @@ class RunLog:
             stream.write(json.dumps({"step": step, "epoch": epoch, **values}) + "\n")
         for name, value in values.items():
             if isinstance(value, float):
-                self.board.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+                self.board.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Flush the event file."""
-        self.board.close()  # type: ignore[no-untyped-call]
+        self.board.close()
 
     def _forget_after(self, done: int) -> None:
         kept = [line for line in self.path.read_text().splitlines() if _step_of(line) <= done]

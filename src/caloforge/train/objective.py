@@ -45,9 +45,10 @@ class Objective(Protocol):
     latents and dropout from torch's global state and keeps no random state of its own.
     """
 
-    generator: Generator
-    ema_generator: Generator
-    """The weights that are validated, kept and exported (averaged where the recipe asks)."""
+    @property
+    def ema_generator(self) -> Generator:
+        """The weights that are validated, kept and exported (averaged where the recipe asks)."""
+        ...
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One optimisation step; returns named losses and gradient norms.

@@ -88,7 +88,7 @@ class RunFolder:
         return Progress(**state["progress"])
 
     def save(self, objective: Objective, progress: Progress) -> None:
-        """Replace the checkpoint, unless a weight is no longer a number (:class:`TrainingError`)."""
+        """Replace the checkpoint; :class:`TrainingError` if a weight is no longer a number."""
         state = objective.state_dict()
         wrong = not_finite(state)
         if wrong is not None:

@@ -63,7 +63,7 @@ def _card(
         window=description["window"],
         energy_range_gev=domain.energy_range_gev,
         theta_range_rad=domain.theta_range_rad,
-        latent=Latent(dim=generator.latent_dim, distribution=generator.latent_distribution),  # type: ignore[arg-type]
+        latent=Latent(dim=generator.latent_dim, distribution=generator.latent_distribution),
         parameters=sum(p.numel() for p in generator.parameters()),
         training=Training(
             data=data,

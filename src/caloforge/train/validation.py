@@ -20,7 +20,7 @@ class Validator:
         self.showers, self.seed = showers, seed
 
     def score(self, generator: Generator) -> float:
-        """Mean squared error of the 2D projections (NaN if the generator gives NaN)."""
+        """The single validation number (NaN if the generator gives NaN)."""
         cells = self.generate(generator)
         if not np.isfinite(cells).all():
             return float("nan")

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from tests.conftest import make_showers
+
+from caloforge import io
+from caloforge.errors import InputError
+from caloforge.train import data as data_module
+from caloforge.train.data import ShowerFiles, TrainingData
+from caloforge.train.recipe import DataOptions
+
+
+@pytest.fixture
+def paths(tmp_path, toy_detector, monkeypatch):
+    monkeypatch.setattr(data_module, "READ_ROWS", 16)
+    found = []
+    for index, rows in enumerate((50, 37, 3)):
+        found.append(tmp_path / f"{index}.h5")
+        io.write(found[-1], make_showers(toy_detector, rows, seed=index))
+    return found
+
+
+def training_data(paths, **options):
+    return TrainingData(ShowerFiles(paths), DataOptions(**options), batch_size=8, seed=1)
+
+
+def energies(data, epoch, first_step=0):
+    return [batch.energy.tolist() for batch in data.batches(epoch, first_step)]
+
+
+@pytest.mark.parametrize("shuffle", [16, 48, 10_000])
+def test_streaming_gives_the_batches_that_memory_gives(paths, shuffle):
+    memory = training_data(paths, cache="memory", shuffle_showers=shuffle, augment="square")
+    stream = training_data(paths, cache="stream", shuffle_showers=shuffle, augment="square")
+    assert memory.in_memory is not None and stream.in_memory is None
+    pairs = list(zip(memory.batches(3), stream.batches(3), strict=True))
+    assert len(pairs) == memory.steps_per_epoch
+    for one, other in pairs:
+        assert one.cells.equal(other.cells) and one.energy.equal(other.energy)
+
+
+@pytest.mark.parametrize("cache", ["memory", "stream"])
+def test_an_epoch_resumed_in_its_middle_goes_on_as_it_would_have(paths, cache):
+    data = training_data(paths, cache=cache, shuffle_showers=32, augment="square")
+    whole = list(data.batches(2))
+    rest = list(data.batches(2, first_step=5))
+    assert len(rest) == len(whole) - 5
+    assert all(a.cells.equal(b.cells) for a, b in zip(whole[5:], rest, strict=True))
+
+
+def test_an_epoch_shows_each_training_shower_once_and_no_validation_shower(paths):
+    data = training_data(paths, validation_fraction=0.2)
+    drawn = np.concatenate(data.groups(0))
+    assert sorted(drawn) == np.flatnonzero(data.is_training).tolist()
+    held_out = data.files.energy[data.validation_rows]
+    assert len(held_out) == 18
+    assert not set(np.concatenate(energies(data, 0))) & set(held_out.tolist())
+    assert np.array_equal(data.validation(1000).energy, held_out)
+
+
+def test_epochs_differ_and_the_seed_decides(paths):
+    data = training_data(paths)
+    assert energies(data, 0) != energies(data, 1)
+    assert energies(data, 1) == energies(training_data(paths), 1)
+
+
+def test_the_range_is_rounded_outwards(paths):
+    domain = training_data(paths).summary().domain
+    low, high = domain.energy_range_gev
+    files = ShowerFiles(paths)
+    assert low <= files.energy.min() < 1.1 * low and high / 1.1 < files.energy.max() <= high
+    assert domain.theta_range_rad == (pytest.approx(np.pi / 2),) * 2
+
+
+def test_the_first_showers_of_each_file_can_be_asked_for(paths):
+    files = ShowerFiles(paths, limit=10)
+    assert len(files) == 23
+    assert np.array_equal(files.read_rows(np.array([22, 0, 11])).energy, files.energy[[22, 0, 11]])
+
+
+def test_files_that_do_not_fit_together_are_refused(paths, tmp_path, toy_detector):
+    other = tmp_path / "other.h5"
+    io.write(other, make_showers(toy_detector, 20, window="angle"))
+    with pytest.raises(InputError, match=r"other\.h5 and .* differ in detector or image shape"):
+        ShowerFiles([paths[0], other])
+    with pytest.raises(InputError, match='use "mirror" or "none"'):
+        training_data([other], augment="square")
+    with pytest.raises(InputError, match="fewer than one batch of 8"):
+        training_data([paths[2]])

@@ -1,0 +1,250 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from caloforge.errors import ConfigError, OutputError, TrainingError  # noqa: E402
+from caloforge.train.checkpoint import load_state  # noqa: E402
+from caloforge.train.gan import GanObjective  # noqa: E402
+from caloforge.train.loop import Training  # noqa: E402
+from caloforge.train.recipe import load_recipe  # noqa: E402
+from caloforge.train.trained import load_trained  # noqa: E402
+
+
+class Silent:
+    def __init__(self):
+        self.values, self.done = [], None
+
+    def start(self, epochs, steps_per_epoch, batch_size, done):
+        self.done = done
+
+    def step(self, epoch, values):
+        self.values.append(values)
+
+    def epoch(self, epoch, score, best):
+        pass
+
+
+@pytest.fixture
+def train(sample, recipe_file, tmp_path):
+    def run(folder="run", epochs=None, edit=lambda text: text):
+        recipe_file.write_text(edit(recipe_file.read_text()))
+        reporter = Silent()
+        training = Training(load_recipe(recipe_file), [sample], tmp_path / folder, reporter)
+        return training.run(epochs), reporter
+
+    return run
+
+
+def final_state(folder):
+    state = load_state(folder / "checkpoint.safetensors")
+    state["progress"].pop("seconds")
+    return state
+
+
+def same(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+def log_lines(folder):
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k != "showers_per_second"} for line in lines]
+
+
+def test_a_training_leaves_log_best_epoch_and_record(train, tmp_path):
+    trained, reporter = train()
+    folder = tmp_path / "run"
+    assert len(reporter.values) == 2 * 10
+    lines = log_lines(folder)
+    scores = {line["epoch"]: line["validation"] for line in lines if "validation" in line}
+    assert trained.best_epoch == min(scores, key=scores.get)
+    assert trained.best_score == min(scores.values())
+    losses = [line for line in lines if "g_real" in line]
+    assert [line["step"] for line in losses] == [3, 6, 9, 12, 15, 18]
+    wanted = [values["g_ecal"] for values in reporter.values[3:6]]
+    assert losses[1]["g_ecal"] == pytest.approx(np.mean(wanted))
+    record = json.loads((folder / "record.json").read_text())
+    assert record["verb"] == "train" and record["inputs"]["toy.h5"].startswith("sha256:")
+    assert list((folder / "tensorboard").glob("events.*"))
+    assert not list(folder.glob("*.partial"))
+
+
+def test_tensorboard_shows_the_validation_number(train, tmp_path):
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    trained, _ = train(epochs=1)
+    events = reading.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    (event,) = events.Scalars("validation")
+    assert event.value == pytest.approx(trained.best_score, rel=1e-6) and event.step == 10
+
+
+def test_kill_9_in_the_middle_of_an_epoch_changes_nothing(train, sample, recipe_file, tmp_path):
+    train("undisturbed")
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "caloforge", "train", str(recipe_file)]
+    command += ["--data", str(sample), "-o", str(folder), "--threads", "1"]
+    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (folder / "log.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    _, reporter = train("killed")
+    assert 0 < reporter.done < 20
+    assert same(final_state(folder), final_state(tmp_path / "undisturbed"))
+    assert log_lines(folder) == log_lines(tmp_path / "undisturbed")
+    best = [load_state(tmp_path / name / "best.safetensors") for name in ("killed", "undisturbed")]
+    assert same(best[0]["generator"], best[1]["generator"])
+
+
+@pytest.mark.parametrize("stop", [1, 10, 13])
+def test_a_run_stopped_anywhere_resumes_exactly(train, tmp_path, monkeypatch, stop):
+    train("undisturbed")
+    plain, taken = GanObjective.step, []
+
+    def stopping(self, batch):
+        if len(taken) == stop:
+            raise KeyboardInterrupt
+        taken.append(1)
+        return plain(self, batch)
+
+    monkeypatch.setattr(GanObjective, "step", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        train("stopped")
+    monkeypatch.setattr(GanObjective, "step", plain)
+    _, reporter = train("stopped")
+    assert reporter.done == stop
+    assert same(final_state(tmp_path / "stopped"), final_state(tmp_path / "undisturbed"))
+
+
+def test_more_epochs_continue_a_finished_training(train, tmp_path):
+    train("long", epochs=3)
+    train("short", epochs=1)
+    again, reporter = train("short", epochs=1)
+    assert reporter.values == [] and again.epochs == 1
+    train("short", epochs=3)
+    assert same(final_state(tmp_path / "short"), final_state(tmp_path / "long"))
+
+
+def test_another_recipe_or_a_foreign_folder_is_refused(train, tmp_path):
+    train(epochs=1)
+    with pytest.raises(OutputError, match=r"recipe\.objective\.label_flips is 0\.05 there and 0"):
+        train(edit=lambda text: text.replace('"gan"', '"gan"\nlabel_flips = 0.0'))
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.tex").write_text("x")
+    with pytest.raises(OutputError, match="not a training run"):
+        train("foreign")
+    with pytest.raises(OutputError, match=r"cannot use .* as run folder"):
+        train("toy.h5")
+
+
+def test_nan_is_named_within_the_step_and_the_last_good_checkpoint_kept(
+    train, tmp_path, monkeypatch
+):
+    train(epochs=1)
+    good = final_state(tmp_path / "run")
+    plain = GanObjective.step
+
+    def poisoned(self, batch):
+        if self.steps == 14:
+            with torch.no_grad():
+                next(self.generator.parameters())[0] = float("nan")
+        return plain(self, batch)
+
+    monkeypatch.setattr(GanObjective, "step", poisoned)
+    with pytest.raises(TrainingError, match=r"epoch 2, step 5: d_fake is nan; the last good check"):
+        train()
+    kept = final_state(tmp_path / "run")
+    assert kept["progress"]["step"] == 4 and kept["objective"]["steps"][0] == 14
+    monkeypatch.setattr(GanObjective, "step", plain)
+    train()
+    assert same(good["objective"]["generator"].keys(), kept["objective"]["generator"].keys())
+
+
+def test_a_full_disk_is_one_line(train, tmp_path, monkeypatch):
+    from caloforge.train import log
+
+    def full(self, step, epoch, values):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(log.RunLog, "write", full)
+    with pytest.raises(OutputError, match=r"cannot write to .*run: No space left on device"):
+        train()
+
+
+OPTIONS = {
+    "bfloat16": ("batch_size = 8", 'batch_size = 8\nprecision = "bfloat16"'),
+    "r1": ('name = "gan"', 'name = "gan"\nr1_weight = 1.0\nr1_every = 4'),
+    "spectral norm": ('name = "gan"', 'name = "gan"\nspectral_norm = true'),
+    "adam": ('name = "gan"', 'name = "gan"\noptimiser = "adam"\nwarmup_epochs = 2'),
+    "smoothing": ('name = "gan"', 'name = "gan"\nlabel_smoothing = 0.1\ngenerator_steps = 1'),
+    "conv2d": ("layered2d", "conv2d"),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_trains_and_changes_the_result(train, option):
+    plain, reference = train("plain", epochs=1)
+    changed, reporter = train("changed", epochs=1, edit=lambda text: text.replace(*OPTIONS[option]))
+    assert all(np.isfinite(list(values.values())).all() for values in reporter.values)
+    assert changed.best_score != plain.best_score
+    assert ("d_r1" in reporter.values[0]) == (option == "r1")
+    assert ("d_r1" in reporter.values[1]) is False
+    assert reference.values[0].keys() <= reporter.values[0].keys() | {"d_r1"}
+
+
+def test_warm_up_and_decay_set_the_learning_rates(train, sample, recipe_file, tmp_path):
+    text = recipe_file.read_text()
+    options = 'name = "gan"\nwarmup_epochs = 3\nlearning_rate_decay = 0.5\n'
+    recipe_file.write_text(text.replace('name = "gan"', options))
+    training = Training(load_recipe(recipe_file), [sample], tmp_path / "run", Silent())
+    rates = []
+    for epoch in range(6):
+        training.objective.start_epoch(epoch)
+        rates.append(training.objective.generator_optimiser.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.25e-3, 0.5e-3, 0.75e-3, 1e-3, 0.5e-3, 0.25e-3])
+
+
+def test_training_lowers_the_generator_losses(train):
+    _, reporter = train(epochs=4)
+    first, last = reporter.values[:5], reporter.values[-5:]
+    assert np.mean([v["g_ecal"] for v in last]) < 0.5 * np.mean([v["g_ecal"] for v in first])
+
+
+def test_the_trained_generator_is_the_averaged_one_of_the_best_epoch(train, tmp_path):
+    trained, _ = train()
+    generator, card = load_trained(tmp_path / "run")
+    assert not generator.training
+    best = load_state(trained.best)
+    assert same(dict(generator.state_dict()), best["generator"])
+    assert card.training.epochs == trained.best_epoch
+    assert card.scores["validation_number"].value == trained.best_score
+    assert card.training.data[0].showers == 100 and card.detector.name == "toy"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("augment", "augmnet", r"unknown key 'data.augmnet': did you mean 'augment'"),
+        ("latent", "latnt", r"unknown key 'network.*latnt': did you mean 'latent'"),
+        ('"layered2d"', '"layerd2d"', "network: .*layerd2d.*layered2d"),
+        ("channels = 16", "channels = 20", "channels.*multiple of 16, got 20"),
+        ("epochs = 2", "epochs = 0", "epochs.*greater than 0, got 0"),
+        ("epochs = 2", "", "key 'training.epochs' is missing"),
+    ],
+)
+def test_a_wrong_recipe_names_the_key(recipe_file, before, after, message):
+    recipe_file.write_text(recipe_file.read_text().replace(before, after, 1))
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(recipe_file)
