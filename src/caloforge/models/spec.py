@@ -11,6 +11,7 @@ from caloforge.models.base import Discriminator, Domain, Generator
 from caloforge.models.conv2d import Conv2dGenerator, Conv2dOptions
 from caloforge.models.conv3d import Conv3dDiscriminator, Conv3dGenerator, Conv3dOptions
 from caloforge.models.discriminator2d import Discriminator2d
+from caloforge.models.factorised import FactorisedGenerator, FactorisedOptions
 from caloforge.models.layered2d import Layered2dGenerator, Layered2dOptions
 
 
@@ -40,6 +41,11 @@ NETWORKS: dict[str, NetworkSpec] = {
         Layered2dOptions,
         Layered2dGenerator,
         Discriminator2d,
+    ),
+    "factorised": NetworkSpec(
+        "layer energies, transverse pattern and deposits in turn, each exact",
+        FactorisedOptions,
+        FactorisedGenerator,
     ),
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from caloforge.config import FrozenModel
+from caloforge.train.factorised import FactorisedObjective, FactorisedOptions
 from caloforge.train.gan import GanObjective, GanOptions
 from caloforge.train.objective import Objective
 
@@ -23,4 +24,9 @@ class ObjectiveSpec:
 
 OBJECTIVES: dict[str, ObjectiveSpec] = {
     "gan": ObjectiveSpec("3DGAN: real or fake, Ep and ECAL sum", GanOptions, GanObjective),
+    "factorised": ObjectiveSpec(
+        "the exact likelihood of every part of the factorised network",
+        FactorisedOptions,
+        FactorisedObjective,
+    ),
 }

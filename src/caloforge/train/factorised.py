@@ -1,0 +1,169 @@
+"""The objective of the factorised network: every part is trained on its own exact likelihood.
+
+First epoch: the transverse pattern starts, and the layer energies are collected; their quantiles are
+then known.  Until the epoch before last, pattern and layer energies are trained side by side:
+the pattern on the cross-entropy of where the energy of a layer falls (so that its mean is
+right in every pad), the layer energies on the likelihood of their flow.  In the last epoch the
+averaged weights stand still while the quantile tables of cells and impact points are measured.
+Only then does the generator give showers.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from caloforge.config import FrozenModel
+from caloforge.errors import ConfigError
+from caloforge.models.base import Generator
+from caloforge.models.factorised import FactorisedGenerator
+from caloforge.train.factorised_impact import ImpactEncoder
+from caloforge.train.factorised_measure import DepositMeasurement
+from caloforge.train.objective import Batch, DataSummary, WeightAverage
+
+if TYPE_CHECKING:
+    from caloforge.train.recipe import Recipe
+
+THIN_LAYER_WEIGHT = 0.004
+"""Weight in the pattern's loss that every layer gets beside its share of the energy."""
+
+
+class FactorisedOptions(FrozenModel):
+    """Optimiser.  ``score_noise``: width of the noise that is added to the layers' normal scores."""
+
+    name: Literal["factorised"] = "factorised"
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(1e-3, ge=0)
+    score_noise: float = Field(0.05, ge=0)
+
+
+class FactorisedObjective:
+    """See the module; an :class:`caloforge.train.objective.Objective`."""
+
+    def __init__(self, recipe: Recipe, generator: Generator, summary: DataSummary) -> None:
+        if not isinstance(generator, FactorisedGenerator):
+            msg = 'objective "factorised" trains the network "factorised" only'
+            raise ConfigError(msg)
+        if recipe.training.epochs < 3:
+            msg = f'objective "factorised" needs at least 3 epochs, got {recipe.training.epochs}'
+            raise ConfigError(msg)
+        self.options: FactorisedOptions = recipe.objective  # type: ignore[assignment]
+        self.generator: FactorisedGenerator = generator
+        self.encoder = ImpactEncoder(summary.domain)
+        self.average = WeightAverage(
+            copy.deepcopy(nn.ModuleList([generator, self.encoder])), recipe.training.ema_decay
+        )
+        self.optimiser = torch.optim.AdamW(
+            [*generator.parameters(), *self.encoder.parameters()],
+            lr=self.options.learning_rate,
+            weight_decay=self.options.weight_decay,
+        )
+        self.steps_per_epoch = summary.showers // recipe.training.batch_size
+        self.last_epoch = recipe.training.epochs - 1
+        self.steps = 0
+        self.seen: list[tuple[Tensor, Tensor]] = []
+        self.deposits = DepositMeasurement(generator.deposits)
+
+    @property
+    def ema_generator(self) -> Generator:
+        """The averaged generator."""
+        average: Generator = self._averaged()[0]
+        return average
+
+    def start_epoch(self, epoch: int) -> None:
+        """After the first epoch, set the quantiles of the layer energies."""
+        if epoch == 1 and self.seen:
+            layers, energy = (torch.cat(column) for column in zip(*self.seen, strict=True))
+            for generator in (self.generator, self._averaged()[0]):
+                generator.layers.measure(layers, energy)
+            self.seen = []
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One optimisation step; in the last epoch, one batch more in the tables."""
+        epoch = self.steps // self.steps_per_epoch
+        self.steps += 1
+        if epoch >= self.last_epoch:
+            return self._measure(batch)
+        layer_energy = batch.cells.sum(dim=(1, 2))
+        losses = {"pattern": self._pattern_loss(batch, layer_energy)}
+        if epoch:
+            losses["layers"] = self._layer_loss(batch, layer_energy)
+        else:
+            self.seen.append((layer_energy, batch.energy))
+        return self._descend(losses)
+
+    def _pattern_loss(self, batch: Batch, layer_energy: Tensor) -> Tensor:
+        """Cross-entropy of the cells' energies with their expectations."""
+        impact = self.encoder(batch.cells, batch.energy)
+        expected = self.generator.pattern(layer_energy, batch.energy, impact)
+        cells = batch.cells.permute(0, 3, 1, 2)
+        share = -(cells * torch.log(expected + 1e-13)).sum(dim=(2, 3)) / layer_energy.clamp(1e-9)
+        share = share + torch.where(layer_energy > 0, torch.log(layer_energy.clamp(1e-9)), 0.0)
+        weight = layer_energy / layer_energy.sum(dim=1, keepdim=True) + THIN_LAYER_WEIGHT
+        return (share * weight).sum(dim=1).mean()
+
+    def _layer_loss(self, batch: Batch, layer_energy: Tensor) -> Tensor:
+        layers = self.generator.layers
+        score = layers.scores(layer_energy, batch.energy)
+        score = score + self.options.score_noise * torch.randn_like(score)
+        return layers.negative_log_likelihood(score, batch.energy).mean()
+
+    def _descend(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        progress = self.steps / (self.last_epoch * self.steps_per_epoch)
+        factor = 0.5 + 0.5 * math.cos(math.pi * min(1.0, progress))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.options.learning_rate * factor
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, 10.0)
+        self.optimiser.step()
+        self.average.update(nn.ModuleList([self.generator, self.encoder]))
+        return {name: loss.item() for name, loss in losses.items()} | {"gradient": norm.item()}
+
+    @torch.no_grad()
+    def _measure(self, batch: Batch) -> dict[str, float]:
+        generator, encoder = self._averaged()
+        layer_energy = batch.cells.sum(dim=(1, 2))
+        impact = encoder(batch.cells, batch.energy)
+        expected = generator.pattern(layer_energy, batch.energy, impact)
+        cells = batch.cells.permute(0, 3, 1, 2)
+        self.deposits.add(cells, expected, batch.energy)
+        self.seen.append((impact, batch.energy))
+        if self.steps == (self.last_epoch + 1) * self.steps_per_epoch:
+            impacts, energy = (torch.cat(column) for column in zip(*self.seen, strict=True))
+            generator.impact.measure(impacts, energy)
+            self.deposits.apply(generator.deposits)
+            self.generator.load_state_dict(generator.state_dict())
+        return {"occupancy": (cells > 0).float().mean().item()}
+
+    def _averaged(self) -> tuple[FactorisedGenerator, ImpactEncoder]:
+        generator, encoder = self.average.average  # type: ignore[misc]
+        return generator, encoder  # type: ignore[return-value]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, averages, optimiser, what has been collected, and step counters."""
+        return {
+            "generator": self.generator.state_dict(),
+            "encoder": self.encoder.state_dict(),
+            "average": self.average.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "deposits": self.deposits.state_dict(),
+            "seen": [list(pair) for pair in self.seen],
+            "steps": [self.steps, self.average.steps],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.generator.load_state_dict(state["generator"])
+        self.encoder.load_state_dict(state["encoder"])
+        self.average.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.deposits.load_state_dict(state["deposits"])
+        self.seen = [(first, second) for first, second in state["seen"]]
+        self.steps, self.average.steps = state["steps"]
