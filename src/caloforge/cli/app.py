@@ -10,7 +10,7 @@ from rich.console import Console
 
 from caloforge.errors import CaloforgeError
 
-VERBS = ("info", "generate", "convert", "train", "export")
+VERBS = ("info", "simulate", "generate", "convert", "train", "export", "bench")
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 

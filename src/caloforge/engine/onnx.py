@@ -21,9 +21,15 @@ class OnnxEngine:
 class OnnxWorker:
     """One session; the thread that calls ``run`` computes with it."""
 
-    def __init__(self, path: Path, plan: Plan, stream: int) -> None:
+    def __init__(
+        self, path: Path, plan: Plan, stream: int, *, profile_into: Path | None = None
+    ) -> None:
         self.cores = _cores(plan, stream)
-        self.session = open_session(path, _options(plan.threads, self.cores))
+        options = _options(plan.threads, self.cores)
+        if profile_into is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = str(profile_into)
+        self.session = open_session(path, options)
         self._names = [node.name for node in self.session.get_inputs()]
 
     def run(self, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:

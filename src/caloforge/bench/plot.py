@@ -1,0 +1,54 @@
+"""The figure of a benchmark: speed against fidelity, with the published speeds."""
+
+from pathlib import Path
+
+from caloforge.atomic import replacing
+from caloforge.bench.published import PUBLISHED
+from caloforge.bench.report import Report
+from caloforge.errors import InputError
+
+FORMATS = ("png", "pdf", "svg")
+MARKERS = {"ONNX Runtime": "s", "OpenVINO": "o", "torch": "^"}
+
+
+def plot_report(report: Report, path: Path) -> None:
+    """Draw ms a shower against the validation number; published speeds are vertical lines.
+
+    Raises
+    ------
+    InputError
+        if the ending names no figure format, or nothing was compared with Geant4.
+    """
+    if path.suffix[1:] not in FORMATS:
+        msg = f"cannot draw '{path.suffix}': allowed endings are .{', .'.join(FORMATS)}"
+        raise InputError(msg)
+    if report.floor is None:
+        msg = "the plot needs the fidelity: give a Geant4 sample with --geant4"
+        raise InputError(msg)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    for row in report.rows:
+        if row.validation_number is None:
+            continue
+        label = f"{row.source}, {row.runtime} {row.format}, {row.streams} streams"
+        axes.plot(
+            row.alone.median_ms, row.validation_number, label=label, linestyle="none",
+            marker=MARKERS.get(row.runtime, "o"), markersize=4 + 2 * row.streams, alpha=0.8,
+        )  # fmt: skip
+    axes.axhline(report.floor, color="grey", linestyle="--", label="Geant4 against Geant4")
+    for found in PUBLISHED:
+        if found.ms is not None and found.speed_up != 1:
+            axes.axvline(found.ms, color="tab:brown", linewidth=0.8, alpha=0.6)
+            axes.text(
+                found.ms, 0.98, found.what, rotation=90, fontsize=6, va="top", ha="right",
+                transform=axes.get_xaxis_transform(),
+            )  # fmt: skip
+    axes.set(
+        xscale="log", yscale="log", xlabel="ms a shower", ylabel="validation number (0 is perfect)",
+        title=f"{report.machine.cpu}, {report.machine.cores} cores",
+    )  # fmt: skip
+    axes.legend(fontsize=6, loc="lower right")
+    with replacing(path) as partial:
+        figure.savefig(partial, format=path.suffix[1:], dpi=150)

@@ -1,0 +1,100 @@
+"""Where the time goes, node by node of the executed graph, as the runtime counts it."""
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.table import Table
+
+from caloforge.engine import Plan, read_card
+from caloforge.engine.latent import draw_latent
+from caloforge.typing import FloatArray
+
+RUNS = 10
+NEGLIGIBLE = 0.005
+"""Share of the time below which a node is added to the rest."""
+
+
+class NodeTime(NamedTuple):
+    """A node of the executed graph: what it is, how (and in which precision) it was computed."""
+
+    name: str
+    kind: str
+    how: str
+    us_per_shower: float
+
+
+def profile(path: Path, plan: Plan) -> list[NodeTime]:
+    """Times of the executed nodes of a model, slowest first; nodes fused away are not there."""
+    times = _openvino(path, plan) if plan.runtime == "openvino" else _onnx(path, plan)
+    return sorted(times, key=lambda node: -node.us_per_shower)
+
+
+def profile_table(path: Path, plan: Plan, nodes: list[NodeTime]) -> Table:
+    """The profile for the terminal, with what is negligible in one line."""
+    total = sum(node.us_per_shower for node in nodes)
+    table = Table(title=f"{path.name}: {plan}; {total:.1f} us a shower", title_justify="left")
+    for heading in ("node", "kind", "computed as"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("us/shower", "share"):
+        table.add_column(heading, justify="right")
+    shown = [node for node in nodes if node.us_per_shower >= NEGLIGIBLE * total]
+    rest = nodes[len(shown) :]
+    for node in shown:
+        share = f"{node.us_per_shower / total:.1%}"
+        table.add_row(node.name, node.kind, node.how, f"{node.us_per_shower:.2f}", share)
+    left = sum(node.us_per_shower for node in rest)
+    table.add_row(f"{len(rest)} others", "", "", f"{left:.2f}", f"{left / total:.1%}")
+    return table
+
+
+def _inputs(path: Path, batch: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    card = read_card(path)
+    energy = np.linspace(*card.energy_range_gev, batch, dtype=np.float32)
+    theta = np.linspace(*card.theta_range_rad, batch, dtype=np.float32)
+    return draw_latent(card.latent, 0, 0, batch), energy, theta
+
+
+def _openvino(path: Path, plan: Plan) -> list[NodeTime]:
+    from caloforge.engine.openvino import OpenVinoWorker, compile_model
+
+    worker = OpenVinoWorker(compile_model(path, plan, PERF_COUNT=True))
+    inputs = _inputs(path, plan.batch)
+    worker.run(*inputs)
+    records: list[tuple[tuple[str, str, str], float]] = []
+    for _ in range(RUNS):
+        worker.run(*inputs)
+        for node in worker.profile():
+            if node.real_time.total_seconds() > 0:
+                key = (node.node_name, node.node_type, node.exec_type)
+                records.append((key, node.real_time.total_seconds()))
+    return _averaged(records, plan)
+
+
+def _onnx(path: Path, plan: Plan) -> list[NodeTime]:
+    from caloforge.engine.onnx import OnnxWorker
+
+    with tempfile.TemporaryDirectory() as folder:
+        worker = OnnxWorker(path, plan, 0, profile_into=Path(folder) / "ort")
+        inputs = _inputs(path, plan.batch)
+        for _ in range(RUNS):
+            worker.run(*inputs)
+        events: list[dict[str, Any]] = json.loads(Path(worker.session.end_profiling()).read_text())
+    records = [
+        ((event["name"].removesuffix("_kernel_time"), event["args"]["op_name"], "float32"),
+         event["dur"] * 1e-6)
+        for event in events
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
+    ]  # fmt: skip
+    return _averaged(records, plan)
+
+
+def _averaged(records: Iterable[tuple[tuple[str, str, str], float]], plan: Plan) -> list[NodeTime]:
+    seconds: dict[tuple[str, str, str], float] = defaultdict(float)
+    for key, taken in records:
+        seconds[key] += taken
+    return [NodeTime(*key, 1e6 * taken / RUNS / plan.batch) for key, taken in seconds.items()]

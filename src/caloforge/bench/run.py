@@ -1,0 +1,155 @@
+"""The benchmark: cases in, report out."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from caloforge.beam import Conditions, draw
+from caloforge.bench.cases import Case
+from caloforge.bench.measure import (
+    alone,
+    fitting_count,
+    in_rounds,
+    kilojoules_per_million,
+    to_disk,
+)
+from caloforge.bench.report import Baseline, Machine, Report, Row, Timing
+from caloforge.card import ModelCard
+from caloforge.errors import DetectorError, InputError
+from caloforge.io import ShowerFile, open_showers
+from caloforge.physics.distances import validation_number
+from caloforge.showers import Showers
+from caloforge.units import degree
+
+GEANT4_ATTRIBUTE = "geant4_ms_per_GeV"
+MOST_COMPARED = 2000
+"""Showers of the Geant4 sample that the validation number is taken from."""
+
+
+def bench(
+    cases: list[Case],
+    *,
+    geant4: Path | None,
+    showers: int,
+    seconds: float,
+    repeats: int,
+    disk: Path | None,
+    cores: int,
+    on_step: Callable[[str], None] = lambda what: None,
+) -> Report:
+    """Time the cases over the first model's range of conditions, energies uniform.
+
+    ``geant4`` is a sample with its recorded time; each measurement makes at most ``showers``
+    in about ``seconds``, ``repeats`` times; ``disk`` is a folder for files, None for no files.
+
+    Raises
+    ------
+    DetectorError
+        if a model and the Geant4 sample belong to different detectors.
+    InputError
+        if the Geant4 sample has no time recorded.
+    """
+    card = cases[0].source.card
+    energy = f"{card.energy_range_gev[0]:g}:{card.energy_range_gev[1]:g}"
+    angles = [f"{angle / degree:.6g}" for angle in card.theta_range_rad]
+    conditions = draw(showers, energy, ":".join(angles), seed=0)
+    reference, baseline = None, None
+    if geant4 is not None:
+        with open_showers(geant4) as sample:
+            for case in cases:
+                _check_detector(case.source.card, sample)
+            baseline = _baseline(sample, conditions, cores)
+            reference = sample.read(0, MOST_COMPARED)
+    rows = _rows(cases, conditions, seconds, repeats, disk, on_step)
+    floor = None
+    if reference is not None:
+        on_step("comparing with Geant4")
+        floor = _number(reference[::2], reference[1::2])
+        rows = _with_numbers(rows, cases, reference)
+    return Report(
+        machine=Machine.here(), energy=energy, geant4=baseline, floor=floor, rows=tuple(rows)
+    )
+
+
+def _rows(
+    cases: list[Case],
+    conditions: Conditions,
+    seconds: float,
+    repeats: int,
+    disk: Path | None,
+    on_step: Callable[[str], None],
+) -> list[Row]:
+    on_step("warming up")
+    counts = [fitting_count(case, conditions, seconds) for case in cases]
+    parts = [conditions[:count] for count in counts]
+    on_step("timing generation")
+    jobs = [partial(alone, case, part) for case, part in zip(cases, parts, strict=True)]
+    timings = in_rounds(jobs, counts, repeats)
+    files: dict[int, Timing] = {}
+    if disk is not None:
+        on_step("timing generation to disk")
+        writing = [i for i, case in enumerate(cases) if case.generator is not None]
+        jobs = [partial(to_disk, cases[i], parts[i], disk) for i in writing]
+        written = in_rounds(jobs, [counts[i] for i in writing], repeats)
+        files = dict(zip(writing, written, strict=True))
+    return [
+        Row(
+            source=case.source.card.name, runtime=case.runtime, format=case.format,
+            streams=case.streams, threads=case.threads, batch=case.batch, alone=timings[i],
+            to_disk=files.get(i), kilojoules_per_million=kilojoules_per_million(case, parts[i]),
+        )
+        for i, case in enumerate(cases)
+    ]  # fmt: skip
+
+
+def _baseline(sample: ShowerFile, conditions: Conditions, cores: int) -> Baseline:
+    recorded = sample.attributes.get(GEANT4_ATTRIBUTE)
+    if recorded is None:
+        msg = (
+            f"{sample.path} does not record how long Geant4 took "
+            f"(attribute {GEANT4_ATTRIBUTE}): give another sample with --geant4"
+        )
+        raise InputError(msg)
+    return Baseline(
+        ms_per_gev=float(recorded), mean_energy_gev=float(conditions.energy.mean()),
+        cores=cores, origin=f"recorded in {sample.path.name} (one core)",
+    )  # fmt: skip
+
+
+def _check_detector(card: ModelCard, sample: ShowerFile) -> None:
+    if (sample.detector.digest, sample.window) != (card.detector_digest, card.window):
+        msg = (
+            f"{sample.path} belongs to {sample.detector.name} (window {sample.window}), "
+            f"the model {card.name} to {card.detector.name} (window {card.window})"
+        )
+        raise DetectorError(msg)
+
+
+def _with_numbers(rows: list[Row], cases: list[Case], reference: Showers) -> list[Row]:
+    """The rows with their validation number; streams do not change it, so once per format."""
+    known: dict[tuple[str, str, str], float] = {}
+    found = []
+    for row, case in zip(rows, cases, strict=True):
+        key = (row.source, row.runtime, row.format)
+        if key not in known:
+            known[key] = _number(reference, _sample(case, reference.conditions))
+        found.append(row.model_copy(update={"validation_number": known[key]}))
+    return found
+
+
+def _sample(case: Case, conditions: Conditions) -> Showers:
+    card = case.source.card
+    cells = np.empty((len(conditions), *card.cell_shape), np.float32)
+
+    def keep(first: int, part: np.ndarray) -> None:
+        cells[first : first + len(part)] = part
+
+    for _ in case.source.batches(conditions, keep, seed=0):
+        pass
+    return Showers(cells, conditions.energy, conditions.theta, card.detector)
+
+
+def _number(reference: Showers, other: Showers) -> float:
+    return validation_number(reference.cells, other.cells, reference.energy, other.energy)

@@ -1,0 +1,74 @@
+"""A benchmark's report as tables in the terminal."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from caloforge.bench.published import PUBLISHED
+from caloforge.bench.report import Report, Row, Timing
+
+NUMBERS = ("ms/shower", "to disk", "speed-up", "to disk", "validation")
+
+
+def report_tables(report: Report) -> Iterator[Table]:
+    """Our rows with the Geant4 baseline, then the published figures."""
+    yield measured_table(report)
+    yield published_table()
+
+
+def measured_table(report: Report) -> Table:
+    """A row for each source: median ms a shower with half the spread, and what it is worth."""
+    machine = report.machine
+    title = f"{machine.cpu}, {machine.cores} cores ({machine.capabilities}), {report.energy} GeV"
+    caption = "streams x threads of each, batch; speed-up over Geant4 on as many cores"
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    table.add_column("source", overflow="fold")
+    table.add_column("runs in", overflow="fold")
+    energy_known = any(row.kilojoules_per_million is not None for row in report.rows)
+    for heading in (*NUMBERS, *(("kJ/million",) if energy_known else ())):
+        table.add_column(heading, justify="right")
+    if report.geant4 is not None:
+        cores = f"{report.geant4.cores} cores, {report.geant4.origin}"
+        table.add_row(
+            "Geant4", cores, f"{report.geant4.ms:.0f}", "", "1", "", f"floor {report.floor:.2g}"
+        )
+    for row in report.rows:
+        table.add_row(*_cells(report, row, energy_known))
+    return table
+
+
+def published_table() -> Table:
+    """What others have published, on their machines and against their Geant4."""
+    table = Table(title="published, on other machines", title_justify="left", style="dim")
+    table.add_column("source", overflow="fold")
+    table.add_column("where", overflow="fold")
+    for heading in NUMBERS[0], NUMBERS[2]:
+        table.add_column(heading, justify="right")
+    for found in PUBLISHED:
+        table.add_row(found.what, found.source, _number(found.ms), _times(found.speed_up))
+    return table
+
+
+def _cells(report: Report, row: Row, energy_known: bool) -> list[str]:
+    cells = [
+        row.source,
+        f"{row.runtime} {row.format}, {row.streams} x {row.threads}, {row.batch}",
+        str(row.alone),
+        _disk(row.to_disk),
+        _times(report.speed_up(row.alone)),
+        _times(report.speed_up(row.to_disk)),
+        _number(row.validation_number),
+    ]
+    return [*cells, _number(row.kilojoules_per_million)] if energy_known else cells
+
+
+def _disk(timing: Timing | None) -> str:
+    return "" if timing is None else str(timing)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _times(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"

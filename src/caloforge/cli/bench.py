@@ -1,0 +1,118 @@
+"""``caloforge bench``: how fast, and how true, each way to make showers is on this machine."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from caloforge.cli.options import stderr
+from caloforge.errors import InputError
+
+if TYPE_CHECKING:
+    from caloforge.card import ModelCard
+
+
+def bench(
+    models: Annotated[list[str], typer.Argument(help="Bundled models' names, or .onnx files.")],
+    run: Annotated[
+        Path | None, typer.Option(help="A training's run folder, to time its network in torch.")
+    ] = None,
+    geant4: Annotated[
+        Path | None,
+        typer.Option(help="Geant4 sample with its recorded time; the bundled one if it fits."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; all by default.")
+    ] = None,
+    streams: Annotated[
+        str | None, typer.Option(help="Numbers of streams, as 1,2,4; 1 and one a core by default.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Showers computed at a time.")] = 128,
+    showers: Annotated[int, typer.Option(min=1, help="Most showers in a measurement.")] = 10_000,
+    seconds: Annotated[float, typer.Option(min=0.0, help="A measurement's length.")] = 1.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurements.")] = 5,
+    disk: Annotated[bool, typer.Option(help="Time generation into files too.")] = True,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON to write.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Figure to write: ms a shower against fidelity.")
+    ] = None,
+    profile: Annotated[bool, typer.Option(help="Only show where the time goes.")] = False,
+) -> None:
+    """Time models on every runtime and format of this machine, beside Geant4.
+
+    All on the same cores in the same run; medians of repeats with the fastest and slowest.
+    """
+    from caloforge.atomic import check_writable, replacing
+    from caloforge.bench.cases import model_cases, torch_case
+    from caloforge.bench.run import bench as run_bench
+    from caloforge.bench.table import report_tables
+    from caloforge.engine import read_card
+    from caloforge.provenance import available_cores
+    from caloforge.zoo import model_path
+
+    cores = threads or available_cores()
+    if profile:
+        _profile(models, cores, batch)
+        return
+    card = read_card(model_path(models[0]))
+    for path in (output, plot):
+        if path is not None:
+            check_writable(path)
+    with stderr.status("loading") as status:
+        cases = list(
+            model_cases(models, cores=cores, streams=_streams(streams, cores), batch=batch)
+        )
+        if run is not None:
+            cases.append(torch_case(run, cores=cores, batch=batch))
+        report = run_bench(
+            cases, geant4=geant4 or _bundled_sample(card), showers=showers, seconds=seconds,
+            repeats=repeats, disk=(output or Path()).parent if disk else None, cores=cores,
+            on_step=status.update,
+        )  # fmt: skip
+    for table in report_tables(report):
+        Console().print(table)
+    if output is not None:
+        with replacing(output) as partial:
+            partial.write_text(report.model_dump_json(indent=2) + "\n")
+    if plot is not None:
+        from caloforge.bench.plot import plot_report
+
+        plot_report(report, plot)
+
+
+def _profile(models: list[str], cores: int, batch: int) -> None:
+    from caloforge.bench.profile import profile, profile_table
+    from caloforge.engine import read_card
+    from caloforge.engine.choose import choose_plan
+    from caloforge.zoo import model_path
+
+    for model in models:
+        path = model_path(model)
+        plan = choose_plan(read_card(path), threads=cores, streams=1, batch=batch)
+        Console().print(profile_table(path, plan, profile(path, plan)))
+
+
+def _streams(text: str | None, cores: int) -> list[int]:
+    if text is None:
+        return sorted({1, cores})
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = [0]
+    if min(numbers) < 1 or max(numbers) > cores:
+        msg = f"streams '{text}' is not understood: numbers between 1 and {cores} cores, as 1,2"
+        raise InputError(msg)
+    return numbers
+
+
+def _bundled_sample(card: "ModelCard") -> Path | None:
+    """The bundled Geant4 sample of the model's detector and window, None if there is none."""
+    from caloforge.io import open_showers
+    from caloforge.zoo import FOLDER, SAMPLE_SUFFIX
+
+    for path in sorted(FOLDER.glob(f"*{SAMPLE_SUFFIX}")):
+        with open_showers(path) as sample:
+            if (sample.detector.digest, sample.window) == (card.detector_digest, card.window):
+                return path
+    return None

@@ -1,0 +1,157 @@
+import json
+
+import pytest
+from tests.conftest import make_showers, write_toy_model
+from typer.testing import CliRunner
+
+from caloforge import io
+from caloforge.beam import draw
+from caloforge.bench.cases import model_cases
+from caloforge.bench.measure import fitting_count, in_rounds
+from caloforge.bench.power import EnergyMeter
+from caloforge.bench.profile import profile
+from caloforge.bench.report import Report, Timing
+from caloforge.bench.run import bench
+from caloforge.cli.app import app
+from caloforge.engine import Plan
+from caloforge.engine.capability import Capabilities
+from caloforge.errors import CaloforgeError, DetectorError, InputError
+
+PLAIN = Capabilities(bfloat16=False, int8=False)
+
+
+@pytest.fixture
+def geant4(tmp_path, toy_detector):
+    """A sample with a recorded time of 10 ms per GeV."""
+    return write_sample(tmp_path / "geant4.h5", toy_detector)
+
+
+def write_sample(path, detector, **attributes):
+    showers = make_showers(detector, 60)
+    about = {"geant4_ms_per_GeV": 10.0} | attributes
+    with io.ShowerWriter(path, detector, showers.cells.shape[1:], 60, attributes=about) as writer:
+        writer.write(0, showers.cells, showers.conditions)
+        writer.finish()
+    return path
+
+
+def run(model, geant4, disk, streams=(1,)):
+    cases = [
+        case
+        for case in model_cases(
+            [str(model)], cores=2, streams=list(streams), batch=16, capabilities=PLAIN
+        )
+        if case.runtime == "ONNX Runtime"
+    ]
+    return bench(cases, geant4=geant4, showers=100, seconds=0.0, repeats=3, disk=disk, cores=2)
+
+
+def test_a_report_holds_times_speed_ups_and_fidelity(tmp_path, toy_model, geant4):
+    report = run(toy_model, geant4, tmp_path, streams=(1, 2))
+    assert [(row.streams, row.threads) for row in report.rows] == [(1, 2), (2, 1)]
+    for row in report.rows:
+        assert row.alone.repeats == row.to_disk.repeats == 3
+        assert 0 < row.alone.low_ms <= row.alone.median_ms <= row.alone.high_ms
+        assert row.validation_number > 0
+    energies = draw(100, "10:500", seed=0).energy
+    assert report.geant4.ms == pytest.approx(10.0 * energies.mean() / 2)
+    first = report.rows[0]
+    assert report.speed_up(first.alone) == pytest.approx(report.geant4.ms / first.alone.median_ms)
+    assert Report.model_validate_json(report.model_dump_json()) == report
+    assert not list(tmp_path.glob(".caloforge-bench*"))
+
+
+def test_a_sample_without_a_recorded_time_is_refused(tmp_path, toy_model, toy_detector):
+    io.write(tmp_path / "plain.h5", make_showers(toy_detector, 10))
+    with pytest.raises(InputError, match="does not record how long Geant4 took"):
+        run(toy_model, tmp_path / "plain.h5", None)
+
+
+def test_a_sample_of_another_detector_is_refused(tmp_path, toy_model, toy_detector):
+    other = toy_detector.model_copy(update={"name": "other", "pad_mm": (4.0, 4.0)})
+    sample = write_sample(tmp_path / "other.h5", other)
+    with pytest.raises(DetectorError, match=r"belongs to other \(window fixed\)"):
+        run(toy_model, sample, None)
+
+
+def test_bfloat16_is_only_tried_on_a_cpu_that_has_it(toy_model):
+    pytest.importorskip("openvino")
+
+    def formats(cpu):
+        cases = model_cases([str(toy_model)], cores=1, streams=[1], batch=4, capabilities=cpu)
+        return {(case.runtime, case.format) for case in cases}
+
+    with_bf16 = formats(Capabilities(bfloat16=True, int8=True))
+    assert with_bf16 - formats(PLAIN) == {("OpenVINO", "bfloat16")}
+
+
+def test_jobs_are_timed_in_turn():
+    order = []
+    timings = in_rounds([lambda: order.append("a"), lambda: order.append("b")], [10, 10], 3)
+    assert order == ["a", "b"] * 3
+    assert [timing.repeats for timing in timings] == [3, 3]
+
+
+def test_a_timing_is_the_median_with_its_spread():
+    timing = Timing.of([0.3, 0.1, 0.2], showers=100)
+    assert (timing.low_ms, timing.median_ms, timing.high_ms) == pytest.approx((1.0, 2.0, 3.0))
+    assert str(timing) == "2 ±50%"
+
+
+def test_measurements_are_whole_batches_that_fit_the_showers(toy_model):
+    (case, *_) = model_cases([str(toy_model)], cores=2, streams=[2], batch=16, capabilities=PLAIN)
+    assert fitting_count(case, draw(1000, "100", seed=0), seconds=0.0) == 32
+    assert fitting_count(case, draw(100, "100", seed=0), seconds=100.0) == 100
+
+
+def test_energy_is_counted_where_the_machine_tells(tmp_path):
+    zone = tmp_path / "intel-rapl:0"
+    zone.mkdir()
+    (zone / "energy_uj").write_text("900000")
+    (zone / "max_energy_range_uj").write_text("1000000")
+    meter = EnergyMeter(tmp_path)
+    (zone / "energy_uj").write_text("400000")
+    assert meter.joules() == pytest.approx(0.5)
+    assert EnergyMeter(tmp_path / "nothing").joules() is None
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_the_profile_names_the_nodes(toy_model, runtime):
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    nodes = profile(toy_model, Plan(runtime=runtime, batch=64))
+    assert any(node.kind in ("MatMul", "FullyConnected", "FusedMatMul") for node in nodes)
+    times = [node.us_per_shower for node in nodes]
+    assert times == sorted(times, reverse=True) and times[0] > 0
+
+
+def test_the_command_writes_table_json_and_plot(tmp_path, toy_model, geant4):
+    output, plot = tmp_path / "bench.json", tmp_path / "bench.png"
+    arguments = ["bench", str(toy_model), "--geant4", str(geant4), "--showers", "64",
+                 "--repeats", "2", "--seconds", "0", "--streams", "1",
+                 "-o", str(output), "--plot", str(plot)]  # fmt: skip
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "Geant4" in result.output and "Xeon 8180" in result.output
+    assert json.loads(output.read_text())["rows"][0]["source"] == "toy"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_wrong_streams_are_refused(toy_model):
+    for text in ("0", "two", "1,999"):
+        with pytest.raises(CaloforgeError, match=f"streams '{text}' is not understood"):
+            CliRunner().invoke(
+                app, ["bench", str(toy_model), "--streams", text], catch_exceptions=False
+            )
+
+
+def test_models_of_two_detectors_cannot_share_a_baseline(tmp_path, toy_model, toy_detector, geant4):
+    other = toy_detector.model_copy(update={"name": "other", "pad_mm": (4.0, 4.0)})
+    second = write_toy_model(tmp_path / "other.onnx", other)
+    cases = list(
+        model_cases(
+            [str(toy_model), str(second)], cores=1, streams=[1], batch=4, capabilities=PLAIN
+        )
+    )
+    with pytest.raises(DetectorError, match="the model toy to other"):
+        bench(cases, geant4=geant4, showers=8, seconds=0, repeats=1, disk=None, cores=1)
