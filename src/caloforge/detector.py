@@ -2,7 +2,7 @@
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -51,15 +51,28 @@ class Slab(FrozenModel):
 
 
 class Layer(FrozenModel):
-    """``count`` identical layers, each a stack of slabs in the order the beam meets them."""
+    """``count`` identical layers, each a stack of slabs in the order the beam meets them.
+
+    The stack fills the layer; ``pitch_mm`` may state the layer's thickness as a check.
+    """
 
     count: Count = 1
+    pitch_mm: Positive | None = None
     stack: Annotated[tuple[Slab, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _is_read_out(self) -> Self:
         if not any(slab.sensitive for slab in self.stack):
             msg = "a layer needs at least one slab with sensitive = true"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _fills_its_pitch(self) -> Self:
+        pitch = self.pitch_mm
+        if pitch is not None and abs(self.thickness_mm - pitch) > 1e-6 * pitch:
+            fault = "overlap" if self.thickness_mm > pitch else "leave a gap (fill it with air)"
+            msg = f"the slabs {fault}: {self.thickness_mm:g} mm of them, pitch_mm is {pitch:g}"
             raise ValueError(msg)
         return self
 
@@ -97,11 +110,18 @@ class Window(FrozenModel):
 
 
 class Detector(FrozenModel):
-    """A sampling calorimeter, with the beam along z and square pads in x and y."""
+    """A sampling calorimeter, with the beam along z.
+
+    It is read out in ``pads`` of ``pad_mm`` in x and y, or in a ``cylinder`` around the beam:
+    X counts rings, of width ``pad_mm[0]``, and Y equal sectors in phi. With ``depth_limit_mm``
+    the layers must fit into a given depth.
+    """
 
     name: str
     title: str
     pad_mm: tuple[Positive, Positive]
+    readout: Literal["pads", "cylinder"] = "pads"
+    depth_limit_mm: Positive | None = None
     materials: dict[str, Material]
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
     windows: Annotated[dict[str, Window], Field(min_length=1)]
@@ -114,6 +134,16 @@ class Detector(FrozenModel):
                     known = ", ".join(self.materials)
                     msg = f"unknown material '{slab.material}' in a layer; defined: {known}"
                     raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_depth(self) -> Self:
+        limit = self.depth_limit_mm
+        if limit is not None and self.depth_mm > limit * (1 + 1e-9):
+            first = self.layers[0].thickness_mm
+            too_thin = f", less than one layer of {first:g} mm" if limit < first else ""
+            msg = f"the layers are {self.depth_mm:g} mm deep, depth_limit_mm is {limit:g}{too_thin}"
+            raise ValueError(msg)
         return self
 
     @property

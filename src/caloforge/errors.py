@@ -39,3 +39,7 @@ class OutputError(CaloforgeError):
 
 class TrainingError(CaloforgeError):
     """A training that went astray: a loss or a weight that is no longer a number."""
+
+
+class SimulationError(CaloforgeError):
+    """A simulation that Geant4 or its worker processes gave up."""

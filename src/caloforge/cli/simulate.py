@@ -1,0 +1,136 @@
+"""``caloforge simulate``: Geant4 showers of a described calorimeter, into a file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caloforge.cli.options import (
+    Compression,
+    OutputFile,
+    Seed,
+    parse_compression,
+    shower_progress,
+    stderr,
+)
+from caloforge.errors import InputError
+
+if TYPE_CHECKING:
+    from caloforge.beam import Conditions
+    from caloforge.simulate import Production, Summary
+
+
+def simulate(
+    detector: Annotated[str, typer.Argument(help="A bundled detector's name, or a .toml file.")],
+    output: OutputFile,
+    window: Annotated[
+        str | None, typer.Option(help="Image to cut out; the detector's first by default.")
+    ] = None,
+    particle: Annotated[str, typer.Option(help="e-, e+, gamma, mu- or mu+.")] = "e-",
+    energy: Annotated[
+        str | None,
+        typer.Option(help="Primary energy in GeV: 100, 10:500 (uniform) or log:10:500."),
+    ] = None,
+    theta: Annotated[
+        str | None, typer.Option(help="Polar angle in degrees: 90 (default) or 60:120.")
+    ] = None,
+    n: Annotated[int | None, typer.Option("-n", min=1, help="Number of showers.")] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Take the energies and angles of this sample.")
+    ] = None,
+    seed: Seed = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler that runs the shards instead.")
+    ] = None,
+    event: Annotated[
+        int | None, typer.Option(help="Replay only this event (0 is the first) into the output.")
+    ] = None,
+    data: Annotated[
+        str, typer.Option(help="Geant4 data: auto (official where configured), official, built-in.")
+    ] = "auto",
+    compression: Compression = "none",
+) -> None:
+    """Simulate showers with Geant4, in the 3DGAN HDF5 layout.
+
+    A killed run is continued by the same command. The seed fixes every shower, whatever the
+    number of jobs.
+    """
+    from caloforge.detector import load_detector
+    from caloforge.simulate import Production
+    from caloforge.simulate.data import choose_data
+    from caloforge.simulate.tables import cache_folder
+
+    chosen_compression = parse_compression(compression)
+    described = load_detector(detector)
+    production = Production(
+        described,
+        window or next(iter(described.windows)),
+        particle,
+        _conditions(n, energy, theta, like, seed),
+        seed,
+        choose_data(data, cache_folder()),  # type: ignore[arg-type]
+    )
+    if event is not None:
+        _replay(production, event, output, chosen_compression)
+        return
+    summary = _produce(production, output, jobs, scheduler, chosen_compression)
+    total = float(production.conditions.energy.sum())
+    per_gev = 1e3 * summary.seconds_per_shower.sum() / total
+    stderr.print(
+        f"{output}: {len(production)} showers in {summary.seconds:.1f} s; "
+        f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, {per_gev:.2f} ms/GeV; "
+        f"data: {production.data.title}"
+    )
+
+
+def _produce(
+    production: "Production",
+    output: Path,
+    jobs: int,
+    scheduler: str | None,
+    compression: str | None,
+) -> "Summary":
+    from caloforge.simulate.produce import LocalRunner, Runner, produce
+
+    runner: Runner = LocalRunner(jobs)
+    if scheduler is not None:
+        from caloforge.simulate.farm import DaskRunner
+
+        runner = DaskRunner(scheduler)
+    with shower_progress() as progress:
+        task = progress.add_task(f"simulating {output.name}", total=len(production))
+        return produce(
+            production, output, runner=runner, compression=compression,
+            on_progress=lambda done: progress.update(task, completed=done),
+        )  # fmt: skip
+
+
+def _replay(production: "Production", event: int, output: Path, compression: str | None) -> None:
+    from caloforge import io
+    from caloforge.simulate import replay
+
+    shower, seconds = replay(production, event)
+    io.write(output, shower, compression=compression)
+    stderr.print(f"{output}: event {event}, {shower.energy[0]:g} GeV, Geant4 took {seconds:.3f} s")
+
+
+def _conditions(
+    n: int | None, energy: str | None, theta: str | None, like: Path | None, seed: int
+) -> "Conditions":
+    """The conditions that the options ask for."""
+    import numpy as np
+
+    from caloforge.beam import draw
+    from caloforge.io import open_showers
+
+    if like is not None:
+        if energy is not None or theta is not None:
+            msg = "--like already gives energies and angles: leave out --energy and --theta"
+            raise InputError(msg)
+        with open_showers(like) as sample:
+            return sample.conditions[np.arange(n or len(sample)) % len(sample)]
+    if n is None or energy is None:
+        msg = "give the energies and the number of showers (--energy 10:500 -n 1000), or --like"
+        raise InputError(msg)
+    return draw(n, energy, theta or "90", seed=seed)

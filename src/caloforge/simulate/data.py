@@ -1,0 +1,112 @@
+"""Which data sets Geant4 reads: official ones where they are configured, else built-in tables."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from caloforge.errors import InputError
+
+DataChoice = Literal["auto", "official", "built-in"]
+CHOICES: tuple[DataChoice, ...] = ("auto", "official", "built-in")
+
+TABLES_VARIABLE = "G4LEDATA"
+FOLDER_VARIABLE = "GEANT4_DATA_DIR"
+OTHER_VARIABLES = (
+    "G4ENSDFSTATEDATA", "G4NEUTRONHPDATA", "G4LEVELGAMMADATA", "G4RADIOACTIVEDATA",
+    "G4PARTICLEXSDATA", "G4PIIDATA", "G4REALSURFACEDATA", "G4SAIDXSDATA", "G4ABLADATA",
+    "G4INCLDATA", "G4CHANNELINGDATA",
+)  # fmt: skip
+"""Data sets that the electromagnetic physics does not read, but that must be named somewhere:
+a missing one makes the import of geant4_pybind ask for a download."""
+
+REQUIRED_FOLDERS = ("brem_SB", "epics2017")
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """The data that a simulation uses.
+
+    Attributes
+    ----------
+    kind : ``official`` or ``built-in``.
+    tables : folder in G4EMLOW's layout.
+    built_in : the cache of built-in tables, filled on demand; it also stands for data sets that
+        are named but not read.
+    configured : data variables of the user's that are kept.
+    """
+
+    kind: Literal["official", "built-in"]
+    tables: Path
+    built_in: Path
+    configured: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """How the data are named in files and records."""
+        if self.kind == "official":
+            return f"official ({self.tables.name})"
+        return f"built-in ({self.tables.name})"
+
+    def environment(self) -> dict[str, str]:
+        """Variables that must be set before geant4_pybind is imported."""
+        unused = str(self.built_in)
+        return {
+            FOLDER_VARIABLE: unused,
+            **dict.fromkeys(OTHER_VARIABLES, unused),
+            **self.configured,
+            TABLES_VARIABLE: str(self.tables),
+        }
+
+
+def choose_data(choice: DataChoice, built_in_folder: Path) -> DataSets:
+    """Find the data that a choice means: ``auto`` takes official data where configured.
+
+    Raises
+    ------
+    InputError
+        if the choice is unknown, official data are demanded but not configured, or a variable
+        points to no such data.
+    """
+    if choice not in CHOICES:
+        msg = f"data '{choice}' is unknown: allowed are {', '.join(CHOICES)}"
+        raise InputError(msg)
+    official = _official_tables() if choice != "built-in" else None
+    if official is not None:
+        kept = {name: os.environ[name] for name in OTHER_VARIABLES if name in os.environ}
+        return DataSets("official", official, built_in_folder, kept)
+    if choice == "official":
+        msg = (
+            f"no official Geant4 data: set {TABLES_VARIABLE} to a G4EMLOW folder or "
+            f"{FOLDER_VARIABLE} to the folder that holds one, or leave out --data official"
+        )
+        raise InputError(msg)
+    return DataSets("built-in", built_in_folder, built_in_folder)
+
+
+def _official_tables() -> Path | None:
+    """The G4EMLOW folder that variables or an installation name."""
+    if os.environ.get(TABLES_VARIABLE):
+        return _checked(Path(os.environ[TABLES_VARIABLE]), TABLES_VARIABLE)
+    if os.environ.get(FOLDER_VARIABLE):
+        folder = Path(os.environ[FOLDER_VARIABLE])
+        found = _newest_tables(folder)
+        if found is None:
+            msg = f"{FOLDER_VARIABLE} points to {folder}, which holds no G4EMLOW folder"
+            raise InputError(msg)
+        return _checked(found, FOLDER_VARIABLE)
+    found = _newest_tables(Path.home() / ".geant4_pybind")
+    return _checked(found, "the installed data") if found is not None else None
+
+
+def _newest_tables(folder: Path) -> Path | None:
+    return max(folder.glob("G4EMLOW*"), default=None) if folder.is_dir() else None
+
+
+def _checked(folder: Path, origin: str) -> Path:
+    missing = [name for name in REQUIRED_FOLDERS if not (folder / name).is_dir()]
+    if missing:
+        msg = f"{origin} points to {folder}, which has no folder '{missing[0]}': not G4EMLOW data"
+        raise InputError(msg)
+    return folder.absolute()

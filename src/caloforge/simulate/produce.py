@@ -1,0 +1,169 @@
+"""A production from request to file: shards, resumed where they are there, then one sample."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from caloforge.atomic import check_writable
+from caloforge.errors import InputError, OutputError
+from caloforge.io import ShowerWriter
+from caloforge.provenance import write_record
+from caloforge.showers import Showers
+from caloforge.simulate.pool import OnShowers, Pool
+from caloforge.simulate.request import PHYSICS, PRODUCTION_CUT_MM, Production
+from caloforge.simulate.shards import ShardFolder, shards_path
+from caloforge.typing import Float64Array
+
+GEANT4_VERSION = "11.4"
+OnProgress = Callable[[int], None]
+"""Called with how many showers of the production are finished."""
+
+
+class Runner(Protocol):
+    """Makes the missing shards of a folder, on this machine or elsewhere."""
+
+    def __call__(self, folder: ShardFolder, on_showers: OnShowers) -> None:
+        """Return when every shard is on disk."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalRunner:
+    """Worker processes on this machine."""
+
+    jobs: int = 1
+
+    def __call__(self, folder: ShardFolder, on_showers: OnShowers) -> None:
+        shards = folder.production.shards
+        Pool(folder, {n: shards[n] for n in folder.missing()}, self.jobs, on_showers).run()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a production took: seconds of each shower (N,), and of the whole call."""
+
+    seconds_per_shower: Float64Array
+    seconds: float
+    ms_per_gev: float
+
+
+def produce(
+    production: Production,
+    output: Path,
+    *,
+    runner: Runner | None = None,
+    compression: str | None = None,
+    on_progress: OnProgress = lambda done: None,
+) -> Summary:
+    """Simulate a production into an HDF5 sample, continuing what is there already.
+
+    The sample is the same, byte for byte, whatever the number of jobs and interruptions; the
+    seconds of each shower, which are not, go into the record beside it (``.record.json``).
+
+    Raises
+    ------
+    OutputError
+        if the output cannot be written, or shards of another production are in its way.
+    SimulationError
+        if Geant4 gives up.
+    """
+    began = perf_counter()
+    check_writable(output)
+    _check_room(production, output)
+    folder = ShardFolder(shards_path(output), production)
+    missing = folder.missing()
+    done = len(production) - sum(len(production.shards[n]) for n in missing)
+    on_progress(done)
+
+    def count(showers: int) -> None:
+        nonlocal done
+        done += showers
+        on_progress(done)
+
+    if missing:
+        (runner or LocalRunner())(folder, count)
+    per_shower = assemble(folder, output, compression)
+    total = float(production.conditions.energy.sum(dtype=np.float64))
+    rate = float(np.median(1e3 * per_shower / production.conditions.energy))
+    summary = Summary(per_shower, perf_counter() - began, rate)
+    write_record(
+        output.with_suffix(".record.json"),
+        verb="simulate",
+        config={
+            **production.description,
+            "geant4_seconds": round(float(per_shower.sum()), 3),
+            "geant4_ms_per_gev": round(1e3 * float(per_shower.sum()) / total, 4),
+            "seconds_per_shower": [round(float(each), 6) for each in per_shower],
+        },
+        inputs={},
+        seed=production.seed,
+        seconds=summary.seconds,
+    )
+    folder.remove()
+    return summary
+
+
+def replay(production: Production, event: int) -> tuple[Showers, float]:
+    """Simulate one shower of a production again; return it, and its seconds.
+
+    Raises
+    ------
+    InputError
+        if the production has no such event.
+    SimulationError
+        if Geant4 gives up.
+    """
+    if not 0 <= event < len(production):
+        msg = f"there is no event {event}: the production has events 0-{len(production) - 1}"
+        raise InputError(msg)
+    with TemporaryDirectory(prefix="caloforge-") as path:
+        folder = ShardFolder(Path(path), production)
+        Pool(folder, {0: np.array([event])}, jobs=1).run()
+        shard = folder.load(0)
+    cells = shard.hits[0].image(production.cell_shape)[None]
+    condition = production.conditions[event]
+    shower = Showers(cells, condition.energy, condition.theta, production.detector)
+    return shower, float(shard.seconds[0])
+
+
+def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Float64Array:
+    """Write the sample from its shards; return the seconds of each shower, shape (N,)."""
+    production = folder.production
+    shape = production.cell_shape
+    seconds = np.zeros(len(production))
+    attributes = {
+        "generator": f"Geant4 {GEANT4_VERSION}, {PHYSICS}, {PRODUCTION_CUT_MM} mm cut",
+        "geant4_data": production.data.title,
+        "particle": production.particle,
+        "seed": production.seed,
+        "window": production.window,
+    }
+    with ShowerWriter(
+        output, production.detector, shape, len(production),
+        compression=compression, attributes=attributes,
+    ) as writer:  # fmt: skip
+        for number, events in enumerate(production.shards):
+            shard = folder.load(number)
+            cells = np.stack([hits.image(shape) for hits in shard.hits])
+            writer.write(int(events[0]), cells, production.conditions[events])
+            seconds[events] = shard.seconds
+        writer.finish()
+    return seconds
+
+
+def _check_room(production: Production, output: Path) -> None:
+    """Refuse a disk that cannot hold the sample, before hours are spent on it."""
+    needed = 4 * len(production) * int(np.prod(production.cell_shape))
+    free = shutil.disk_usage(output.parent).free
+    if needed > free:
+        msg = (
+            f"cannot write {output}: {len(production)} showers need {needed / 1e9:.2f} GB, "
+            f"the disk has {free / 1e9:.2f} GB"
+        )
+        raise OutputError(msg)

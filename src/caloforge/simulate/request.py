@@ -1,0 +1,141 @@
+"""What is to be simulated: a production, checked before any process is started."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from caloforge.beam import Conditions
+from caloforge.detector import Detector
+from caloforge.errors import InputError, RangeError
+from caloforge.provenance import array_digest, json_digest, versions
+from caloforge.simulate.data import DataSets
+from caloforge.typing import IntArray
+from caloforge.units import MeV, TeV, degree
+
+PARTICLES = ("e-", "e+", "gamma", "mu-", "mu+")
+"""Particles whose showers the electromagnetic physics describes; hadrons would need another."""
+
+ENERGY_RANGE_GEV = (1 * MeV, 10 * TeV)
+"""Kinetic energies that are simulated; G4EmStandardPhysics' own tables end at 100 TeV."""
+
+PRODUCTION_CUT_MM = 0.7
+PHYSICS = "G4EmStandardPhysics"
+
+SHARD_ENERGY_GEV = (50.0, 2000.0)
+SHARDS_WANTED = 64
+"""A shard holds 1/64 of the primary energy, but no less and no more than these (0.5 - 15 s)."""
+
+
+@dataclass(frozen=True)
+class Production:
+    """A request for showers: everything that fixes them.
+
+    Attributes
+    ----------
+    detector, window : the calorimeter, and the name of the window that is cut out.
+    particle : Geant4's name of the primary.
+    conditions : energy (GeV) and theta (rad) of each shower.
+    seed : with a shower's number, it fixes the shower.
+    data : the data sets that Geant4 reads.
+
+    Raises
+    ------
+    InputError
+        if the particle is none that the physics covers.
+    RangeError
+        if an energy is outside the physics, or an angle's shower would miss the window.
+    DetectorError
+        if the detector has no such window.
+    """
+
+    detector: Detector
+    window: str
+    particle: str
+    conditions: Conditions
+    seed: int
+    data: DataSets
+
+    def __post_init__(self) -> None:
+        self.detector.cell_shape(self.window)
+        if self.particle not in PARTICLES:
+            allowed = ", ".join(PARTICLES)
+            msg = f"particle '{self.particle}' is outside the physics: allowed are {allowed}"
+            raise InputError(msg)
+        _check_energies(self.conditions)
+        _check_angles(self.detector, self.window, self.conditions)
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+    @property
+    def cell_shape(self) -> tuple[int, int, int]:
+        """Cells (X, Y, Z) of each shower."""
+        return self.detector.cell_shape(self.window)
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What fixes the showers, as plain data: two productions agree where this agrees."""
+        return {
+            "detector": self.detector.name,
+            "detector_digest": self.detector.digest,
+            "window": self.window,
+            "cell_shape": list(self.cell_shape),
+            "particle": self.particle,
+            "showers": len(self),
+            "seed": self.seed,
+            "conditions_digest": array_digest(self.conditions.energy, self.conditions.theta),
+            "physics": PHYSICS,
+            "production_cut_mm": PRODUCTION_CUT_MM,
+            "data": self.data.title,
+            "geant4_pybind": versions().get("geant4_pybind", "none"),
+        }
+
+    @property
+    def digest(self) -> str:
+        """Digest of the description."""
+        return json_digest(self.description)
+
+    @cached_property
+    def shards(self) -> list[IntArray]:
+        """Numbers of the showers of each shard, of about equal primary energy."""
+        total = float(self.conditions.energy.sum(dtype=np.float64))
+        size = float(np.clip(total / SHARDS_WANTED, *SHARD_ENERGY_GEV))
+        before = np.cumsum(self.conditions.energy, dtype=np.float64) - self.conditions.energy
+        return np.split(np.arange(len(self)), np.flatnonzero(np.diff(before // size)) + 1)
+
+
+def steepest_angle(detector: Detector, window: str) -> float:
+    """Smallest angle to the pads' plane (rad) at which a shower stays within the window.
+
+    The shower's axis, centred at half of the depth, may leave the window nowhere in the depth.
+    """
+    if detector.readout == "cylinder":
+        return math.pi / 2
+    half_width = detector.windows[window].shape[1] * detector.pad_mm[1] / 2
+    return math.atan2(detector.depth_mm / 2, half_width)
+
+
+def _check_angles(detector: Detector, window: str, conditions: Conditions) -> None:
+    least = steepest_angle(detector, window) - 1e-6
+    off = np.minimum(conditions.theta, np.pi - conditions.theta) < least
+    if np.any(off):
+        low = least / degree
+        got = conditions.theta[off][0] / degree
+        allowed = f"{low:.1f}-{180 - low:.1f}" if low < 89.9 else "90"
+        msg = (
+            f"theta {got:.4g} degrees misses window '{window}' of {detector.name}: "
+            f"allowed are {allowed} degrees"
+        )
+        raise RangeError(msg)
+
+
+def _check_energies(conditions: Conditions) -> None:
+    low, high = ENERGY_RANGE_GEV
+    outside = (conditions.energy < low) | (conditions.energy > high)
+    if np.any(outside):
+        got = conditions.energy[outside][0]
+        msg = f"energy {got:g} GeV is outside the physics' range {low:g}-{high:g} GeV"
+        raise RangeError(msg)

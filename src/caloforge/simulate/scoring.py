@@ -1,0 +1,48 @@
+"""From scored cells to the image: centring on the barycentre cell, window, threshold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from caloforge.scaling import THRESHOLD_GEV
+from caloforge.simulate.geometry import Grid
+from caloforge.simulate.request import Production
+from caloforge.typing import Float64Array, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Cells of a shower that hold energy: index in the flattened image, energy in GeV."""
+
+    index: IntArray
+    energy: FloatArray
+
+    def image(self, shape: tuple[int, int, int]) -> FloatArray:
+        """The image (X, Y, Z)."""
+        cells = np.zeros(int(np.prod(shape)), np.float32)
+        cells[self.index] = self.energy
+        return cells.reshape(shape)
+
+
+def window_hits(scored: IntArray, energy: Float64Array, grid: Grid, production: Production) -> Hits:
+    """Cut the window out of scored cells.
+
+    ``scored`` numbers the cells as Geant4's scorer does, (layer, row, column) row-major. With
+    pads the middle of the window is the cell of the energy-weighted mean position over all
+    layers; a cylinder has no centring. Cells under the threshold are dropped.
+    """
+    layer, rest = np.divmod(scored, grid.rows * grid.columns)
+    row, column = np.divmod(rest, grid.columns)
+    n_x, n_y, n_z = production.cell_shape
+    if production.detector.readout == "pads" and energy.sum() > 0:
+        row = row - _barycentre_cell(row, energy) + n_x // 2
+        column = column - _barycentre_cell(column, energy) + n_y // 2
+    inside = (row >= 0) & (row < n_x) & (column >= 0) & (column < n_y)
+    inside &= energy >= THRESHOLD_GEV
+    index = ((row * n_y + column) * n_z + layer)[inside]
+    order = np.argsort(index)
+    return Hits(index[order], energy[inside][order].astype(np.float32))
+
+
+def _barycentre_cell(cell: IntArray, energy: Float64Array) -> int:
+    return int(np.floor((cell * energy).sum() / energy.sum() + 0.5))

@@ -1,0 +1,177 @@
+"""Geant4 in this process: one detector, one particle, events by their numbers.
+
+A process can hold one session, since Geant4's run manager is a singleton. The data variables of
+:meth:`~caloforge.simulate.data.DataSets.environment` must be set before it is opened.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import process_time
+from typing import Any
+
+import numpy as np
+
+from caloforge._extras import require
+from caloforge.simulate import geometry
+from caloforge.simulate.request import PRODUCTION_CUT_MM, Production
+from caloforge.simulate.scoring import Hits, window_hits
+from caloforge.simulate.tables import ensure_tables, prepare_folder
+from caloforge.typing import IntArray
+
+DETECTOR_NAME, SCORER_NAME = "calorimeter", "energy"
+GUN_GAP_MM = 1e-3
+"""Distance of the particle's start from the front of the first layer."""
+
+OnEvent = Callable[[int, Hits, float], None]
+"""Called after each event with its number, its hits and its processor seconds."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How an event starts: where the particle enters (mm) and the seed of Geant4's engine."""
+
+    x: float
+    y: float
+    engine_seed: int
+
+    @classmethod
+    def of(cls, production: Production, event: int) -> "Start":
+        """The start of an event, from the production's seed and the event's number alone.
+
+        The impact point is uniform in the central pad; in a cylinder it is its centre.
+        """
+        rng = np.random.default_rng([production.seed, event])
+        x, y = rng.uniform(-0.5, 0.5, 2) * production.detector.pad_mm
+        if production.detector.readout == "cylinder":
+            x = y = 0.0
+        return cls(float(x), float(y), int(rng.integers(2**62)))
+
+
+class Session:
+    """Geant4, ready to simulate the events of a production.
+
+    Raises
+    ------
+    MissingExtraError
+        if geant4_pybind is not installed.
+    DetectorError
+        if Geant4 lacks a material, or there are no built-in tables for an element.
+    """
+
+    def __init__(self, production: Production) -> None:
+        self.production = production
+        prepare_folder(production.data.built_in)
+        self.g4 = require("geant4_pybind")
+        self._manager = self.g4.G4RunManager()
+        volumes = geometry.VolumeBuilder(self.g4, production.detector, production.window)
+        if production.data.kind == "built-in":
+            charges = geometry.element_charges(self.g4)
+            ensure_tables(production.data.built_in, charges, self.g4)
+        self._grid = volumes.grid
+        self._events: list[int] = []
+        self._on_event: OnEvent = lambda event, hits, seconds: None
+        self._started = 0.0
+        self._kept = [
+            _construction(self.g4, volumes, production.detector.n_layers),
+            _physics(self.g4),
+        ]
+        for part in self._kept:
+            self._manager.SetUserInitialization(part)
+        actions = [_gun(self.g4, self), _reader(self.g4, self)]
+        for action in actions:
+            self._manager.SetUserAction(action)
+        self._kept += actions
+        self._manager.Initialize()
+
+    def simulate(self, events: IntArray, on_event: OnEvent) -> None:
+        """Simulate events by their numbers in the production."""
+        self._events, self._on_event = [int(event) for event in events], on_event
+        self._manager.BeamOn(len(self._events))
+
+    def aim(self, gun: Any, geant4_event: Any) -> None:
+        """Seed the engine and shoot the primary of an event."""
+        event = self._events[geant4_event.GetEventID()]
+        start = Start.of(self.production, event)
+        theta = float(self.production.conditions.theta[event])
+        energy = float(self.production.conditions.energy[event])
+        vector = self.g4.G4ThreeVector
+        self.g4.G4Random.setTheSeed(start.engine_seed)
+        gun.SetParticlePosition(vector(start.x, start.y, -GUN_GAP_MM))
+        gun.SetParticleMomentumDirection(vector(0.0, float(np.cos(theta)), float(np.sin(theta))))
+        gun.SetParticleEnergy(energy * self.g4.GeV)
+        self._started = process_time()
+        gun.GeneratePrimaryVertex(geant4_event)
+
+    def read(self, geant4_event: Any, collection: int) -> None:
+        """Read the scorer of a finished event, once."""
+        seconds = process_time() - self._started
+        scored = geant4_event.GetHCofThisEvent().GetHC(collection)
+        pairs = np.array(list(scored), dtype=np.float64).reshape(-1, 2)
+        indices = pairs[:, 0].astype(np.int64)
+        energies = pairs[:, 1] * (self.g4.MeV / self.g4.GeV)
+        hits = window_hits(indices, energies, self._grid, self.production)
+        self._on_event(self._events[geant4_event.GetEventID()], hits, seconds)
+
+
+# geant4_pybind is imported when a session opens, so its classes are derived from inside functions.
+
+
+def _construction(g4: Any, volumes: geometry.VolumeBuilder, n_layers: int) -> Any:
+    class Construction(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
+        def Construct(self) -> Any:
+            return volumes.world()
+
+        def ConstructSDandField(self) -> None:
+            self.sensitive = g4.G4MultiFunctionalDetector(DETECTOR_NAME)
+            g4.G4SDManager.GetSDMpointer().AddNewDetector(self.sensitive)
+            grid = volumes.grid
+            self.scorer = g4.G4PSEnergyDeposit3D(
+                SCORER_NAME, n_layers, grid.rows, grid.columns,
+                geometry.LAYER_DEPTH, geometry.ROW_DEPTH, geometry.CELL_DEPTH,
+            )  # fmt: skip
+            self.sensitive.RegisterPrimitive(self.scorer)
+            for cell in volumes.cells:
+                cell.SetSensitiveDetector(self.sensitive)
+
+    return Construction()
+
+
+def _physics(g4: Any) -> Any:
+    class Physics(g4.G4VModularPhysicsList):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.SetVerboseLevel(0)
+            self.RegisterPhysics(g4.G4EmStandardPhysics())
+            self.SetDefaultCutValue(PRODUCTION_CUT_MM * g4.mm)
+
+    return Physics()
+
+
+def _gun(g4: Any, session: Session) -> Any:
+    class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.gun = g4.G4ParticleGun(1)
+            particles = g4.G4ParticleTable.GetParticleTable()
+            name = session.production.particle
+            self.gun.SetParticleDefinition(particles.FindParticle(name))
+
+        def GeneratePrimaries(self, event: Any) -> None:
+            session.aim(self.gun, event)
+
+    return Gun()
+
+
+def _reader(g4: Any, session: Session) -> Any:
+    class Reader(g4.G4UserEventAction):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.collection: int | None = None
+
+        def EndOfEventAction(self, event: Any) -> None:
+            if self.collection is None:
+                manager = g4.G4SDManager.GetSDMpointer()
+                self.collection = manager.GetCollectionID(f"{DETECTOR_NAME}/{SCORER_NAME}")
+            session.read(event, self.collection)
+
+    return Reader()

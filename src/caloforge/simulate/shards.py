@@ -1,0 +1,97 @@
+"""Shards: finished parts of a production, on disk beside the output until it is whole."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from caloforge.atomic import writing
+from caloforge.errors import OutputError
+from caloforge.simulate.request import Production
+from caloforge.simulate.scoring import Hits
+from caloforge.typing import Float64Array, IntArray
+
+REQUEST_FILE = "request.json"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Simulated showers: their numbers, hits and seconds."""
+
+    events: IntArray
+    hits: list[Hits]
+    seconds: Float64Array
+
+    def save(self, path: Path) -> None:
+        """Write beside the place and rename, so that a shard on disk is always whole."""
+        counts = [len(hits.index) for hits in self.hits]
+        partial = path.with_suffix(".partial")
+        with writing(path):
+            with open(partial, "wb") as stream:
+                np.savez(
+                    stream,
+                    events=self.events,
+                    seconds=self.seconds,
+                    counts=np.array(counts),
+                    index=np.concatenate([hits.index for hits in self.hits]),
+                    energy=np.concatenate([hits.energy for hits in self.hits]),
+                )
+            partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Shard":
+        """Read a shard."""
+        with np.load(path) as data:
+            ends = np.cumsum(data["counts"])[:-1]
+            pairs = zip(np.split(data["index"], ends), np.split(data["energy"], ends), strict=True)
+            hits = [Hits(index, energy) for index, energy in pairs]
+            return cls(data["events"], hits, data["seconds"])
+
+
+class ShardFolder:
+    """The folder of a production's shards; one that is there already is continued.
+
+    Raises
+    ------
+    OutputError
+        if it holds shards of another production, or cannot be written.
+    """
+
+    def __init__(self, path: Path, production: Production) -> None:
+        self.path, self.production = path, production
+        request = path / REQUEST_FILE
+        with writing(path):
+            path.mkdir(exist_ok=True)
+            if not request.exists():
+                partial = path / f"{REQUEST_FILE}.partial"
+                partial.write_text(json.dumps(production.description, indent=2) + "\n")
+                partial.replace(request)
+        if json.loads(request.read_text()) != production.description:
+            msg = (
+                f"{path} holds shards of another production: finish it with its own options, "
+                "remove the folder, or choose another output"
+            )
+            raise OutputError(msg)
+
+    def file(self, number: int) -> Path:
+        """Where a shard is."""
+        return self.path / f"shard-{number:05d}.npz"
+
+    def missing(self) -> list[int]:
+        """Numbers of the shards that are not there yet."""
+        return [n for n in range(len(self.production.shards)) if not self.file(n).exists()]
+
+    def load(self, number: int) -> Shard:
+        """Read a finished shard."""
+        return Shard.load(self.file(number))
+
+    def remove(self) -> None:
+        """Remove the folder with everything in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def shards_path(output: Path) -> Path:
+    """Folder of the shards of an output file."""
+    return output.with_name(output.name + ".shards")

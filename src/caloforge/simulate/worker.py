@@ -1,0 +1,52 @@
+"""A worker process: simulates the shards that it is told to, one after the other.
+
+Started as ``python -m caloforge.simulate.worker FD``, where FD is an inherited socket to the
+parent. The first message it gets is a :class:`~caloforge.simulate.messages.Job`, then
+tasks; it answers with messages of :mod:`~caloforge.simulate.messages`. What Geant4 prints
+goes to the worker's log. When the parent dies, the worker ends at its next message.
+"""
+
+import sys
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from caloforge.errors import CaloforgeError
+from caloforge.simulate.messages import EventDone, Failed, Job, Ready, ShardDone, Task
+from caloforge.simulate.scoring import Hits
+from caloforge.simulate.session import Session
+from caloforge.simulate.shards import Shard
+
+
+def simulate_shard(session: Session, task: Task, parent: Connection) -> None:
+    """Simulate a shard, telling the parent of each event."""
+    hits: list[Hits] = []
+    seconds: list[float] = []
+
+    def collect(event: int, found: Hits, took: float) -> None:
+        hits.append(found)
+        seconds.append(took)
+        parent.send(EventDone(task.number))
+
+    session.simulate(task.events, collect)
+    Shard(task.events, hits, np.array(seconds)).save(task.path)
+    parent.send(ShardDone(task.number))
+
+
+def serve(parent: Connection) -> None:
+    """Answer the parent until it says None or is gone."""
+    try:
+        job: Job = parent.recv()
+        try:
+            session = Session(job.production)
+            parent.send(Ready())
+            while (task := parent.recv()) is not None:
+                simulate_shard(session, task, parent)
+        except CaloforgeError as error:
+            parent.send(Failed(error))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])))
