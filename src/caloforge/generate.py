@@ -18,6 +18,7 @@ from caloforge.engine import Engine, Runtime, Worker, load_engine, read_card
 from caloforge.engine.choose import AskedPrecision, choose_plan
 from caloforge.engine.latent import draw_latent
 from caloforge.engine.pool import over_streams
+from caloforge.errors import ModelError
 from caloforge.io import ShowerWriter
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
@@ -114,10 +115,16 @@ def load(
     """
     path = model_path(name_or_path)
     plan = choose_plan(
-        read_card(path), runtime=runtime, precision=precision, threads=threads,
+        path, read_card(path), runtime=runtime, precision=precision, threads=threads,
         streams=streams, batch=batch,
     )  # fmt: skip
-    return Generator(load_engine(path, plan), path)
+    try:
+        return Generator(load_engine(path, plan), path)
+    except ModelError:
+        if runtime != "auto" or plan.runtime == "onnx":
+            raise
+        fallback = plan.model_copy(update={"runtime": "onnx", "precision": "float32"})
+        return Generator(load_engine(path, fallback), path)
 
 
 def generate_file(

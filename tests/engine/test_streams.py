@@ -90,31 +90,31 @@ def test_a_failing_batch_ends_the_generation_with_its_error(tmp_path, toy_model)
     assert next(calls) < 50
 
 
-def test_more_streams_than_threads_are_refused(card):
+def test_more_streams_than_threads_are_refused(card, toy_model):
     with pytest.raises(InputError, match="3 streams need at least as many threads, got 2"):
-        choose_plan(card, threads=2, streams=3)
+        choose_plan(toy_model, card, threads=2, streams=3)
 
 
-def test_bfloat16_needs_a_cpu_that_has_it(card):
+def test_bfloat16_needs_a_cpu_that_has_it(card, toy_model):
     with pytest.raises(InputError, match="this CPU has no BF16"):
-        choose_plan(card, runtime="openvino", precision="bfloat16", capabilities=NO_BF16)
+        choose_plan(toy_model, card, runtime="openvino", precision="bfloat16", capabilities=NO_BF16)
     with pytest.raises(InputError, match="needs the OpenVINO runtime"):
-        choose_plan(card, runtime="onnx", precision="bfloat16", capabilities=ALL)
-    assert choose_plan(card, runtime="openvino", capabilities=ALL).precision == "float32"
+        choose_plan(toy_model, card, runtime="onnx", precision="bfloat16", capabilities=ALL)
+    assert choose_plan(toy_model, card, runtime="openvino", capabilities=ALL).precision == "float32"
 
 
-def test_a_bfloat16_model_falls_back_to_float32_and_says_so(card):
+def test_a_bfloat16_model_falls_back_to_float32_and_says_so(card, toy_model):
     meant = card.model_copy(update={"format": "bfloat16"})
-    good = choose_plan(meant, runtime="openvino", capabilities=ALL)
+    good = choose_plan(toy_model, meant, runtime="openvino", capabilities=ALL)
     assert good.precision == "bfloat16"
     assert advice(meant, good, ALL) is None
-    plain = choose_plan(meant, runtime="openvino", capabilities=NO_BF16)
+    plain = choose_plan(toy_model, meant, runtime="openvino", capabilities=NO_BF16)
     assert plain.precision == "float32"
     assert "this CPU has no BF16: it runs in float32" in advice(meant, plain, NO_BF16)
 
 
-def test_an_int8_model_on_a_cpu_without_vnni_gets_advice(card):
+def test_an_int8_model_on_a_cpu_without_vnni_gets_advice(card, toy_model):
     int8 = card.model_copy(update={"format": "int8"})
-    plan = choose_plan(int8, runtime="onnx", capabilities=NO_BF16)
+    plan = choose_plan(toy_model, int8, runtime="onnx", capabilities=NO_BF16)
     assert "no INT8 dot product (VNNI)" in advice(int8, plan, NO_BF16)
     assert advice(int8, plan, ALL) is None

@@ -1,11 +1,13 @@
 """A benchmark's report as tables in the terminal."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.table import Table
 
 from caloforge.bench.published import PUBLISHED
 from caloforge.bench.report import Report, Row, Timing
+from caloforge.engine.tune import Trial
 
 NUMBERS = ("ms/shower", "to disk", "speed-up", "to disk", "validation")
 
@@ -46,6 +48,19 @@ def published_table() -> Table:
         table.add_column(heading, justify="right")
     for found in PUBLISHED:
         table.add_row(found.what, found.source, _number(found.ms), _times(found.speed_up))
+    return table
+
+
+def tuning_table(path: Path, trials: list[Trial]) -> Table:
+    """The plans that were tried for a model, fastest first."""
+    table = Table(title=f"{path.name}: the first is used from now on", title_justify="left")
+    for heading in ("runtime", "precision", "streams", "threads", "batch", "ms/shower"):
+        table.add_column(
+            heading, justify="left" if heading in ("runtime", "precision") else "right"
+        )
+    for plan, ms in trials:
+        shared = (str(value) for value in (plan.streams, plan.threads, plan.batch))
+        table.add_row(plan.runtime, plan.precision, *shared, f"{ms:.4g}")
     return table
 
 

@@ -38,6 +38,9 @@ def bench(
         Path | None, typer.Option(help="Figure to write: ms a shower against fidelity.")
     ] = None,
     profile: Annotated[bool, typer.Option(help="Only show where the time goes.")] = False,
+    tune: Annotated[
+        bool, typer.Option(help="Only measure the best streams and batch, and keep them.")
+    ] = False,
 ) -> None:
     """Time models on every runtime and format of this machine, beside Geant4.
 
@@ -54,6 +57,9 @@ def bench(
     cores = threads or available_cores()
     if profile:
         _profile(models, cores, batch)
+    if tune:
+        _tune(models, cores)
+    if profile or tune:
         return
     card = read_card(model_path(models[0]))
     for path in (output, plot):
@@ -89,8 +95,30 @@ def _profile(models: list[str], cores: int, batch: int) -> None:
 
     for model in models:
         path = model_path(model)
-        plan = choose_plan(read_card(path), threads=cores, streams=1, batch=batch)
+        plan = choose_plan(path, read_card(path), threads=cores, streams=1, batch=batch)
         Console().print(profile_table(path, plan, profile(path, plan)))
+
+
+def _tune(models: list[str], cores: int) -> None:
+    from caloforge.bench.table import tuning_table
+    from caloforge.engine import read_card
+    from caloforge.engine.choose import choose_plan
+    from caloforge.engine.memory import remember
+    from caloforge.engine.parity import check_parity
+    from caloforge.engine.tune import tune
+    from caloforge.zoo import model_path
+
+    for model in models:
+        path = model_path(model)
+        base = choose_plan(path, read_card(path), threads=cores, streams=cores)
+        with stderr.status(f"measuring {path.name}"):
+            found = check_parity(path, base)
+            trials = tune(path, base)
+        kept = remember(path, base, trials[0].plan, trials[0].ms)
+        Console().print(tuning_table(path, trials))
+        stderr.print(f"differs from ONNX Runtime by {found:.2g} of the energy")
+        if not kept:
+            stderr.print("the cache folder cannot be written: the best plan is not kept")
 
 
 def _streams(text: str | None, cores: int) -> list[int]:

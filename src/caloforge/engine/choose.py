@@ -1,10 +1,12 @@
 """From what a user asks for to a plan: runtime, precision and the sharing of the cores."""
 
+from pathlib import Path
 from typing import Literal
 
 from caloforge.card import ModelCard
 from caloforge.engine import Runtime, chosen_runtime
 from caloforge.engine.capability import Capabilities
+from caloforge.engine.memory import recall
 from caloforge.engine.plan import DEFAULT_BATCH, Plan, Precision
 from caloforge.errors import InputError
 from caloforge.provenance import available_cores
@@ -13,6 +15,7 @@ AskedPrecision = Literal["auto", "float32", "bfloat16"]
 
 
 def choose_plan(
+    path: Path,
     card: ModelCard,
     *,
     runtime: Runtime = "auto",
@@ -23,6 +26,9 @@ def choose_plan(
     capabilities: Capabilities | None = None,
 ) -> Plan:
     """The plan for a model: ``threads`` cores in all (every one if None), shared by ``streams``.
+
+    Where neither streams nor batch are asked for, a plan that was measured on this machine for
+    the model is taken, and one stream a core if there is none.
 
     Raises
     ------
@@ -35,13 +41,15 @@ def choose_plan(
     if parallel > cores:
         msg = f"{parallel} streams need at least as many threads, got {cores}"
         raise InputError(msg)
-    return Plan(
+    plan = Plan(
         runtime=chosen,
         precision=_precision(card, precision, chosen, capabilities),
         streams=parallel,
         threads=cores // parallel,
         batch=batch or DEFAULT_BATCH,
     )
+    measured = recall(path, plan) if streams is None and batch is None else None
+    return measured or plan
 
 
 def advice(card: ModelCard, plan: Plan, capabilities: Capabilities | None = None) -> str | None:

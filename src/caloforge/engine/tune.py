@@ -1,0 +1,103 @@
+"""The best sharing of the cores for a model, measured on this machine once and remembered."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from caloforge.engine import Engine, Plan, Worker, load_engine
+from caloforge.engine.latent import draw_latent
+from caloforge.engine.pool import over_streams
+from caloforge.typing import FloatArray
+
+BATCHES = (16, 32, 64, 128, 256, 512)
+SLOWER = 1.10
+"""Two batch sizes in a row that are this much slower than a smaller one end the search upwards;
+plans within this factor of the fastest meet again in the final."""
+FINALISTS = 4
+FINAL_ROUNDS = 5
+SECONDS = 0.15
+"""Length of one measurement; the fastest of each plan's counts, because others disturb it."""
+SHORT_REPEATS = 3
+
+Measure = Callable[[Sequence[Plan], int], list[float]]
+
+
+class Trial(NamedTuple):
+    """A plan that was tried, and its ms a shower."""
+
+    plan: Plan
+    ms: float
+
+
+def tune(path: Path, base: Plan, measure: Measure | None = None) -> list[Trial]:
+    """Try the ways to share ``base.cores`` cores, fastest first.
+
+    Runtime and precision are those of ``base``. ``measure(plans, rounds)`` gives the ms a shower
+    of each plan, measured in turn.
+    """
+    timed = measure or (lambda plans, rounds: measure_plans(path, plans, rounds))
+    tried = [trial for pair in _pairs(base.cores) for trial in _climb(base, pair, timed)]
+    tried.sort(key=lambda trial: trial.ms)
+    final = [trial for trial in tried[:FINALISTS] if trial.ms <= SLOWER * tried[0].ms]
+    again = timed([trial.plan for trial in final], FINAL_ROUNDS)
+    winners = [Trial(trial.plan, ms) for trial, ms in zip(final, again, strict=True)]
+    return sorted(winners, key=lambda trial: trial.ms) + tried[len(final) :]
+
+
+def measure_plans(path: Path, plans: Sequence[Plan], rounds: int) -> list[float]:
+    """Fastest of some short runs of each plan in ms a shower, all plans in turn in each round."""
+    engines = [load_engine(path, plan) for plan in plans]
+    counts = [_count(engine) for engine in engines]
+    seconds = [
+        [_seconds(engine, n) for engine, n in zip(engines, counts, strict=True)]
+        for _ in range(rounds)
+    ]
+    return [1e3 * best / n for best, n in zip(np.min(seconds, axis=0), counts, strict=True)]
+
+
+def _pairs(cores: int) -> Iterator[tuple[int, int]]:
+    """(streams, threads) that use all the cores, streams in powers of two and one a core."""
+    streams = {2**k for k in range(cores.bit_length())} | {cores}
+    for parallel in sorted(streams):
+        if parallel <= cores:
+            yield parallel, cores // parallel
+
+
+def _climb(base: Plan, pair: tuple[int, int], measure: Measure) -> Iterator[Trial]:
+    """Ever larger batches, until they are clearly slower than a smaller one."""
+    streams, threads = pair
+    best, slower = np.inf, 0
+    for batch in BATCHES:
+        plan = base.model_copy(update={"streams": streams, "threads": threads, "batch": batch})
+        (ms,) = measure([plan], SHORT_REPEATS)
+        yield Trial(plan, ms)
+        best = min(best, ms)
+        slower = slower + 1 if ms > SLOWER * best else 0
+        if slower == 2:
+            return
+
+
+def _count(engine: Engine) -> int:
+    """Showers that take about ``SECONDS``: a whole number of batches on every stream."""
+    step = engine.plan.batch * engine.plan.streams
+    _seconds(engine, step)
+    return step * max(int(SECONDS / _seconds(engine, step)), 1)
+
+
+def _seconds(engine: Engine, n: int) -> float:
+    """Time to draw the random numbers of n showers and to compute them."""
+    batch, card = engine.plan.batch, engine.card
+    energy = np.linspace(*card.energy_range_gev, batch, dtype=np.float32)
+    theta = np.linspace(*card.theta_range_rad, batch, dtype=np.float32)
+
+    def make(worker: Worker, first: int) -> FloatArray:
+        latent = draw_latent(card.latent, 0, first, first + batch)
+        return worker.run(latent, energy, theta)
+
+    began = time.perf_counter()
+    for _ in over_streams(engine, range(0, n, batch), make):
+        pass
+    return time.perf_counter() - began
