@@ -56,3 +56,49 @@ KPD_BATCH_SIZE = 5000
 
 ANGLE_HALF_WIDTH_DEG = 5.0
 """Half width of the bins around ANGLE_POINTS_DEG."""
+
+LIMITS = {
+    "auc_high": (0.10, 0.30),
+    "auc_low": (0.20, 0.43),
+    "wasserstein": (0.08, 0.15),
+    "separation": (0.03, 0.10),
+    "fpd": (0.01, 0.05),
+    "kpd": (0.005, 0.05),
+    "validation_number": (0.01, 0.03),
+    "gan3d": (0.15, 0.30),
+    "gan3d_moments": (0.03, 0.06),
+    "gan3d_shapes": (0.10, 0.20),
+    "gan3d_angle": (0.005, 0.01),
+    "response_bias": (0.01, 0.02),
+    "response_width": (0.12, 0.20),
+    "profile_x": (0.03, 0.05),
+    "profile_y": (0.03, 0.05),
+    "profile_z": (0.03, 0.05),
+    "spread": (0.05, 0.10),
+    "angle_bias": (0.25, 0.5),
+    "angle_resolution": (0.05, 0.10),
+    "nearest": (0.05, 0.10),
+}
+"""How far a score may be from its ideal to pass, and to be near (larger fails)."""
+
+FLOOR_SIGMAS = 2.0
+"""A score within so many errors of its floor cannot be told from Geant4 with this sample."""
+
+SEPARATION_BINS = 20
+"""Bins of the separation power, filled equally by the reference."""
+
+CONDITIONS_P_VALUE = 1e-3
+"""Below this Kolmogorov-Smirnov p-value two samples have different energies or angles."""
+
+VALIDATION_MAX_SHOWERS = 10_000
+"""Showers a side that validate reads: more would not make its figures finer."""
+
+CLASSIFIER_FOLDS = 5
+"""Parts of the classifiers' split: three to train, one to calibrate, one to test."""
+
+EXAMPLE_ENERGIES_GEV = (20 * GeV, 100 * GeV, 400 * GeV)
+"""Energies of the single showers that a report shows side by side."""
+
+NEAREST_MAX_SHOWERS = 2000
+CLASSIFIER_MAX_SHOWERS = 5000
+"""Showers a side that the nearest-neighbour check and the classifiers look at."""

@@ -43,14 +43,14 @@ GLOBAL_GROUPS = ("response", "moments", "hits", "core", "angle", "layers")
 """Groups without the widths by depth: fewer columns, for distances of Gaussians."""
 
 
-def shower_features(summary: Summary) -> Features:
+def shower_features(summary: Summary, *, angle: bool | None = None) -> Features:
     """High-level features of every shower, in groups.
 
     - `response`: deposited over primary energy;
     - `moments`: centre and width along x, y and z, in cells;
     - `hits`: cells above each threshold of the house;
     - `core`: energy share of the middle 1 x 1, 3 x 3, 5 x 5 and 7 x 7 towers;
-    - `angle`: measured minus true angle in rad (only where the angle varies);
+    - `angle`: measured minus true angle in rad (by default only where the angle varies);
     - `layers`: share of the energy in each layer;
     - `depth`: transverse width along x and y in each layer, in cells.
     """
@@ -66,7 +66,7 @@ def shower_features(summary: Summary) -> Features:
         if side <= min(summary.xy.shape[1:]):
             share = observables.core_fraction(summary.xy, side)
             columns[f"core {side}x{side}"] = ("core", share)
-    if angle_varies(summary.theta):
+    if angle_varies(summary.theta) if angle is None else angle:
         columns["angle"] = ("angle", summary.measured_theta - summary.theta)
     columns |= _by_layer("layer", "layers", observables.fractions(summary.profile("z")))
     columns |= _by_layer("width x in layer", "depth", observables.layer_widths(summary.xz))

@@ -1,0 +1,185 @@
+"""Two samples of showers, reduced and ready to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import ks_2samp
+
+from caloforge import scaling
+from caloforge.detector import Detector
+from caloforge.errors import DetectorError, InputError
+from caloforge.physics.features import Features, angle_varies, shower_features
+from caloforge.physics.summary import Summary, summarise
+from caloforge.showers import Showers
+from caloforge.typing import FloatArray, IntArray
+from caloforge.units import degree
+
+MIN_SHOWERS = 50
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A reduced sample: its name in tables, summary, features, and a few whole showers."""
+
+    label: str
+    summary: Summary
+    features: Features
+    examples: FloatArray
+    example_energy: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.summary)
+
+    def __getitem__(self, rows: IntArray) -> Sample:
+        return Sample(
+            self.label,
+            self.summary[rows],
+            self.features.rows(rows),
+            self.examples,
+            self.example_energy,
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A generated sample beside its reference, both of `detector`."""
+
+    reference: Sample
+    generated: Sample
+    detector: Detector
+
+    @property
+    def paired(self) -> bool:
+        """Whether row i of both samples was made at the same energy and angle."""
+        first, second = self.reference.summary, self.generated.summary
+        return len(first) == len(second) and bool(
+            np.allclose(first.energy, second.energy, rtol=1e-5)
+            and np.allclose(first.theta, second.theta, atol=scaling.ANGLE_TOLERANCE_RAD)
+        )
+
+    @property
+    def tilted(self) -> bool:
+        """Whether the reference has more than one angle."""
+        return angle_varies(self.reference.summary.theta)
+
+    def notes(self) -> list[str]:
+        """What a reader must know before reading the scores."""
+        found = []
+        for name, unit, scale in (("energy", "GeV", 1.0), ("theta", "degrees", degree)):
+            values = [getattr(s.summary, name) / scale for s in (self.reference, self.generated)]
+            if np.ptp(values[0]) + np.ptp(values[1]) == 0 and values[0][0] == values[1][0]:
+                continue
+            if ks_2samp(*values).pvalue < scaling.CONDITIONS_P_VALUE:
+                spans = [f"{v.min():.4g}-{v.max():.4g} (median {np.median(v):.4g})" for v in values]
+                found.append(
+                    f"The samples differ in {name}: {self.reference.label} {spans[0]}, "
+                    f"{self.generated.label} {spans[1]} {unit}. Scores that are not taken in bins "
+                    f"of {name} (classifiers, Wasserstein, FPD, KPD) see this difference too."
+                )
+        for sample in (self.reference, self.generated):
+            empty = int(np.sum(sample.summary.deposited <= 0))
+            if empty:
+                found.append(f"{empty} of {len(sample)} showers of {sample.label} are empty.")
+        return found
+
+
+def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Detector]:
+    """Reduce a sample that comes in chunks; its detector is that of the first chunk.
+
+    Raises
+    ------
+    InputError
+        if there are too few showers for any comparison.
+    """
+    parts: list[Summary] = []
+    examples = _Examples()
+    detector = None
+    for chunk in chunks:
+        detector = chunk.detector
+        parts.append(
+            summarise(
+                chunk.cells,
+                chunk.energy,
+                chunk.theta,
+                layer_centres_mm=detector.layer_centres_mm,
+                pad_mm=detector.pad_mm[1],
+            )
+        )
+        examples.look_at(chunk)
+    if detector is None or sum(map(len, parts)) < MIN_SHOWERS:
+        msg = f"{label} has {sum(map(len, parts))} showers: a comparison needs {MIN_SHOWERS}"
+        raise InputError(msg)
+    summary = Summary.concatenate(parts)
+    features = shower_features(summary)
+    return Sample(label, summary, features, examples.cells, examples.energy), detector
+
+
+class _Examples:
+    """The showers whose energies are nearest to scaling.EXAMPLE_ENERGIES_GEV."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[float, FloatArray, float]] = []
+
+    def look_at(self, showers: Showers) -> None:
+        """Keep those showers that are nearer than what was seen before."""
+        nearest = []
+        for index, point in enumerate(scaling.EXAMPLE_ENERGIES_GEV):
+            distance = np.abs(showers.energy - point)
+            row = int(np.argmin(distance))
+            candidate = (
+                float(distance[row]),
+                showers.cells[row].copy(),
+                float(showers.energy[row]),
+            )
+            known = self._found[index : index + 1]
+            nearest.append(min([candidate, *known], key=lambda found: found[0]))
+        self._found = nearest
+
+    @property
+    def cells(self) -> FloatArray:
+        """Cells (E, X, Y, Z) in GeV."""
+        return np.stack([cells for _, cells, _ in self._found])
+
+    @property
+    def energy(self) -> FloatArray:
+        """Primary energies (E,) in GeV."""
+        return np.array([energy for _, _, energy in self._found], dtype=np.float32)
+
+
+def compare(
+    reference: Iterable[Showers],
+    generated: Iterable[Showers],
+    labels: tuple[str, str] = ("Geant4", "generated"),
+) -> Comparison:
+    """Reduce both samples (iterables of chunks) and put them side by side.
+
+    Raises
+    ------
+    InputError
+        if either has too few showers.
+    DetectorError
+        if they belong to different detectors or windows.
+    """
+    first, detector = reduce_showers(reference, labels[0])
+    second, other = reduce_showers(generated, labels[1])
+    shapes = [sample.examples.shape[1:] for sample in (first, second)]
+    if detector.digest != other.digest or shapes[0] != shapes[1]:
+        msg = (
+            f"the samples cannot be compared: {labels[0]} has {shapes[0]} cells of "
+            f"{detector.name}, {labels[1]} {shapes[1]} cells of {other.name}"
+        )
+        raise DetectorError(msg)
+    # the angle is a feature only where both samples can have it
+    second = _with_columns_of(first, second)
+    return Comparison(first, second, detector)
+
+
+def _with_columns_of(reference: Sample, sample: Sample) -> Sample:
+    if reference.features.names == sample.features.names:
+        return sample
+    wanted = "angle" in reference.features.names
+    features = shower_features(sample.summary, angle=wanted)
+    return Sample(sample.label, sample.summary, features, sample.examples, sample.example_energy)

@@ -1,0 +1,176 @@
+"""The declared measures: what is scored, in which order, and what the score should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from caloforge import scaling
+from caloforge.physics import distances, gaussian, observables
+from caloforge.physics.features import GLOBAL_GROUPS
+from caloforge.physics.gan3d import gan3d_number
+from caloforge.typing import Float64Array, IntArray
+from caloforge.units import degree
+from caloforge.validate.comparison import Sample
+
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One line of the table: `limits` is a key of scaling.LIMITS, `ideal` the perfect score."""
+
+    name: str
+    title: str
+    meaning: str
+    ideal: float = 0.0
+    below_only: bool = False
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Largest deviations from the ideal that pass, and that are near."""
+        return scaling.LIMITS[self.name]
+
+    def distance(self, value: float) -> float:
+        """How far a value is from the ideal, on the side that counts."""
+        return max(self.ideal - value, 0.0) if self.below_only else abs(value - self.ideal)
+
+
+BIAS = "|mean response / reference - 1|, mean over energy bins"
+WIDTH = "|width of the response / reference - 1|, mean over energy bins"
+PROFILE = "mean relative error of the mean profile"
+SPREAD = "standard deviation / reference at equal Ep, mean over features"
+RELATIVE = "mean relative error"
+NEAREST = "median / that of fresh reference showers; far below 1 is memorised"
+
+MEASURES = (
+    Measure("response_bias", "Response bias", BIAS),
+    Measure("response_width", "Response width", WIDTH),
+    Measure("profile_z", "Longitudinal profile", PROFILE),
+    Measure("profile_x", "Transverse profile, x", PROFILE),
+    Measure("profile_y", "Transverse profile, y", PROFILE),
+    Measure("spread", "Spread at equal energy", SPREAD, ideal=1.0),
+    Measure("angle_bias", "Angle bias", "|mean measured - true angle - reference's|, degrees"),
+    Measure("angle_resolution", "Angle resolution", "|resolution / reference - 1|"),
+    Measure("auc_high", "AUC, shower features", "boosted trees; 0.5: cannot be told", ideal=0.5),
+    Measure("auc_low", "AUC, cells", "network on cells; 0.5: cannot be told", ideal=0.5),
+    Measure("wasserstein", "Wasserstein distance", "mean over features, in units of their spread"),
+    Measure("separation", "Separation power", "mean over features"),
+    Measure("fpd", "Frechet physics distance", "extrapolated to infinitely many showers"),
+    Measure("kpd", "Kernel physics distance", "median over batches"),
+    Measure("validation_number", "Validation number", "mean squared error of 2D projections"),
+    Measure("gan3d", "3DGAN number P + S + A", "sum of the next three"),
+    Measure("gan3d_moments", "3DGAN P, moments", RELATIVE),
+    Measure("gan3d_shapes", "3DGAN S, shapes", RELATIVE),
+    Measure("gan3d_angle", "3DGAN A, measured angle", RELATIVE),
+    Measure("nearest", "Nearest known shower", NEAREST, ideal=1.0, below_only=True),
+)
+
+
+def score_pair(reference: Sample, generated: Sample, rng: np.random.Generator) -> Scores:
+    """Every measure that needs no training, of two samples of equal size."""
+    first, second = reference.summary, generated.summary
+    tables = reference.features.values, generated.features.values
+    gaussians = gaussian_inputs(reference, generated)
+    planes = [(first.plane(plane), second.plane(plane)) for plane in observables.PLANES]
+    number = gan3d_number(first, second)
+    bins = response_by_energy(reference, generated)
+    scores = {
+        "response_bias": float(np.mean([abs(entry["bias"]) for entry in bins])),
+        "response_width": float(np.mean([abs(entry["width_ratio"] - 1) for entry in bins])),
+        **{f"profile_{axis}": profile_error(reference, generated, axis) for axis in "zxy"},
+        "spread": float(np.mean(spread_ratios(reference, generated))),
+        "wasserstein": _mean_over_columns(distances.scaled_wasserstein, *tables),
+        "separation": _mean_over_columns(
+            partial(distances.feature_separation, bins=scaling.SEPARATION_BINS), *tables
+        ),
+        "fpd": gaussian.frechet_physics_distance(*gaussians, rng),
+        "kpd": gaussian.kernel_physics_distance(*gaussians, rng),
+        "validation_number": distances.projections_error(planes, first.energy, second.energy),
+        "gan3d": number.total,
+        "gan3d_moments": number.moments,
+        "gan3d_shapes": number.shapes,
+        "gan3d_angle": number.angle,
+    }
+    if "angle" in reference.features.names:
+        angles = [sample.features["angle"] / degree for sample in (reference, generated)]
+        scores["angle_bias"] = abs(float(angles[1].mean() - angles[0].mean()))
+        scores["angle_resolution"] = abs(float(angles[1].std() / angles[0].std()) - 1)
+    return scores
+
+
+def gaussian_inputs(reference: Sample, generated: Sample) -> tuple[Float64Array, Float64Array]:
+    """The features that FPD and KPD look at, (N, F) each."""
+    groups = GLOBAL_GROUPS
+    return reference.features.of(*groups).values, generated.features.of(*groups).values
+
+
+def profile_error(reference: Sample, generated: Sample, axis: str) -> float:
+    """Mean relative error of the mean profile along `axis`, energies in units of Ep."""
+    means = [
+        (sample.summary.profile(axis) / sample.summary.energy[:, None]).mean(axis=0)
+        for sample in (reference, generated)
+    ]
+    return distances.profile_error(*means)
+
+
+def response_by_energy(reference: Sample, generated: Sample) -> list[dict[str, float]]:
+    """Response in each energy bin: bias and width ratio with their errors."""
+    entries = []
+    for rows, other in _bins(reference, generated):
+        first, second = reference.summary[rows], generated.summary[other]
+        mean = first.response.mean(), second.response.mean()
+        width = [
+            distances.conditional_spread(s.response[:, None], np.log(s.energy))[0]
+            for s in (first, second)
+        ]
+        n = len(rows), len(other)
+        ratio = mean[1] / mean[0]
+        relative = [width[i] / mean[i] / np.sqrt(n[i]) if mean[i] else 0.0 for i in (0, 1)]
+        width_ratio = width[1] / width[0] if width[0] else 1.0
+        entries.append(
+            {
+                "low": float(first.energy.min()),
+                "high": float(first.energy.max()),
+                "showers": n[1],
+                "bias": float(ratio - 1),
+                "bias_error": float(ratio * np.hypot(relative[0], relative[1])),
+                "width_ratio": float(width_ratio),
+                "width_ratio_error": float(width_ratio * np.sqrt(0.5 / n[0] + 0.5 / n[1])),
+            }
+        )
+    return entries
+
+
+def spread_ratios(reference: Sample, generated: Sample) -> Float64Array:
+    """Spread of every feature at equal energy over the reference's (F,), mean over energy bins.
+
+    In every energy bin: the standard deviation around a straight line in log Ep.
+    """
+    ratios = []
+    for rows, other in _bins(reference, generated):
+        spread = [
+            distances.conditional_spread(s.features.values[r], np.log(s.summary.energy[r]))
+            for s, r in ((reference, rows), (generated, other))
+        ]
+        ratios.append(
+            np.divide(spread[1], spread[0], out=np.ones_like(spread[0]), where=spread[0] > 0)
+        )
+    mean: Float64Array = np.mean(ratios, axis=0)
+    return mean
+
+
+def _bins(reference: Sample, generated: Sample) -> Iterator[tuple[IntArray, IntArray]]:
+    return distances.common_bins(reference.summary.energy, generated.summary.energy)
+
+
+def _mean_over_columns(
+    distance: Callable[[Float64Array, Float64Array], float],
+    first: Float64Array,
+    second: Float64Array,
+) -> float:
+    columns = range(first.shape[1])
+    return float(np.mean([distance(first[:, column], second[:, column]) for column in columns]))

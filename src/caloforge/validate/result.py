@@ -1,0 +1,76 @@
+"""What validate finds: scores with errors, floors and verdicts, and what figures need besides."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from caloforge.validate.classifier import Classification
+from caloforge.validate.nearest import NearestDistances
+
+Verdict = Literal["pass", "floor", "near", "fail"]
+Level = Literal["quick", "full"]
+VERDICTS: tuple[Verdict, ...] = ("pass", "floor", "near", "fail")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measure of generated against reference, beside reference against reference."""
+
+    name: str
+    title: str
+    meaning: str
+    value: float
+    error: float
+    floor: float
+    floor_error: float
+    excess_error: float
+    """Error of value - floor, which share a half of the reference."""
+    ideal: float
+    limits: tuple[float, float]
+    """Largest distances from the ideal that pass, and that are near."""
+    showers: int
+    """Showers a side."""
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """All that validate found; `to_dict` is what metrics.json holds."""
+
+    scores: tuple[Score, ...]
+    notes: tuple[str, ...]
+    samples: dict[str, dict[str, Any]]
+    response: list[dict[str, float]]
+    spread: dict[str, float]
+    high_level: Classification
+    low_level: Classification
+    nearest: NearestDistances
+    seed: int
+    level: Level
+
+    def __getitem__(self, name: str) -> Score:
+        """The score called `name`."""
+        return next(score for score in self.scores if score.name == name)
+
+    def count(self, verdict: Verdict) -> int:
+        """How many scores have this verdict."""
+        return sum(score.verdict == verdict for score in self.scores)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        classifiers = {"high": self.high_level, "low": self.low_level}
+        return {
+            "scores": {score.name: asdict(score) for score in self.scores},
+            "verdicts": {verdict: self.count(verdict) for verdict in VERDICTS},
+            "notes": list(self.notes),
+            "samples": self.samples,
+            "response_by_energy": self.response,
+            "spread_by_feature": self.spread,
+            "classifiers": {
+                name: {"auc": found.auc.tolist(), "jensen_shannon": found.divergence.tolist()}
+                for name, found in classifiers.items()
+            },
+            "seed": self.seed,
+            "level": self.level,
+        }

@@ -1,0 +1,231 @@
+"""Two samples of showers into scores with errors, floors and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from caloforge import scaling
+from caloforge.physics.summary import Summary
+from caloforge.showers import Showers
+from caloforge.typing import Float64Array, IntArray
+from caloforge.units import degree
+from caloforge.validate import classifier
+from caloforge.validate.classifier import Classification, classify
+from caloforge.validate.comparison import Comparison, Sample, compare
+from caloforge.validate.measures import (
+    MEASURES,
+    Measure,
+    response_by_energy,
+    score_pair,
+    spread_ratios,
+)
+from caloforge.validate.nearest import nearest_distances
+from caloforge.validate.result import Level, Score, ValidationResult, Verdict
+
+SPLITS = {"quick": 6, "full": 20}
+BOOTSTRAPS = {"quick": 16, "full": 60}
+Table = dict[str, Float64Array]
+Rows = tuple[IntArray, IntArray, IntArray]
+Found = tuple[float, float, float, float, float, int]
+
+
+def validate(
+    reference: Showers, generated: Showers, *, level: Level = "quick", seed: int = 0
+) -> ValidationResult:
+    """Score generated showers against a reference, as `caloforge validate` does.
+
+    Raises
+    ------
+    InputError
+        if either sample has too few showers to compare.
+    DetectorError
+        if they belong to different detectors or windows.
+    """
+    return score(compare([reference], [generated]), level=level, seed=seed)
+
+
+def score(
+    comparison: Comparison,
+    *,
+    level: Level = "quick",
+    seed: int = 0,
+    library: Summary | None = None,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> ValidationResult:
+    """Every measure of a comparison, its floor, and the errors of both.
+
+    `library` are the showers that the model was trained on, for the memorisation check; without
+    it, a half of the reference takes their place.
+    """
+    reference, generated = comparison.reference, comparison.generated
+    rng = np.random.default_rng(seed)
+    size = min(len(reference) // 2, len(generated))
+    on_progress("distances")
+    found = _distances(comparison, size, level, rng)
+    on_progress("classifiers")
+    classified = _classify(comparison, size, seed, rng)
+    for name, (ours, floor, showers) in classified.items():
+        both = float(np.hypot(ours.error, floor.error))
+        found[name] = (ours.value, ours.error, floor.value, floor.error, both, showers)
+    on_progress("nearest showers")
+    nearest = nearest_distances(comparison, split(comparison, size, rng), library)
+    value, error, floor_error = nearest.to_library(rng)
+    found["nearest"] = (value, error, 1.0, floor_error, error, size)
+    spread = spread_ratios(reference, generated).tolist()
+    return ValidationResult(
+        scores=tuple(judge(m, *found[m.name]) for m in MEASURES if m.name in found),
+        notes=tuple(comparison.notes()),
+        samples={"reference": describe(reference), "generated": describe(generated)},
+        response=response_by_energy(reference, generated),
+        spread=dict(zip(reference.features.names, spread, strict=True)),
+        high_level=classified["auc_high"][0],
+        low_level=classified["auc_low"][0],
+        nearest=nearest,
+        seed=seed,
+        level=level,
+    )
+
+
+def split(comparison: Comparison, size: int, rng: np.random.Generator) -> Rows:
+    """Rows of two disjoint random halves of the reference, and of as many generated showers.
+
+    Where the samples were made at the same conditions, the generated showers are those of the
+    second half's conditions: they meet the first half exactly as the second half does.
+    """
+    order = rng.permutation(len(comparison.reference))
+    first, second = order[:size], order[size : 2 * size]
+    if comparison.paired:
+        return first, second, second
+    return first, second, rng.permutation(len(comparison.generated))[:size]
+
+
+def _distances(
+    comparison: Comparison, size: int, level: Level, rng: np.random.Generator
+) -> dict[str, Found]:
+    """Value, error, floor, its error, the excess's, and size of every measure that needs no training."""
+    ours, floors = _repeat(comparison, size, SPLITS[level], rng, bootstrap=False)
+    errors, floor_errors = _repeat(comparison, size, BOOTSTRAPS[level], rng, bootstrap=True)
+    return {
+        name: (
+            float(ours[name].mean()),
+            float(errors[name].std(ddof=1)),
+            float(floors[name].mean()),
+            float(floor_errors[name].std(ddof=1)),
+            float((errors[name] - floor_errors[name]).std(ddof=1)),
+            size,
+        )
+        for name in ours
+    }
+
+
+def _repeat(
+    comparison: Comparison, size: int, times: int, rng: np.random.Generator, *, bootstrap: bool
+) -> tuple[Table, Table]:
+    """All scores over random splits: generated against the reference, and the floor."""
+    pairs = []
+    for _ in range(times):
+        parts = split(comparison, size, rng)
+        if bootstrap:
+            first, second, made = (rows[rng.integers(0, size, size)] for rows in parts)
+        else:
+            first, second, made = parts
+        half = comparison.reference[first]
+        pairs.append(
+            (
+                score_pair(half, comparison.generated[made], rng),
+                score_pair(half, comparison.reference[second], rng),
+            )
+        )
+    ours, floors = (
+        {name: np.array([pair[side][name] for pair in pairs]) for name in pairs[0][0]}
+        for side in (0, 1)
+    )
+    return ours, floors
+
+
+def _classify(
+    comparison: Comparison, size: int, seed: int, rng: np.random.Generator
+) -> dict[str, tuple[Classification, Classification, int]]:
+    """Both classifiers on as many showers as there are, and on halves of the reference.
+
+    An AUC is measured on showers that were not trained on, so its floor is 0.5 at any size.
+    """
+    reference, generated = comparison.reference, comparison.generated
+    showers = min(len(reference), len(generated), scaling.CLASSIFIER_MAX_SHOWERS)
+    rows = rng.permutation(len(reference))[:showers]
+    made = rows if comparison.paired else rng.permutation(len(generated))[:showers]
+    halves = split(comparison, min(size, showers), rng)[:2]
+    found = {}
+    for name, inputs, model in (
+        ("auc_high", _high_inputs, classifier.boosted_trees),
+        ("auc_low", _low_inputs, classifier.CellNetwork),
+    ):
+        ours = classify(model, inputs(reference[rows]), inputs(generated[made]), seed=seed)
+        parts = [inputs(reference[half]) for half in halves]
+        found[name] = (ours, classify(model, *parts, seed=seed), showers)
+    return found
+
+
+def _high_inputs(sample: Sample) -> Any:
+    return classifier.high_level_inputs(sample.features, sample.summary)
+
+
+def _low_inputs(sample: Sample) -> Any:
+    return classifier.low_level_inputs(sample.summary)
+
+
+def judge(
+    measure: Measure,
+    value: float,
+    error: float,
+    floor: float,
+    floor_error: float,
+    excess_error: float,
+    showers: int,
+) -> Score:
+    """A score with its verdict.
+
+    `pass`: within the limit. Else `floor`: no further from the ideal than the reference's other
+    half, within FLOOR_SIGMAS errors, so this sample is too small to object. Else `near` (within
+    the wider limit) or `fail`.
+    """
+    good, near = measure.limits
+    distance, floor_distance = (measure.distance(number) for number in (value, floor))
+    verdict: Verdict = "fail"
+    if distance <= good:
+        verdict = "pass"
+    elif distance - floor_distance <= scaling.FLOOR_SIGMAS * excess_error:
+        verdict = "floor"
+    elif distance <= near:
+        verdict = "near"
+    return Score(
+        name=measure.name,
+        title=measure.title,
+        meaning=measure.meaning,
+        value=value,
+        error=error,
+        floor=floor,
+        floor_error=floor_error,
+        excess_error=excess_error,
+        ideal=measure.ideal,
+        limits=measure.limits,
+        showers=showers,
+        verdict=verdict,
+    )
+
+
+def describe(sample: Sample) -> dict[str, Any]:
+    """A sample in numbers: what a report's header says of it."""
+    summary = sample.summary
+    theta = summary.theta / degree
+    return {
+        "label": sample.label,
+        "showers": len(sample),
+        "energy_gev": [float(summary.energy.min()), float(summary.energy.max())],
+        "theta_deg": [float(theta.min()), float(theta.max())],
+        "response": float(summary.response.mean()),
+        "cells": list(sample.examples.shape[1:]),
+    }
