@@ -14,10 +14,9 @@ from numpy.typing import ArrayLike
 from caloforge.atomic import partial_path, writing
 from caloforge.beam import Conditions
 from caloforge.card import ModelCard
-from caloforge.engine import Engine, Runtime, Worker, load_engine, read_card
+from caloforge.engine import Engine, Runtime, load_engine, read_card
 from caloforge.engine.choose import AskedPrecision, choose_plan
-from caloforge.engine.latent import draw_latent
-from caloforge.engine.pool import over_streams
+from caloforge.engine.produce import Sink, produce
 from caloforge.errors import ModelError
 from caloforge.io import ShowerWriter
 from caloforge.provenance import array_digest, file_digest, write_record
@@ -27,8 +26,6 @@ from caloforge.zoo import model_path
 
 FLUSH_EVERY = 64
 """Batches between two entries of the journal that a killed generation resumes from."""
-
-Sink = Callable[[int, FloatArray], None]
 
 
 class Generator:
@@ -75,21 +72,11 @@ class Generator:
     ) -> Iteration[int]:
         """Make the showers from ``start`` on, batch by batch, on all streams of the engine.
 
-        ``sink(first, cells)`` gets the cells (n, X, Y, Z) in GeV of each batch with the number of
-        its first shower, in a stream's thread and in any order; it must not keep the array. What
-        is iterated over is the number of showers done without a gap.
+        As :func:`caloforge.engine.produce.produce`, with the conditions checked.
         """
         self.card.check_range(conditions)
-        batch, n = self.engine.plan.batch, len(conditions)
-
-        def make(worker: Worker, first: int) -> int:
-            latent = draw_latent(self.card.latent, seed, first, first + batch)
-            rows = np.arange(first, first + batch).clip(max=n - 1)
-            cells = worker.run(latent, conditions.energy[rows], conditions.theta[rows])
-            sink(first, cells[: n - first])
-            return min(first + batch, n)
-
-        yield from over_streams(self.engine, range(start, n, batch), make)
+        energy, theta = conditions.energy, conditions.theta
+        yield from produce(self.engine, energy, theta, sink, seed=seed, start=start)
 
 
 def load(

@@ -100,7 +100,7 @@ def test_a_timing_is_the_median_with_its_spread():
 
 def test_measurements_are_whole_batches_that_fit_the_showers(toy_model):
     (case, *_) = model_cases([str(toy_model)], cores=2, streams=[2], batch=16, capabilities=PLAIN)
-    assert fitting_count(case, draw(1000, "100", seed=0), seconds=0.0) == 32
+    assert fitting_count(case, draw(1000, "100", seed=0), seconds=0.0) == 128
     assert fitting_count(case, draw(100, "100", seed=0), seconds=100.0) == 100
 
 

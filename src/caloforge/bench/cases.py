@@ -14,7 +14,8 @@ from caloforge.engine import Plan, RuntimeName, chosen_runtime, load_engine, rea
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.latent import draw_latent
 from caloforge.engine.plan import Precision
-from caloforge.generate import Generator, Sink
+from caloforge.engine.produce import Sink
+from caloforge.generate import Generator
 from caloforge.zoo import model_path
 
 RUNTIME_NAMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO", "torch": "torch"}

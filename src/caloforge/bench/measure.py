@@ -9,6 +9,7 @@ from caloforge.beam import Conditions
 from caloforge.bench.cases import Case
 from caloforge.bench.power import EnergyMeter
 from caloforge.bench.report import Timing
+from caloforge.engine.produce import showers_in_a_task
 from caloforge.generate import generate_file
 from caloforge.typing import FloatArray
 
@@ -34,7 +35,7 @@ def fitting_count(case: Case, conditions: Conditions, seconds: float) -> int:
 
     The case is warm afterwards.
     """
-    step = min(case.batch * case.streams, len(conditions))
+    step = min(showers_in_a_task(case.batch) * case.streams, len(conditions))
     alone(case, conditions[:step])
     began = time.perf_counter()
     alone(case, conditions[:step])

@@ -10,7 +10,7 @@ RuntimeName = Literal["onnx", "openvino"]
 Precision = Literal["float32", "bfloat16"]
 Positive = Annotated[int, Field(ge=1)]
 
-DEFAULT_BATCH = 128
+DEFAULT_BATCH = 32
 
 
 class Plan(FrozenModel):

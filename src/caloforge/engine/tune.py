@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from caloforge.engine import Engine, Plan, Worker, load_engine
-from caloforge.engine.latent import draw_latent
-from caloforge.engine.pool import over_streams
+from caloforge.engine import Engine, Plan, load_engine
+from caloforge.engine.produce import produce, showers_in_a_task
 from caloforge.typing import FloatArray
 
-BATCHES = (16, 32, 64, 128, 256, 512)
+BATCHES = (8, 16, 32, 64, 128, 256, 512)
 SLOWER = 1.10
 """Two batch sizes in a row that are this much slower than a smaller one end the search upwards;
 plans within this factor of the fastest meet again in the final."""
@@ -81,23 +80,21 @@ def _climb(base: Plan, pair: tuple[int, int], measure: Measure) -> Iterator[Tria
 
 
 def _count(engine: Engine) -> int:
-    """Showers that take about ``SECONDS``: a whole number of batches on every stream."""
-    step = engine.plan.batch * engine.plan.streams
+    """Showers that take about ``SECONDS``: whole rounds over all the streams."""
+    step = showers_in_a_task(engine.plan.batch) * engine.plan.streams
     _seconds(engine, step)
     return step * max(int(SECONDS / _seconds(engine, step)), 1)
 
 
 def _seconds(engine: Engine, n: int) -> float:
     """Time to draw the random numbers of n showers and to compute them."""
-    batch, card = engine.plan.batch, engine.card
-    energy = np.linspace(*card.energy_range_gev, batch, dtype=np.float32)
-    theta = np.linspace(*card.theta_range_rad, batch, dtype=np.float32)
-
-    def make(worker: Worker, first: int) -> FloatArray:
-        latent = draw_latent(card.latent, 0, first, first + batch)
-        return worker.run(latent, energy, theta)
-
+    energy = np.linspace(*engine.card.energy_range_gev, n, dtype=np.float32)
+    theta = np.linspace(*engine.card.theta_range_rad, n, dtype=np.float32)
     began = time.perf_counter()
-    for _ in over_streams(engine, range(0, n, batch), make):
+    for _ in produce(engine, energy, theta, _forget, seed=0):
         pass
     return time.perf_counter() - began
+
+
+def _forget(first: int, cells: FloatArray) -> None:
+    pass
