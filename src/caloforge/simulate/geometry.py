@@ -51,6 +51,7 @@ class VolumeBuilder:
     def __init__(self, g4: Any, detector: Detector, window: str) -> None:
         self.g4, self.detector, self.grid = g4, detector, grid_of(detector, window)
         self.materials = build_materials(g4, detector)
+        self.vacuum = g4.G4NistManager.Instance().FindOrBuildMaterial("G4_Galactic")
         self.cells: list[Any] = []
         self._kept: list[Any] = []
 
@@ -66,9 +67,8 @@ class VolumeBuilder:
         """The world volume with all layers in it."""
         half = self.half_width + MARGIN_MM
         half_depth = self.detector.depth_mm + MARGIN_MM
-        vacuum = self.g4.G4NistManager.Instance().FindOrBuildMaterial("G4_Galactic")
         shape = self._keep(self.g4.G4Box("world", half, half, half_depth))
-        world = self._keep(self.g4.G4LogicalVolume(shape, vacuum, "world"))
+        world = self._keep(self.g4.G4LogicalVolume(shape, self.vacuum, "world"))
         front, number = 0.0, 0
         for layer in self.detector.layers:
             volume = self._layer(layer)

@@ -130,12 +130,13 @@ def table_texts(atom: Atom) -> dict[str, str]:
 
 
 def _shells_text(atom: Atom, points: Float64Array, shares: Float64Array) -> str:
-    """Shell by shell, the share of the total, on every fourth of its points."""
+    """Shell by shell, its part of the total among the shells open, on every fourth point."""
+    is_open = atom.shells[:, None] <= points[0]
+    parts = shares[:, None] * is_open
+    parts *= points[1] / np.maximum(parts.sum(axis=0), 1e-30)
     text = ""
-    for shell, (binding, share) in enumerate(zip(atom.shells, shares, strict=True)):
-        of_open = share / shares[atom.shells <= binding].sum()
-        energies, total = points[:, points[0] >= binding]
-        energies, total = energies[::4], total[::4] * of_open
+    for shell, part in enumerate(parts):
+        energies, values = points[0][is_open[shell]][::4], part[is_open[shell]][::4]
         text += f"{energies[0]:.10g} {energies[-1]:.10g} {energies.size} {shell}\n"
-        text += "".join(f"{x:.10g} {y:.9g}\n" for x, y in zip(energies, total, strict=True))
+        text += "".join(f"{x:.10g} {y:.9g}\n" for x, y in zip(energies, values, strict=True))
     return text

@@ -148,6 +148,9 @@ class Pool:
         if not dead.ready:
             msg = f"Geant4 did not start ({words}); its messages: {dead.log}"
             raise SimulationError(msg)
+        if dead.process.returncode == -signal.SIGABRT:
+            msg = f"Geant4 gave up ({words}); its messages: {dead.log}"
+            raise SimulationError(msg)
         if dead.shard is None:
             return
         self.losses[dead.shard] = self.losses.get(dead.shard, 0) + 1

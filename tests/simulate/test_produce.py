@@ -1,0 +1,194 @@
+"""Productions with Geant4: reproducible, resumable, replayable."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caloforge import io
+from caloforge.beam import Conditions
+from caloforge.detector import Detector, Layer, Material, Slab
+from caloforge.errors import DetectorError, InputError, SimulationError
+from caloforge.simulate import Geant4Source, Production, produce, replay
+from caloforge.simulate.data import DataSets
+from caloforge.simulate.pool import Pool
+from caloforge.simulate.produce import LocalRunner, OnShowers
+from caloforge.simulate.shards import ShardFolder, shards_path
+from caloforge.source import ShowerSource
+
+# importing geant4_pybind without data variables asks for a download, so look for it only
+if find_spec("geant4_pybind") is None:
+    pytest.skip("needs geant4_pybind", allow_module_level=True)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def simulated(production: Production, path: Path) -> Path:
+    produce(production, path)
+    return path
+
+
+def test_jobs_and_lost_workers_change_no_byte(tmp_path: Path, toy_production: Production) -> None:
+    alone = simulated(toy_production, tmp_path / "alone.h5")
+    killed: list[int] = []
+
+    def run(folder: ShardFolder, on_showers: OnShowers) -> None:
+        shards = folder.production.shards
+
+        def kill_once(showers: int) -> None:
+            on_showers(showers)
+            if not killed:
+                killed.append(pool.workers[0].process.pid)
+                os.kill(killed[0], signal.SIGKILL)
+
+        pool = Pool(folder, dict(enumerate(shards)), 2, kill_once)
+        pool.run()
+
+    progress: list[int] = []
+    produce(toy_production, tmp_path / "two.h5", runner=run, on_progress=progress.append)
+    assert killed and progress[-1] == len(toy_production)
+    assert digest(tmp_path / "two.h5") == digest(alone)
+    assert not shards_path(tmp_path / "two.h5").exists()
+
+
+def test_a_killed_production_is_continued(
+    tmp_path: Path, toy_production: Production, toy_detector: Detector
+) -> None:
+    output, description = tmp_path / "showers.h5", tmp_path / "toy.toml"
+    description.write_text(TOY_TOML)
+    command = [
+        sys.executable, "-m", "caloforge", "simulate", str(description), "--energy", "20:40",
+        "-n", "7", "--seed", "5", "--data", "built-in", "-o", str(output),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    folder = shards_path(output)
+    deadline = time.monotonic() + 60
+    while not list(folder.glob("shard-*.npz")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    first = folder / "shard-00000.npz"
+    written = first.stat().st_mtime_ns
+    assert not output.exists()
+    runner = Recorder()
+    produce(toy_production, output, runner=runner)
+    assert runner.kept[first.name] == written
+    assert digest(output) == digest(simulated(toy_production, tmp_path / "undisturbed.h5"))
+
+
+class Recorder(LocalRunner):
+    """Notes which shards were there already."""
+
+    def __call__(self, folder: ShardFolder, on_showers: OnShowers) -> None:
+        kept = {path.name: path.stat().st_mtime_ns for path in folder.path.glob("shard-*.npz")}
+        object.__setattr__(self, "kept", kept)
+        super().__call__(folder, on_showers)
+
+
+def test_any_event_can_be_replayed(tmp_path: Path, toy_production: Production) -> None:
+    whole = io.read(simulated(toy_production, tmp_path / "all.h5"))
+    shower, seconds = replay(toy_production, 5)
+    assert np.array_equal(shower.cells[0], whole.cells[5])
+    assert shower.energy[0] == whole.energy[5] and seconds > 0
+    with pytest.raises(InputError, match="there is no event 7: the production has events 0-6"):
+        replay(toy_production, 7)
+
+
+def test_geant4_is_a_shower_source(toy_detector: Detector) -> None:
+    source = Geant4Source(toy_detector, "fixed", particle="gamma", data="built-in")
+    conditions = Conditions.of([0.5, 1.0])
+    showers, summary = source.sample_timed(conditions, seed=1)
+    assert isinstance(source, ShowerSource)
+    assert showers.cells.shape == (2, 5, 5, 4) and showers.cells.sum() > 0
+    assert summary.seconds_per_shower.shape == (2,) and np.all(summary.seconds_per_shower > 0)
+    assert not np.array_equal(source.sample(conditions, seed=2).cells, showers.cells)
+
+
+def test_record_holds_seconds_and_what_fixes_the_showers(
+    tmp_path: Path, toy_production: Production
+) -> None:
+    produce(toy_production, tmp_path / "a.h5")
+    record = json.loads((tmp_path / "a.record.json").read_text())
+    assert len(record["config"]["seconds_per_shower"]) == 7
+    assert record["config"]["data"].startswith("built-in")
+    with io.open_showers(tmp_path / "a.h5") as file:
+        assert (
+            file.attributes["particle"] == "e-" and file.attributes["seed"] == toy_production.seed
+        )
+
+
+@pytest.mark.parametrize(
+    ("material", "message"),
+    [
+        (Material(nist="G4_Unobtainium"), "Geant4 knows no NIST material 'G4_Unobtainium'"),
+        (Material(density_g_cm3=5, elements={"Wx": 1.0}), "there is no element 'Wx'"),
+    ],
+)
+def test_unknown_materials_are_named(
+    tmp_path: Path, toy_detector: Detector, built_in: DataSets, material: Material, message: str
+) -> None:
+    materials = toy_detector.materials | {"W": material}
+    wrong = toy_detector.model_copy(update={"materials": materials})
+    production = Production(wrong, "fixed", "e-", Conditions.of([1.0]), 1, built_in)
+    with pytest.raises(DetectorError, match=message):
+        produce(production, tmp_path / "a.h5")
+
+
+def test_geant4s_own_failure_is_told(tmp_path: Path, toy_detector: Detector) -> None:
+    (tmp_path / "empty" / "brem_SB").mkdir(parents=True)
+    broken = DataSets("official", tmp_path / "empty", tmp_path / "cache")
+    production = Production(toy_detector, "fixed", "e-", Conditions.of([1.0]), 1, broken)
+    with pytest.raises(
+        SimulationError, match=r"Geant4 (did not start|gave up) .*issued by.*messages: .*log"
+    ):
+        produce(production, tmp_path / "a.h5")
+
+
+def test_cylinder_reads_rings_and_sectors(toy_detector: Detector, built_in: DataSets) -> None:
+    stack = (
+        Slab(material="W", thickness_mm=10.0),
+        Slab(material="Si", thickness_mm=1.0, sensitive=True),
+    )
+    window = toy_detector.windows["fixed"].model_copy(update={"shape": (6, 8)})
+    cylinder = toy_detector.model_copy(
+        update={
+            "readout": "cylinder",
+            "layers": (Layer(count=3, stack=stack),),
+            "windows": {"rings": window},
+        }
+    )
+    source = Geant4Source(cylinder, "rings", data="built-in")
+    cells = source.sample(Conditions.of([5.0] * 4), seed=1).cells
+    rings = cells.sum(axis=(0, 2, 3))
+    sectors = cells.sum(axis=(0, 1, 3))
+    assert cells.shape == (4, 6, 8, 3)
+    assert rings[0] > rings[1:].sum() and np.all(sectors > 0)
+
+
+TOY_TOML = """
+name = "toy"
+title = "a toy"
+pad_mm = [5.0, 5.0]
+materials.W.nist = "G4_W"
+materials.Si.nist = "G4_Si"
+windows.fixed.shape = [5, 5]
+windows.angle.shape = [7, 7]
+windows.angle.theta_deg = [60.0, 120.0]
+
+[[layers]]
+count = 4
+stack = [
+    { material = "W", thickness_mm = 3.0 },
+    { material = "Si", thickness_mm = 0.5, sensitive = true },
+]
+"""

@@ -1,0 +1,127 @@
+"""Productions and data are checked before a process is started."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caloforge.beam import Conditions, draw
+from caloforge.detector import Detector, load_detector
+from caloforge.errors import DetectorError, InputError, OutputError, RangeError
+from caloforge.simulate.data import DataSets, choose_data
+from caloforge.simulate.geometry import Grid, grid_of
+from caloforge.simulate.request import Production
+from caloforge.simulate.scoring import window_hits
+from caloforge.simulate.shards import Shard, ShardFolder
+from caloforge.units import degree
+
+
+def production(detector: Detector, data: DataSets, **changes: object) -> Production:
+    values = {"window": "fixed", "particle": "e-", "conditions": Conditions.of([10.0]), "seed": 1}
+    return Production(detector=detector, data=data, **(values | changes))  # type: ignore[arg-type]
+
+
+def test_shards_hold_every_event_once_and_do_not_depend_on_jobs(
+    toy_detector: Detector, built_in: DataSets
+) -> None:
+    found = production(toy_detector, built_in, conditions=draw(500, "10:500", seed=3)).shards
+    assert np.concatenate(found).tolist() == list(range(500))
+    assert len(found) > 32
+
+
+def test_hadrons_are_outside_the_physics(toy_detector: Detector, built_in: DataSets) -> None:
+    with pytest.raises(InputError, match="particle 'pi-' is outside the physics: allowed are e-"):
+        production(toy_detector, built_in, particle="pi-")
+
+
+def test_too_slow_primaries_are_refused(toy_detector: Detector, built_in: DataSets) -> None:
+    with pytest.raises(RangeError, match=r"energy 1e-05 GeV is outside the physics' range"):
+        production(toy_detector, built_in, conditions=Conditions.of([1e-5]))
+
+
+@pytest.mark.parametrize("theta", [20, 160])
+def test_a_grazing_beam_misses_the_window(built_in: DataSets, theta: float) -> None:
+    conditions = Conditions.of([10.0], theta * degree)
+    with pytest.raises(RangeError, match=r"misses window 'fixed' of clic_ecal: allowed are 45\.4"):
+        production(load_detector("clic_ecal"), built_in, conditions=conditions)
+
+
+def test_the_fixed_window_takes_slanted_beams(built_in: DataSets) -> None:
+    conditions = Conditions.of([10.0], 60 * degree)
+    assert len(production(load_detector("clic_ecal"), built_in, conditions=conditions)) == 1
+
+
+def test_unknown_window(toy_detector: Detector, built_in: DataSets) -> None:
+    with pytest.raises(DetectorError, match="has no window 'wide'"):
+        production(toy_detector, built_in, window="wide")
+
+
+def test_official_data_must_be_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(InputError, match="no official Geant4 data: set G4LEDATA"):
+        choose_data("official", tmp_path)
+    assert choose_data("auto", tmp_path).kind == "built-in"
+
+
+def test_configured_data_are_used_and_built_in_ones_stand_for_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = tmp_path / "G4EMLOW8.8"
+    for folder in ("brem_SB", "epics2017"):
+        (tables / folder).mkdir(parents=True)
+    monkeypatch.setenv("GEANT4_DATA_DIR", str(tmp_path))
+    found = choose_data("auto", tmp_path / "cache")
+    environment = found.environment()
+    assert (found.kind, environment["G4LEDATA"]) == ("official", str(tables))
+    assert environment["G4ENSDFSTATEDATA"] == str(tmp_path / "cache")
+    assert choose_data("built-in", tmp_path / "cache").kind == "built-in"
+
+
+@pytest.mark.parametrize("variable", ["G4LEDATA", "GEANT4_DATA_DIR"])
+def test_variables_that_point_nowhere_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match=f"{variable} points to .*nowhere"):
+        choose_data("auto", tmp_path)
+
+
+def test_the_window_is_centred_on_the_barycentre_cell(
+    toy_detector: Detector, built_in: DataSets
+) -> None:
+    grid = Grid(11, 11)
+    cells = np.array([[0, 7, 3], [1, 7, 3], [2, 8, 3], [3, 0, 0]])  # layer, row, column
+    scored = np.ravel_multi_index(tuple(cells.T), (4, 11, 11))
+    energy = np.array([1.0, 2.0, 1e-9, 1e-8])  # the third is under the threshold
+    found = window_hits(scored, energy, grid, production(toy_detector, built_in))
+    image = found.image((5, 5, 4))
+    assert image[2, 2, 0] == 1 and image[2, 2, 1] == 2
+    assert np.count_nonzero(image) == 2
+
+
+def test_every_window_fits_around_every_barycentre() -> None:
+    assert grid_of(load_detector("clic_ecal"), "fixed") == Grid(101, 131)
+    assert grid_of(load_detector("par04_siw"), "dataset2") == Grid(9, 16)
+
+
+def test_shards_come_back_as_they_went(tmp_path: Path, toy_production: Production) -> None:
+    from caloforge.simulate.scoring import Hits
+
+    hits = [
+        Hits(np.array([1, 4]), np.array([0.5, 0.25], np.float32)),
+        Hits(np.array([], int), np.array([], np.float32)),
+    ]
+    Shard(np.array([3, 4]), hits, np.array([0.1, 0.2])).save(tmp_path / "a.npz")
+    found = Shard.load(tmp_path / "a.npz")
+    assert found.events.tolist() == [3, 4] and found.seconds.tolist() == [0.1, 0.2]
+    assert found.hits[0].index.tolist() == [1, 4] and found.hits[1].energy.size == 0
+
+
+def test_another_productions_shards_are_not_touched(
+    tmp_path: Path, toy_production: Production
+) -> None:
+    from dataclasses import replace
+
+    ShardFolder(tmp_path / "s", toy_production)
+    with pytest.raises(OutputError, match="holds shards of another production"):
+        ShardFolder(tmp_path / "s", replace(toy_production, seed=99))
