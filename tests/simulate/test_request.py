@@ -1,5 +1,6 @@
 """Productions and data are checked before a process is started."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from caloforge.errors import DetectorError, InputError, OutputError, RangeError
 from caloforge.simulate.data import DataSets, choose_data
 from caloforge.simulate.geometry import Grid, grid_of
 from caloforge.simulate.request import Production
-from caloforge.simulate.scoring import window_hits
+from caloforge.simulate.scoring import Hits, window_hits
 from caloforge.simulate.shards import Shard, ShardFolder
 from caloforge.units import degree
 
@@ -105,8 +106,6 @@ def test_every_window_fits_around_every_barycentre() -> None:
 
 
 def test_shards_come_back_as_they_went(tmp_path: Path, toy_production: Production) -> None:
-    from caloforge.simulate.scoring import Hits
-
     hits = [
         Hits(np.array([1, 4]), np.array([0.5, 0.25], np.float32)),
         Hits(np.array([], int), np.array([], np.float32)),
@@ -120,8 +119,10 @@ def test_shards_come_back_as_they_went(tmp_path: Path, toy_production: Productio
 def test_another_productions_shards_are_not_touched(
     tmp_path: Path, toy_production: Production
 ) -> None:
-    from dataclasses import replace
-
-    ShardFolder(tmp_path / "s", toy_production)
+    folder = ShardFolder(tmp_path / "s", toy_production)
+    other = replace(toy_production, seed=99)
+    folder = ShardFolder(tmp_path / "s", other)  # nothing is lost: no shard is there yet
+    folder.file(0).touch()
     with pytest.raises(OutputError, match="holds shards of another production"):
-        ShardFolder(tmp_path / "s", replace(toy_production, seed=99))
+        ShardFolder(tmp_path / "s", toy_production)
+    assert ShardFolder(tmp_path / "s", other).missing() == [1, 2, 3][: len(other.shards) - 1]

@@ -91,8 +91,9 @@ def _produce(
     scheduler: str | None,
     compression: str | None,
 ) -> "Summary":
-    from caloforge.simulate.produce import LocalRunner, Runner, produce
+    from caloforge.simulate.produce import LocalRunner, Runner, check_output, produce
 
+    check_output(production, output)
     runner: Runner = LocalRunner(jobs)
     if scheduler is not None:
         from caloforge.simulate.farm import DaskRunner

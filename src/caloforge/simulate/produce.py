@@ -74,8 +74,7 @@ def produce(
         if Geant4 gives up.
     """
     began = perf_counter()
-    check_writable(output)
-    _check_room(production, output)
+    check_output(production, output)
     folder = ShardFolder(shards_path(output), production)
     missing = folder.missing()
     done = len(production) - sum(len(production.shards[n]) for n in missing)
@@ -157,8 +156,15 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Floa
     return seconds
 
 
-def _check_room(production: Production, output: Path) -> None:
-    """Refuse a disk that cannot hold the sample, before hours are spent on it."""
+def check_output(production: Production, output: Path) -> None:
+    """Refuse an output before hours are spent on it.
+
+    Raises
+    ------
+    OutputError
+        if it cannot be written, or the disk has no room for the sample.
+    """
+    check_writable(output)
     needed = 4 * len(production) * int(np.prod(production.cell_shape))
     free = shutil.disk_usage(output.parent).free
     if needed > free:

@@ -62,18 +62,20 @@ class ShardFolder:
     def __init__(self, path: Path, production: Production) -> None:
         self.path, self.production = path, production
         request = path / REQUEST_FILE
+        wanted = json.dumps(production.description, indent=2) + "\n"
         with writing(path):
             path.mkdir(exist_ok=True)
-            if not request.exists():
-                partial = path / f"{REQUEST_FILE}.partial"
-                partial.write_text(json.dumps(production.description, indent=2) + "\n")
-                partial.replace(request)
-        if json.loads(request.read_text()) != production.description:
-            msg = (
-                f"{path} holds shards of another production: finish it with its own options, "
-                "remove the folder, or choose another output"
-            )
-            raise OutputError(msg)
+            if request.exists() and request.read_text() == wanted:
+                return
+            if any(path.glob("shard-*.npz")):
+                msg = (
+                    f"{path} holds shards of another production: finish it with its own "
+                    "options, remove the folder, or choose another output"
+                )
+                raise OutputError(msg)
+            partial = path / f"{REQUEST_FILE}.partial"
+            partial.write_text(wanted)
+            partial.replace(request)
 
     def file(self, number: int) -> Path:
         """Where a shard is."""

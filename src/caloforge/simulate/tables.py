@@ -5,6 +5,7 @@ bremsstrahlung tables from published formulae; see the three modules. They are k
 cache, in a folder named after the digest of the code that builds them.
 """
 
+import ast
 import hashlib
 import os
 from collections.abc import Iterable
@@ -32,11 +33,12 @@ NUCLIDE_FILE = "ENSDFSTATE.dat"
 
 @cache
 def builder_digest() -> str:
-    """Digest of the code that builds the tables, 12 hexadecimal digits."""
+    """Digest of the code that builds the tables, whatever its layout: 12 hexadecimal digits."""
     folder = resources.files("caloforge") / "simulate"
     digest = hashlib.sha256()
     for name in BUILDERS:
-        digest.update((folder / f"{name}.py").read_bytes())
+        tree = ast.parse((folder / f"{name}.py").read_text())
+        digest.update(ast.dump(tree).encode())
     return digest.hexdigest()[:12]
 
 

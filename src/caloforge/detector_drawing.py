@@ -1,0 +1,128 @@
+"""Drawings of a calorimeter: the whole stack, and what one layer is made of."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from caloforge.detector import Detector, Layer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#5b6770", "#c9d6df", "#8a6d3b", "#3f7f5f", "#b08fc7", "#d9a441")
+SENSITIVE_COLOUR = "#d1495b"
+BAR_ROWS = 30
+"""Width of a text drawing's bars, in characters."""
+
+
+def material_colours(detector: Detector) -> dict[str, str]:
+    """A colour for each material in use; what is read out is red."""
+    slabs = [slab for layer in detector.layers for slab in layer.stack]
+    passive = dict.fromkeys(slab.material for slab in slabs if not slab.sensitive)
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(passive)}
+    return colours | {slab.material: SENSITIVE_COLOUR for slab in slabs if slab.sensitive}
+
+
+def draw_detector(detector: Detector) -> "Figure":
+    """A figure with the side view, one layer of each kind, and the cells of the first window."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    side, layer, front = figure.subplots(1, 3, width_ratios=[2.2, 1.4, 1])
+    colours = material_colours(detector)
+    _draw_stack(side, detector, colours)
+    _draw_layers(layer, detector, colours)
+    _draw_cells(front, detector)
+    figure.suptitle(detector.title)
+    return figure
+
+
+def save_drawing(detector: Detector, path: Path) -> None:
+    """Draw into a file of any format that matplotlib writes."""
+    draw_detector(detector).savefig(path, dpi=130)
+
+
+def layer_bar(layer: Layer, width: int = BAR_ROWS) -> str:
+    """One layer as text, a character for each 1/width of its thickness, ``|`` where read out.
+
+    >>> from caloforge.detector import load_detector
+    >>> layer_bar(load_detector("par04_siw").layers[0], 34)
+    'AAAAAAAAAAAAAA|||AAAAAAAAAAAAAA|||'
+    """
+    letters: dict[str, str] = {}
+    ends = np.cumsum([slab.thickness_mm for slab in layer.stack]) / layer.thickness_mm * width
+    bar = ""
+    for slab, end in zip(layer.stack, np.round(ends).astype(int), strict=True):
+        letter = letters.setdefault(slab.material, chr(ord("A") + len(letters)))
+        bar += ("|" if slab.sensitive else letter) * (int(end) - len(bar))
+    return bar
+
+
+def _draw_stack(axes: "Axes", detector: Detector, colours: dict[str, str]) -> None:
+    height = _half_width(detector)
+    front = 0.0
+    for layer in detector.layers:
+        for _ in range(layer.count):
+            for slab in layer.stack:
+                axes.axvspan(
+                    front, front + slab.thickness_mm, color=colours[slab.material], linewidth=0
+                )
+                front += slab.thickness_mm
+    axes.annotate("beam", (0, 0), (-0.16 * front, 0), va="center", arrowprops={"arrowstyle": "->"})
+    axes.set(xlim=(-0.18 * front, front), ylim=(-height, height))
+    axes.set(xlabel="z [mm]", ylabel=_transverse_label(detector), title="side view")
+
+
+def _draw_layers(axes: "Axes", detector: Detector, colours: dict[str, str]) -> None:
+    for row, layer in enumerate(detector.layers):
+        front = 0.0
+        for slab in layer.stack:
+            axes.barh(
+                row, slab.thickness_mm, 0.7, left=front, color=colours[slab.material],
+                edgecolor="white", linewidth=0.4,
+            )  # fmt: skip
+            front += slab.thickness_mm
+    axes.set_yticks(range(len(detector.layers)), [f"{layer.count} x" for layer in detector.layers])
+    axes.invert_yaxis()
+    axes.set(xlabel="mm", title="one layer")
+    patches = [_patch(colour, name) for name, colour in colours.items()]
+    axes.legend(handles=patches, fontsize=7, loc="upper right", framealpha=0.9)
+
+
+def _draw_cells(axes: "Axes", detector: Detector) -> None:
+    name, window = next(iter(detector.windows.items()))
+    n_x, n_y = window.shape
+    half = _half_width(detector)
+    if detector.readout == "cylinder":
+        from matplotlib.patches import Circle
+
+        for ring in range(1, n_x + 1):
+            axes.add_patch(Circle((0, 0), ring * detector.pad_mm[0], fill=False, linewidth=0.5))
+        for phi in np.arange(n_y) * 2 * np.pi / n_y:
+            axes.plot([0, half * np.cos(phi)], [0, half * np.sin(phi)], "k", linewidth=0.5)
+    else:
+        pad_x, pad_y = detector.pad_mm
+        for edge in (np.arange(n_x + 1) - n_x / 2) * pad_x:
+            axes.plot([edge, edge], [-n_y * pad_y / 2, n_y * pad_y / 2], "k", linewidth=0.4)
+        for edge in (np.arange(n_y + 1) - n_y / 2) * pad_y:
+            axes.plot([-n_x * pad_x / 2, n_x * pad_x / 2], [edge, edge], "k", linewidth=0.4)
+    axes.set(aspect="equal", xlabel="x [mm]", ylabel="y [mm]", title=f"window '{name}'")
+
+
+def _half_width(detector: Detector) -> float:
+    window = next(iter(detector.windows.values()))
+    if detector.readout == "cylinder":
+        return window.shape[0] * detector.pad_mm[0]
+    return max(n * pad for n, pad in zip(window.shape, detector.pad_mm, strict=True)) / 2
+
+
+def _transverse_label(detector: Detector) -> str:
+    return "r [mm]" if detector.readout == "cylinder" else "y [mm]"
+
+
+def _patch(colour: str, label: str) -> "object":
+    from matplotlib.patches import Patch
+
+    return Patch(color=colour, label=label)

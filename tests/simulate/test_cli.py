@@ -1,0 +1,82 @@
+"""The command line: bad input is one line and exit code 2, before Geant4 is started."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from caloforge.cli.app import main
+
+FLAWED = """
+name = "flawed"
+title = "a flawed calorimeter"
+pad_mm = [5.0, 5.0]
+{extra}
+materials.W.nist = "G4_W"
+materials.Si.nist = "G4_Si"
+windows.fixed.shape = [5, 5]
+
+[[layers]]
+{pitch}
+stack = [
+    {{ material = "{absorber}", thickness_mm = 3.0 }},
+    {{ material = "Si", thickness_mm = 0.5, sensitive = true }},
+]
+"""
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line that the command prints before it exits with 2."""
+    with pytest.raises(SystemExit) as caught:
+        main(["simulate", *arguments])
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--energy", "20000"], "above 10000 GeV"),
+        (["--energy", "10", "--theta", "20"], "theta 20 degrees misses window 'fixed'"),
+        (["--energy", "10", "--particle", "pi+"], "particle 'pi+' is outside the physics"),
+        (["--energy", "10", "--window", "wide"], "has no window 'wide'"),
+        (["--energy", "10", "--data", "offical"], "data 'offical' is unknown"),
+        (["--energy", "10", "--event", "2"], "there is no event 2"),
+        (["--energy", "10", "--like", "x.h5"], "--like already gives energies"),
+        ([], "give the energies and the number of showers"),
+    ],
+)
+def test_options(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: list[str], message: str
+) -> None:
+    output = str(tmp_path / "a.h5")
+    assert message in refused(capsys, "clic_ecal", "-n", "2", "-o", output, *options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"extra": "depth_limit_mm = 2.0"}, "less than one layer of 3.5 mm"),
+        ({"pitch": "pitch_mm = 3.0"}, "the slabs overlap: 3.5 mm of them, pitch_mm is 3"),
+        ({"absorber": "Pb"}, "unknown material 'Pb'"),
+    ],
+)
+def test_impossible_detectors(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    text = FLAWED.format(**({"extra": "", "pitch": "", "absorber": "W"} | changes))
+    (tmp_path / "flawed.toml").write_text(text)
+    line = refused(capsys, str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", "a.h5")
+    assert message in line
+
+
+def test_a_full_disk(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    output = str(tmp_path / "a.h5")
+    line = refused(capsys, "clic_ecal", "--energy", "10", "-n", "1000", "-o", output)
+    assert "1000 showers need 0.06 GB, the disk has 0.00 GB" in line
