@@ -5,16 +5,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from caloforge.atomic import check_writable, writing
 from caloforge.detector import Detector, Layer
+from caloforge.errors import OutputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 COLOURS = ("#5b6770", "#c9d6df", "#8a6d3b", "#3f7f5f", "#b08fc7", "#d9a441")
 SENSITIVE_COLOUR = "#d1495b"
-BAR_ROWS = 30
-"""Width of a text drawing's bars, in characters."""
+DRAWING_FORMATS = (".png", ".pdf", ".svg")
+
+BAR_WIDTH = 44
+"""Characters of a text drawing's bars."""
 
 
 def material_colours(detector: Detector) -> dict[str, str]:
@@ -29,35 +34,50 @@ def draw_detector(detector: Detector) -> "Figure":
     """A figure with the side view, one layer of each kind, and the cells of the first window."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    figure = Figure(figsize=(11, 3.9), layout="constrained")
     side, layer, front = figure.subplots(1, 3, width_ratios=[2.2, 1.4, 1])
     colours = material_colours(detector)
     _draw_stack(side, detector, colours)
     _draw_layers(layer, detector, colours)
     _draw_cells(front, detector)
     figure.suptitle(detector.title)
+    handles = [_patch(colour, name) for name, colour in colours.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
     return figure
 
 
 def save_drawing(detector: Detector, path: Path) -> None:
-    """Draw into a file of any format that matplotlib writes."""
-    draw_detector(detector).savefig(path, dpi=130)
+    """Draw into a file.
+
+    Raises
+    ------
+    OutputError
+        if the file's format is none of those, or it cannot be written.
+    """
+    if path.suffix not in DRAWING_FORMATS:
+        msg = f"cannot draw into {path}: allowed are {', '.join(DRAWING_FORMATS)}"
+        raise OutputError(msg)
+    check_writable(path)
+    with writing(path):
+        draw_detector(detector).savefig(path, dpi=130)
 
 
-def layer_bar(layer: Layer, width: int = BAR_ROWS) -> str:
-    """One layer as text, a character for each 1/width of its thickness, ``|`` where read out.
+def layer_bar(layer: Layer, width: int = BAR_WIDTH) -> tuple[str, dict[str, str]]:
+    """One layer as text to scale, a letter for each material, small where read out.
+
+    Returns the bar and the letter of each material.
 
     >>> from caloforge.detector import load_detector
     >>> layer_bar(load_detector("par04_siw").layers[0], 34)
-    'AAAAAAAAAAAAAA|||AAAAAAAAAAAAAA|||'
+    ('AAAAAAAAAAAAAAbbbAAAAAAAAAAAAAAbbb', {'Tungsten': 'A', 'Silicon': 'b'})
     """
     letters: dict[str, str] = {}
     ends = np.cumsum([slab.thickness_mm for slab in layer.stack]) / layer.thickness_mm * width
     bar = ""
     for slab, end in zip(layer.stack, np.round(ends).astype(int), strict=True):
-        letter = letters.setdefault(slab.material, chr(ord("A") + len(letters)))
-        bar += ("|" if slab.sensitive else letter) * (int(end) - len(bar))
-    return bar
+        next_letter = chr(ord("a" if slab.sensitive else "A") + len(letters))
+        bar += letters.setdefault(slab.material, next_letter) * (int(end) - len(bar))
+    return bar, letters
 
 
 def _draw_stack(axes: "Axes", detector: Detector, colours: dict[str, str]) -> None:
@@ -87,8 +107,6 @@ def _draw_layers(axes: "Axes", detector: Detector, colours: dict[str, str]) -> N
     axes.set_yticks(range(len(detector.layers)), [f"{layer.count} x" for layer in detector.layers])
     axes.invert_yaxis()
     axes.set(xlabel="mm", title="one layer")
-    patches = [_patch(colour, name) for name, colour in colours.items()]
-    axes.legend(handles=patches, fontsize=7, loc="upper right", framealpha=0.9)
 
 
 def _draw_cells(axes: "Axes", detector: Detector) -> None:
@@ -122,7 +140,7 @@ def _transverse_label(detector: Detector) -> str:
     return "r [mm]" if detector.readout == "cylinder" else "y [mm]"
 
 
-def _patch(colour: str, label: str) -> "object":
+def _patch(colour: str, label: str) -> "Patch":
     from matplotlib.patches import Patch
 
     return Patch(color=colour, label=label)

@@ -17,6 +17,9 @@ def info(
     subject: Annotated[
         str, typer.Argument(help="A sample (.h5), a model (.onnx or bundled name) or a detector.")
     ],
+    draw: Annotated[
+        Path | None, typer.Option(help="Draw a detector into this file (.png, .pdf, .svg).")
+    ] = None,
 ) -> None:
     """Describe any sample, model or detector."""
     from caloforge.detector import bundled_detectors, load_detector
@@ -24,7 +27,12 @@ def info(
 
     path = Path(subject)
     if subject in bundled_detectors() or path.suffix == ".toml":
-        rows = _detector_rows(load_detector(subject))
+        detector = load_detector(subject)
+        rows = _detector_rows(detector)
+        if draw is not None:
+            from caloforge.detector_drawing import save_drawing
+
+            save_drawing(detector, draw)
     elif subject in model_names() or path.suffix == ".onnx":
         from caloforge.engine import read_card
 
@@ -41,6 +49,8 @@ def info(
 
 
 def _detector_rows(detector: "Detector") -> dict[str, str]:
+    from caloforge.detector_drawing import layer_bar
+
     rows = {
         "what": "detector",
         "title": detector.title,
@@ -48,11 +58,12 @@ def _detector_rows(detector: "Detector") -> dict[str, str]:
         "pads": f"{detector.pad_mm[0]:g} x {detector.pad_mm[1]:g} mm",
     }
     for layer in detector.layers:
+        bar, letters = layer_bar(layer)
         slabs = (
-            f"{slab.material} {slab.thickness_mm:g}{' (read out)' if slab.sensitive else ''}"
+            f"{letters[slab.material]} {slab.material} {slab.thickness_mm:g}"
             for slab in layer.stack
         )
-        rows[f"{layer.count} layers of {layer.thickness_mm:g} mm"] = ", ".join(slabs)
+        rows[f"{layer.count} layers of {layer.thickness_mm:g} mm"] = f"{bar}\n{', '.join(slabs)}"
     for name, window in detector.windows.items():
         low, high = window.theta_deg
         rows[f"window {name}"] = f"{detector.cell_shape(name)} cells, theta {low:g}-{high:g} deg"
