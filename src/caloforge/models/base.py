@@ -11,6 +11,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from caloforge.config import FrozenModel
+from caloforge.models.blocks import training_image
 
 
 class Domain(FrozenModel):
@@ -67,9 +68,13 @@ class Judgement(NamedTuple):
 class Discriminator(nn.Module, ABC):
     """A network that tells Geant4 images from generated ones and measures them on the way."""
 
+    def forward(self, cells: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
+        """Judge cells (N, X, Y, Z) in GeV."""
+        return self.judge(training_image(cells), cells.sum(dim=(1, 2, 3)), energy, theta)
+
     @abstractmethod
-    def forward(self, image: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
-        """Judge training images (N, X, Y, Z) (:func:`caloforge.models.blocks.training_image`)."""
+    def judge(self, image: Tensor, ecal: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
+        """Judge training images (N, X, Y, Z), whose cells sum to ``ecal`` (N,) GeV."""
 
 
 class ConditionFeatures(nn.Module):

@@ -28,11 +28,6 @@ def training_image(cells: Tensor) -> Tensor:
     return ((cells + floor) * (1.0 / IMAGE_UNIT_GEV)) ** TRAINING_POWER
 
 
-def image_energy(image: Tensor) -> Tensor:
-    """Sum of the cells (N,) in GeV of training images (N, X, Y, Z): the published ECAL layer."""
-    return (image.float() ** (1.0 / TRAINING_POWER)).sum(dim=(1, 2, 3)) * IMAGE_UNIT_GEV
-
-
 def zero_below_threshold(cells: Tensor) -> Tensor:
     """Cells in GeV with those under the cell threshold (10 eV) set to exactly zero."""
     return torch.where(cells < THRESHOLD_GEV, 0.0, cells)
@@ -80,4 +75,4 @@ class ConvBlock2d(nn.Module):
         """Features (N, outputs, height, width)."""
         if self.size is not None:
             image = functional.interpolate(image, size=self.size, mode="nearest")
-        return functional.relu(self.norm(self.convolution(image)))
+        return functional.relu(self.norm(self.convolution(image)), inplace=True)

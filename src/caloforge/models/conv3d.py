@@ -18,7 +18,9 @@ from torch.nn import functional
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.models.base import Discriminator, Domain, Generator, Judgement
-from caloforge.models.blocks import IMAGE_UNIT_GEV, crop, image_energy, zero_below_threshold
+from caloforge.models.blocks import IMAGE_UNIT_GEV, crop, zero_below_threshold
+from caloforge.models.dropout import ByteDropout
+from caloforge.models.folding import FoldedConv3d
 
 ENERGY_UNIT_GEV = 100.0
 """Primary energy that multiplies the latent vector by one (published)."""
@@ -42,7 +44,7 @@ def _block(
 ) -> nn.Module:
     convolution = nn.Conv3d(inputs, outputs, kernel, padding=padding, bias=False)
     nn.init.kaiming_uniform_(convolution.weight, a=0.3)
-    return nn.Sequential(convolution, nn.BatchNorm3d(outputs), nn.LeakyReLU(0.3))
+    return nn.Sequential(convolution, nn.BatchNorm3d(outputs), nn.LeakyReLU(0.3, inplace=True))
 
 
 class Conv3dGenerator(Generator):
@@ -60,7 +62,9 @@ class Conv3dGenerator(Generator):
         self.keep_size = nn.ConstantPad3d((3, 4, 2, 3, 2, 3), 0.0)
         self.wide = _block(START_CHANNELS, options.channels, (6, 6, 8), (0, 0, 0))
         self.middle = _block(options.channels, 6, (6, 5, 8), (2, 2, 0))
-        self.fine = nn.Sequential(nn.Conv3d(6, 6, (3, 3, 8), padding=(1, 0, 3)), nn.LeakyReLU(0.3))
+        self.fine = nn.Sequential(
+            FoldedConv3d(6, 6, (3, 3, 8), (1, 0, 3)), nn.LeakyReLU(0.3, inplace=True)
+        )
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
@@ -93,18 +97,22 @@ class Conv3dDiscriminator(Discriminator):
         pooled = ((x - 2) // 2) * ((y - 6) // 2) * ((z - 6) // 2)
         self.real, self.energy = nn.Linear(8 * pooled, 1), nn.Linear(8 * pooled, 1)
 
-    def forward(self, image: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
+    def judge(self, image: Tensor, ecal: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
         """See :class:`Discriminator`; the conditions are not shown to it (published)."""
         features = self.convolutions(image.unsqueeze(1))
         measured_energy = functional.relu(self.energy(features).squeeze(1).float())
         return Judgement(
             self.real(features).squeeze(1).float(),
-            {"energy": measured_energy * ENERGY_UNIT_GEV, "ecal": image_energy(image)},
+            {"energy": measured_energy * ENERGY_UNIT_GEV, "ecal": ecal},
         )
 
 
 def _judge(inputs: int, outputs: int, padding: int, *, norm: bool = True) -> nn.Module:
-    layers: list[nn.Module] = [nn.Conv3d(inputs, outputs, (5, 6, 6), padding=padding)]
+    paddings = (padding, padding, padding)
+    fold, fold_for_image = (1, 6) if inputs == 1 else (2, 2)
+    layers: list[nn.Module] = [
+        FoldedConv3d(inputs, outputs, (5, 6, 6), paddings, fold=fold, fold_for_image=fold_for_image)
+    ]
     if norm:
         layers.append(nn.BatchNorm3d(outputs))
-    return nn.Sequential(*layers, nn.LeakyReLU(0.3), nn.Dropout(0.2))
+    return nn.Sequential(*layers, nn.LeakyReLU(0.3, inplace=True), ByteDropout(0.2))

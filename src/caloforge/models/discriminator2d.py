@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from caloforge.config import FrozenModel
 from caloforge.models.base import ConditionFeatures, Discriminator, Domain, Judgement
-from caloforge.models.blocks import halvings, image_energy
+from caloforge.models.blocks import halvings
 from caloforge.scaling import TRAINING_POWER
 
 TYPICAL_RESPONSE = 0.02
@@ -35,25 +35,24 @@ class Discriminator2d(Discriminator):
         self.conditions = ConditionFeatures(domain)
         self.convolutions = nn.Sequential(
             nn.Conv2d(layers, width, 3, padding=1),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.2, inplace=True),
             nn.Conv2d(width, width, 3, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.2, inplace=True),
             nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.2, inplace=True),
             nn.Flatten(),
         )
         pixels = halvings(x, 2)[0] * halvings(y, 2)[0]
         inputs = 2 * width * pixels + layers + self.conditions.size
-        self.head = nn.Sequential(nn.Linear(inputs, width), nn.LeakyReLU(0.2))
+        self.head = nn.Sequential(nn.Linear(inputs, width), nn.LeakyReLU(0.2, inplace=True))
         self.real, self.correction = nn.Linear(width, 1), nn.Linear(width, 1)
 
-    def forward(self, image: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
+    def judge(self, image: Tensor, ecal: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
         """See :class:`Discriminator`."""
         relative = image * (energy / 100.0).pow(-TRAINING_POWER).reshape(-1, 1, 1, 1)
         maps = self.convolutions(relative.permute(0, 3, 1, 2))
         by_layer = (relative.mean(dim=(1, 2)) + 1e-4).log()
         features = self.head(torch.cat([maps, by_layer, self.conditions(energy, theta)], dim=1))
-        ecal = image_energy(image)
         measured_energy = (
             ecal / TYPICAL_RESPONSE * self.correction(features).squeeze(1).float().exp()
         )

@@ -78,6 +78,8 @@ class GanObjective:
         self.discriminator = build(recipe.network, summary.domain)
         if self.options.spectral_norm:
             _normalise_spectrum(self.discriminator)
+        for module in (generator, self.discriminator):
+            _lay_out(module)
         self.average = WeightAverage(copy.deepcopy(generator), recipe.training.ema_decay)
         self.generator_optimiser = self._optimiser(generator, self.options.generator_learning_rate)
         self.discriminator_optimiser = self._optimiser(
@@ -151,21 +153,18 @@ class GanObjective:
         latent = self.generator.draw_latent(len(batch))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             cells: Tensor = self.generator(latent, batch.energy, batch.theta)
-        return training_image(cells)
+        return cells
 
-    def _judge(self, image: Tensor, batch: Batch) -> Judgement:
+    def _judge(self, cells: Tensor, batch: Batch) -> Judgement:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            judgement: Judgement = self.discriminator(image, batch.energy, batch.theta)
+            judgement: Judgement = self.discriminator(cells, batch.energy, batch.theta)
         return judgement
 
     def _discriminator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
         options = self.options
         losses: dict[str, Tensor] = {}
-        for kind, label, image in (
-            ("real", 1.0, training_image(batch.cells)),
-            ("fake", 0.0, fake),
-        ):
-            judgement = self._judge(image, batch)
+        for kind, label, cells in (("real", 1.0, batch.cells), ("fake", 0.0, fake)):
+            judgement = self._judge(cells, batch)
             labels = flipped_labels(len(batch), label, options.label_flips, options.label_smoothing)
             losses[f"d_{kind}"] = options.weights.real * real_or_fake(judgement.logit, labels)
             for name, loss in self._measured(judgement, batch).items():
@@ -173,8 +172,9 @@ class GanObjective:
                     losses[f"d_{kind}_{name}"] = loss
         if options.r1_weight and self.steps % options.r1_every == 0:
             image = training_image(batch.cells).requires_grad_(True)
-            logit = self.discriminator(image, batch.energy, batch.theta).logit
-            penalty = gradient_penalty(logit, image)
+            sums = batch.cells.sum(dim=(1, 2, 3))
+            judgement = self.discriminator.judge(image, sums, batch.energy, batch.theta)
+            penalty = gradient_penalty(judgement.logit, image)
             losses["d_r1"] = options.r1_weight * options.r1_every * penalty
         return _descend(self.discriminator_optimiser, losses, "d")
 
@@ -212,6 +212,14 @@ def _descend(
     optimiser.step()
     values = {name: loss.item() for name, loss in losses.items()}
     return values | {f"{side}_gradient": norm.item()}
+
+
+def _lay_out(module: nn.Module) -> None:
+    """Convolution weights in channels-last memory, which oneDNN's kernels are fastest with."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in module.parameters():
+        if parameter.dim() in formats:
+            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])
 
 
 def _normalise_spectrum(discriminator: Discriminator) -> None:
