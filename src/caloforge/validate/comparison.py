@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import ks_2samp
@@ -64,6 +64,14 @@ class Comparison:
     def tilted(self) -> bool:
         """Whether the reference has more than one angle."""
         return angle_varies(self.reference.summary.theta)
+
+    def without_images(self) -> Comparison:
+        """The same without the pooled images, for whoever takes rows many times."""
+        bare = [
+            replace(sample, summary=replace(sample.summary, pooled=sample.summary.pooled[:, :0]))
+            for sample in (self.reference, self.generated)
+        ]
+        return Comparison(bare[0], bare[1], self.detector)
 
     def notes(self) -> list[str]:
         """What a reader must know before reading the scores."""

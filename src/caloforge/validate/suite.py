@@ -64,7 +64,7 @@ def score(
     rng = np.random.default_rng(seed)
     size = min(len(reference) // 2, len(generated))
     on_progress("distances")
-    found = _distances(comparison, size, level, rng)
+    found = _distances(comparison.without_images(), size, level, rng)
     on_progress("classifiers")
     classified = _classify(comparison, size, seed, rng)
     for name, (ours, floor, showers) in classified.items():
@@ -105,7 +105,7 @@ def split(comparison: Comparison, size: int, rng: np.random.Generator) -> Rows:
 def _distances(
     comparison: Comparison, size: int, level: Level, rng: np.random.Generator
 ) -> dict[str, Found]:
-    """Value, error, floor, its error, the excess's, and size of every measure that needs no training."""
+    """Every measure that needs no training, as `judge` takes it."""
     ours, floors = _repeat(comparison, size, SPLITS[level], rng, bootstrap=False)
     errors, floor_errors = _repeat(comparison, size, BOOTSTRAPS[level], rng, bootstrap=True)
     return {

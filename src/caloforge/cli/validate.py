@@ -1,0 +1,77 @@
+"""``caloforge validate``: generated showers against a reference, into a report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from caloforge.cli.options import stderr
+
+if TYPE_CHECKING:
+    from caloforge.validate.result import ValidationResult
+
+COLOURS = {"pass": "green", "floor": "cyan", "near": "yellow", "fail": "bold red"}
+
+
+def validate(
+    reference: Annotated[Path, typer.Argument(help="The reference sample, usually Geant4 (.h5).")],
+    generated: Annotated[Path, typer.Argument(help="The sample to be judged (.h5).")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for report.html and metrics.json.")
+    ],
+    full: Annotated[
+        bool, typer.Option("--full", help="All the figures (over 300), and finer errors.")
+    ] = False,
+    training: Annotated[
+        Path | None,
+        typer.Option(help="The model's training sample: is any of it repeated?"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of splits, bootstrap, classifiers.")] = 0,
+) -> None:
+    """Compare generated showers with Geant4: a table, metrics.json and an HTML report."""
+    from caloforge.validate.files import REPORT, validate_files
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=stderr, transient=True) as progress:
+        task = progress.add_task("reading", total=None)
+
+        def show(step: str, done: int = 0, total: int | None = None) -> None:
+            progress.update(task, description=step, completed=done, total=total)
+
+        result = validate_files(
+            reference, generated, output, level="full" if full else "quick", seed=seed,
+            training=training, on_progress=show,
+        )  # fmt: skip
+    console = Console()
+    console.print(_table(result))
+    for note in result.notes:
+        console.print(f"[yellow]note:[/] {note}", highlight=False)
+    console.print(f"report: {output / REPORT}", highlight=False, soft_wrap=True)
+
+
+def _table(result: "ValidationResult") -> Table:
+    from caloforge.validate.report import VERDICT_TEXT, number
+
+    labels = [result.samples[side]["label"] for side in ("generated", "reference")]
+    counts = [result.samples[side]["showers"] for side in ("generated", "reference")]
+    table = Table(
+        title=f"{labels[0]} ({counts[0]}) against {labels[1]} ({counts[1]} showers)",
+        title_justify="left",
+    )
+    table.add_column("measure")
+    for name in ("score", f"floor ({labels[1]} halves)", "ideal ± limit"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    for score in result.scores:
+        colour = COLOURS[score.verdict]
+        table.add_row(
+            score.title,
+            f"{number(score.value)} ± {number(score.error)}",
+            f"{number(score.floor)} ± {number(score.floor_error)}",
+            f"{score.ideal:g} ± {score.limits[0]:g}",
+            f"[{colour}]{VERDICT_TEXT[score.verdict]}[/]",
+        )
+    return table

@@ -1,0 +1,156 @@
+"""Sample files into a folder of results: metrics.json, report.html and record.json."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+from caloforge import scaling
+from caloforge.atomic import partial_path, writing
+from caloforge.errors import OutputError
+from caloforge.io import ShowerFile, open_showers
+from caloforge.provenance import file_digest, write_record
+from caloforge.showers import Showers
+from caloforge.validate.comparison import compare, reduce_showers
+from caloforge.validate.report import render_figures, render_report
+from caloforge.validate.result import Level, ValidationResult
+from caloforge.validate.suite import score
+
+METRICS, REPORT, RECORD = "metrics.json", "report.html", "record.json"
+
+
+class Reporter(Protocol):
+    """Hears how far the work is: a step's name, and how much of it is done."""
+
+    def __call__(self, step: str, done: int = 0, total: int | None = None) -> None: ...
+
+
+def silent(step: str, done: int = 0, total: int | None = None) -> None:
+    """A reporter that says nothing."""
+
+
+def validate_files(
+    reference: Path,
+    generated: Path,
+    folder: Path,
+    *,
+    level: Level = "quick",
+    seed: int = 0,
+    training: Path | None = None,
+    on_progress: Reporter = silent,
+) -> ValidationResult:
+    """Compare two sample files and write metrics.json, report.html and record.json to `folder`.
+
+    At most scaling.VALIDATION_MAX_SHOWERS of each file are read. `training` is what the model was
+    trained on, for the memorisation check.
+
+    Raises
+    ------
+    InputError, DetectorError
+        if a file cannot be read, has too few showers, or belongs to another detector.
+    OutputError
+        if the folder cannot be written, or holds something else than a former report.
+    """
+    start = time.perf_counter()
+    check_folder(folder)
+    inputs = [path for path in (reference, generated, training) if path is not None]
+    result, html = _work(reference, generated, training, level, seed, on_progress)
+    partial = partial_path(folder)
+    with writing(folder):
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            partial.mkdir()
+            (partial / REPORT).write_text(html, encoding="utf-8")
+            metrics = json.dumps(result.to_dict(), indent=2) + "\n"
+            (partial / METRICS).write_text(metrics, encoding="utf-8")
+            write_record(
+                partial / RECORD, verb="validate", config={"level": level},
+                inputs={str(path): file_digest(path) for path in inputs},
+                seed=seed, seconds=time.perf_counter() - start,
+            )  # fmt: skip
+            if folder.exists():
+                shutil.rmtree(folder)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return result
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot become a report, before any work is spent.
+
+    Raises
+    ------
+    OutputError
+        if it is a file, holds foreign files, or its parent cannot be written.
+    """
+    if folder.is_dir():
+        foreign = sorted({p.name for p in folder.iterdir()} - {METRICS, REPORT, RECORD})
+        if foreign:
+            msg = f"{folder} holds something else than a report ({foreign[0]}): give a new folder"
+            raise OutputError(msg)
+    elif folder.exists():
+        msg = f"cannot write {folder}: it is a file, a folder is needed"
+        raise OutputError(msg)
+    with writing(folder):
+        partial = partial_path(folder)
+        partial.mkdir(exist_ok=True)
+        shutil.rmtree(partial)
+
+
+def _work(
+    reference: Path,
+    generated: Path,
+    training: Path | None,
+    level: Level,
+    seed: int,
+    on_progress: Reporter,
+) -> tuple[ValidationResult, str]:
+    with open_showers(reference) as first, open_showers(generated) as second:
+        on_progress("reading")
+        labels = _labels(first, second)
+        comparison = compare(_chunks(first), _chunks(second), labels)
+        notes = tuple(chain.from_iterable(map(_cut, (first, second))))
+    library = None
+    if training is not None:
+        with open_showers(training) as known:
+            library = reduce_showers(_chunks(known), "the training sample")[0].summary
+    result = score(comparison, level=level, seed=seed, library=library, on_progress=on_progress)
+    result = replace(result, notes=(*result.notes, *notes))
+    pictures = render_figures(
+        comparison, result, lambda done, total: on_progress("figures", done, total)
+    )
+    return result, render_report(result, pictures)
+
+
+def _chunks(file: ShowerFile) -> Iterator[Showers]:
+    rows = 512
+    for start in range(0, min(len(file), scaling.VALIDATION_MAX_SHOWERS), rows):
+        yield file.read(start, min(start + rows, scaling.VALIDATION_MAX_SHOWERS))
+
+
+def _cut(file: ShowerFile) -> list[str]:
+    most = scaling.VALIDATION_MAX_SHOWERS
+    if len(file) <= most:
+        return []
+    return [f"{file.path.name} holds {len(file)} showers: the first {most} were compared."]
+
+
+def _labels(reference: ShowerFile, generated: ShowerFile) -> tuple[str, str]:
+    """How the samples are called: Geant4 where the file says so, else the files' names."""
+    names = [
+        "Geant4" if str(file.attributes.get("generator", "")).startswith("Geant4")
+        else file.path.stem
+        for file in (reference, generated)
+    ]  # fmt: skip
+    if names[0] == names[1]:
+        names = [file.path.stem for file in (reference, generated)]
+    if names[0] == names[1]:
+        names[1] += " (2)"
+    return names[0], names[1]
