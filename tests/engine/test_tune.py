@@ -4,11 +4,11 @@ from tests.conftest import write_toy_model
 from typer.testing import CliRunner
 
 from caloforge.cli.app import app
-from caloforge.engine import Plan, parity
+from caloforge.engine import Plan, load_engine, parity
 from caloforge.engine.choose import choose_plan
 from caloforge.engine.memory import cache_folder, recall, remember
 from caloforge.engine.parity import check_parity, difference
-from caloforge.engine.tune import BATCHES, measure_plans, tune
+from caloforge.engine.tune import BATCHES, measure_engines, tune
 from caloforge.errors import ModelError
 from caloforge.generate import load
 
@@ -43,8 +43,8 @@ def test_the_search_finds_what_trying_everything_finds(toy_model):
 
 
 def test_plans_are_measured_in_showers(toy_model):
-    plans = [Plan(runtime="onnx", batch=batch) for batch in (1, 64)]
-    single, batched = measure_plans(toy_model, plans, 1)
+    engines = [load_engine(toy_model, Plan(runtime="onnx", batch=batch)) for batch in (1, 64)]
+    single, batched = measure_engines(engines, 1)
     assert 0 < batched < single
 
 

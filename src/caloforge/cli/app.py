@@ -10,7 +10,17 @@ from rich.console import Console
 
 from caloforge.errors import CaloforgeError
 
-VERBS = ("info", "simulate", "generate", "convert", "train", "export", "bench")
+VERBS = (
+    "info",
+    "simulate",
+    "generate",
+    "validate",
+    "convert",
+    "train",
+    "export",
+    "bench",
+    "quantize",
+)
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 

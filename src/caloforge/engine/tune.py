@@ -37,7 +37,7 @@ def tune(path: Path, base: Plan, measure: Measure | None = None) -> list[Trial]:
     Runtime and precision are those of ``base``. ``measure(plans, rounds)`` gives the ms a shower
     of each plan, measured in turn.
     """
-    timed = measure or (lambda plans, rounds: measure_plans(path, plans, rounds))
+    timed = measure or (lambda plans, rounds: _measure_plans(path, plans, rounds))
     tried = [trial for pair in _pairs(base.cores) for trial in _climb(base, pair, timed)]
     tried.sort(key=lambda trial: trial.ms)
     final = [trial for trial in tried[:FINALISTS] if trial.ms <= SLOWER * tried[0].ms]
@@ -46,15 +46,18 @@ def tune(path: Path, base: Plan, measure: Measure | None = None) -> list[Trial]:
     return sorted(winners, key=lambda trial: trial.ms) + tried[len(final) :]
 
 
-def measure_plans(path: Path, plans: Sequence[Plan], rounds: int) -> list[float]:
-    """Fastest of some short runs of each plan in ms a shower, all plans in turn in each round."""
-    engines = [load_engine(path, plan) for plan in plans]
+def measure_engines(engines: Sequence[Engine], rounds: int) -> list[float]:
+    """Fastest of some short runs of each engine in ms a shower, all in turn in each round."""
     counts = [_count(engine) for engine in engines]
     seconds = [
         [_seconds(engine, n) for engine, n in zip(engines, counts, strict=True)]
         for _ in range(rounds)
     ]
-    return [1e3 * best / n for best, n in zip(np.min(seconds, axis=0), counts, strict=True)]
+    return [1e3 * float(best) / n for best, n in zip(np.min(seconds, axis=0), counts, strict=True)]
+
+
+def _measure_plans(path: Path, plans: Sequence[Plan], rounds: int) -> list[float]:
+    return measure_engines([load_engine(path, plan) for plan in plans], rounds)
 
 
 def _pairs(cores: int) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,60 @@
+"""``caloforge quantize``: a model in INT8 where the physics allows it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from caloforge.cli.options import OutputFile, stderr
+
+
+def quantize(
+    model: Annotated[str, typer.Argument(help="A bundled model's name, or a .onnx file.")],
+    data: Annotated[Path, typer.Option(help="Geant4 showers that judge the result.")],
+    output: OutputFile,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="How much worse the score may get; the floor's error if unset."),
+    ] = None,
+    max_steps: Annotated[int, typer.Option(min=1, help="Most layers to take back to float.")] = 8,
+    score: Annotated[
+        str, typer.Option(help="What judges: validation_number or spread_number.")
+    ] = "validation_number",
+    showers: Annotated[int, typer.Option(min=64, help="Showers of the data to use.")] = 512,
+    sensitivity: Annotated[bool, typer.Option(help="Measure what each layer's INT8 costs.")] = True,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; all by default.")
+    ] = None,
+) -> None:
+    """Quantize a model to INT8, layer by layer, as far as the physics holds.
+
+    Writes the model with its card, and the tuning log as OUTPUT.tuning.json. Says so where INT8
+    does not win on this machine.
+    """
+    from caloforge._extras import require
+    from caloforge.atomic import check_writable, replacing
+    from caloforge.provenance import available_cores
+    from caloforge.zoo import model_path
+
+    for module in ("onnx", "openvino", "nncf"):
+        require(module)
+    from caloforge.quantize.run import quantize as run_quantize
+    from caloforge.quantize.tables import outcome_tables
+
+    check_writable(output)
+    path = model_path(model)
+    with stderr.status(f"quantizing {path.name}") as status:
+        outcome = run_quantize(
+            path, data, output, cores=threads or available_cores(), max_drop=max_drop,
+            max_steps=max_steps, score=score, showers=showers, sensitivity=sensitivity,
+            on_step=lambda step: status.update(
+                f"step {step.step}: {len(step.quantized)} layers in INT8, score {step.score:.3g}"
+            ),
+        )  # fmt: skip
+    console = Console()
+    for table in outcome_tables(outcome):
+        console.print(table)
+    console.print(outcome.advice, soft_wrap=True)
+    with replacing(output.with_suffix(".tuning.json")) as partial:
+        partial.write_text(outcome.model_dump_json(indent=2) + "\n")

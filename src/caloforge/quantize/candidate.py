@@ -1,0 +1,47 @@
+"""A candidate model, run in the engine that it is meant for."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caloforge.card import ModelCard
+from caloforge.engine import Engine, Plan, load_engine, run
+from caloforge.engine.tune import measure_engines
+from caloforge.quantize.graph import save
+from caloforge.quantize.score import ITEM, Judge
+from caloforge.typing import FloatArray
+
+SHORT_ROUNDS = 3
+
+
+def judging_plan(cores: int) -> Plan:
+    """How candidates are run: one stream on all cores, an item at a time."""
+    return Plan(runtime="openvino", threads=cores, batch=ITEM)
+
+
+@contextmanager
+def loaded(model: Any, card: ModelCard, plan: Plan) -> Iterator[Engine]:
+    """A model in memory as an engine."""
+    with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
+        path = Path(folder) / "candidate.onnx"
+        save(model, card, path)
+        yield load_engine(path, plan)
+
+
+def cells_of_all(
+    model: Any, card: ModelCard, judge: Judge, items: Sequence[slice], plan: Plan
+) -> FloatArray:
+    """Cells (n, X, Y, Z) in GeV that a candidate makes for some rows of the judge's sample."""
+    with loaded(model, card, plan) as engine:
+        inputs = [judge.inputs(rows) for rows in items]
+        return np.concatenate([run(engine, **each) for each in inputs])
+
+
+def milliseconds_of(model: Any, card: ModelCard, plan: Plan) -> float:
+    """Milliseconds a shower of a candidate, the fastest of a few short runs."""
+    with loaded(model, card, plan) as engine:
+        return measure_engines([engine], SHORT_ROUNDS)[0]

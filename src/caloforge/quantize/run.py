@@ -1,0 +1,169 @@
+"""Quantize a model file: search, measure, recommend, and write the result with its card."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from caloforge.card import ModelCard, Parent, Score
+from caloforge.config import FrozenModel
+from caloforge.engine import Plan
+from caloforge.engine.capability import Capabilities
+from caloforge.engine.tune import measure_engines
+from caloforge.io import open_showers
+from caloforge.provenance import file_digest, versions
+from caloforge.quantize.accuracy import Search, Step
+from caloforge.quantize.candidate import cells_of_all, judging_plan, loaded
+from caloforge.quantize.graph import layer_names, load_float_model, quantized_layers, save
+from caloforge.quantize.score import judge_from
+from caloforge.quantize.sensitivity import Sensitivity, sensitivities
+
+ROUNDS = 5
+WORTH_IT = 0.97
+"""A format is recommended over float32 if it takes at most this share of the time."""
+
+
+class Format(FrozenModel):
+    """A way to run the model on this machine: its score and its speed."""
+
+    name: str
+    score: float
+    ms: float
+
+
+class Outcome(FrozenModel):
+    """Everything that quantizing found out; kept as JSON beside the model."""
+
+    model: str
+    score: str
+    floor: float
+    floor_error: float
+    max_drop: float
+    layers: int
+    quantized: tuple[str, ...]
+    log: tuple[Step, ...]
+    sensitivity: tuple[Sensitivity, ...]
+    formats: tuple[Format, ...]
+    recommended: str
+    advice: str
+    machine: str
+
+
+def quantize(
+    path: Path,
+    data: Path,
+    output: Path,
+    *,
+    cores: int,
+    max_drop: float | None = None,
+    max_steps: int = 8,
+    score: str = "validation_number",
+    showers: int = 512,
+    sensitivity: bool = True,
+    capabilities: Capabilities | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Outcome:
+    """Write ``output``, ``path`` with the layers in INT8 whose INT8 the physics does not notice.
+
+    The score may get worse by ``max_drop`` (None: by the error of the score between two halves of
+    the Geant4 sample ``data``).
+
+    Raises
+    ------
+    ModelError
+        if the model is not ours, or quantized already.
+    DetectorError
+        if the sample belongs to another detector.
+    InputError
+        if the sample is too small or the score unknown.
+    """
+    model, card = load_float_model(path)
+    with open_showers(data) as sample:
+        judge = judge_from(sample, card, showers, score)
+    floor, error = judge.floor()
+    allowed = error if max_drop is None else max_drop
+    search = Search(model, card, judge, judging_plan(cores), allowed, max_steps, on_step)
+    result = search.run()
+    costs = tuple(sensitivities(search)) if sensitivity else ()
+    cpu = capabilities or Capabilities.of_this_cpu()
+    formats = _formats(search, result, cores, cpu)
+    recommended, advice = recommend(formats, allowed, cpu)
+    outcome = Outcome(
+        model=card.name, score=score, floor=floor, floor_error=error, max_drop=allowed,
+        layers=len(layer_names(model)), quantized=tuple(quantized_layers(result)),
+        log=tuple(search.log), sensitivity=costs, formats=formats, recommended=recommended,
+        advice=advice, machine=str(cpu),
+    )  # fmt: skip
+    save(result, _card(card, path, data, outcome), output)
+    return outcome
+
+
+def recommend(
+    formats: tuple[Format, ...], max_drop: float, capabilities: Capabilities
+) -> tuple[str, str]:
+    """The fastest format whose score holds against float32, and a line that says why."""
+    plain = formats[0]
+    good = [found for found in formats if found.score <= plain.score + max_drop]
+    best = min(good, key=lambda found: found.ms)
+    if best.ms > WORTH_IT * plain.ms:
+        best = plain
+    int8 = next(found for found in formats if found.name == "int8")
+    gain = f"INT8 takes {int8.ms:.3g} ms a shower, float32 {plain.ms:.3g}"
+    if best.name == "int8":
+        return "int8", f"{gain}: INT8 is the fastest here"
+    reason = "" if capabilities.int8 else " (this CPU has no INT8 dot product, VNNI)"
+    if int8 not in good:
+        reason += ", and its score does not hold"
+    use = "the float32 model" if best.name == "float32" else f"{best.name} ({best.ms:.3g} ms)"
+    return best.name, f"{gain}{reason}: INT8 does not win on this machine, use {use}"
+
+
+def _formats(search: Search, result: Any, cores: int, cpu: Capabilities) -> tuple[Format, ...]:
+    """float32, bfloat16 where the CPU has it, and INT8: scores, and times taken in turn."""
+    streams = Plan(runtime="openvino", streams=cores)
+    ways = [("float32", search.model, streams)]
+    if cpu.bfloat16:
+        ways.append(
+            ("bfloat16", search.model, streams.model_copy(update={"precision": "bfloat16"}))
+        )
+    ways.append(("int8", result, streams))
+    judge = search.judge
+    scores = [
+        judge.number(cells_of_all(model, search.card, judge, judge.items, plan))
+        for _, model, plan in ways
+    ]
+    engines = [_engine(model, search.card, plan) for _, model, plan in ways]
+    times = measure_engines(engines, ROUNDS)
+    return tuple(
+        Format(name=name, score=number, ms=ms)
+        for (name, _, _), number, ms in zip(ways, scores, times, strict=True)
+    )
+
+
+def _engine(model: Any, card: ModelCard, plan: Plan) -> Any:
+    with loaded(model, card, plan) as engine:
+        return engine
+
+
+def _card(card: ModelCard, path: Path, data: Path, outcome: Outcome) -> ModelCard:
+    scores = {found.name: found.score for found in outcome.formats}
+    recipe = {
+        "tool": "nncf quantize_with_accuracy_control",
+        "data": {"file": data.name, "digest": file_digest(data)},
+        "score": outcome.score,
+        "max_drop": outcome.max_drop,
+        "quantized": list(outcome.quantized),
+        "layers": outcome.layers,
+    }
+    own, floor = scores["int8"], {"error": outcome.floor_error, "floor": outcome.floor}
+    return card.model_copy(
+        update={
+            "name": f"{card.name}_int8",
+            "format": "int8",
+            "parent": Parent(name=card.name, digest=file_digest(path), how=recipe),
+            "scores": {
+                outcome.score: Score(value=own, **floor),
+                f"{outcome.score} of the parent": Score(value=scores["float32"], **floor),
+            },
+            "versions": versions(),
+        }
+    )

@@ -1,0 +1,111 @@
+"""The physics that a quantized model is judged by: a score against Geant4 at fixed latents."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from caloforge.card import ModelCard
+from caloforge.engine.latent import draw_latent
+from caloforge.errors import DetectorError, InputError
+from caloforge.io import ShowerFile
+from caloforge.physics import observables
+from caloforge.physics.distances import scaled_wasserstein, validation_number
+from caloforge.scaling import HIT_THRESHOLDS_GEV
+from caloforge.showers import Showers
+from caloforge.typing import AnyArray, Float64Array, FloatArray
+
+ITEM = 32
+"""Showers that are run together; the unit that layers are ranked on."""
+FLOOR_SPLITS = 20
+
+ScoreFunction = Callable[[FloatArray, FloatArray, AnyArray], float]
+
+
+def spread_number(reference: FloatArray, generated: FloatArray, energy: AnyArray) -> float:
+    """Mean Wasserstein distance of response, widths and hits in units of Geant4's spread."""
+    pairs = zip(_features(reference, energy), _features(generated, energy), strict=True)
+    return float(np.mean([scaled_wasserstein(first, second) for first, second in pairs]))
+
+
+SCORES: dict[str, ScoreFunction] = {
+    "validation_number": validation_number,
+    "spread_number": spread_number,
+}
+"""What can drive the search; 0 is perfect."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Geant4 showers, and the latents that every candidate is run with at their conditions."""
+
+    reference: Showers
+    latent: FloatArray
+    score: str = "validation_number"
+
+    @property
+    def items(self) -> list[slice]:
+        """Rows that are run together."""
+        return [slice(first, first + ITEM) for first in range(0, len(self.reference), ITEM)]
+
+    def inputs(self, rows: slice) -> dict[str, FloatArray]:
+        """The graph's inputs for some rows."""
+        part = self.reference[rows]
+        return {"latent": self.latent[rows], "energy": part.energy, "theta": part.theta}
+
+    def number(self, cells: FloatArray, rows: slice | AnyArray = slice(None)) -> float:
+        """The score of cells made for some rows; 0 is perfect."""
+        reference = self.reference[rows]
+        return SCORES[self.score](reference.cells, cells, reference.energy)
+
+    def floor(self) -> tuple[float, float]:
+        """The score between two halves of the reference: its mean and standard deviation."""
+        rng, n = np.random.default_rng(0), len(self.reference)
+        found = []
+        for _ in range(FLOOR_SPLITS):
+            order = np.argsort(self.reference.energy + rng.random(n) * 1e-3)
+            flip = rng.random(n // 2) < 0.5
+            pairs = order[: n // 2 * 2].reshape(-1, 2)
+            first = np.where(flip, pairs[:, 0], pairs[:, 1])
+            second = np.where(flip, pairs[:, 1], pairs[:, 0])
+            a, b = self.reference[first], self.reference[second]
+            found.append(SCORES[self.score](a.cells, b.cells, a.energy))
+        return float(np.mean(found)), float(np.std(found))
+
+
+def judge_from(sample: ShowerFile, card: ModelCard, showers: int, score: str) -> Judge:
+    """The judge of a model: the first showers of a Geant4 sample inside the model's range.
+
+    Raises
+    ------
+    DetectorError
+        if the sample belongs to another detector than the model.
+    InputError
+        if the score is unknown, or too few showers lie in the model's range.
+    """
+    if score not in SCORES:
+        msg = f"score '{score}' is unknown: allowed are {', '.join(SCORES)}"
+        raise InputError(msg)
+    if (sample.detector.digest, sample.window) != (card.detector_digest, card.window):
+        msg = (
+            f"{sample.path} belongs to {sample.detector.name} (window {sample.window}), "
+            f"the model {card.name} to {card.detector.name} (window {card.window})"
+        )
+        raise DetectorError(msg)
+    read = sample.read(0, showers)
+    low, high = card.energy_range_gev
+    reference = read[(read.energy >= low) & (read.energy <= high)]
+    if len(reference) < 2 * ITEM:
+        msg = (
+            f"{sample.path} has {len(reference)} showers in the model's range "
+            f"{low:g}-{high:g} GeV: at least {2 * ITEM} are needed"
+        )
+        raise InputError(msg)
+    latent = draw_latent(card.latent, seed=1, start=0, stop=len(reference))
+    return Judge(reference, latent, score)
+
+
+def _features(cells: FloatArray, energy: AnyArray) -> list[Float64Array]:
+    widths = [observables.width(observables.profile(cells, axis)) for axis in observables.AXES]
+    hits = np.log1p(observables.hits_above(cells, HIT_THRESHOLDS_GEV[2]))
+    return [observables.response(cells, energy), *widths, hits]
