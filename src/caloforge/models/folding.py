@@ -73,6 +73,7 @@ class FoldedConv3d(nn.Conv3d):
         fold_for_image: int | None = None,
     ) -> None:
         super().__init__(inputs, outputs, kernel, padding=padding, bias=bias)
+        self.margins = padding
         self.fold, self.fold_for_image = fold, fold_for_image or fold
 
     def forward(self, image: Tensor) -> Tensor:
@@ -81,6 +82,4 @@ class FoldedConv3d(nn.Conv3d):
         fold = self.fold_for_image if only_image else self.fold
         if not self.training or fold == 1:
             return super().forward(image)
-        x, y, z = self.padding
-        assert not isinstance(z, str)
-        return folded_convolution(image, self.weight, self.bias, (int(x), int(y), int(z)), fold)
+        return folded_convolution(image, self.weight, self.bias, self.margins, fold)

@@ -1,0 +1,73 @@
+import h5py
+import numpy as np
+import pytest
+from tests.conftest import make_showers
+
+pytest.importorskip("torch")
+
+from caloforge import io, load  # noqa: E402
+from caloforge.cli.app import main  # noqa: E402
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as end:
+        main([str(a) for a in arguments])
+    assert end.value.code == 2
+    lines = [
+        line for line in capsys.readouterr().err.splitlines() if line.startswith("caloforge: error")
+    ]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_train_export_generate(sample, recipe_file, tmp_path, toy_detector, capsys):
+    pytest.importorskip("onnx")
+    second = tmp_path / "second.h5"
+    io.write(second, make_showers(toy_detector, 20, seed=1))
+    run, model = tmp_path / "run", tmp_path / "toy.onnx"
+    with pytest.raises(SystemExit) as end:
+        main(["train", str(recipe_file), "--data", str(sample), str(second), "-o", str(run)])
+    assert end.value.code == 0
+    assert "epoch 2: validation number" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main(["export", str(run), "-o", str(model), "--name", "mine"])
+    assert end.value.code == 0
+    loaded = load(model)
+    assert loaded.card.name == "mine"
+    assert [data.showers for data in loaded.card.training.data] == [100, 20]
+    showers = loaded.sample([20.0, 300.0], seed=1)
+    assert showers.cells.shape == (2, *io.read(sample).cells.shape[1:])
+
+
+SPOILT = {
+    "NaN": ("ECAL", lambda cells: cells * np.nan, "NaN"),
+    "negative": ("ECAL", lambda cells: cells - 1, "negative"),
+    "MeV": ("energy", lambda energy: energy * 1000, "MeV"),
+    "shape": ("ECAL", lambda cells: cells[:, :, 0], "shape"),
+    "length": ("energy", lambda energy: energy[:-1], "lengths differ"),
+}
+
+
+@pytest.mark.parametrize("fault", SPOILT)
+def test_spoilt_showers_are_one_line_and_leave_nothing(
+    fault, sample, recipe_file, tmp_path, capsys
+):
+    dataset, spoil, message = SPOILT[fault]
+    with h5py.File(sample, "r+") as stored:
+        values = spoil(stored[dataset][:])
+        del stored[dataset]
+        stored[dataset] = values
+    line = refused(capsys, "train", recipe_file, "--data", sample, "-o", tmp_path / "run")
+    assert message in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_wrong_paths_are_one_line(sample, recipe_file, tmp_path, capsys):
+    run = tmp_path / "run"
+    missing = tmp_path / "missing"
+    assert "missing" in refused(capsys, "train", missing, "--data", sample, "-o", run)
+    assert "missing" in refused(capsys, "train", recipe_file, "--data", missing, "-o", run)
+    inside = recipe_file / "run"
+    assert "cannot use" in refused(capsys, "train", recipe_file, "--data", sample, "-o", inside)
+    assert "no finished epoch" in refused(capsys, "export", run, "-o", tmp_path / "x.onnx")
+    assert not run.exists()
