@@ -24,9 +24,9 @@ ENERGY_RANGE_GEV = (1 * MeV, 10 * TeV)
 PRODUCTION_CUT_MM = 0.7
 PHYSICS = "G4EmStandardPhysics"
 
-SHARD_ENERGY_GEV = (50.0, 2000.0)
+SHARD_ENERGY_GEV = (50.0, 1000.0)
 SHARDS_WANTED = 64
-"""A shard holds 1/64 of the primary energy, but no less and no more than these (0.5 - 15 s)."""
+"""A shard holds 1/64 of the primary energy, but no less and no more than these (0.4 - 8 s)."""
 
 
 @dataclass(frozen=True)
