@@ -94,7 +94,9 @@ VALIDATION_MAX_SHOWERS = 10_000
 """Showers a side that validate reads: more would not make its figures finer."""
 
 CLASSIFIER_FOLDS = 5
-"""Parts of the classifiers' split: three to train, one to calibrate, one to test."""
+FLOOR_ROTATIONS = 3
+"""Parts of the classifiers' split: three to train, one to calibrate, one to test; how often
+they are rotated for the floor, which is 0.5 and only checked."""
 
 EXAMPLE_ENERGIES_GEV = (20 * GeV, 100 * GeV, 400 * GeV)
 """Energies of the single showers that a report shows side by side."""

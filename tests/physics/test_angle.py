@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from tests.physics import slow
 
 from caloforge.physics.angle import measured_angle, published_angle
 from caloforge.physics.observables import projection
-from tests.physics import slow
 
 DEPTHS = np.array([3.0, 7.0, 11.0, 17.0, 24.0])
 PAD = 5.1

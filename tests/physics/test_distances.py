@@ -1,9 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
+from tests.physics import slow
 
 from caloforge.physics import distances, gaussian
 from caloforge.physics.gan3d import rows_near
-from tests.physics import slow
 
 EDGES = (10.0, 20.0, 50.0)
 
@@ -17,7 +19,7 @@ def sample(seed: int, n: int = 60):
 
 def test_validation_number_is_its_definition():
     (first, energy), (second, other) = sample(0), sample(1, 70)
-    bins = list(zip(EDGES[:-1], EDGES[1:], strict=True))
+    bins = list(itertools.pairwise(EDGES))
     counts = [np.sum((e >= low) & (e < high)) for e in (energy, other) for low, high in bins]
     assert min(counts) < distances.scaling.MIN_BIN_SHOWERS < max(counts), "one bin is skipped"
     expected = slow.validation_number(first, second, energy, other, bins[1:])

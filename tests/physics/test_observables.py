@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from tests.physics import slow
 
 from caloforge.physics import observables
-from tests.physics import slow
 
 THRESHOLDS = (1e-6, 1e-4, 1e-2)
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tests.conftest import make_showers
 
 from caloforge import scaling
 from caloforge.physics import observables
@@ -7,7 +8,6 @@ from caloforge.physics.angle import measured_angle
 from caloforge.physics.features import shower_features
 from caloforge.physics.gan3d import gan3d_number
 from caloforge.physics.summary import Summary, pool, pool_edges, summarise
-from tests.conftest import make_showers
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -47,31 +48,32 @@ def validate(
         )  # fmt: skip
     console = Console()
     console.print(_table(result))
+    console.print(f"floor: the score of {result.samples['reference']['label']} against itself")
     for note in result.notes:
         console.print(f"[yellow]note:[/] {note}", highlight=False)
     console.print(f"report: {output / REPORT}", highlight=False, soft_wrap=True)
 
 
 def _table(result: "ValidationResult") -> Table:
-    from caloforge.validate.report import VERDICT_TEXT, number
+    from caloforge.validate.report import VERDICT_TEXT, with_error
 
-    labels = [result.samples[side]["label"] for side in ("generated", "reference")]
-    counts = [result.samples[side]["showers"] for side in ("generated", "reference")]
-    table = Table(
-        title=f"{labels[0]} ({counts[0]}) against {labels[1]} ({counts[1]} showers)",
-        title_justify="left",
+    generated, reference = (result.samples[side] for side in ("generated", "reference"))
+    title = (
+        f"{generated['label']} ({generated['showers']} showers) against "
+        f"{reference['label']} ({reference['showers']})"
     )
-    table.add_column("measure")
-    for name in ("score", f"floor ({labels[1]} halves)", "ideal ± limit"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("measure", no_wrap=True)
+    for name in ("score", "floor", "limit"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for score in result.scores:
         colour = COLOURS[score.verdict]
         table.add_row(
             score.title,
-            f"{number(score.value)} ± {number(score.error)}",
-            f"{number(score.floor)} ± {number(score.floor_error)}",
-            f"{score.ideal:g} ± {score.limits[0]:g}",
+            with_error(score.value, score.error),
+            with_error(score.floor, score.floor_error),
+            score.limit_text,
             f"[{colour}]{VERDICT_TEXT[score.verdict]}[/]",
         )
     return table

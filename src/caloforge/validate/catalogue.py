@@ -34,6 +34,12 @@ SECTIONS = {
     "showers": "Showers as images",
     "checks": "Can it be told from the reference?",
 }
+MOMENT_TRENDS = (
+    ("centre z", "first moment along z (layers)"),
+    ("width x", "width along x (cells)"),
+    ("width y", "width along y (cells)"),
+    ("width z", "width along z (layers)"),
+)
 AXIS_LABELS = {"x": "x (cell)", "y": "y (cell)", "z": "layer"}
 
 
@@ -167,9 +173,7 @@ def _moments(part: Slice, full: bool) -> Iterator[Plot]:
             for log in (False, True) if full else (False,):
                 yield _histogram(part, "moments", f"{moment}_{axis}", xlabel, quantity, log=log)
     if part.key == "all":
-        for name, text in (("centre z", "first moment along z"), ("width x", "width along x"),
-                           ("width y", "width along y"), ("width z", "width along z"))[
-                               : 4 if full else 2]:  # fmt: skip
+        for name, text in MOMENT_TRENDS if full else MOMENT_TRENDS[:1]:
             yield _trend(part, "moments", name.replace(" ", "_"), text, _feature(name))
     for side in scaling.CORE_SIDES if full else (3,):
         name = f"core {side}x{side}"
@@ -237,7 +241,7 @@ def _hits(part: Slice, full: bool) -> Iterator[Plot]:
         text = f"cells above {_threshold(index)}"
         for log in (False, True) if full else (False,):
             yield _histogram(part, "hits", f"hits_{index}", text, _feature(name), log=log)
-        if part.key == "all":
+        if part.key == "all" and (full or index in (0, 3)):
             yield _trend(part, "hits", f"hits_{index}", text, _feature(name))
 
     def spectrum() -> Figure:

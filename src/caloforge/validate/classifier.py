@@ -78,10 +78,7 @@ class CellNetwork:
     """
 
     def __init__(self, seed: int) -> None:
-        self.network = MLPClassifier(
-            (32, 16), learning_rate_init=2e-3, alpha=1e-3, batch_size=64, max_iter=15,
-            random_state=seed,
-        )  # fmt: skip
+        self.seed = seed
         self.mean: FloatArray = np.zeros(1, np.float32)
         self.unit: FloatArray = np.ones(1, np.float32)
 
@@ -90,6 +87,10 @@ class CellNetwork:
         spread = inputs.std(axis=0)
         self.mean = inputs.mean(axis=0)
         self.unit = np.maximum(spread, max(0.2 * float(spread.max()), 1e-12))
+        self.network = MLPClassifier(
+            (32, 16), learning_rate_init=2e-3, alpha=1e-3, max_iter=10,
+            batch_size=min(64, len(inputs)), random_state=self.seed,
+        )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.network.fit((inputs - self.mean) / self.unit, labels)

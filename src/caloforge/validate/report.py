@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 
+import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from caloforge import scaling
@@ -20,7 +21,7 @@ from caloforge.validate.result import ValidationResult
 TEMPLATE = "report.html.jinja"
 VERDICT_TEXT = {
     "pass": "pass",
-    "floor": "at the floor",
+    "floor": "at floor",
     "near": "near",
     "fail": "fail",
 }
@@ -66,7 +67,7 @@ def render_report(result: ValidationResult, pictures: list[Picture]) -> str:
     """The report as HTML."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
-    environment.filters["number"] = number
+    environment.globals["with_error"] = with_error
     source = (resources.files("caloforge.validate") / TEMPLATE).read_text(encoding="utf-8")
     sections = {
         key: [picture for picture in pictures if picture.section == key] for key in SECTIONS
@@ -83,15 +84,15 @@ def render_report(result: ValidationResult, pictures: list[Picture]) -> str:
     )
 
 
-def number(value: float) -> str:
-    """A score in as many digits as it deserves.
+def with_error(value: float, error: float) -> str:
+    """A value and its error, to the first digit of the error (the second where that is 1).
 
-    >>> number(0.51234), number(0.00012345), number(12.0)
-    ('0.512', '0.00012', '12.0')
+    >>> with_error(0.02203, 0.00541), with_error(1.0101, 0.0132)
+    ('0.022 ± 0.005', '1.010 ± 0.013')
     """
-    size = abs(value)
-    if size >= 10:
-        return f"{value:.1f}"
-    if size >= 0.1 or size == 0:
-        return f"{value:.3f}"
-    return f"{value:.4f}" if size >= 0.001 else f"{value:.5f}"
+    if not (np.isfinite(error) and error > 0):
+        return f"{value:.3g}"
+    first = int(np.floor(np.log10(error)))
+    digits = -first + (1 if error < 2 * 10.0**first else 0)
+    places = int(np.clip(digits, 0, 6))
+    return f"{value:.{places}f} ± {error:.{places}f}"

@@ -32,6 +32,18 @@ class Score:
     showers: int
     """Showers a side."""
     verdict: Verdict
+    below_only: bool = False
+    """Whether only values below the ideal are bad."""
+
+    @property
+    def limit_text(self) -> str:
+        """The limit in words: "< 0.6", "> 0.95", "1 ± 0.05"."""
+        good = self.limits[0]
+        if self.below_only:
+            return f"> {self.ideal - good:g}"
+        if self.ideal == 1:
+            return f"{self.ideal:g} ± {good:g}"
+        return f"< {self.ideal + good:g}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ class ValidationResult:
         """Plain values for JSON."""
         classifiers = {"high": self.high_level, "low": self.low_level}
         return {
-            "scores": {score.name: asdict(score) for score in self.scores},
+            "scores": {s.name: {**asdict(s), "limits": list(s.limits)} for s in self.scores},
             "verdicts": {verdict: self.count(verdict) for verdict in VERDICTS},
             "notes": list(self.notes),
             "samples": self.samples,

@@ -159,13 +159,14 @@ def _classify(
     made = rows if comparison.paired else rng.permutation(len(generated))[:showers]
     halves = split(comparison, min(size, showers), rng)[:2]
     found = {}
+    turns = scaling.FLOOR_ROTATIONS
     for name, inputs, model in (
         ("auc_high", _high_inputs, classifier.boosted_trees),
         ("auc_low", _low_inputs, classifier.CellNetwork),
     ):
         ours = classify(model, inputs(reference[rows]), inputs(generated[made]), seed=seed)
         parts = [inputs(reference[half]) for half in halves]
-        found[name] = (ours, classify(model, *parts, seed=seed), showers)
+        found[name] = (ours, classify(model, *parts, seed=seed, rotations=turns), showers)
     return found
 
 
@@ -214,6 +215,7 @@ def judge(
         limits=measure.limits,
         showers=showers,
         verdict=verdict,
+        below_only=measure.below_only,
     )
 
 

@@ -1,0 +1,87 @@
+import json
+
+import pytest
+from tests.conftest import make_showers
+
+from caloforge.cli.app import main
+from caloforge.io import write
+from caloforge.validate import files
+from caloforge.validate.catalogue import catalogue
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory, geant4):
+    folder = tmp_path_factory.mktemp("samples")
+    for name, showers in zip(("reference", "generated"), geant4, strict=True):
+        write(folder / f"{name}.h5", showers[:60])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def few_figures(monkeypatch):
+    monkeypatch.setattr(
+        "caloforge.validate.report.catalogue", lambda *args: list(catalogue(*args))[:1]
+    )
+
+
+def run(*arguments) -> int:
+    try:
+        main([str(argument) for argument in ("validate", *arguments)])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def refused(capsys, *arguments) -> str:
+    """The one line that an error is told in."""
+    assert run(*arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    return lines[-1]
+
+
+def test_a_report_is_written_and_named(samples, tmp_path, capsys):
+    folder = tmp_path / "report"
+    arguments = (samples / "reference.h5", samples / "generated.h5", "-o", folder)
+    assert run(*arguments) == 0
+    printed = capsys.readouterr().out
+    assert "Wasserstein" in printed
+    assert str(folder / "report.html") in printed.replace("\n", "")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["scores"]["auc_high"]["floor"] > 0.2
+    assert metrics["samples"]["generated"]["label"] == "generated"
+    record = json.loads((folder / "record.json").read_text())
+    assert record["verb"] == "validate"
+    assert len(record["inputs"]) == 2
+    assert {p.name for p in tmp_path.iterdir()} == {"report"}
+    assert run(*arguments) == 0, "a former report may be replaced"
+
+
+def test_a_sample_can_be_cut_and_says_so(samples, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(files.scaling, "VALIDATION_MAX_SHOWERS", 55)
+    assert run(samples / "reference.h5", samples / "generated.h5", "-o", tmp_path / "r") == 0
+    assert "the first 55" in capsys.readouterr().out
+
+
+def test_the_training_sample_is_looked_at(samples, tmp_path):
+    generated = samples / "generated.h5"
+    arguments = (samples / "reference.h5", generated, "-o", tmp_path / "r")
+    assert run(*arguments, "--training", generated) == 0
+    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert metrics["scores"]["nearest"]["value"] < 0.02
+    assert metrics["scores"]["nearest"]["verdict"] == "fail"
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(samples, tmp_path, capsys, toy_detector):
+    reference = samples / "reference.h5"
+    write(tmp_path / "toy.h5", make_showers(toy_detector, 60))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").touch()
+    for generated, output, message in (
+        (tmp_path / "missing.h5", tmp_path / "r", "missing.h5"),
+        (tmp_path / "toy.h5", tmp_path / "r", "cannot be compared"),
+        (reference, tmp_path / "full", "thesis.tex"),
+        (reference, tmp_path / "toy.h5", "it is a file"),
+        (reference, tmp_path / "no" / "where", "cannot write"),
+    ):
+        assert message in refused(capsys, reference, generated, "-o", output)
+    assert {p.name for p in tmp_path.iterdir()} == {"toy.h5", "full"}

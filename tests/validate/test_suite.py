@@ -1,0 +1,130 @@
+import json
+
+import numpy as np
+import pytest
+from tests.conftest import make_showers
+from tests.validate.conftest import HALF, with_cells
+
+from caloforge import scaling
+from caloforge.errors import DetectorError, InputError
+from caloforge.validate.comparison import compare
+from caloforge.validate.measures import MEASURES, Measure
+from caloforge.validate.nearest import nearest, nearest_distances
+from caloforge.validate.suite import judge, score, split, validate
+
+
+def test_geant4_passes_against_geant4(good):
+    verdicts = {score.name: score.verdict for score in good.result.scores}
+    assert set(verdicts.values()) <= {"pass", "floor"}, verdicts
+    for name in ("auc_high", "auc_low"):
+        assert abs(good.result[name].value - 0.5) < 0.1
+
+
+def test_spoilt_showers_fail_where_they_are_spoilt(good, bad):
+    result = bad.result
+    for name in ("response_bias", "auc_high", "auc_low", "spread", "profile_z", "wasserstein"):
+        assert result[name].verdict == "fail", result[name]
+    assert result["response_bias"].value == pytest.approx(0.1, abs=0.05)
+    assert result["auc_high"].value > 0.95
+    assert result["spread"].value < 0.7
+    for name in ("fpd", "kpd", "separation", "validation_number", "gan3d"):
+        assert result[name].value > 2 * result[name].floor
+        assert result[name].value > good.result[name].value
+
+
+def test_score_and_floor_have_the_same_number_of_showers(good):
+    assert good.result["wasserstein"].showers == HALF // 2
+    rng = np.random.default_rng(0)
+    first, second, made = split(good.comparison, HALF // 2, rng)
+    assert not set(first) & set(second)
+    assert len(first) == len(second) == len(made) == HALF // 2
+
+
+def test_showers_of_the_same_conditions_stay_partners(geant4):
+    comparison = compare([geant4[0]], [geant4[0]])
+    assert comparison.paired
+    _, second, made = split(comparison, 50, np.random.default_rng(0))
+    np.testing.assert_array_equal(second, made)
+
+
+def test_same_seed_same_numbers(geant4):
+    reference, other = (showers[:60] for showers in geant4)
+    first, second = (validate(reference, other, seed=5).to_dict() for _ in range(2))
+    assert first == second
+    assert json.loads(json.dumps(first, allow_nan=False)) == first
+
+
+def test_every_declared_measure_is_scored(good):
+    names = {score.name for score in good.result.scores}
+    assert names == {m.name for m in MEASURES} - {"angle_bias", "angle_resolution"}
+
+
+def test_angle_measures_appear_with_varying_angles(toy_detector):
+    showers = [make_showers(toy_detector, 60, seed, "angle") for seed in (1, 2)]
+    result = validate(*showers)
+    assert result["angle_resolution"].showers == 30
+    assert result["angle_bias"].value < 30
+
+
+@pytest.mark.parametrize(
+    ("value", "floor", "error", "verdict"),
+    [
+        (0.09, 0.0, 0.01, "pass"),
+        (0.12, 0.11, 0.01, "floor"),
+        (0.12, 0.05, 0.01, "near"),
+        (0.20, 0.05, 0.01, "fail"),
+    ],
+)
+def test_verdicts(value, floor, error, verdict):
+    measure = Measure("wasserstein", "", "")
+    assert scaling.LIMITS["wasserstein"] == (0.08, 0.15)
+    found = judge(measure, value - 0.02, error, floor, error, error, 10)
+    assert found.verdict == verdict
+
+
+def test_a_copy_is_seen_as_memorised(geant4, good):
+    known, other = geant4
+    comparison = compare([known], [other])
+    rows = np.arange(HALF)
+    near = nearest_distances(comparison, (rows[:100], rows[100:], rows[:100]), None)
+    copied = compare([known], [with_cells(known, known.cells)])
+    again = nearest_distances(copied, (rows[:100], rows[100:], rows[:100]), None)
+    rng = np.random.default_rng(0)
+    assert near.to_library(rng)[0] == pytest.approx(1, abs=0.25)
+    assert again.to_library(rng)[0] < 0.02
+    assert good.result["nearest"].verdict in ("pass", "floor")
+
+
+def test_nearest_is_the_smallest_distance():
+    rng = np.random.default_rng(0)
+    probe, library = (rng.random((n, 8), dtype=np.float32) for n in (20, 30))
+    slowly = [min(np.linalg.norm(a - b) for b in library) for a in probe]
+    np.testing.assert_allclose(nearest(probe, library), slowly, rtol=1e-4)
+    others = [np.delete(probe, row, axis=0) for row in range(len(probe))]
+    own = [np.linalg.norm(rest - a, axis=1).min() for a, rest in zip(probe, others, strict=True)]
+    np.testing.assert_allclose(nearest(probe, probe, skip_self=True), own, rtol=1e-4)
+
+
+def test_different_energies_are_said(geant4):
+    reference = geant4[0]
+    soft = reference[reference.energy < 80]
+    (note,) = compare([reference], [soft]).notes()
+    assert "differ in energy" in note
+    assert not compare([reference], [geant4[1]]).notes()
+
+
+def test_empty_showers_are_said_and_scored(geant4):
+    reference, other = (showers[:80] for showers in geant4)
+    cells = other.cells.copy()
+    cells[:3] = 0
+    comparison = compare([reference], [with_cells(other, cells)])
+    assert "3 of 80" in comparison.notes()[0]
+    assert all(np.isfinite(s.value) for s in score(comparison).scores)
+
+
+def test_too_few_showers_and_foreign_showers_are_refused(geant4, toy_detector):
+    reference = geant4[0]
+    with pytest.raises(InputError, match="10 showers"):
+        compare([reference], [reference[:10]])
+    with pytest.raises(DetectorError, match="cannot be compared"):
+        compare([reference], [make_showers(toy_detector, 60)])
