@@ -122,6 +122,7 @@ def test_record_holds_seconds_and_what_fixes_the_showers(
     assert len(record["config"]["seconds_per_shower"]) == 7
     assert record["config"]["data"].startswith("built-in")
     with io.open_showers(tmp_path / "a.h5") as file:
+        assert file.attributes["generator"].startswith("Geant4 11.")
         assert (
             file.attributes["particle"] == "e-" and file.attributes["seed"] == toy_production.seed
         )

@@ -20,7 +20,6 @@ from caloforge.simulate.request import PHYSICS, PRODUCTION_CUT_MM, Production
 from caloforge.simulate.shards import ShardFolder, shards_path
 from caloforge.typing import Float64Array
 
-GEANT4_VERSION = "11.4"
 OnProgress = Callable[[int], None]
 """Called with how many showers of the production are finished."""
 
@@ -136,8 +135,9 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Floa
     production = folder.production
     shape = production.cell_shape
     seconds = np.zeros(len(production))
+    version = folder.load(0).geant4
     attributes = {
-        "generator": f"Geant4 {GEANT4_VERSION}, {PHYSICS}, {PRODUCTION_CUT_MM} mm cut",
+        "generator": f"Geant4 {version}, {PHYSICS}, {PRODUCTION_CUT_MM} mm cut",
         "geant4_data": production.data.title,
         "particle": production.particle,
         "seed": production.seed,

@@ -4,6 +4,7 @@ A process can hold one session, since Geant4's run manager is a singleton. The d
 :meth:`~caloforge.simulate.data.DataSets.environment` must be set before it is opened.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import process_time
@@ -82,6 +83,12 @@ class Session:
             self._manager.SetUserAction(action)
         self._kept += actions
         self._manager.Initialize()
+
+    @property
+    def geant4_version(self) -> str:
+        """Geant4's version, like 11.4.1."""
+        numbers = re.findall(r"-(\d+)", self._manager.GetVersionString())
+        return ".".join(str(int(number)) for number in numbers[:3])
 
     def simulate(self, events: IntArray, on_event: OnEvent) -> None:
         """Simulate events by their numbers in the production."""

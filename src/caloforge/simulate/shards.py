@@ -18,11 +18,12 @@ REQUEST_FILE = "request.json"
 
 @dataclass(frozen=True)
 class Shard:
-    """Simulated showers: their numbers, hits and seconds."""
+    """Simulated showers: their numbers, hits and processor seconds, and Geant4's version."""
 
     events: IntArray
     hits: list[Hits]
     seconds: Float64Array
+    geant4: str
 
     def save(self, path: Path) -> None:
         """Write beside the place and rename, so that a shard on disk is always whole."""
@@ -34,6 +35,7 @@ class Shard:
                     stream,
                     events=self.events,
                     seconds=self.seconds,
+                    geant4=np.array(self.geant4),
                     counts=np.array(counts),
                     index=np.concatenate([hits.index for hits in self.hits]),
                     energy=np.concatenate([hits.energy for hits in self.hits]),
@@ -47,7 +49,7 @@ class Shard:
             ends = np.cumsum(data["counts"])[:-1]
             pairs = zip(np.split(data["index"], ends), np.split(data["energy"], ends), strict=True)
             hits = [Hits(index, energy) for index, energy in pairs]
-            return cls(data["events"], hits, data["seconds"])
+            return cls(data["events"], hits, data["seconds"], str(data["geant4"]))
 
 
 class ShardFolder:

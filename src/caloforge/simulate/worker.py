@@ -29,7 +29,7 @@ def simulate_shard(session: Session, task: Task, parent: Connection) -> None:
         parent.send(EventDone(task.number))
 
     session.simulate(task.events, collect)
-    Shard(task.events, hits, np.array(seconds)).save(task.path)
+    Shard(task.events, hits, np.array(seconds), session.geant4_version).save(task.path)
     parent.send(ShardDone(task.number))
 
 
