@@ -43,6 +43,7 @@ def hard(tmp_path, toy_detector):
 
 def run_quantize(pair, output, **options):
     model, data = pair
+    options = {"drop_slower": False} | options
     return quantize(model, data, output, cores=1, capabilities=VNNI, **options)
 
 
@@ -87,10 +88,22 @@ def test_the_layer_that_int8_ruins_is_taken_back_to_float(tmp_path, hard):
     assert quantized_layers(load_onnx(output)) == [FIRST]
 
 
+def test_layers_that_int8_slows_down_stay_in_float(tmp_path, easy, monkeypatch):
+    from caloforge.quantize import speed
+
+    def times(engines, rounds):
+        return [1.0, 0.9, 1.1][: len(engines)]
+
+    monkeypatch.setattr(speed, "measure_engines", times)
+    outcome = run_quantize(easy, tmp_path / "int8.onnx", sensitivity=False, drop_slower=True)
+    assert outcome.slower == (FIRST,)
+    assert outcome.quantized == (SECOND,)
+
+
 def test_the_command_shows_the_tables_and_keeps_the_log(tmp_path, easy):
     output = tmp_path / "int8.onnx"
-    arguments = ["quantize", str(easy[0]), "--data", str(easy[1]), "-o", str(output), "--threads"]
-    result = CliRunner().invoke(app, [*arguments, "1"])
+    arguments = ["quantize", str(easy[0]), "--data", str(easy[1]), "-o", str(output)]
+    result = CliRunner().invoke(app, [*arguments, "--threads", "1", "--no-drop-slower"])
     assert result.exit_code == 0, result.output
     for text in ("tuning log", "2 of 2", "each layer alone", "INT8 takes"):
         assert text in result.output

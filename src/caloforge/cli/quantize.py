@@ -23,6 +23,9 @@ def quantize(
     ] = "validation_number",
     showers: Annotated[int, typer.Option(min=64, help="Showers of the data to use.")] = 512,
     sensitivity: Annotated[bool, typer.Option(help="Measure what each layer's INT8 costs.")] = True,
+    drop_slower: Annotated[
+        bool, typer.Option(help="Leave layers in float that INT8 makes slower here.")
+    ] = True,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores to use; all by default.")
     ] = None,
@@ -48,6 +51,7 @@ def quantize(
         outcome = run_quantize(
             path, data, output, cores=threads or available_cores(), max_drop=max_drop,
             max_steps=max_steps, score=score, showers=showers, sensitivity=sensitivity,
+            drop_slower=drop_slower,
             on_step=lambda step: status.update(
                 f"step {step.step}: {len(step.quantized)} layers in INT8, score {step.score:.3g}"
             ),

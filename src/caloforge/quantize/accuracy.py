@@ -42,7 +42,7 @@ class Search:
     """Quantizes a float model for a judge; keeps the log of what it tried.
 
     ``max_drop`` is how much worse the score may become, ``max_steps`` how many layers may be
-    taken back to float.
+    taken back to float; ``left_in_float`` are layers that are not to be quantized at all.
     """
 
     model: Any
@@ -52,6 +52,7 @@ class Search:
     max_drop: float
     max_steps: int
     on_step: Callable[[Step], None] = lambda step: None
+    left_in_float: Collection[str] = ()
     log: list[Step] = field(default_factory=list)
 
     def run(self) -> Any:
@@ -68,21 +69,21 @@ class Search:
                 self.model, data, data, self._validate,
                 max_drop=self.max_drop, drop_type=nncf.DropType.ABSOLUTE,
                 subset_size=CALIBRATION_ITEMS,
-                ignored_scope=nncf.IgnoredScope(
-                    **float_scope(self.model, layer_names(self.model))
-                ),
+                ignored_scope=nncf.IgnoredScope(**float_scope(self.model, self._wanted())),
                 advanced_accuracy_restorer_parameters=advanced,
             )  # fmt: skip
 
-    def plain(self, layers: Collection[str] | None = None) -> Any:
-        """The model with these layers (all if None) in INT8, whatever it costs."""
+    def plain(self, layers: Collection[str], *, items: int = CALIBRATION_ITEMS) -> Any:
+        """The model with these layers in INT8, whatever it costs."""
         nncf = quiet_nncf()
-        chosen = layer_names(self.model) if layers is None else layers
         with silence():
             return nncf.quantize(
-                self.model, self._dataset(nncf), subset_size=CALIBRATION_ITEMS,
-                ignored_scope=nncf.IgnoredScope(**float_scope(self.model, chosen)),
+                self.model, self._dataset(nncf), subset_size=items,
+                ignored_scope=nncf.IgnoredScope(**float_scope(self.model, layers)),
             )  # fmt: skip
+
+    def _wanted(self) -> list[str]:
+        return [name for name in layer_names(self.model) if name not in self.left_in_float]
 
     def _dataset(self, nncf: Any) -> Any:
         items = self.judge.items

@@ -16,6 +16,7 @@ from caloforge.quantize.candidate import cells_of_all, judging_plan, loaded
 from caloforge.quantize.graph import layer_names, load_float_model, quantized_layers, save
 from caloforge.quantize.score import judge_from
 from caloforge.quantize.sensitivity import Sensitivity, sensitivities
+from caloforge.quantize.speed import slower_layers
 
 ROUNDS = 5
 WORTH_IT = 0.97
@@ -40,6 +41,8 @@ class Outcome(FrozenModel):
     max_drop: float
     layers: int
     quantized: tuple[str, ...]
+    slower: tuple[str, ...]
+    """Layers left in float because INT8 makes them slower on this machine."""
     log: tuple[Step, ...]
     sensitivity: tuple[Sensitivity, ...]
     formats: tuple[Format, ...]
@@ -59,13 +62,15 @@ def quantize(
     score: str = "validation_number",
     showers: int = 512,
     sensitivity: bool = True,
+    drop_slower: bool = True,
     capabilities: Capabilities | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Outcome:
     """Write ``output``, ``path`` with the layers in INT8 whose INT8 the physics does not notice.
 
     The score may get worse by ``max_drop`` (None: by the error of the score between two halves of
-    the Geant4 sample ``data``).
+    the Geant4 sample ``data``). With ``drop_slower``, layers that INT8 makes slower on this machine
+    are not quantized.
 
     Raises
     ------
@@ -82,6 +87,7 @@ def quantize(
     floor, error = judge.floor()
     allowed = error if max_drop is None else max_drop
     search = Search(model, card, judge, judging_plan(cores), allowed, max_steps, on_step)
+    search.left_in_float = slower_layers(search) if drop_slower else ()
     result = search.run()
     costs = tuple(sensitivities(search)) if sensitivity else ()
     cpu = capabilities or Capabilities.of_this_cpu()
@@ -90,8 +96,8 @@ def quantize(
     outcome = Outcome(
         model=card.name, score=score, floor=floor, floor_error=error, max_drop=allowed,
         layers=len(layer_names(model)), quantized=tuple(quantized_layers(result)),
-        log=tuple(search.log), sensitivity=costs, formats=formats, recommended=recommended,
-        advice=advice, machine=str(cpu),
+        slower=tuple(search.left_in_float), log=tuple(search.log), sensitivity=costs,
+        formats=formats, recommended=recommended, advice=advice, machine=str(cpu),
     )  # fmt: skip
     save(result, _card(card, path, data, outcome), output)
     return outcome
@@ -152,6 +158,7 @@ def _card(card: ModelCard, path: Path, data: Path, outcome: Outcome) -> ModelCar
         "score": outcome.score,
         "max_drop": outcome.max_drop,
         "quantized": list(outcome.quantized),
+        "slower": list(outcome.slower),
         "layers": outcome.layers,
     }
     own, floor = scores["int8"], {"error": outcome.floor_error, "floor": outcome.floor}

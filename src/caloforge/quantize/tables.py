@@ -19,7 +19,9 @@ def outcome_tables(outcome: Outcome) -> Iterator[Table]:
 
 def _log(outcome: Outcome) -> Table:
     kept = f"float32 + {outcome.max_drop:.2g} is allowed; floor {outcome.floor:.3g}"
-    table = _table(f"tuning log: {outcome.score} (0 is perfect), {kept}", PUBLISHED_METRIC)
+    slower = ", ".join(outcome.slower) or "none"
+    caption = f"left in float because INT8 is slower there: {slower}\n{PUBLISHED_METRIC}"
+    table = _table(f"tuning log: {outcome.score} (0 is perfect), {kept}", caption)
     table.add_column("step", justify="right")
     table.add_column("layers in INT8", justify="right")
     table.add_column("taken back to float", overflow="fold")
