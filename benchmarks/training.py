@@ -87,7 +87,7 @@ def plain(module: nn.Module) -> nn.Module:
     """The module with standard 3D convolutions and standard dropout."""
     for part in list(module.modules()):
         if isinstance(part, FoldedConv3d):
-            part.fold = part.fold_for_image = 1
+            part.folds = (1, 1)
         for name, child in part.named_children():
             if isinstance(child, ByteDropout):
                 setattr(part, name, nn.Dropout(child.cut / 256))

@@ -5,8 +5,8 @@ from tests.conftest import make_showers
 
 pytest.importorskip("torch")
 
-from caloforge import io, load  # noqa: E402
-from caloforge.cli.app import main  # noqa: E402
+from caloforge import io, load
+from caloforge.cli.app import main
 
 
 def refused(capsys, *arguments):

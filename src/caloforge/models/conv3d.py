@@ -20,7 +20,7 @@ from caloforge.errors import ConfigError
 from caloforge.models.base import Discriminator, Domain, Generator, Judgement
 from caloforge.models.blocks import IMAGE_UNIT_GEV, crop, zero_below_threshold
 from caloforge.models.dropout import ByteDropout
-from caloforge.models.folding import FoldedConv3d
+from caloforge.models.folding import FoldedConv3d, Size
 
 ENERGY_UNIT_GEV = 100.0
 """Primary energy that multiplies the latent vector by one (published)."""
@@ -39,10 +39,10 @@ def _start(size: int, added: int, factor: int) -> int:
     return -(-(size + added) // factor)
 
 
-def _block(
-    inputs: int, outputs: int, kernel: tuple[int, int, int], padding: tuple[int, int, int]
-) -> nn.Module:
-    convolution = nn.Conv3d(inputs, outputs, kernel, padding=padding, bias=False)
+def _block(inputs: int, outputs: int, kernel: Size, padding: Size, *, fold: int) -> nn.Module:
+    convolution = FoldedConv3d(
+        inputs, outputs, kernel, padding, bias=False, fold=fold, image_fold=1
+    )
     nn.init.kaiming_uniform_(convolution.weight, a=0.3)
     return nn.Sequential(convolution, nn.BatchNorm3d(outputs), nn.LeakyReLU(0.3, inplace=True))
 
@@ -60,11 +60,9 @@ class Conv3dGenerator(Generator):
         pixels = start[0] * start[1] * start[2]
         self.dense = nn.Linear(options.latent, START_CHANNELS * pixels)
         self.keep_size = nn.ConstantPad3d((3, 4, 2, 3, 2, 3), 0.0)
-        self.wide = _block(START_CHANNELS, options.channels, (6, 6, 8), (0, 0, 0))
-        self.middle = _block(options.channels, 6, (6, 5, 8), (2, 2, 0))
-        self.fine = nn.Sequential(
-            FoldedConv3d(6, 6, (3, 3, 8), (1, 0, 3)), nn.LeakyReLU(0.3, inplace=True)
-        )
+        self.wide = _block(START_CHANNELS, options.channels, (6, 6, 8), (0, 0, 0), fold=1)
+        self.middle = _block(options.channels, 6, (6, 5, 8), (2, 2, 0), fold=2)
+        self.fine = nn.Sequential(FoldedConv3d(6, 6, (3, 3, 8), (1, 0, 3)), nn.LeakyReLU(0.3))
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
@@ -109,10 +107,10 @@ class Conv3dDiscriminator(Discriminator):
 
 def _judge(inputs: int, outputs: int, padding: int, *, norm: bool = True) -> nn.Module:
     paddings = (padding, padding, padding)
-    fold, fold_for_image = (1, 6) if inputs == 1 else (2, 2)
+    image_fold = {1: 6, 8: 2, 16: 1}[inputs]
     layers: list[nn.Module] = [
-        FoldedConv3d(inputs, outputs, (5, 6, 6), paddings, fold=fold, fold_for_image=fold_for_image)
+        FoldedConv3d(inputs, outputs, (5, 6, 6), paddings, image_fold=image_fold)
     ]
     if norm:
         layers.append(nn.BatchNorm3d(outputs))
-    return nn.Sequential(*layers, nn.LeakyReLU(0.3, inplace=True), ByteDropout(0.2))
+    return nn.Sequential(*layers, nn.LeakyReLU(0.3, inplace=norm), ByteDropout(0.2))
