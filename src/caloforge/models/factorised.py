@@ -3,10 +3,10 @@
 p(cells | Ep) = p(layer energies | Ep) p(impact point | Ep) prod p(cell | expected energy), where
 
 1. the layer energies come from a normalising flow (:mod:`.factorised_layers`);
-2. a mixture of round Gaussians about the impact point, integrated over the pads, spreads each layer's
-   energy (:mod:`.factorised_pattern`): this is the expected energy of every cell;
-3. a cell's energy given its expectation is a compound Poisson variable, a number of deposits of about
-   one minimum-ionising particle each, drawn through its measured quantile function
+2. a mixture of round Gaussians about the impact point, integrated over the pads, spreads each
+   layer's energy (:mod:`.factorised_pattern`): this is the expected energy of every cell;
+3. a cell's energy given its expectation is a compound Poisson variable, a number of deposits of
+   about one minimum-ionising particle each, drawn through its measured quantile function
    (:mod:`.factorised_deposits`); the cells of a layer are then scaled to the layer's energy.
 
 All of it is one pass of a few hundred kFLOP; the random numbers of the 15 625 cells are built from
@@ -23,12 +23,12 @@ from torch import Tensor
 
 from caloforge.config import FrozenModel
 from caloforge.models.base import Domain, Generator
-from caloforge.models.blocks import zero_below_threshold
 from caloforge.models.factorised_deposits import DepositSampler
 from caloforge.models.factorised_knots import EnergyKnots
 from caloforge.models.factorised_layers import LayerEnergies
 from caloforge.models.factorised_noise import CellNoise
 from caloforge.models.factorised_pattern import ImpactPoint, TransversePattern
+from caloforge.scaling import THRESHOLD_GEV
 
 
 class FactorisedOptions(FrozenModel):
@@ -36,9 +36,8 @@ class FactorisedOptions(FrozenModel):
 
     ``flow_steps``, ``flow_width``: coupling steps of the layer energies' flow and hidden units of
     each.  ``rings``: Gaussians in a layer's transverse pattern; ``pattern_width``: hidden units of
-    the network that weighs them.  ``depth_groups``: layers that begin a group with a quantile table
-    of its own.  ``sharing``: probability that a cell's deposits follow those of a neighbour
-    (particles that cross two pads).
+    the network that weighs them.  ``sharing``: probability that a cell's deposits follow those of a
+    neighbour (particles that cross two pads).
     """
 
     name: Literal["factorised"] = "factorised"
@@ -46,7 +45,6 @@ class FactorisedOptions(FrozenModel):
     flow_width: int = Field(48, gt=0)
     rings: int = Field(10, gt=1)
     pattern_width: int = Field(96, gt=0)
-    depth_groups: tuple[int, ...] = (0, 1, 2, 3, 6, 18)
     sharing: float = Field(0.09, ge=0, lt=0.5)
 
 
@@ -64,9 +62,9 @@ class FactorisedGenerator(Generator):
         self.layers = LayerEnergies(domain.shape[2], options.flow_steps, options.flow_width, knots)
         self.impact = ImpactPoint(knots)
         self.pattern = TransversePattern(domain.shape, options.rings, options.pattern_width, knots)
-        self.noise = CellNoise(domain.shape, options.sharing)
-        self.deposits = DepositSampler(domain.shape[2], options.depth_groups, knots)
-        self.parts = (self.layers.latent_dim, self.impact.latent_dim, self.noise.latent_dim)
+        self.noise = CellNoise(domain.shape, options.sharing, knots)
+        self.deposits = DepositSampler(domain.shape[2], knots)
+        self.parts = [self.layers.latent_dim, self.impact.latent_dim, self.noise.latent_dim]
         self.latent_dim = sum(self.parts)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
@@ -75,8 +73,27 @@ class FactorisedGenerator(Generator):
         layer_energy = self.layers(for_layers, energy)
         impact = self.impact(for_impact, energy)
         expected = self.pattern(layer_energy, energy, impact)
-        quantile, dither = self.noise(for_cells)
-        deposit = self.deposits(expected, energy, quantile, dither)
-        total = deposit.sum(dim=(2, 3), keepdim=True)
-        scale = layer_energy[:, :, None, None] / total.clamp(min=1e-30)
-        return zero_below_threshold((deposit * scale).permute(0, 2, 3, 1))
+        cells = self.cells(expected, layer_energy, energy, for_cells)
+        return cells.permute(0, 2, 3, 1)
+
+    def cells(
+        self, expected: Tensor, layer_energy: Tensor, energy: Tensor, latent: Tensor
+    ) -> Tensor:
+        """Cells (N, Z, X, Y) given their expectations and the layer energies (N, Z), in GeV."""
+        uniform = self.noise(latent, energy)
+        deposit = self.deposits(expected, layer_energy, energy, uniform)
+        return scale_to_layers(deposit, layer_energy)
+
+
+def scale_to_layers(deposit: Tensor, layer_energy: Tensor) -> Tensor:
+    """Cells (N, Z, X, Y) that add up to their layer's energy (N, Z), all in GeV.
+
+    Cells below the threshold are zero.  A layer in which no cell was hit gives its energy to the
+    cell that came nearest to it, the largest of its negligible deposits.
+    """
+    total, largest = deposit.sum(dim=(2, 3)), deposit.amax(dim=(2, 3))
+    empty = total < THRESHOLD_GEV
+    scale = layer_energy / torch.where(empty, largest, total).clamp(min=1e-30)
+    threshold = torch.where(empty, 0.999 * layer_energy, THRESHOLD_GEV).clamp(min=THRESHOLD_GEV)
+    cells = deposit * scale[:, :, None, None]
+    return torch.where(cells < threshold[:, :, None, None], 0.0, cells)

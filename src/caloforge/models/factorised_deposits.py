@@ -1,10 +1,11 @@
 """The energy of a cell, given its expectation: a compound Poisson variable by its quantiles.
 
-A cell that expects m GeV is crossed by about m / 0.29 MeV particles (half a millimetre of silicon);
-most cells get none, some one, few many.  Measured on Geant4 showers, this distribution depends on m
-and hardly on anything else, so a table of E / m over (m, quantile) is all that is needed.  Its axes:
-log m, in steps between which the table is drawn at random, and u**(1/4), which resolves cells that are
-hit once in ten thousand showers.
+A cell that expects m GeV is crossed by about m / 0.29 MeV particles (half a millimetre of silicon):
+most cells get none, some one, few many.  Measured on Geant4 showers, this distribution depends on
+m, in faint layers on the layer's energy (no cell gets more), and hardly on anything else, so a
+table of E / m is all that is needed.  Its axes: the layer's energy, in classes of a factor of two;
+log m, in steps between which the table is drawn at random; and the quantile u as u**(1/4), which
+resolves cells that are hit in one shower of ten thousand.
 """
 
 from __future__ import annotations
@@ -20,40 +21,51 @@ LOWEST_GEV = 1e-8
 STEPS_PER_DECADE = 8
 EXPECTATIONS = 64
 QUANTILES = 512
+FAINT_LAYER_GEV = 1e-3
+LAYER_CLASSES = 8
 
 
 class DepositSampler(nn.Module):
     """Cell energies (N, Z, X, Y) in GeV, given what they expect."""
 
-    def __init__(self, layers: int, depth_groups: tuple[int, ...], knots: EnergyKnots) -> None:
+    def __init__(self, layers: int, knots: EnergyKnots) -> None:
         super().__init__()
         self.knots = knots
-        groups = sum((torch.arange(layers) >= start).float() for start in depth_groups[1:])
-        self.register_buffer("group", torch.zeros(layers) + groups)
         self.register_buffer("shift", torch.zeros(knots.size, layers))
-        size = len(depth_groups) * EXPECTATIONS * QUANTILES
-        self.register_buffer("table", torch.zeros(size))
-        self.group: Tensor
+        self.register_buffer("table", torch.zeros(LAYER_CLASSES * EXPECTATIONS * QUANTILES))
         self.shift: Tensor
         self.table: Tensor
 
-    def forward(self, expected: Tensor, energy: Tensor, quantile: Tensor, dither: Tensor) -> Tensor:
+    def forward(
+        self, expected: Tensor, layer_energy: Tensor, energy: Tensor, uniform: tuple[Tensor, Tensor]
+    ) -> Tensor:
         """Energies (N, Z, X, Y) in GeV, before the layer is scaled to its sum.
 
-        ``quantile`` and ``dither``: uniform numbers in [0, 1) of the same shape; small quantiles
-        are large energies.
+        ``expected`` (N, Z, X, Y), ``layer_energy`` (N, Z) and ``energy`` (N,) in GeV; ``uniform``:
+        quantile (small ones are large energies) and dither, both (N, Z, X, Y) in [0, 1).
         """
+        quantile, dither = uniform
         place = self.coordinate(expected, energy) + dither
-        row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0)) + self._first_row()
+        row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
+        row = row + (layer_class(layer_energy) * EXPECTATIONS)[:, :, None, None]
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
         index = (row * QUANTILES + column).to(torch.int32)
-        return expected * torch.index_select(self.table, 0, index.flatten()).view_as(expected)
+        ratio = torch.index_select(self.table, 0, index.flatten()).view_as(expected)
+        return expected * ratio
 
     def coordinate(self, expected: Tensor, energy: Tensor) -> Tensor:
         """Place (N, Z, X, Y) of expectations in GeV among the table's rows."""
         per_log = STEPS_PER_DECADE / math.log(10.0)
-        shift = self.knots(energy) @ self.shift - math.log(LOWEST_GEV) * per_log
+        weights: Tensor = self.knots(energy)
+        shift = weights @ self.shift - math.log(LOWEST_GEV) * per_log
         return torch.log(expected + 1e-30) * per_log + shift[:, :, None, None]
 
-    def _first_row(self) -> Tensor:
-        return (self.group * EXPECTATIONS)[:, None, None]
+
+def layer_class(layer_energy: Tensor) -> Tensor:
+    """Class (as a float) of layer energies in GeV: 0 below 1 MeV, one more for every doubling.
+
+    >>> layer_class(torch.tensor([0.0005, 0.0015, 0.003, 1.0]))
+    tensor([0., 1., 2., 7.])
+    """
+    doublings = torch.log2(layer_energy.clamp(min=1e-9) / FAINT_LAYER_GEV) + 1.0
+    return torch.floor(doublings.clamp(0.0, LAYER_CLASSES - 1.0))

@@ -26,7 +26,7 @@ class EnergyKnots(nn.Module):
         self.position: Tensor
 
     def coordinate(self, energy: Tensor) -> Tensor:
-        """Place of energies (N,) in GeV among the knots: 0 at the first, ``size - 1`` at the last."""
+        """Place of energies (N,) in GeV among the knots: 0 at the first, size - 1 at the last."""
         return ((energy.log() - self.log_low) * self.per_log).clamp(0.0, self.size - 1.0)
 
     def forward(self, energy: Tensor) -> Tensor:
@@ -39,9 +39,9 @@ def quantiles_at_knots(
 ) -> Float64Array:
     """Quantiles (knots, variables, levels) of values (N, variables) as a function of energy.
 
-    Showers are weighed by a Gaussian of the distance between their ``coordinate`` (N,) and the knot,
-    after removing the local linear trend, so that the width of the window does not widen the
-    distribution.
+    Showers are weighed by a Gaussian of the distance between their ``coordinate`` (N,) and the
+    knot, after removing the local linear trend, so that the width of the window does not widen
+    the distribution.
     """
     table = np.empty((knots, values.shape[1], len(levels)))
     for knot in range(knots):

@@ -1,8 +1,9 @@
 """The energies of the layers, given the primary energy: a normalising flow.
 
 Each log(E_layer / Ep) is first made a standard normal variable by its measured quantiles, which
-depend on Ep (so every layer's distribution is right by construction); affine couplings (Dinh et al.,
-"Density estimation using Real NVP", arXiv 1605.08803) then learn how the layers depend on each other.
+depend on Ep, so that every layer's distribution is right by construction; affine couplings (Dinh
+et al., "Density estimation using Real NVP", arXiv 1605.08803) then learn how the layers depend on
+each other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.models.factorised_knots import EnergyKnots, quantiles_at_knots
-from caloforge.typing import Float64Array
+from caloforge.typing import Float64Array, IntArray
 
 SCORE_RANGE = 3.3
 SCORE_STEPS = 32
@@ -89,7 +90,7 @@ class LayerEnergies(nn.Module):
 
     def _table(self, energy: Tensor) -> Tensor:
         weights: Tensor = self.knots(energy)
-        return (weights @ self.quantiles.flatten(1)).unflatten(1, self.quantiles.shape[1:])
+        return (weights @ self.quantiles.flatten(1)).reshape(-1, *self.quantiles.shape[1:])
 
     def _condition(self, energy: Tensor) -> Tensor:
         return self.knots.coordinate(energy)[:, None] * (4.0 / (self.knots.size - 1)) - 2.0
@@ -98,7 +99,7 @@ class LayerEnergies(nn.Module):
 class Coupling(nn.Module):
     """One affine coupling: one half of the variables scales and shifts the other half."""
 
-    def __init__(self, size: int, width: int, order: np.ndarray) -> None:  # type: ignore[type-arg]
+    def __init__(self, size: int, width: int, order: IntArray) -> None:
         super().__init__()
         self.kept = size // 2
         self.register_buffer("order", torch.from_numpy(order))

@@ -2,8 +2,8 @@
 
 A perpendicular electromagnetic shower is round about its axis, so a layer's lateral profile is a
 mixture of round Gaussians whose weights depend on the shower (its energy and where in depth its
-energy lies).  The integral of each over a square pad is a product of two differences of erf, exact for
-any impact point inside the pad.
+energy lies).  The integral of each over a square pad is a product of two differences of erf,
+exact for any impact point inside the pad.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class TransversePattern(nn.Module):
         in_x = self._pads(self.x_edges, impact[:, 0])
         in_y = self._pads(self.y_edges, impact[:, 1])
         rings = in_x[..., :, None] * in_y[..., None, :]
-        return (weights @ rings.flatten(2)).unflatten(2, rings.shape[2:])
+        cells = weights @ rings.flatten(2)
+        return cells.reshape(-1, self.grid[0], *rings.shape[2:])
 
     def weights(self, layer_energy: Tensor, energy: Tensor) -> Tensor:
         """Weights (N, Z, rings) of the Gaussians in each layer; they add up to one."""
@@ -61,7 +62,7 @@ class TransversePattern(nn.Module):
         fractions = (torch.log(layer_energy / total + 1e-4) + 4.0) * 0.5
         place = self.knots.coordinate(energy)[:, None] * (4.0 / (self.knots.size - 1)) - 2.0
         logits = self.network(torch.cat([place, fractions], dim=1))
-        return torch.softmax(logits.unflatten(1, self.grid), dim=2)
+        return torch.softmax(logits.reshape(-1, *self.grid), dim=2)
 
     def _pads(self, edges: Tensor, centre: Tensor) -> Tensor:
         """Share (N, rings, pads) of each Gaussian in each row of pads; adds up to one."""
@@ -75,8 +76,8 @@ class ImpactPoint(nn.Module):
     """Impact points (N, 2) in pads from the image's centre, from uniform latents (N, 2) and Ep.
 
     x and y are independent and symmetric; the quantiles of their absolute value are measured as a
-    function of Ep (the image is centred on the barycentre's pad, which at low energies is not always
-    the pad that was hit).
+    function of Ep (the image is centred on the barycentre's pad, which at low energies is not
+    always the pad that was hit).
     """
 
     latent_dim = 2
@@ -92,7 +93,8 @@ class ImpactPoint(nn.Module):
     def forward(self, latent: Tensor, energy: Tensor) -> Tensor:
         """Impact points (N, 2)."""
         side = 2.0 * latent - 1.0
-        table = (self.knots(energy) @ self.quantiles)[:, None]
+        weights: Tensor = self.knots(energy)
+        table = (weights @ self.quantiles)[:, None]
         steps = ((side.abs()[..., None] - self.levels[:-1]) * (IMPACT_LEVELS - 1)).clamp(0.0, 1.0)
         distance = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
         return torch.sign(side) * distance

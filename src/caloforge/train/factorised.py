@@ -1,11 +1,11 @@
 """The objective of the factorised network: every part is trained on its own exact likelihood.
 
-First epoch: the transverse pattern starts, and the layer energies are collected; their quantiles are
-then known.  Until the epoch before last, pattern and layer energies are trained side by side:
-the pattern on the cross-entropy of where the energy of a layer falls (so that its mean is
-right in every pad), the layer energies on the likelihood of their flow.  In the last epoch the
-averaged weights stand still while the quantile tables of cells and impact points are measured.
-Only then does the generator give showers.
+In the first epoch the transverse pattern starts to learn, and the layer energies are collected;
+their quantiles are then known.  Then pattern and layer energies are trained side by side: the
+pattern on the cross-entropy of where the energy of a layer falls (so that its mean is right in
+every pad), the layer energies on the likelihood of their flow.  In the last epoch the averaged
+weights stand still while the tables of cells, core and impact points are measured.  Only then does
+the generator give showers.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.models.base import Generator
 from caloforge.models.factorised import FactorisedGenerator
+from caloforge.train.factorised_core import CoreMeasurement
 from caloforge.train.factorised_impact import ImpactEncoder
 from caloforge.train.factorised_measure import DepositMeasurement
 from caloforge.train.objective import Batch, DataSummary, WeightAverage
@@ -29,12 +30,16 @@ from caloforge.train.objective import Batch, DataSummary, WeightAverage
 if TYPE_CHECKING:
     from caloforge.train.recipe import Recipe
 
+FEWEST_EPOCHS = 3
 THIN_LAYER_WEIGHT = 0.004
 """Weight in the pattern's loss that every layer gets beside its share of the energy."""
 
 
 class FactorisedOptions(FrozenModel):
-    """Optimiser.  ``score_noise``: width of the noise that is added to the layers' normal scores."""
+    """Optimiser.
+
+    ``score_noise``: width of the noise that is added to the normal scores of the layer energies.
+    """
 
     name: Literal["factorised"] = "factorised"
     learning_rate: float = Field(2e-3, gt=0)
@@ -49,8 +54,9 @@ class FactorisedObjective:
         if not isinstance(generator, FactorisedGenerator):
             msg = 'objective "factorised" trains the network "factorised" only'
             raise ConfigError(msg)
-        if recipe.training.epochs < 3:
-            msg = f'objective "factorised" needs at least 3 epochs, got {recipe.training.epochs}'
+        if recipe.training.epochs < FEWEST_EPOCHS:
+            epochs = recipe.training.epochs
+            msg = f'objective "factorised" needs at least {FEWEST_EPOCHS} epochs, got {epochs}'
             raise ConfigError(msg)
         self.options: FactorisedOptions = recipe.objective  # type: ignore[assignment]
         self.generator: FactorisedGenerator = generator
@@ -64,16 +70,16 @@ class FactorisedObjective:
             weight_decay=self.options.weight_decay,
         )
         self.steps_per_epoch = summary.showers // recipe.training.batch_size
-        self.last_epoch = recipe.training.epochs - 1
+        self.fit_epochs = recipe.training.epochs - 1
         self.steps = 0
         self.seen: list[tuple[Tensor, Tensor]] = []
         self.deposits = DepositMeasurement(generator.deposits)
+        self.core = CoreMeasurement(generator.noise.core)
 
     @property
     def ema_generator(self) -> Generator:
-        """The averaged generator."""
-        average: Generator = self._averaged()[0]
-        return average
+        """The generator, which takes the averaged weights and the tables when all is measured."""
+        return self.generator
 
     def start_epoch(self, epoch: int) -> None:
         """After the first epoch, set the quantiles of the layer energies."""
@@ -87,7 +93,7 @@ class FactorisedObjective:
         """One optimisation step; in the last epoch, one batch more in the tables."""
         epoch = self.steps // self.steps_per_epoch
         self.steps += 1
-        if epoch >= self.last_epoch:
+        if epoch >= self.fit_epochs:
             return self._measure(batch)
         layer_energy = batch.cells.sum(dim=(1, 2))
         losses = {"pattern": self._pattern_loss(batch, layer_energy)}
@@ -114,7 +120,7 @@ class FactorisedObjective:
         return layers.negative_log_likelihood(score, batch.energy).mean()
 
     def _descend(self, losses: dict[str, Tensor]) -> dict[str, float]:
-        progress = self.steps / (self.last_epoch * self.steps_per_epoch)
+        progress = self.steps / (self.fit_epochs * self.steps_per_epoch)
         factor = 0.5 + 0.5 * math.cos(math.pi * min(1.0, progress))
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * factor
@@ -128,23 +134,27 @@ class FactorisedObjective:
 
     @torch.no_grad()
     def _measure(self, batch: Batch) -> dict[str, float]:
+        """Add showers to what is measured; with the last of them, complete the generator."""
         generator, encoder = self._averaged()
         layer_energy = batch.cells.sum(dim=(1, 2))
         impact = encoder(batch.cells, batch.energy)
         expected = generator.pattern(layer_energy, batch.energy, impact)
         cells = batch.cells.permute(0, 3, 1, 2)
         self.deposits.add(cells, expected, batch.energy)
+        self.core.add(cells, expected, batch.energy)
         self.seen.append((impact, batch.energy))
-        if self.steps == (self.last_epoch + 1) * self.steps_per_epoch:
+        if self.steps == (self.fit_epochs + 1) * self.steps_per_epoch:
             impacts, energy = (torch.cat(column) for column in zip(*self.seen, strict=True))
             generator.impact.measure(impacts, energy)
             self.deposits.apply(generator.deposits)
+            self.core.apply(generator.noise.core)
             self.generator.load_state_dict(generator.state_dict())
         return {"occupancy": (cells > 0).float().mean().item()}
 
     def _averaged(self) -> tuple[FactorisedGenerator, ImpactEncoder]:
-        generator, encoder = self.average.average  # type: ignore[misc]
-        return generator, encoder  # type: ignore[return-value]
+        generator, encoder = self.average.average.children()
+        assert isinstance(generator, FactorisedGenerator) and isinstance(encoder, ImpactEncoder)
+        return generator, encoder
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, averages, optimiser, what has been collected, and step counters."""
@@ -154,6 +164,7 @@ class FactorisedObjective:
             "average": self.average.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "deposits": self.deposits.state_dict(),
+            "core": self.core.state_dict(),
             "seen": [list(pair) for pair in self.seen],
             "steps": [self.steps, self.average.steps],
         }
@@ -165,5 +176,6 @@ class FactorisedObjective:
         self.average.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.deposits.load_state_dict(state["deposits"])
+        self.core.load_state_dict(state["core"])
         self.seen = [(first, second) for first, second in state["seen"]]
         self.steps, self.average.steps = state["steps"]

@@ -16,18 +16,19 @@ WIDTH = 96
 class ImpactEncoder(nn.Module):
     """Impact points (N, 2) in pads from the centre of the image, from showers.
 
-    A network reads x from the central 7 x 7 pads in four segments of depth; the mirror image must
-    give -x, and y is x of the transposed shower, so the symmetries hold exactly.
+    A network reads x from (at most) the central 7 x 7 pads in four segments of depth; the mirror
+    image must give -x, and y is x of the transposed shower, so the symmetries hold exactly.
     """
 
     def __init__(self, domain: Domain) -> None:
         super().__init__()
         x, y, layers = domain.shape
-        self.corner = ((x - WINDOW) // 2, (y - WINDOW) // 2)
+        self.size = min(WINDOW, x, y)
+        self.corner = ((x - self.size) // 2, (y - self.size) // 2)
         self.bounds = [layers * part // SEGMENTS for part in range(SEGMENTS + 1)]
         self.knots = EnergyKnots(domain.energy_range_gev)
         self.network = nn.Sequential(
-            nn.Linear(2 * SEGMENTS * WINDOW * WINDOW + self.knots.size, WIDTH),
+            nn.Linear(2 * SEGMENTS * self.size * self.size + self.knots.size, WIDTH),
             nn.SiLU(),
             nn.Linear(WIDTH, WIDTH),
             nn.SiLU(),
@@ -41,9 +42,9 @@ class ImpactEncoder(nn.Module):
         return torch.cat([self._x(maps, weights), self._x(maps.transpose(2, 3), weights)], dim=1)
 
     def _maps(self, cells: Tensor) -> Tensor:
-        """Shares (N, segments, 7, 7) of the segment's central energy."""
+        """Shares (N, segments, size, size) of the central energy of each segment of depth."""
         x, y = self.corner
-        window = cells[:, x : x + WINDOW, y : y + WINDOW]
+        window = cells[:, x : x + self.size, y : y + self.size]
         pieces = [
             window[..., first:last].sum(dim=3)
             for first, last in zip(self.bounds, self.bounds[1:], strict=False)

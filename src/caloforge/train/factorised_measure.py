@@ -1,7 +1,7 @@
 """Measures how the energy of a cell is distributed, given its expectation, on Geant4 showers.
 
-Cells are sorted by their expectation and depth group; of each sort, a histogram of energy over
-expectation is kept.  The sampler's table follows from its quantiles, and a shift of the
+Cells are sorted by their expectation and the energy of their layer; of each sort, a histogram of
+energy over expectation is kept.  The sampler's table follows from its quantiles, and a shift of the
 expectation, per layer and energy, makes the mean number of hits right.
 """
 
@@ -14,9 +14,11 @@ from torch import Tensor
 
 from caloforge.models.factorised_deposits import (
     EXPECTATIONS,
+    LAYER_CLASSES,
     QUANTILES,
     STEPS_PER_DECADE,
     DepositSampler,
+    layer_class,
 )
 
 BIN_WIDTH = 0.025
@@ -35,15 +37,13 @@ class DepositMeasurement:
     """Histograms of the cells of many showers; :meth:`apply` turns them into a sampler's tables."""
 
     def __init__(self, sampler: DepositSampler) -> None:
-        self.group, self.knots = sampler.group.long(), sampler.knots
-        layers, groups = len(self.group), int(self.group.max()) + 1
-        self.cells = torch.zeros(groups, EXPECTATIONS, dtype=torch.float64)
-        self.energies = torch.zeros(groups, EXPECTATIONS, BINS, dtype=torch.float64)
-        self.expectations = torch.zeros(
-            self.knots.size, layers, EXPECTATIONS * FINE, dtype=torch.float64
-        )
-        self.hits = torch.zeros(self.knots.size, layers, dtype=torch.float64)
-        self.sampler = sampler
+        self.sampler, self.knots = sampler, sampler.knots
+        knots, layers = sampler.shift.shape
+        shape = (knots, layers, LAYER_CLASSES, EXPECTATIONS * FINE)
+        self.cells = torch.zeros(LAYER_CLASSES, EXPECTATIONS, dtype=torch.float64)
+        self.energies = torch.zeros(LAYER_CLASSES, EXPECTATIONS, BINS, dtype=torch.float64)
+        self.expectations = torch.zeros(shape, dtype=torch.float64)
+        self.hits = torch.zeros(knots, layers, dtype=torch.float64)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The histograms."""
@@ -57,7 +57,8 @@ class DepositMeasurement:
     def add(self, cells: Tensor, expected: Tensor, energy: Tensor) -> None:
         """Count cells and their expectations (N, Z, X, Y), both in GeV, of showers at Ep (N,)."""
         place = self.sampler.coordinate(expected, energy).clamp(0.0, EXPECTATIONS - 1.0)
-        row = torch.round(place).long() + self.group[:, None, None] * EXPECTATIONS
+        sort = layer_class(cells.sum(dim=(2, 3))).long()[:, :, None, None]
+        row = torch.round(place).long() + sort * EXPECTATIONS
         self.cells += torch.bincount(row.flatten(), minlength=self.cells.numel()).view_as(
             self.cells
         )
@@ -68,8 +69,8 @@ class DepositMeasurement:
         self.energies += counts.view_as(self.energies)
         weights = self.knots(energy).double()
         self.hits += weights.T @ hit.sum(dim=(2, 3)).double()
-        layer = torch.arange(len(self.group))[:, None, None]
-        fine = (place * FINE).long() + layer * (EXPECTATIONS * FINE)
+        layer = torch.arange(cells.shape[1])[:, None, None]
+        fine = (place * FINE).long() + (layer * LAYER_CLASSES + sort) * (EXPECTATIONS * FINE)
         size = self.expectations[0].numel()
         for knot in range(self.knots.size):
             weight = weights[:, knot, None, None, None].expand_as(fine)
@@ -77,33 +78,38 @@ class DepositMeasurement:
             self.expectations[knot] += found.view_as(self.expectations[knot])
 
     def apply(self, sampler: DepositSampler) -> None:
-        """Set the sampler's table and shifts."""
-        table = torch.zeros(len(self.cells), EXPECTATIONS, QUANTILES)
-        probability = torch.zeros(len(self.cells), EXPECTATIONS, dtype=torch.float64)
-        for group in range(len(self.cells)):
-            counts, cells = self._enough(group)
+        """Set the table and the shifts of a sampler."""
+        table, probability = self._tables()
+        sampler.table.copy_(table.flatten())
+        sampler.shift.copy_(self._shifts(probability))
+
+    def _tables(self) -> tuple[Tensor, Tensor]:
+        """Energy over expectation (sorts, rows, columns); hit probability (sorts, rows)."""
+        table = torch.zeros(LAYER_CLASSES, EXPECTATIONS, QUANTILES)
+        probability = torch.zeros(LAYER_CLASSES, EXPECTATIONS, dtype=torch.float64)
+        for sort in range(LAYER_CLASSES):
+            counts, cells = self._enough(sort)
             reference = counts[SINGLE_DEPOSIT_ROW]
             for row in range(EXPECTATIONS):
                 below = max(0, SINGLE_DEPOSIT_ROW - row) * math.log(10.0) / STEPS_PER_DECADE
                 histogram = reference if below else counts[row]
                 if histogram.sum() == 0:
-                    table[group, row], probability[group, row] = table[group, row - 1], 1.0
+                    table[sort, row], probability[sort, row] = table[sort, row - 1], 1.0
                     continue
                 in_row = SINGLE_DEPOSIT_ROW if below else row
                 chance = float(histogram.sum() / cells[in_row]) * math.exp(-below)
-                table[group, row] = quantile_row(histogram, chance)
-                probability[group, row] = chance
-        sampler.table.copy_(table.flatten())
-        sampler.shift.copy_(self._shifts(probability[self.group]))
+                table[sort, row] = quantile_row(histogram, chance)
+                probability[sort, row] = chance
+        return table, probability
 
-    def _enough(self, group: int) -> tuple[Tensor, Tensor]:
-        """Histograms and cell counts of the group's rows; rows with few hits: of all groups."""
-        few = self.energies[group].sum(dim=1) < FEWEST_HITS
-        counts = torch.where(few[:, None], self.energies.sum(dim=0), self.energies[group])
-        return counts, torch.where(few, self.cells.sum(dim=0), self.cells[group])
+    def _enough(self, sort: int) -> tuple[Tensor, Tensor]:
+        """Histograms and cell counts of the sort's rows; rows with few hits: of all sorts."""
+        few = self.energies[sort].sum(dim=1) < FEWEST_HITS
+        counts = torch.where(few[:, None], self.energies.sum(dim=0), self.energies[sort])
+        return counts, torch.where(few, self.cells.sum(dim=0), self.cells[sort])
 
     def _shifts(self, probability: Tensor) -> Tensor:
-        """Shifts (knots, Z), in rows, at which ``probability`` (Z, rows) gives the hits seen."""
+        """Shifts (knots, Z) in rows: with them, ``probability`` (sorts, rows) gives the hits."""
         place = (torch.arange(EXPECTATIONS * FINE, dtype=torch.float64) + 0.5) / FINE
         low = torch.full_like(self.hits, -LARGEST_SHIFT)
         high = -low
@@ -111,10 +117,9 @@ class DepositMeasurement:
             middle = 0.5 * (low + high)
             at = (place + middle[..., None]).clamp(0.0, EXPECTATIONS - 1.001)
             row = at.long()
-            spread = probability.expand(len(self.hits), -1, -1)
-            below, above = spread.gather(2, row), spread.gather(2, row + 1)
-            chance = below + (above - below) * (at - row)
-            too_few = (self.expectations * chance).sum(dim=2) < self.hits
+            below, above = probability[:, row], probability[:, row + 1]
+            chance = (below + (above - below) * (at - row)).permute(1, 2, 0, 3)
+            too_few = (self.expectations * chance).sum(dim=(2, 3)) < self.hits
             low, high = torch.where(too_few, middle, low), torch.where(too_few, high, middle)
         return 0.5 * (low + high)
 
