@@ -13,7 +13,7 @@ NIST ESTAR within 0.05 % from 10 keV to 1 GeV.
 """
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from caloforge.typing import Float64Array
 
@@ -93,7 +93,7 @@ HIGHEST_Z = max(PHI_RAD)
 def phi_rad(z: int, energy_mev: Float64Array) -> Float64Array:
     """Scaled radiative energy loss of element ``z`` at kinetic energies in MeV, dimensionless.
 
-    Monotone cubic interpolation in ln T, and in Z of phi_rad Z / (Z + 1): the electrons of an
+    Cubic splines in ln T, and monotone in Z of phi_rad Z / (Z + 1): the electrons of an
     atom radiate about as much as one more unit of nuclear charge.
 
     >>> round(float(phi_rad(74, np.array([1.0]))[0]), 3)
@@ -102,5 +102,5 @@ def phi_rad(z: int, energy_mev: Float64Array) -> Float64Array:
     charges = np.array(sorted(PHI_RAD))
     per_charge = np.array([np.array(PHI_RAD[int(c)]) * c / (c + 1) for c in charges])
     at_z = PchipInterpolator(charges, per_charge, axis=0)(z) * (z + 1) / z
-    result: Float64Array = PchipInterpolator(np.log(ENERGY_MEV), at_z)(np.log(energy_mev))
+    result: Float64Array = CubicSpline(np.log(ENERGY_MEV), at_z)(np.log(energy_mev))
     return result
