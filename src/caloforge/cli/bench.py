@@ -38,6 +38,10 @@ def bench(
         Path | None, typer.Option(help="Figure to write: ms a shower against fidelity.")
     ] = None,
     profile: Annotated[bool, typer.Option(help="Only show where the time goes.")] = False,
+    formats: Annotated[
+        bool,
+        typer.Option(help="Only compare the number formats of the first model, with the others."),
+    ] = False,
     tune: Annotated[
         bool, typer.Option(help="Only measure the best streams and batch, and keep them.")
     ] = False,
@@ -59,9 +63,11 @@ def bench(
         _profile(models, cores, batch)
     if tune:
         _tune(models, cores)
-    if profile or tune:
-        return
     card = read_card(model_path(models[0]))
+    if formats:
+        _formats(models, geant4 or _bundled_sample(card), cores, output)
+    if profile or tune or formats:
+        return
     for path in (output, plot):
         if path is not None:
             check_writable(path)
@@ -119,6 +125,31 @@ def _tune(models: list[str], cores: int) -> None:
         stderr.print(f"differs from ONNX Runtime by {found:.2g} of the energy")
         if not kept:
             stderr.print("the cache folder cannot be written: the best plan is not kept")
+
+
+def _formats(models: list[str], data: Path | None, cores: int, output: Path | None) -> None:
+    import json
+
+    from caloforge._extras import require
+    from caloforge.atomic import check_writable, replacing
+    from caloforge.zoo import model_path
+
+    for module in ("onnx", "openvino", "nncf"):
+        require(module)
+    from caloforge.bench.formats import compare_formats
+    from caloforge.bench.formats_table import formats_table
+
+    if data is None:
+        msg = "comparing formats needs Geant4 showers: give a sample with --geant4"
+        raise InputError(msg)
+    if output is not None:
+        check_writable(output)
+    with stderr.status("comparing formats"):
+        rows = compare_formats([model_path(model) for model in models], data, cores=cores)
+    Console().print(formats_table(rows))
+    if output is not None:
+        with replacing(output) as partial:
+            partial.write_text(json.dumps([row.model_dump() for row in rows], indent=2) + "\n")
 
 
 def _streams(text: str | None, cores: int) -> list[int]:

@@ -1,0 +1,135 @@
+"""A model's number formats side by side: fidelity, difference, size, memory and time."""
+
+import multiprocessing
+import resource
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from caloforge.card import ModelCard
+from caloforge.config import FrozenModel
+from caloforge.engine import Plan, load_engine, read_card, run
+from caloforge.engine.capability import Capabilities
+from caloforge.engine.latent import draw_latent
+from caloforge.engine.tune import measure_engines
+from caloforge.io import open_showers
+from caloforge.physics import observables
+from caloforge.quantize.accuracy import Search
+from caloforge.quantize.candidate import judging_plan
+from caloforge.quantize.float16 import with_float16_weights
+from caloforge.quantize.graph import layer_names, load_float_model, save
+from caloforge.quantize.score import Judge, judge_from
+from caloforge.quantize.sensitivity import pixel_difference
+from caloforge.typing import FloatArray
+
+ROUNDS = 5
+PROFILE_FROM_GEV = 100.0
+"""The published means and widths are of showers of 100-500 GeV."""
+
+
+class FormatRow(FrozenModel):
+    """A format: its score, the mean and width of the mean profiles (cells), and its costs."""
+
+    name: str
+    score: float
+    y_mean: float
+    y_std: float
+    z_mean: float
+    z_std: float
+    pixel_gev: float
+    file_mb: float
+    peak_mb: float
+    ms: float
+
+
+class Way(NamedTuple):
+    """A model file run in a precision."""
+
+    name: str
+    path: Path
+    plan: Plan
+
+
+def compare_formats(
+    models: list[Path], data: Path, *, cores: int, capabilities: Capabilities | None = None
+) -> list[FormatRow]:
+    """The first model, a float one, in every format; further models as they are.
+
+    ``data`` is a Geant4 sample; all formats get the same random numbers.
+
+    Raises
+    ------
+    ModelError
+        if the first model is quantized already.
+    DetectorError
+        if the sample belongs to another detector.
+    """
+    model, card = load_float_model(models[0])
+    with open_showers(data) as sample:
+        judge = judge_from(sample, card, len(sample), "validation_number")
+    with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
+        search = Search(model, card, judge, judging_plan(cores), max_drop=0.0, max_steps=1)
+        half, plain = Path(folder) / "float16.onnx", Path(folder) / "plain.onnx"
+        save(with_float16_weights(model), card, half)
+        save(search.plain(layer_names(model)), card, plain)
+        ways = list(_ways(models, half, plain, cores, capabilities or Capabilities.of_this_cpu()))
+        engines = [load_engine(way.path, way.plan) for way in ways]
+        cells = [run(engine, **judge.inputs(slice(None))) for engine in engines]
+        times = measure_engines(engines, ROUNDS)
+        return [
+            _row(way, judge, made, cells[0], ms)
+            for way, made, ms in zip(ways, cells, times, strict=True)
+        ]
+
+
+def _ways(
+    models: list[Path], half: Path, plain: Path, cores: int, cpu: Capabilities
+) -> Iterator[Way]:
+    plan = Plan(runtime="openvino", streams=cores)
+    yield Way("float32", models[0], plan)
+    if cpu.bfloat16:
+        yield Way("bfloat16", models[0], plan.model_copy(update={"precision": "bfloat16"}))
+    yield Way("float16 weights", half, plan)
+    yield Way("plain INT8", plain, plan)
+    for path in models[1:]:
+        yield Way(_title(read_card(path)), path, plan)
+
+
+def _title(card: ModelCard) -> str:
+    return "accuracy-driven INT8" if card.format == "int8" else f"{card.name} {card.format}"
+
+
+def _row(way: Way, judge: Judge, cells: FloatArray, plain: FloatArray, ms: float) -> FormatRow:
+    chosen = cells[judge.reference.energy >= PROFILE_FROM_GEV]
+    (y_mean, y_std), (z_mean, z_std) = (mean_and_width(chosen, axis) for axis in "yz")
+    return FormatRow(
+        name=way.name, score=judge.number(cells), pixel_gev=pixel_difference(cells, plain),
+        y_mean=y_mean, y_std=y_std, z_mean=z_mean, z_std=z_std,
+        file_mb=way.path.stat().st_size / 1e6, peak_mb=peak_memory(way.path, way.plan), ms=ms,
+    )  # fmt: skip
+
+
+def mean_and_width(cells: FloatArray, axis: str) -> tuple[float, float]:
+    """Mean and standard deviation in cells of the energy of all showers along an axis."""
+    summed = observables.profile(cells, axis).sum(axis=0)[None]
+    return float(observables.centre(summed)[0]), float(observables.width(summed)[0])
+
+
+def peak_memory(path: Path, plan: Plan) -> float:
+    """Peak memory in MB of a process of its own that loads the model and runs a batch."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_run_once, (path, plan))
+
+
+def _run_once(path: Path, plan: Plan) -> float:
+    engine = load_engine(path, plan)
+    card = engine.card
+    energy = np.full(plan.batch, card.energy_range_gev[1], np.float32)
+    theta = np.full(plan.batch, card.theta_range_rad[0], np.float32)
+    run(engine, draw_latent(card.latent, 0, 0, plan.batch), energy, theta)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
