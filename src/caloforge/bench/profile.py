@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from caloforge.engine import Plan, read_card
 from caloforge.engine.latent import draw_latent
 from caloforge.typing import FloatArray
 
-RUNS = 10
+RUNS = 20
 NEGLIGIBLE = 0.005
 """Share of the time below which a node is added to the rest."""
 
@@ -26,6 +25,9 @@ class NodeTime(NamedTuple):
     kind: str
     how: str
     us_per_shower: float
+
+
+Record = tuple[tuple[str, str, str], float]
 
 
 def profile(path: Path, plan: Plan) -> list[NodeTime]:
@@ -64,15 +66,15 @@ def _openvino(path: Path, plan: Plan) -> list[NodeTime]:
 
     worker = OpenVinoWorker(compile_model(path, plan, PERF_COUNT=True))
     inputs = _inputs(path, plan.batch)
-    worker.run(*inputs)
-    records: list[tuple[tuple[str, str, str], float]] = []
+    records: list[Record] = []
     for _ in range(RUNS):
         worker.run(*inputs)
-        for node in worker.profile():
-            if node.real_time.total_seconds() > 0:
-                key = (node.node_name, node.node_type, node.exec_type)
-                records.append((key, node.real_time.total_seconds()))
-    return _averaged(records, plan)
+        records += [
+            ((node.node_name, node.node_type, node.exec_type), node.real_time.total_seconds())
+            for node in worker.profile()
+            if node.real_time.total_seconds() > 0
+        ]
+    return _fastest(records, plan)
 
 
 def _onnx(path: Path, plan: Plan) -> list[NodeTime]:
@@ -90,11 +92,12 @@ def _onnx(path: Path, plan: Plan) -> list[NodeTime]:
         for event in events
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
     ]  # fmt: skip
-    return _averaged(records, plan)
+    return _fastest(records, plan)
 
 
-def _averaged(records: Iterable[tuple[tuple[str, str, str], float]], plan: Plan) -> list[NodeTime]:
-    seconds: dict[tuple[str, str, str], float] = defaultdict(float)
+def _fastest(records: Iterable[Record], plan: Plan) -> list[NodeTime]:
+    """The fastest run of each node, because others on the machine disturb some of them."""
+    seconds: dict[tuple[str, str, str], float] = {}
     for key, taken in records:
-        seconds[key] += taken
-    return [NodeTime(*key, 1e6 * taken / RUNS / plan.batch) for key, taken in seconds.items()]
+        seconds[key] = min(taken, seconds.get(key, np.inf))
+    return [NodeTime(*key, 1e6 * taken / plan.batch) for key, taken in seconds.items()]
