@@ -10,7 +10,7 @@ from caloforge import scaling
 from caloforge.physics import observables
 from caloforge.physics.summary import Summary
 from caloforge.typing import AnyArray, Float64Array
-from caloforge.units import keV
+from caloforge.units import MeV, keV
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def shower_features(summary: Summary, *, angle: bool | None = None) -> Features:
         columns[f"width {axis}"] = ("moments", observables.width(profile))
     for index, threshold in enumerate(scaling.HIT_THRESHOLDS_GEV):
         hits = summary.hits[:, :, index].sum(axis=1)
-        columns[f"hits > {threshold / keV:g} keV"] = ("hits", hits)
+        columns[f"hits > {energy_text(threshold)}"] = ("hits", hits)
     for side in scaling.CORE_SIDES:
         if side <= min(summary.xy.shape[1:]):
             share = observables.core_fraction(summary.xy, side)
@@ -76,6 +76,15 @@ def shower_features(summary: Summary, *, angle: bool | None = None) -> Features:
         tuple(group for group, _ in columns.values()),
         np.stack([np.asarray(values, dtype=np.float64) for _, values in columns.values()], axis=1),
     )
+
+
+def energy_text(energy: float) -> str:
+    """A cell energy (GeV) in the unit that suits it.
+
+    >>> energy_text(1e-6), energy_text(1e-3)
+    ('1 keV', '1 MeV')
+    """
+    return f"{energy / MeV:g} MeV" if energy >= MeV else f"{energy / keV:g} keV"
 
 
 def _by_layer(name: str, group: str, values: Float64Array) -> dict[str, tuple[str, AnyArray]]:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from caloforge import scaling
 from caloforge.physics import observables
-from caloforge.physics.features import GLOBAL_GROUPS
+from caloforge.physics.features import GLOBAL_GROUPS, energy_text
 from caloforge.typing import AnyArray
 from caloforge.units import degree
 from caloforge.validate import pictures, plots
@@ -40,7 +40,6 @@ MOMENT_TRENDS = (
     ("width y", "width along y (cells)"),
     ("width z", "width along z (layers)"),
 )
-AXIS_LABELS = {"x": "x (cell)", "y": "y (cell)", "z": "layer"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def _profiles(part: Slice, axes: str, scales: tuple[bool, ...]) -> Iterator[Plot
         ]
         return plots.profile_plot(
             *shares, labels=_labels(part), title=part.title, log=log,
-            xlabel=AXIS_LABELS[axis], ylabel="deposited energy (MeV per GeV)",
+            xlabel=pictures.AXIS_LABELS[axis], ylabel="deposited energy (MeV per GeV)",
         )  # fmt: skip
 
     for axis in axes:
@@ -199,7 +198,7 @@ def _layers(part: Slice, full: bool) -> Iterator[Plot]:
         return plots.profile_plot(
             part.reference.summary.hits[:, :, index], part.generated.summary.hits[:, :, index],
             labels=_labels(part), title=part.title, log=False, xlabel="layer",
-            ylabel=f"cells above {_threshold(index)}",
+            ylabel=f"cells above {energy_text(scaling.HIT_THRESHOLDS_GEV[index])}",
         )  # fmt: skip
 
     def fluctuation() -> Figure:
@@ -213,7 +212,8 @@ def _layers(part: Slice, full: bool) -> Iterator[Plot]:
         caption = f"Transverse width along {plane[0]} in every layer. {part.note}"
         yield Plot("layers", f"depth_{plane[0]}_{part.key}", caption, partial(widths, plane))
     for index in range(len(scaling.HIT_THRESHOLDS_GEV)) if full else (0,):
-        caption = f"Cells above {_threshold(index)} in every layer. {part.note}"
+        threshold = energy_text(scaling.HIT_THRESHOLDS_GEV[index])
+        caption = f"Cells above {threshold} in every layer. {part.note}"
         yield Plot("layers", f"layer_hits_{index}_{part.key}", caption, partial(hits, index))
     caption = f"Mean and fluctuation of the energy share of every layer. {part.note}"
     yield Plot("layers", f"layer_fluctuation_{part.key}", caption, fluctuation)
@@ -231,14 +231,9 @@ def _relative_fluctuation(sample: Sample) -> tuple[AnyArray, AnyArray]:
     return layers.ravel(), shares.ravel()
 
 
-def _threshold(index: int) -> str:
-    value = scaling.HIT_THRESHOLDS_GEV[index] * 1e6
-    return f"{value:g} keV" if value < 1e3 else f"{value / 1e3:g} MeV"
-
-
 def _hits(part: Slice, full: bool) -> Iterator[Plot]:
     for index, name in enumerate(n for n in part.reference.features.names if "hits >" in n):
-        text = f"cells above {_threshold(index)}"
+        text = f"cells above {energy_text(scaling.HIT_THRESHOLDS_GEV[index])}"
         for log in (False, True) if full else (False,):
             yield _histogram(part, "hits", f"hits_{index}", text, _feature(name), log=log)
         if part.key == "all" and (full or index in (0, 3)):

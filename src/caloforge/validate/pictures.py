@@ -22,6 +22,7 @@ from caloforge.validate.plots import (
 )
 
 WIDE = (11.4, 4.3)
+AXIS_LABELS = {"x": "x (cell)", "y": "y (cell)", "z": "layer"}
 
 
 def projection_plot(
@@ -39,8 +40,8 @@ def projection_plot(
             origin="lower", norm=scale, cmap="viridis", aspect="auto", interpolation="none",
         )  # fmt: skip
         panel.set_title(name, loc="left")
-        panel.set_xlabel(f"{axes_names[0]} (cell)")
-    panels[0].set_ylabel(f"{axes_names[1]} (cell)")
+        panel.set_xlabel(AXIS_LABELS[axes_names[0]])
+    panels[0].set_ylabel(AXIS_LABELS[axes_names[1]])
     bar = figure.colorbar(drawn, cax=figure.add_axes((0.915, 0.13, 0.015, 0.72)))
     bar.set_label("energy (MeV)")
     figure.suptitle(title, x=0.06, ha="left", fontsize=12, y=0.97)
@@ -74,8 +75,8 @@ def mean_projection_plot(
     panels[2].set_title("ratio", loc="left")
     figure.colorbar(drawn, ax=panels[2], fraction=0.046, pad=0.03).minorticks_off()
     for panel in panels:
-        panel.set_xlabel(f"{axes_names[0]} (cell)")
-    panels[0].set_ylabel(f"{axes_names[1]} (cell)")
+        panel.set_xlabel(AXIS_LABELS[axes_names[0]])
+    panels[0].set_ylabel(AXIS_LABELS[axes_names[1]])
     figure.suptitle(title, x=0.055, ha="left", fontsize=12, y=0.97)
     return figure
 
@@ -83,7 +84,7 @@ def mean_projection_plot(
 def showers_3d_plot(showers: Sequence[FloatArray], *, titles: Sequence[str], title: str) -> Figure:
     """Single showers (X, Y, Z): a dot per cell, its size and colour the logarithm of its energy."""
     figure = Figure(figsize=(11.4, 5.0), dpi=DPI)
-    figure.subplots_adjust(left=0.0, right=0.97, top=0.95, bottom=0.03, wspace=0.0)
+    figure.subplots_adjust(left=0.0, right=0.95, top=0.95, bottom=0.03, wspace=0.0)
     for number, (cells, name) in enumerate(zip(showers, titles, strict=True)):
         axes = figure.add_subplot(1, len(showers), number + 1, projection="3d")
         x, y, z = np.nonzero(cells > 1e-6)
@@ -100,7 +101,7 @@ def showers_3d_plot(showers: Sequence[FloatArray], *, titles: Sequence[str], tit
         axes.tick_params(labelsize=8)
         axes.set_title(name, y=0.97)
         axes.view_init(elev=18, azim=-62)
-    bar = figure.colorbar(drawn, ax=figure.axes, fraction=0.018, pad=0.04, shrink=0.7)
+    bar = figure.colorbar(drawn, ax=figure.axes, fraction=0.016, pad=0.05, shrink=0.7)
     bar.set_label("log10 cell energy (MeV)")
     figure.suptitle(title, x=0.03, ha="left", fontsize=12, y=0.985)
     return figure
@@ -110,11 +111,11 @@ def correlation_plot(
     matrices: Sequence[AnyArray], *, names: Sequence[str], titles: Sequence[str], ticks: bool
 ) -> Figure:
     """Correlation matrices (F, F) side by side, the last one a difference."""
-    figure = Figure(figsize=WIDE if not ticks else (11.4, 5.2), dpi=DPI)
+    figure = Figure(figsize=WIDE if not ticks else (11.4, 4.9), dpi=DPI)
     panels = figure.subplots(1, len(matrices), sharey=True)
     figure.subplots_adjust(
-        left=0.125 if ticks else 0.06, right=0.985, top=0.93, bottom=0.24 if ticks else 0.1,
-        wspace=0.12,
+        left=0.125 if ticks else 0.06, right=0.94, top=0.93, bottom=0.24 if ticks else 0.1,
+        wspace=0.28,
     )  # fmt: skip
     for panel, matrix, title in zip(panels, matrices, titles, strict=True):
         reach = 1.0 if panel is not panels[-1] else 0.5

@@ -24,8 +24,8 @@ from caloforge.typing import AnyArray, Float64Array
 
 REFERENCE, FILL, GENERATED, BAND = "#3d4451", "#d5dae1", "#d1342f", "#c3c9d2"
 SIZE, DPI = (5.6, 4.9), 100
+RATIO_TICKS = {0.06: 0.05, 0.12: 0.1, 0.25: 0.2, 0.6: 0.5}
 RATIO_REACH = 0.25
-RATIO_REACHES = (0.06, 0.12, 0.25, 0.6)
 MAX_RATIO_ERROR = 0.5
 ENERGY_TICKS_GEV = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 STYLE = {
@@ -214,8 +214,8 @@ def trend_plot(
     ratio = got / safe
     lower.errorbar(middles, ratio, np.hypot(got_error, error) / np.abs(safe), **points)
     reach = np.nanmax(np.abs(ratio - 1), initial=0.0)
-    wide_enough = [limit for limit in RATIO_REACHES if limit > 1.3 * reach]
-    _scale_ratio(lower, wide_enough[0] if wide_enough else RATIO_REACHES[-1])
+    wide_enough = [limit for limit in RATIO_TICKS if limit > 1.3 * reach]
+    _scale_ratio(lower, wide_enough[0] if wide_enough else max(RATIO_TICKS))
     if log_x:
         scale_energy(upper)
     upper.legend(loc="best", title="mean and spread")
@@ -241,7 +241,7 @@ def _binned(
 
 
 def _scale_ratio(axes: Axes, reach: float) -> None:
-    step = round(reach / 1.2, 2)
+    step = RATIO_TICKS[reach]
     axes.set_ylim(1 - reach, 1 + reach)
     axes.set_yticks([1 - step, 1, 1 + step])
 

@@ -94,5 +94,5 @@ def with_error(value: float, error: float) -> str:
         return f"{value:.3g}"
     first = int(np.floor(np.log10(error)))
     digits = -first + (1 if error < 2 * 10.0**first else 0)
-    places = int(np.clip(digits, 0, 6))
+    places = int(np.clip(digits, 0, 4))
     return f"{value:.{places}f} ± {error:.{places}f}"
