@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -183,6 +184,7 @@ def test_a_full_disk_is_one_line(train, tmp_path, monkeypatch):
         train()
 
 
+NETWORK = re.compile(r"\[network\](\n\w.*)*\n")
 OPTIONS = {
     "bfloat16": ("batch_size = 8", 'batch_size = 8\nprecision = "bfloat16"'),
     "r1": ('name = "gan"', 'name = "gan"\nr1_weight = 1.0\nr1_every = 4'),
@@ -202,6 +204,13 @@ def test_every_option_trains_and_changes_the_result(train, option):
     assert ("d_r1" in reporter.values[0]) == (option == "r1")
     assert ("d_r1" in reporter.values[1]) is False
     assert reference.values[0].keys() <= reporter.values[0].keys() | {"d_r1"}
+
+
+def test_networks_and_objectives_that_do_not_fit_are_refused(train):
+    with pytest.raises(ConfigError, match=r"weights\.theta must be 0.*does not measure theta"):
+        train(edit=lambda text: text.replace("[data]", "[objective.weights]\ntheta = 1.0\n[data]"))
+    with pytest.raises(ConfigError, match="has no discriminator"):
+        train("other", edit=lambda text: NETWORK.sub('[network]\nname = "factorised"\n', text))
 
 
 def test_warm_up_and_decay_set_the_learning_rates(train, sample, recipe_file, tmp_path):

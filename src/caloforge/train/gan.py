@@ -193,11 +193,14 @@ class GanObjective:
             "ecal": batch.cells.sum(dim=(1, 2, 3)),
             "theta": batch.theta,
         }
-        weights = self.options.weights.model_dump()
+        weights = self.options.weights.model_dump(exclude={"real"})
+        wanted = {name: weight for name, weight in weights.items() if weight}
+        for name in wanted.keys() - judgement.measured.keys():
+            msg = f"objective.weights.{name} must be 0: this discriminator does not measure {name}"
+            raise ConfigError(msg)
         return {
-            name: weights[name] * percentage_error(value, true[name])
-            for name, value in judgement.measured.items()
-            if weights[name]
+            name: weight * percentage_error(judgement.measured[name], true[name])
+            for name, weight in wanted.items()
         }
 
 
