@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 from tests.conftest import make_showers, write_toy_model
@@ -35,7 +36,7 @@ def write_sample(path, detector, **attributes):
     return path
 
 
-def run(model, geant4, disk, streams=(1,)):
+def run(model, geant4, disk, streams=(1,), live=0):
     cases = [
         case
         for case in model_cases(
@@ -43,7 +44,9 @@ def run(model, geant4, disk, streams=(1,)):
         )
         if case.runtime == "ONNX Runtime"
     ]
-    return bench(cases, geant4=geant4, showers=100, seconds=0.0, repeats=3, disk=disk, cores=2)
+    return bench(
+        cases, geant4=geant4, showers=100, seconds=0.0, repeats=3, disk=disk, cores=2, live=live
+    )
 
 
 def test_a_report_holds_times_speed_ups_and_fidelity(tmp_path, toy_model, geant4):
@@ -65,6 +68,19 @@ def test_a_sample_without_a_recorded_time_is_refused(tmp_path, toy_model, toy_de
     io.write(tmp_path / "plain.h5", make_showers(toy_detector, 10))
     with pytest.raises(InputError, match="does not record how long Geant4 took"):
         run(toy_model, tmp_path / "plain.h5", None)
+
+
+def test_geant4_can_be_timed_in_the_same_run(tmp_path, toy_model, geant4, monkeypatch):
+    from caloforge.simulate.source import Geant4Source
+
+    def sample_timed(self, conditions, *, seed):
+        assert (len(conditions), self.jobs, self.detector.name) == (3, 2, "toy")
+        return None, SimpleNamespace(ms_per_gev=4.0)
+
+    monkeypatch.setattr(Geant4Source, "sample_timed", sample_timed)
+    report = run(toy_model, geant4, None, live=3)
+    assert report.geant4.origin == "3 showers in this run"
+    assert report.geant4.ms == pytest.approx(4.0 * report.geant4.mean_energy_gev / 2)
 
 
 def test_a_sample_of_another_detector_is_refused(tmp_path, toy_model, toy_detector):

@@ -37,11 +37,13 @@ def bench(
     repeats: int,
     disk: Path | None,
     cores: int,
+    live: int = 0,
     on_step: Callable[[str], None] = lambda what: None,
 ) -> Report:
     """Time the cases over the first model's range of conditions, energies uniform.
 
-    ``geant4`` is a sample with its recorded time; each measurement makes at most ``showers``
+    ``geant4`` is a sample with its recorded time; with ``live``, so many showers are simulated
+    here and now instead, on all the cores. Each measurement makes at most ``showers``
     in about ``seconds``, ``repeats`` times; ``disk`` is a folder for files, None for no files.
 
     Raises
@@ -60,8 +62,11 @@ def bench(
         with open_showers(geant4) as sample:
             for case in cases:
                 _check_detector(case.source.card, sample)
-            baseline = _baseline(sample, conditions, cores)
+            baseline = None if live else _recorded(sample, conditions, cores)
             reference = sample.read(0, MOST_COMPARED)
+    if live:
+        on_step(f"simulating {live} showers with Geant4")
+        baseline = _simulated(card, conditions, live, cores)
     rows = _rows(cases, conditions, seconds, repeats, disk, on_step)
     floor = None
     if reference is not None:
@@ -104,7 +109,7 @@ def _rows(
     ]  # fmt: skip
 
 
-def _baseline(sample: ShowerFile, conditions: Conditions, cores: int) -> Baseline:
+def _recorded(sample: ShowerFile, conditions: Conditions, cores: int) -> Baseline:
     recorded = sample.attributes.get(GEANT4_ATTRIBUTE)
     if recorded is None:
         msg = (
@@ -115,6 +120,17 @@ def _baseline(sample: ShowerFile, conditions: Conditions, cores: int) -> Baselin
     return Baseline(
         ms_per_gev=float(recorded), mean_energy_gev=float(conditions.energy.mean()),
         cores=cores, origin=f"recorded in {sample.path.name} (one core)",
+    )  # fmt: skip
+
+
+def _simulated(card: ModelCard, conditions: Conditions, n: int, cores: int) -> Baseline:
+    from caloforge.simulate.source import Geant4Source
+
+    source = Geant4Source(card.detector, card.window, card.particle, jobs=cores)
+    _, summary = source.sample_timed(conditions[:n], seed=0)
+    return Baseline(
+        ms_per_gev=summary.ms_per_gev, mean_energy_gev=float(conditions.energy.mean()),
+        cores=cores, origin=f"{n} showers in this run",
     )  # fmt: skip
 
 

@@ -22,6 +22,9 @@ def bench(
         Path | None,
         typer.Option(help="Geant4 sample with its recorded time; the bundled one if it fits."),
     ] = None,
+    live: Annotated[
+        int, typer.Option(min=0, help="Simulate so many showers with Geant4 here and now instead.")
+    ] = 0,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores to use; all by default.")
     ] = None,
@@ -50,6 +53,7 @@ def bench(
 
     All on the same cores in the same run; medians of repeats with the fastest and slowest.
     """
+    from caloforge._extras import require
     from caloforge.atomic import check_writable, replacing
     from caloforge.bench.cases import model_cases, torch_case
     from caloforge.bench.run import bench as run_bench
@@ -68,6 +72,8 @@ def bench(
         _formats(models, geant4 or _bundled_sample(card), cores, output)
     if profile or tune or formats:
         return
+    if live:
+        require("geant4_pybind")
     for path in (output, plot):
         if path is not None:
             check_writable(path)
@@ -80,7 +86,7 @@ def bench(
         report = run_bench(
             cases, geant4=geant4 or _bundled_sample(card), showers=showers, seconds=seconds,
             repeats=repeats, disk=(output or Path()).parent if disk else None, cores=cores,
-            on_step=status.update,
+            live=live, on_step=status.update,
         )  # fmt: skip
     for table in report_tables(report):
         Console().print(table)
