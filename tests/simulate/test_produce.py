@@ -61,6 +61,24 @@ def test_jobs_and_lost_workers_change_no_byte(tmp_path: Path, toy_production: Pr
     assert not shards_path(tmp_path / "two.h5").exists()
 
 
+def test_a_worker_killed_while_it_starts_is_replaced(
+    tmp_path: Path, toy_production: Production, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ShardFolder(tmp_path, toy_production)
+    pool = Pool(folder, {0: np.array([0])}, 1)
+    start, started = pool._start, []
+
+    def start_and_kill_the_first() -> None:
+        start()
+        started.append(pool.workers[-1].process)
+        if len(started) == 1:
+            started[0].kill()
+
+    monkeypatch.setattr(pool, "_start", start_and_kill_the_first)
+    pool.run()
+    assert len(started) == 2 and folder.load(0).events.tolist() == [0]
+
+
 def test_a_killed_production_is_continued(
     tmp_path: Path, toy_production: Production, toy_detector: Detector
 ) -> None:

@@ -18,7 +18,7 @@ from caloforge.typing import IntArray
 WORKER_MODULE = "caloforge.simulate.worker"
 
 MAX_LOSSES = 3
-"""How often one shard may lose its worker before the production is given up."""
+"""How often one shard (None: none yet) may lose its worker before the production is given up."""
 
 OnShowers = Callable[[int], None]
 """Called with how many showers were finished (negative: lost with their worker)."""
@@ -79,7 +79,7 @@ class Pool:
     ) -> None:
         self.folder, self.shards, self.on_showers = folder, shards, on_showers
         self.todo = deque(shards)
-        self.losses: dict[int, int] = {}
+        self.losses: dict[int | None, int] = {}
         self._started = 0
         self.workers: list[WorkerProcess] = []
         self.jobs = min(jobs, len(self.todo))
@@ -145,18 +145,19 @@ class Pool:
         self.workers.remove(dead)
         words = dead.last_words()
         dead.stop()
-        if not dead.ready:
+        killed = dead.process.returncode == -signal.SIGKILL
+        if not killed and not dead.ready:
             msg = f"Geant4 did not start ({words}); its messages: {dead.log}"
             raise SimulationError(msg)
         if dead.process.returncode == -signal.SIGABRT:
             msg = f"Geant4 gave up ({words}); its messages: {dead.log}"
             raise SimulationError(msg)
-        if dead.shard is None:
-            return
         self.losses[dead.shard] = self.losses.get(dead.shard, 0) + 1
         if self.losses[dead.shard] >= MAX_LOSSES:
-            msg = f"shard {dead.shard} lost its worker {MAX_LOSSES} times ({words}): {dead.log}"
+            what = "no shard yet" if dead.shard is None else f"shard {dead.shard}"
+            msg = f"workers with {what} were lost {MAX_LOSSES} times ({words}): {dead.log}"
             raise SimulationError(msg)
         self.on_showers(-dead.events_done)
-        self.todo.appendleft(dead.shard)
+        if dead.shard is not None:
+            self.todo.appendleft(dead.shard)
         self._start()
