@@ -27,7 +27,14 @@ from caloforge.validate.classifier import (
 )
 
 BINS = 10
-LIMITS = {"sampling fraction": 0.5, "layers": 1.5, "width x": 1, "width y": 1, "width z": 1}
+LIMITS = {
+    "sampling fraction": 0.5,
+    "sampling fraction at equal depth": 0.5,
+    "layers": 1.5,
+    "width x": 1,
+    "width y": 1,
+    "width z": 1,
+}
 """What the tables must reproduce, in per cent."""
 
 
@@ -54,6 +61,30 @@ def binned_ratio(
         errors.append(np.sqrt(sum(variance)))
     relative = np.hypot(errors[0] / means[0], errors[1] / means[1])
     return 100 * (means[0] / means[1] - 1), 100 * relative
+
+
+def at_equal_depth(sample: Showers, reference: Showers) -> tuple[float, float]:
+    """Difference of the sampling fractions and its error in per cent, at equal shower depth.
+
+    A shower that starts late reaches the thick plates and leaks: three quarters of the variance
+    of its sampling fraction are told by its depth. With that trend taken out, and the one with
+    energy, the comparison is twice as sharp.
+    """
+    trends: list[Float64Array] = []
+    residuals = []
+    for showers in (reference, sample):
+        log = np.log(showers.energy.astype(np.float64)) - np.log(70)
+        depth = observables.centre(observables.profile(showers.cells, "z"))
+        response = observables.response(showers.cells, showers.energy)
+        if not trends:
+            trends += [np.polyfit(log, response, 4), np.polyfit(log, depth, 4)]
+        response = response / np.polyval(trends[0], log) - 1
+        depth = depth - np.polyval(trends[1], log)
+        if len(trends) == 2:
+            trends.append(np.polyfit(depth, response, 3))
+        residuals.append(response - np.polyval(trends[2], depth))
+    error = np.hypot(*(rest.std() / len(rest) ** 0.5 for rest in residuals))
+    return float(100 * (residuals[1].mean() - residuals[0].mean())), float(100 * error)
 
 
 def energy_bins(energies: list[Float64Array]) -> list[Float64Array]:
@@ -110,6 +141,12 @@ def main() -> None:
             "limit_percent": LIMITS[name],
         }
     share = theirs["layers"].mean(axis=0) / theirs["layers"].mean(axis=0).sum()
+    difference, error = at_equal_depth(sample, reference)
+    numbers["sampling fraction at equal depth"] = {
+        "difference_percent": round(difference, 3),
+        "error_percent": round(error, 3),
+        "limit_percent": LIMITS["sampling fraction at equal depth"],
+    }
     numbers["layers"]["share"] = np.round(share, 5).tolist()
     numbers["classifiers"] = areas(sample, reference, min(options.n, len(sample)))
     text = json.dumps(numbers, indent=1)
@@ -157,7 +194,10 @@ def draw(
             100 * np.hypot(*errors), fmt="o", color="C0", markersize=4,
         )  # fmt: skip
     response.set(xscale="log", xlabel="Ep [GeV]", title="sampling fraction")
-    names = ["sampling fraction", "width x", "width y", "width z"]
+    ticks = [10, 20, 50, 100, 200, 500]
+    response.set_xticks(ticks, [str(tick) for tick in ticks])
+    response.set_xticks([], minor=True)
+    names = [name for name in LIMITS if name != "layers"]
     for row, name in enumerate(names):
         limit = numbers[name]["limit_percent"]
         widths.barh(row, 2 * limit, left=-limit, color="#dddddd")
@@ -165,7 +205,8 @@ def draw(
             numbers[name]["difference_percent"], row, xerr=numbers[name]["error_percent"],
             fmt="o", color="C0", markersize=4,
         )  # fmt: skip
-    widths.set_yticks(range(len(names)), names)
+    labels = [name.replace(" at ", "\nat ") for name in names]
+    widths.set_yticks(range(len(names)), labels)
     widths.set(xlabel="built-in / evaluated - 1 [%]", title="all energies")
     figure.savefig(path, dpi=130)
 
