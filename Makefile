@@ -4,10 +4,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+ALL    := .[train,openvino,simulate,dask,quantize,test]
 MODEL  := clic_ecal_fixed
 SAMPLE := $(wildcard src/caloforge/zoo/$(MODEL)_geant4.h5)
 
-.PHONY: demo test test-all check lock clean
+.PHONY: demo test test-all check pretrained lock clean
 
 demo: $(VENV)/.base
 	@mkdir -p demo
@@ -19,6 +20,12 @@ test: $(VENV)/.all check
 
 test-all: $(VENV)/.all check
 	@$(BIN)/python -m pytest -q -m "slow or not slow"
+
+# The bundled model from its recipe and the Geant4 showers DATA=...
+pretrained: $(VENV)/.all
+	@test -n "$(DATA)" || (echo "say which showers: make pretrained DATA=showers.h5" && exit 2)
+	@$(BIN)/caloforge train recipes/$(MODEL).toml --data $(DATA) -o runs/$(MODEL)
+	@$(BIN)/caloforge export runs/$(MODEL) -o runs/$(MODEL).onnx
 
 check: $(VENV)/.all
 	@$(BIN)/ruff check src tests benchmarks
@@ -37,13 +44,13 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.all: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing caloforge with all extras into $(VENV)"
-	@$(PIP) -e ".[train,openvino,simulate,dask,test]"
+	@$(PIP) -e "$(ALL)"
 	@touch $@ $(VENV)/.base
 
 # Pin every version that a fresh environment with all extras resolves to.
 lock:
 	@rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	@$(VENV)-lock/bin/python -m pip install --quiet --upgrade -e ".[train,openvino,simulate,dask,test]"
+	@$(VENV)-lock/bin/python -m pip install --quiet --upgrade -e "$(ALL)"
 	@$(VENV)-lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 	@rm -rf $(VENV)-lock
 
