@@ -62,7 +62,7 @@ def _table(result: "ValidationResult") -> Table:
         f"{generated['label']} ({generated['showers']} showers) against "
         f"{reference['label']} ({reference['showers']})"
     )
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("measure", no_wrap=True)
     for name in ("score", "floor", "limit"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -43,7 +43,8 @@ def published_angle(yz: AnyArray, layer_centres_mm: AnyArray, pad_mm: float) -> 
 
     For every layer with energy the angle pi/2 - atan((y - ymean) / (z - zmean)) of its barycentre
     as seen from the shower's, averaged over layers with the layer's number as the weight
-    (arXiv:1912.00842). Noisier than `measured_angle`, kept to compare with published numbers.
+    (Khattak et al., doi:10.1140/epjc/s10052-022-10258-4). Noisier than `measured_angle`, kept to
+    compare with published numbers.
     """
     energy, y = _barycentres_mm(yz, pad_mm)
     z = np.broadcast_to(np.asarray(layer_centres_mm, dtype=np.float64), y.shape)

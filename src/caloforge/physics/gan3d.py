@@ -42,7 +42,9 @@ def rows_near(values: AnyArray, point: float, half_width: float, minimum: int) -
 
 
 def gan3d_number(reference: Summary, generated: Summary) -> Gan3dNumber:
-    """P, S and A (arXiv:1912.00842), averaged over the energies of scaling.ENERGY_POINTS_GEV.
+    """P, S and A, averaged over the energies of scaling.ENERGY_POINTS_GEV.
+
+    Source: Khattak et al., doi:10.1140/epjc/s10052-022-10258-4.
 
     Around every energy that the reference covers (+- 5 GeV, or the nearest MIN_BIN_SHOWERS
     showers where there are fewer):

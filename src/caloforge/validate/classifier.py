@@ -44,8 +44,9 @@ class Classification:
 
     @property
     def error(self) -> float:
-        """Error of the mean AUC: the rotations' spread over the root of their number."""
-        return float(self.auc.std(ddof=1) / np.sqrt(len(self.auc)))
+        """Error of the mean AUC: the rotations' spread or the counting error, if that is more."""
+        spread = self.auc.std(ddof=1) / np.sqrt(len(self.auc))
+        return float(max(spread, auc_error(self.value, len(self.is_generated) // 2)))
 
 
 def high_level_inputs(features: Features, summary: Summary) -> FloatArray:
@@ -151,6 +152,18 @@ def _rotate(
         probability,
         labels,
     )
+
+
+def auc_error(auc: float, showers: int) -> float:
+    """Error of an AUC from `showers` tested on each side (Hanley and McNeil 1982).
+
+    >>> round(auc_error(0.5, 600), 4)
+    0.0167
+    """
+    better = max(auc, 1 - auc)
+    first, second = better / (2 - better), 2 * better**2 / (1 + better)
+    rest = (showers - 1) * (first + second - 2 * better**2)
+    return float(np.sqrt((better * (1 - better) + rest) / showers**2))
 
 
 def _logit(probability: Float64Array) -> Float64Array:

@@ -65,7 +65,7 @@ MEASURES = (
     Measure("gan3d", "3DGAN number P + S + A", "sum of the next three"),
     Measure("gan3d_moments", "3DGAN P, moments", RELATIVE),
     Measure("gan3d_shapes", "3DGAN S, shapes", RELATIVE),
-    Measure("gan3d_angle", "3DGAN A, measured angle", RELATIVE),
+    Measure("gan3d_angle", "3DGAN A, angle", RELATIVE),
     Measure("nearest", "Nearest known shower", NEAREST, ideal=1.0, below_only=True),
 )
 
