@@ -32,7 +32,7 @@ SECTIONS = {
     "angle": "Angle",
     "correlations": "Correlations",
     "showers": "Showers as images",
-    "checks": "Can it be told from the reference?",
+    "checks": "Can it be told apart?",
 }
 MOMENT_TRENDS = (
     ("centre z", "first moment along z (layers)"),
