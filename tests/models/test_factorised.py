@@ -142,6 +142,19 @@ def test_layer_energies_have_the_measured_distribution(knots, layer_sample):
     assert between.item() == pytest.approx(0.5, abs=0.1)
 
 
+def test_the_response_is_calibrated_in_mean_and_width(knots, layer_sample):
+    layers = LayerEnergies(6, 1, 8, knots)
+    layers.measure(*layer_sample)
+    real, energy = layer_sample
+    wanted = real * torch.linspace(0.8, 1.1, 6) * (1 + 0.2 * torch.randn(2000, 1))
+    layers.calibrate(wanted, energy)
+    with torch.no_grad():
+        made = layers(torch.rand(2000, layers.latent_dim), energy)
+    made, wanted = made / energy[:, None], wanted / energy[:, None]
+    assert torch.allclose(made.mean(dim=0), wanted.mean(dim=0), rtol=0.04)
+    assert made.sum(dim=1).std().item() == pytest.approx(wanted.sum(dim=1).std().item(), rel=0.1)
+
+
 def test_box_muller_gives_normal_numbers():
     normal = normal_from_uniform(torch.rand(20000, 2, generator=torch.Generator().manual_seed(1)))
     assert normal.mean().abs() < 0.02 and (normal.std() - 1).abs() < 0.02
@@ -185,18 +198,18 @@ def test_impact_points_have_the_measured_distribution(knots):
 def test_cell_noise_is_uniform_and_pairwise_independent(knots):
     torch.manual_seed(0)
     noise = CellNoise((5, 5, 4), sharing=0.0, knots=knots)
-    first, second = noise(torch.rand(20000, noise.latent_dim), torch.full((20000,), 50.0))
+    first, second = noise(torch.rand(5000, noise.latent_dim), torch.full((5000,), 50.0))
     assert first.min() >= 0 and first.max() < 1
     flat = torch.cat([first.flatten(1), second.flatten(1)], dim=1)
-    assert torch.allclose(flat.mean(0), torch.full((200,), 0.5), atol=0.01)
+    assert torch.allclose(flat.mean(0), torch.full((200,), 0.5), atol=0.02)
     off_diagonal = torch.corrcoef(flat.T) - torch.eye(200)
-    assert off_diagonal.abs().max() < 0.04
+    assert off_diagonal.abs().max() < 0.08
 
 
 def test_sharing_is_the_correlation_of_neighbours(knots):
     torch.manual_seed(0)
     noise = CellNoise((5, 5, 1), sharing=0.2, knots=knots)
-    first, _ = noise(torch.rand(20000, noise.latent_dim), torch.full((20000,), 50.0))
+    first, _ = noise(torch.rand(5000, noise.latent_dim), torch.full((5000,), 50.0))
     centre, right, below = first[:, 0, 2, 2], first[:, 0, 3, 2], first[:, 0, 2, 3]
     for neighbour in (right, below):
         same = (centre == neighbour).float().mean()
@@ -207,12 +220,12 @@ def test_the_core_remembers_the_layer_before(knots):
     torch.manual_seed(0)
     noise = CellNoise((5, 5, 4), sharing=0.0, knots=knots)
     noise.core.share[:, 1, 1] = 0.6
-    first, _ = noise(torch.rand(20000, noise.latent_dim), torch.full((20000,), 50.0))
-    assert first.mean() == pytest.approx(0.5, abs=0.01)
+    first, _ = noise(torch.rand(5000, noise.latent_dim), torch.full((5000,), 50.0))
+    assert first.mean().item() == pytest.approx(0.5, abs=0.01)
     centre = torch.corrcoef(first[:, :, 2, 2].T)
-    assert centre[0, 1] == pytest.approx(0.3, abs=0.03)
-    assert centre[0, 2] == pytest.approx(0.15, abs=0.03)
-    assert torch.corrcoef(first[:, :2, 2, 3].T)[0, 1].abs() < 0.03
+    assert centre[0, 1] == pytest.approx(0.3, abs=0.05)
+    assert centre[0, 2] == pytest.approx(0.15, abs=0.05)
+    assert torch.corrcoef(first[:, :2, 2, 3].T)[0, 1].abs() < 0.05
 
 
 def test_the_mean_deposit_is_the_expectation(knots):

@@ -38,10 +38,14 @@ class LayerEnergies(nn.Module):
         self.register_buffer("colouring", torch.eye(layers))
         self.register_buffer("quantiles", torch.zeros(knots.size, layers, SCORE_STEPS + 1))
         self.register_buffer("levels", torch.linspace(-SCORE_RANGE, SCORE_RANGE, SCORE_STEPS + 1))
+        self.register_buffer("scale", torch.ones(layers))
+        self.register_buffer("response", torch.tensor([[0.0, 1.0]]).repeat(knots.size, 1))
         self.whitening: Tensor
         self.colouring: Tensor
         self.quantiles: Tensor
         self.levels: Tensor
+        self.scale: Tensor
+        self.response: Tensor
 
     def forward(self, latent: Tensor, energy: Tensor) -> Tensor:
         """Layer energies (N, Z) in GeV."""
@@ -52,7 +56,11 @@ class LayerEnergies(nn.Module):
         table = self._table(energy)
         steps = ((score[..., None] - self.levels[:-1]) / self._step).clamp(0.0, 1.0)
         log_fraction = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
-        layer_energy = log_fraction.exp() * energy[:, None]
+        layer_energy = log_fraction.exp() * self.scale * energy[:, None]
+        weights: Tensor = self.knots(energy)
+        offset, slope = (weights @ self.response).chunk(2, dim=1)
+        sampled = layer_energy.sum(dim=1, keepdim=True) / energy[:, None]
+        layer_energy = layer_energy * (slope + offset / sampled.clamp(min=1e-9))
         return torch.where(layer_energy < FLOOR_GEV, 0.0, layer_energy)
 
     def scores(self, layer_energy: Tensor, energy: Tensor) -> Tensor:
@@ -83,6 +91,22 @@ class LayerEnergies(nn.Module):
         lower = torch.linalg.cholesky(covariance + 1e-4 * torch.eye(self.size))
         self.colouring.copy_(lower)
         self.whitening.copy_(torch.linalg.inv(lower))
+
+    @torch.no_grad()
+    def calibrate(self, layer_energy: Tensor, energy: Tensor, copies: int = 8) -> None:
+        """Correct the mean of every layer, then mean and width of the response as functions of Ep.
+
+        ``layer_energy`` (N, Z) and ``energy`` (N,) in GeV of showers.  The flow's response r, the
+        sum of its layers over Ep, becomes offset + slope r.
+        """
+        energies = energy.repeat(copies)
+        fractions = self(torch.rand(len(energies), self.latent_dim), energies) / energies[:, None]
+        wanted = layer_energy / energy[:, None]
+        self.scale.copy_(wanted.mean(dim=0) / fractions.mean(dim=0))
+        mean, width = local_moments(self.knots(energy), wanted.sum(dim=1))
+        made_mean, made_width = local_moments(self.knots(energies), fractions @ self.scale)
+        slope = width / made_width.clamp(min=1e-9)
+        self.response.copy_(torch.stack([mean - slope * made_mean, slope], dim=1))
 
     @property
     def _step(self) -> float:
@@ -134,6 +158,14 @@ class Coupling(nn.Module):
     def _affine(self, kept: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         log_scale, shift = self.network(torch.cat([kept, condition], dim=1)).chunk(2, dim=1)
         return torch.tanh(log_scale), shift
+
+
+def local_moments(weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and width at the knots (K,) of values (N,) with weights (N, K) between the knots."""
+    mean = torch.linalg.lstsq(weights, values[:, None]).solution
+    square = (values[:, None] - weights @ mean) ** 2
+    variance = torch.linalg.lstsq(weights, square).solution
+    return mean[:, 0], variance[:, 0].clamp(min=0.0).sqrt()
 
 
 def normal_from_uniform(uniform: Tensor) -> Tensor:

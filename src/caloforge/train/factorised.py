@@ -72,7 +72,7 @@ class FactorisedObjective:
         self.steps_per_epoch = summary.showers // recipe.training.batch_size
         self.fit_epochs = recipe.training.epochs - 1
         self.steps = 0
-        self.seen: list[tuple[Tensor, Tensor]] = []
+        self.seen: list[list[Tensor]] = []
         self.deposits = DepositMeasurement(generator.deposits)
         self.core = CoreMeasurement(generator.noise.core)
 
@@ -84,7 +84,7 @@ class FactorisedObjective:
     def start_epoch(self, epoch: int) -> None:
         """After the first epoch, set the quantiles of the layer energies."""
         if epoch == 1 and self.seen:
-            layers, energy = (torch.cat(column) for column in zip(*self.seen, strict=True))
+            layers, energy = map(torch.cat, zip(*self.seen, strict=True))
             for generator in (self.generator, self._averaged()[0]):
                 generator.layers.measure(layers, energy)
             self.seen = []
@@ -100,7 +100,7 @@ class FactorisedObjective:
         if epoch:
             losses["layers"] = self._layer_loss(batch, layer_energy)
         else:
-            self.seen.append((layer_energy, batch.energy))
+            self.seen.append([layer_energy, batch.energy])
         return self._descend(losses)
 
     def _pattern_loss(self, batch: Batch, layer_energy: Tensor) -> Tensor:
@@ -142,10 +142,11 @@ class FactorisedObjective:
         cells = batch.cells.permute(0, 3, 1, 2)
         self.deposits.add(cells, expected, batch.energy)
         self.core.add(cells, expected, batch.energy)
-        self.seen.append((impact, batch.energy))
+        self.seen.append([impact, layer_energy, batch.energy])
         if self.steps == (self.fit_epochs + 1) * self.steps_per_epoch:
-            impacts, energy = (torch.cat(column) for column in zip(*self.seen, strict=True))
+            impacts, layers, energy = map(torch.cat, zip(*self.seen, strict=True))
             generator.impact.measure(impacts, energy)
+            generator.layers.calibrate(layers, energy)
             self.deposits.apply(generator.deposits)
             self.core.apply(generator.noise.core)
             self.generator.load_state_dict(generator.state_dict())
@@ -165,7 +166,7 @@ class FactorisedObjective:
             "optimiser": self.optimiser.state_dict(),
             "deposits": self.deposits.state_dict(),
             "core": self.core.state_dict(),
-            "seen": [list(pair) for pair in self.seen],
+            "seen": self.seen,
             "steps": [self.steps, self.average.steps],
         }
 
@@ -177,5 +178,5 @@ class FactorisedObjective:
         self.optimiser.load_state_dict(state["optimiser"])
         self.deposits.load_state_dict(state["deposits"])
         self.core.load_state_dict(state["core"])
-        self.seen = [(first, second) for first, second in state["seen"]]
+        self.seen = state["seen"]
         self.steps, self.average.steps = state["steps"]

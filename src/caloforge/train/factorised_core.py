@@ -52,5 +52,5 @@ class CoreMeasurement:
 
 def _symmetric(maps: Tensor) -> Tensor:
     """Mean of maps (knots, 3, 3) over the eight symmetries of the square."""
-    turned = sum(torch.rot90(maps, turn, (1, 2)) for turn in range(4)) / 4
+    turned = torch.stack([torch.rot90(maps, turn, (1, 2)) for turn in range(4)]).mean(dim=0)
     return 0.5 * (turned + turned.transpose(1, 2))
