@@ -3,8 +3,9 @@
 Vallecorsa, Carminati, Khattak, "3D convolutional GAN for fast simulation", EPJ Web Conf. 214 (2019)
 02010.  The latent vector (200 normal numbers) is multiplied by Ep; 3D convolutions and upsampling
 grow 7 x 7 x 8 to 25 x 25 x 25.  Kernels and channels are the published ones (0.87 M parameters).
-Two departures: batch norm stands before the activation, so that it folds into the convolution, and
-any image shape is reached by a larger start and cropping.
+Departures: batch norm stands before the activation, so that it folds into the convolution; Ep is
+measured through a softplus, because the published ReLU can die; any image shape is reached by a
+larger start and cropping.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class Conv3dDiscriminator(Discriminator):
     def judge(self, image: Tensor, ecal: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
         """See :class:`Discriminator`; the conditions are not shown to it (published)."""
         features = self.convolutions(image.unsqueeze(1))
-        measured_energy = functional.relu(self.energy(features).squeeze(1).float())
+        measured_energy = functional.softplus(self.energy(features).squeeze(1).float())
         return Judgement(
             self.real(features).squeeze(1).float(),
             {"energy": measured_energy * ENERGY_UNIT_GEV, "ecal": ecal},
