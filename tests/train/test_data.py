@@ -7,14 +7,14 @@ from tests.conftest import make_showers
 
 from caloforge import io
 from caloforge.errors import InputError
-from caloforge.train import data as data_module
-from caloforge.train.data import ShowerFiles, TrainingData
+from caloforge.train.data import TrainingData
+from caloforge.train.files import ShowerFiles
 from caloforge.train.recipe import DataOptions
 
 
 @pytest.fixture
 def paths(tmp_path, toy_detector, monkeypatch):
-    monkeypatch.setattr(data_module, "READ_ROWS", 16)
+    monkeypatch.setattr(ShowerFiles, "run_rows", 16)
     found = []
     for index, rows in enumerate((50, 37, 3)):
         found.append(tmp_path / f"{index}.h5")

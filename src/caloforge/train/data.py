@@ -1,4 +1,4 @@
-"""Training showers: any number of files, larger than memory if need be, in a repeatable order.
+"""Training batches: from memory or streamed, always in a repeatable order.
 
 The order of an epoch is a pure function of (seed, epoch): runs of rows that are read together are
 permuted, then rows are shuffled within groups that fit in memory.  Where an epoch is resumed in its
@@ -7,104 +7,25 @@ middle, the rows before it are neither read nor drawn.
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.io import open_showers
 from caloforge.models.base import Domain
-from caloforge.provenance import file_digest
 from caloforge.showers import Showers
 from caloforge.train.augment import augment
+from caloforge.train.files import ShowerFiles, energy_range, theta_range
 from caloforge.train.objective import Batch, DataSummary
 from caloforge.train.recipe import DataOptions
-from caloforge.typing import FloatArray, IntArray
-from caloforge.units import degree
+from caloforge.typing import IntArray
 
-READ_ROWS = 256
-FEW_ROWS = 8
-"""From a run of rows so few are read one by one, more of them with the whole run."""
 SUMMARY_SHOWERS = 1024
 MEMORY_SHARE = 0.5
 """Showers are kept in memory while they take less than this part of what is free."""
-
-
-class ShowerFiles:
-    """Rows of several shower files as one sequence; at most ``limit`` rows of each file.
-
-    ``detector`` is needed where the files do not tell theirs.
-    """
-
-    def __init__(
-        self, paths: Sequence[Path], limit: int | None = None, detector: Detector | None = None
-    ) -> None:
-        self.paths, self.given = list(paths), detector
-        lengths, energies, thetas = [], [], []
-        for path in self.paths:
-            with open_showers(path, detector) as stored:
-                rows = len(stored) if limit is None else min(limit, len(stored))
-                lengths.append(rows)
-                energies.append(stored.energy[:rows])
-                thetas.append(stored.theta[:rows])
-                found = (stored.detector, stored.cell_shape)
-            if path is self.paths[0]:
-                self.detector, self.shape = found
-            elif (found[0].digest, found[1]) != (self.detector.digest, self.shape):
-                msg = f"{path} and {self.paths[0]} differ in detector or image shape"
-                raise InputError(msg)
-        self.energy, self.theta = np.concatenate(energies), np.concatenate(thetas)
-        self.starts = np.concatenate([[0], np.cumsum(lengths)])
-
-    def __len__(self) -> int:
-        return int(self.starts[-1])
-
-    def description(self) -> dict[str, Any]:
-        """Name of each file -> its digest and the number of showers taken from it."""
-        counts = np.diff(self.starts)
-        return {
-            path.name: {"digest": file_digest(path), "showers": int(count)}
-            for path, count in zip(self.paths, counts, strict=True)
-        }
-
-    def read_run(self, start: int, stop: int) -> Showers:
-        """Rows [start, stop) of the sequence, which must lie in one file."""
-        index = int(np.searchsorted(self.starts, start, side="right")) - 1
-        with open_showers(self.paths[index], self.given) as stored:
-            offset = int(self.starts[index])
-            return stored.read(start - offset, stop - offset)
-
-    def runs(self) -> list[tuple[int, int]]:
-        """Runs [start, stop) of rows that are read together; none crosses a file's end."""
-        bounds: list[tuple[int, int]] = []
-        for first, last in itertools.pairwise(self.starts):
-            cuts = [*range(int(first), int(last), READ_ROWS), int(last)]
-            bounds += list(itertools.pairwise(cuts))
-        return bounds
-
-    def read_rows(self, rows: IntArray) -> Showers:
-        """Any rows, in the order given."""
-        order = np.argsort(rows, kind="stable")
-        ordered = rows[order]
-        pieces = []
-        for start, stop in self.runs():
-            low, high = np.searchsorted(ordered, [start, stop])
-            wanted = ordered[low:high]
-            if len(wanted) > FEW_ROWS:
-                pieces.append(self.read_run(start, stop)[wanted - start])
-            else:
-                pieces += [self.read_run(int(row), int(row) + 1) for row in wanted]
-        inverse = np.empty_like(order)
-        inverse[order] = np.arange(len(order))
-        return Showers.concatenate(pieces)[inverse]
 
 
 class TrainingData:
@@ -168,7 +89,7 @@ class TrainingData:
         """Training rows in the epoch's order, in groups that are read and shuffled together."""
         rng = np.random.default_rng([self.seed, 2, epoch])
         runs = self.files.runs()
-        together = max(1, self.options.shuffle_showers // READ_ROWS)
+        together = max(1, self.options.shuffle_showers // self.files.run_rows)
         order = rng.permutation(len(runs))
         groups = []
         for first in range(0, len(runs), together):
@@ -227,29 +148,6 @@ class TrainingData:
                 f'with theta up to {self.files.theta.max():.3f} rad: use "mirror" or "none"'
             )
             raise InputError(msg)
-
-
-def energy_range(energy: FloatArray) -> tuple[float, float]:
-    """Range of energies in GeV, rounded outwards to two significant digits.
-
-    >>> energy_range(np.array([10.004, 499.6], dtype=np.float32))
-    (10.0, 500.0)
-    """
-    low, high = float(energy.min()), float(energy.max())
-    low_unit, high_unit = (10.0 ** (math.floor(math.log10(value)) - 1) for value in (low, high))
-    return math.floor(low / low_unit) * low_unit, math.ceil(high / high_unit) * high_unit
-
-
-def theta_range(theta: FloatArray) -> tuple[float, float]:
-    """Range of angles in rad, rounded outwards to whole degrees unless there is only one angle.
-
-    >>> [round(t / degree, 6) for t in theta_range(np.array([1.06, 2.08], dtype=np.float32))]
-    [60.0, 120.0]
-    """
-    low, high = float(theta.min()), float(theta.max())
-    if high - low < 1e-5:
-        return low, high
-    return math.floor(low / degree) * degree, math.ceil(high / degree) * degree
 
 
 def _free_memory() -> int:

@@ -16,7 +16,8 @@ from caloforge.detector import Detector
 from caloforge.errors import OutputError, TrainingError
 from caloforge.models.spec import build_generator
 from caloforge.provenance import write_record
-from caloforge.train.data import ShowerFiles, TrainingData
+from caloforge.train.data import TrainingData
+from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
 from caloforge.train.objective import Objective
 from caloforge.train.recipe import Recipe
