@@ -24,7 +24,7 @@ test-all: $(VENV)/.all check
 # The bundled model from its recipe and the Geant4 showers DATA=...
 pretrained: $(VENV)/.all
 	@test -n "$(DATA)" || (echo "say which showers: make pretrained DATA=showers.h5" && exit 2)
-	@$(BIN)/caloforge train recipes/$(MODEL).toml --data $(DATA) -o runs/$(MODEL)
+	@$(BIN)/caloforge train recipes/factorised.toml --data $(DATA) -o runs/$(MODEL)
 	@$(BIN)/caloforge export runs/$(MODEL) -o runs/$(MODEL).onnx
 
 check: $(VENV)/.all
