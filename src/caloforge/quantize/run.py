@@ -13,6 +13,7 @@ from caloforge.io import open_showers
 from caloforge.provenance import file_digest, versions
 from caloforge.quantize.accuracy import Search, Step
 from caloforge.quantize.candidate import cells_of_all, judging_plan, loaded
+from caloforge.quantize.fold import folded
 from caloforge.quantize.graph import layer_names, load_float_model, quantized_layers, save
 from caloforge.quantize.score import judge_from
 from caloforge.quantize.sensitivity import Sensitivity, sensitivities
@@ -86,12 +87,13 @@ def quantize(
         judge = judge_from(sample, card, showers, score)
     floor, error = judge.floor()
     allowed = error if max_drop is None else max_drop
-    search = Search(model, card, judge, judging_plan(cores), allowed, max_steps, on_step)
+    plan = judging_plan(cores)
+    search = Search(folded(model), card, judge, plan, allowed, max_steps, on_step)
     search.left_in_float = slower_layers(search) if drop_slower else ()
     result = search.run()
     costs = tuple(sensitivities(search)) if sensitivity else ()
     cpu = capabilities or Capabilities.of_this_cpu()
-    formats = _formats(search, result, cores, cpu)
+    formats = _formats(search, model, result, cores, cpu)
     recommended, advice = recommend(formats, allowed, cpu)
     outcome = Outcome(
         model=card.name, score=score, floor=floor, floor_error=error, max_drop=allowed,
@@ -123,10 +125,12 @@ def recommend(
     return best.name, f"{gain}{reason}: INT8 does not win on this machine, use {use}"
 
 
-def _formats(search: Search, result: Any, cores: int, cpu: Capabilities) -> tuple[Format, ...]:
+def _formats(
+    search: Search, model: Any, result: Any, cores: int, cpu: Capabilities
+) -> tuple[Format, ...]:
     """float32, bfloat16 where the CPU has it, and INT8: scores, and times taken in turn."""
     streams = Plan(runtime="openvino", streams=cores)
-    ways = [("float32", search.model, streams)]
+    ways = [("float32", model, streams)]
     if cpu.bfloat16:
         ways.append(
             ("bfloat16", search.model, streams.model_copy(update={"precision": "bfloat16"}))
@@ -134,10 +138,10 @@ def _formats(search: Search, result: Any, cores: int, cpu: Capabilities) -> tupl
     ways.append(("int8", result, streams))
     judge = search.judge
     scores = [
-        judge.number(cells_of_all(model, search.card, judge, judge.items, plan))
-        for _, model, plan in ways
+        judge.number(cells_of_all(graph, search.card, judge, judge.items, plan))
+        for _, graph, plan in ways
     ]
-    engines = [_engine(model, search.card, plan) for _, model, plan in ways]
+    engines = [_engine(graph, search.card, plan) for _, graph, plan in ways]
     times = measure_engines(engines, ROUNDS)
     return tuple(
         Format(name=name, score=number, ms=ms)
