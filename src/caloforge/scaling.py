@@ -62,6 +62,7 @@ LIMITS = {
     "auc_low": (0.20, 0.43),
     "wasserstein": (0.08, 0.15),
     "separation": (0.03, 0.10),
+    "cell_spectrum": (0.005, 0.02),
     "fpd": (0.01, 0.05),
     "kpd": (0.005, 0.05),
     "validation_number": (0.01, 0.03),

@@ -32,6 +32,14 @@ def test_spoilt_showers_fail_where_they_are_spoilt(good, bad):
         assert result[name].value > good.result[name].value
 
 
+def test_a_haze_of_soft_cells_is_seen(geant4):
+    reference, other = (showers[:60] for showers in geant4)
+    cells = other.cells.copy()
+    cells[::2, :, :, -1] = np.maximum(cells[::2, :, :, -1], 1e-7)
+    result = validate(reference, with_cells(other, cells))
+    assert result["cell_spectrum"].verdict == "fail"
+
+
 def test_score_and_floor_have_the_same_number_of_showers(good):
     assert good.result["wasserstein"].showers == HALF // 2
     rng = np.random.default_rng(0)

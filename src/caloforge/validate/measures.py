@@ -59,6 +59,7 @@ MEASURES = (
     Measure("auc_low", "AUC, cells", "network on cells; 0.5: cannot be told", ideal=0.5),
     Measure("wasserstein", "Wasserstein distance", "mean over features, in units of their spread"),
     Measure("separation", "Separation power", "mean over features"),
+    Measure("cell_spectrum", "Cell spectrum", "separation power, 10 eV to 1 GeV"),
     Measure("fpd", "Frechet distance (FPD)", "extrapolated to infinitely many showers"),
     Measure("kpd", "Kernel distance (KPD)", "median over batches"),
     Measure("validation_number", "Validation number", "mean squared error of 2D projections"),
@@ -86,6 +87,9 @@ def score_pair(reference: Sample, generated: Sample, rng: np.random.Generator) -
         "wasserstein": _mean_over_columns(distances.scaled_wasserstein, *tables),
         "separation": _mean_over_columns(
             partial(distances.feature_separation, bins=scaling.SEPARATION_BINS), *tables
+        ),
+        "cell_spectrum": distances.separation_power(
+            first.spectrum.sum(axis=0), second.spectrum.sum(axis=0)
         ),
         "fpd": gaussian.frechet_physics_distance(*gaussians, rng),
         "kpd": gaussian.kernel_physics_distance(*gaussians, rng),
