@@ -72,9 +72,10 @@ def cell_branches(showers: Showers) -> dict[str, Any]:
 
     shower, *indices = np.nonzero(showers.cells)
     counts = np.bincount(shower, minlength=len(showers))
-    hit_energy = showers.cells[(shower, *indices)]
-    fields = {axis: index.astype(np.int16) for axis, index in zip("xyz", indices, strict=True)}
-    fields["energy"] = hit_energy
+    fields: dict[str, AnyArray] = {
+        axis: index.astype(np.int16) for axis, index in zip("xyz", indices, strict=True)
+    }
+    fields["energy"] = showers.cells[(shower, *indices)]
     hits = awkward.zip({name: awkward.unflatten(values, counts) for name, values in fields.items()})
     return {"cell": hits}
 
