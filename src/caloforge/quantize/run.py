@@ -20,7 +20,7 @@ from caloforge.quantize.sensitivity import Sensitivity, sensitivities
 from caloforge.quantize.speed import slower_layers
 
 ROUNDS = 5
-WORTH_IT = 0.97
+WORTH_IT = 0.9
 """A format is recommended over float32 if it takes at most this share of the time."""
 
 
@@ -121,7 +121,9 @@ def recommend(
     reason = "" if capabilities.int8 else " (this CPU has no INT8 dot product, VNNI)"
     if int8 not in good:
         reason += ", and its score does not hold"
-    use = "the float32 model" if best.name == "float32" else f"{best.name} ({best.ms:.3g} ms)"
+    use = "the float32 model"
+    if best.name != "float32":
+        use += f" with --precision {best.name} ({best.ms:.3g} ms)"
     return best.name, f"{gain}{reason}: INT8 does not win on this machine, use {use}"
 
 
