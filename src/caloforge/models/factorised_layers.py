@@ -162,10 +162,10 @@ class Coupling(nn.Module):
 
 def local_moments(weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and width at the knots (K,) of values (N,) with weights (N, K) between the knots."""
-    mean = torch.linalg.lstsq(weights, values[:, None]).solution
-    square = (values[:, None] - weights @ mean) ** 2
-    variance = torch.linalg.lstsq(weights, square).solution
-    return mean[:, 0], variance[:, 0].clamp(min=0.0).sqrt()
+    weights, values = weights.double(), values.double()[:, None]
+    mean = torch.linalg.lstsq(weights, values).solution
+    variance = torch.linalg.lstsq(weights, (values - weights @ mean) ** 2).solution
+    return mean[:, 0].float(), variance[:, 0].clamp(min=0.0).sqrt().float()
 
 
 def normal_from_uniform(uniform: Tensor) -> Tensor:

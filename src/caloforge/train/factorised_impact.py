@@ -16,8 +16,9 @@ WIDTH = 96
 class ImpactEncoder(nn.Module):
     """Impact points (N, 2) in pads from the centre of the image, from showers.
 
-    A network reads x from (at most) the central 7 x 7 pads in four segments of depth; the mirror
-    image must give -x, and y is x of the transposed shower, so the symmetries hold exactly.
+    A network reads x from (at most) the central 7 x 7 pads in four segments of depth, made
+    symmetric in y; the mirror image must give -x, and y is x of the transposed shower, so the
+    symmetries hold exactly.
     """
 
     def __init__(self, domain: Domain) -> None:
@@ -53,6 +54,7 @@ class ImpactEncoder(nn.Module):
         return maps / maps.sum(dim=(2, 3), keepdim=True).clamp(min=1e-9)
 
     def _x(self, maps: Tensor, weights: Tensor) -> Tensor:
+        maps = 0.5 * (maps + maps.flip(3))
         return 0.5 * (self._one_sided(maps, weights) - self._one_sided(maps.flip(2), weights))
 
     def _one_sided(self, maps: Tensor, weights: Tensor) -> Tensor:

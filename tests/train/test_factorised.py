@@ -1,0 +1,102 @@
+"""The factorised objective: its epochs, its measurements, and an exact resume."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from caloforge.errors import ConfigError  # noqa: E402
+from caloforge.models.base import Domain  # noqa: E402
+from caloforge.models.factorised import FactorisedGenerator, FactorisedOptions  # noqa: E402
+from caloforge.train.factorised import FactorisedObjective  # noqa: E402
+from caloforge.train.factorised_impact import ImpactEncoder  # noqa: E402
+from caloforge.train.objective import Batch, DataSummary  # noqa: E402
+from caloforge.train.recipe import Recipe  # noqa: E402
+
+SHAPE = (9, 9, 4)
+STEPS, BATCH = 4, 32
+DOMAIN = Domain(
+    shape=SHAPE, energy_range_gev=(10.0, 500.0), theta_range_rad=(math.pi / 2, math.pi / 2)
+)
+
+
+def recipe(epochs=3):
+    return Recipe.model_validate(
+        {
+            "name": "toy",
+            "network": {"name": "factorised", "flow_steps": 2, "flow_width": 8, "rings": 4},
+            "objective": {"name": "factorised"},
+            "training": {"epochs": epochs, "batch_size": BATCH, "ema_decay": 0.5},
+        }
+    )
+
+
+def batch(step):
+    """Showers of deposits of 0.3 MeV around the centre, Poisson in number."""
+    rng = torch.Generator().manual_seed(step)
+    energy = 10.0 * 50.0 ** torch.rand(BATCH, generator=rng)
+    axis = torch.arange(9) - 4.0
+    profile = torch.exp(-torch.hypot(axis[:, None], axis[None]))[None, :, :, None]
+    rate = profile * energy[:, None, None, None] * torch.tensor([0.2, 0.6, 0.8, 0.4])
+    return Batch(3e-4 * torch.poisson(rate, generator=rng), energy, torch.full((BATCH,), 1.57))
+
+
+def objective():
+    torch.manual_seed(0)
+    options = recipe()
+    generator = FactorisedGenerator(options.network, DOMAIN)
+    return FactorisedObjective(options, generator, DataSummary(DOMAIN, STEPS * BATCH, None))
+
+
+def train(target, first=0, last=3 * STEPS):
+    for step in range(first, last):
+        if step % STEPS == 0 or step == first:
+            target.start_epoch(step // STEPS)
+        torch.manual_seed(step)
+        values = target.step(batch(step))
+        assert all(math.isfinite(value) for value in values.values())
+    return target
+
+
+def test_showers_come_with_the_last_step_and_conserve_the_sample_means():
+    trained = train(objective(), last=3 * STEPS - 1)
+    theta, energy = torch.full((200,), 1.57), 10.0 * 50.0 ** torch.rand(200)
+    latent = torch.rand(200, trained.ema_generator.latent_dim)
+    assert (trained.ema_generator(latent, energy, theta) == 0).all()
+    train(trained, first=3 * STEPS - 1)
+    with torch.no_grad():
+        cells = trained.ema_generator(latent, energy, theta)
+    real = torch.cat(
+        [batch(step).cells / batch(step).energy[:, None, None, None] for step in range(8)]
+    )
+    response = (cells / energy[:, None, None, None]).sum(dim=(1, 2, 3)).mean()
+    assert response.item() == pytest.approx(real.sum(dim=(1, 2, 3)).mean().item(), rel=0.05)
+
+
+@pytest.mark.parametrize("stop", [2, STEPS + 1, 2 * STEPS + 2])
+def test_a_resumed_training_gives_the_same_generator(stop):
+    straight = train(objective())
+    resumed = objective()
+    resumed.load_state_dict(train(objective(), last=stop).state_dict())
+    train(resumed, first=stop)
+    theirs = straight.ema_generator.state_dict()
+    for name, value in resumed.ema_generator.state_dict().items():
+        assert torch.equal(value, theirs[name]), name
+
+
+def test_the_impact_point_follows_the_symmetries_of_the_shower():
+    torch.manual_seed(1)
+    encoder = ImpactEncoder(DOMAIN)
+    showers = batch(1)
+    x, y = encoder(showers.cells, showers.energy).T
+    mirrored = encoder(showers.cells.flip(1), showers.energy)
+    transposed = encoder(showers.cells.transpose(1, 2), showers.energy)
+    assert torch.allclose(mirrored, torch.stack([-x, y], dim=1), atol=1e-6)
+    assert torch.allclose(transposed, torch.stack([y, x], dim=1), atol=1e-6)
+
+
+def test_too_few_epochs_are_refused():
+    generator = FactorisedGenerator(FactorisedOptions(), DOMAIN)
+    with pytest.raises(ConfigError, match="at least 3 epochs, got 2"):
+        FactorisedObjective(recipe(epochs=2), generator, DataSummary(DOMAIN, 64, None))
