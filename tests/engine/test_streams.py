@@ -51,6 +51,14 @@ def test_streams_write_the_file_of_one_stream(tmp_path, toy_model, monkeypatch):
     assert np.array_equal(io.read(paths[3]).cells, generator.sample(conditions, seed=3).cells)
 
 
+def test_streams_write_compressed_files_too(tmp_path, toy_model):
+    conditions = draw(200, "10:500", seed=1)
+    generator = load(toy_model, runtime="onnx", streams=3, threads=3, batch=8)
+    generate_file(generator, conditions, tmp_path / "small.h5", seed=3, compression="gzip")
+    whole = generator.sample(conditions, seed=3)
+    assert np.array_equal(io.read(tmp_path / "small.h5").cells, whole.cells)
+
+
 def test_any_number_of_showers_can_be_run(toy_model):
     plan = Plan(runtime="onnx", batch=8)
     engine = load_engine(toy_model, plan)

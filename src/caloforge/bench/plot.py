@@ -32,12 +32,14 @@ def plot_report(report: Report, path: Path) -> None:
     for row in report.rows:
         if row.validation_number is None:
             continue
-        label = f"{row.source}, {row.runtime} {row.format}, {row.streams} streams"
+        label = f"{row.source}, {row.runtime} {row.format}, {row.streams} x {row.threads}"
         axes.plot(
             row.alone.median_ms, row.validation_number, label=label, linestyle="none",
             marker=MARKERS.get(row.runtime, "o"), markersize=4 + 2 * row.streams, alpha=0.8,
         )  # fmt: skip
-    axes.axhline(report.floor, color="grey", linestyle="--", label="Geant4 against Geant4")
+    axes.axhline(
+        report.floor, color="grey", linestyle="--", label="one half of Geant4 against the other"
+    )
     for found in PUBLISHED:
         if found.ms is not None and found.speed_up != 1:
             axes.axvline(found.ms, color="tab:brown", linewidth=0.8, alpha=0.6)
