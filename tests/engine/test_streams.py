@@ -95,7 +95,7 @@ def test_a_failing_batch_ends_the_generation_with_its_error(tmp_path, toy_model)
 
     with pytest.raises(OSError, match="no room"):
         list(generator.batches(draw(4000, "100", seed=1), sink, seed=1))
-    assert next(calls) < 50
+    assert next(calls) < 200
 
 
 def test_more_streams_than_threads_are_refused(card, toy_model):

@@ -38,7 +38,7 @@ def plot_report(report: Report, path: Path) -> None:
             marker=MARKERS.get(row.runtime, "o"), markersize=4 + 2 * row.streams, alpha=0.8,
         )  # fmt: skip
     axes.axhline(
-        report.floor, color="grey", linestyle="--", label="one half of Geant4 against the other"
+        report.floor, color="grey", linestyle="--", label="half of Geant4 against half"
     )
     for found in PUBLISHED:
         if found.ms is not None and found.speed_up != 1:
