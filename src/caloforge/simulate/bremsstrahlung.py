@@ -4,7 +4,7 @@ The shape over the photon energy is Tsai's screened Bethe-Heitler formula with t
 correction (Rev. Mod. Phys. 46 (1974) 815, eq. 3.38-3.39) above 50 MeV and the Born
 approximation formula 3BN of Koch and Motz (Rev. Mod. Phys. 31 (1959) 920) with Elwert's factor
 and a screening correction below 2 MeV, joined smoothly in ln T in between, as Seltzer and Berger
-join their two regions. Its integral is normalised to the published radiative energy loss
+join their two regions. Its integral is brought to the published radiative energy loss
 (:mod:`~caloforge.simulate.radiative_loss`), in which the Coulomb and electronic contributions are
 those of the published stopping powers.
 
@@ -24,7 +24,7 @@ ALPHA_RE2 = ALPHA * 79.4078
 BORN_BELOW, TSAI_ABOVE = 2.0, 50.0
 """Kinetic energies (MeV) between which the two shapes are joined."""
 
-SOFT_BELOW, SOFT_ABOVE = 0.3, 3.0
+SOFT_BELOW, SOFT_ABOVE = 0.1, 1.0
 """Kinetic energies (MeV) between which the two screening corrections of 3BN are joined."""
 
 RATIO_GRID = np.concatenate([
@@ -87,8 +87,8 @@ def _elwert(z: int, beta_in: float, beta_out: Float64Array) -> Float64Array:
 def born(z: int, kinetic: float, photon: Float64Array) -> Float64Array:
     """k dsigma/dk (mb) of Koch and Motz' 3BN with Elwert's factor, screened.
 
-    Screening enters in the logarithm below 0.3 MeV, with the Thomas-Fermi angle of Schiff
-    (momentum Z^(1/3) / 111), and as Tsai's difference to no screening above 3 MeV.
+    Screening enters in the logarithm below 0.1 MeV, with the Thomas-Fermi angle of Schiff
+    (momentum Z^(1/3) / 111), and as Tsai's difference to no screening above 1 MeV.
     """
     photon = np.minimum(photon, kinetic * (1 - 1e-7)) / ELECTRON_MASS
     e0 = 1 + kinetic / ELECTRON_MASS
@@ -125,9 +125,14 @@ def _smooth_step(x: float) -> float:
     return inside * inside * (3 - 2 * inside)
 
 
+def _above_born(kinetic: float) -> float:
+    """How far a kinetic energy is from the lower to the upper formula, 0 to 1."""
+    return _smooth_step(np.log(kinetic / BORN_BELOW) / np.log(TSAI_ABOVE / BORN_BELOW))
+
+
 def shape(z: int, kinetic: float, photon: Float64Array) -> Float64Array:
     """The joined k dsigma/dk (mb), before normalisation to the published energy loss."""
-    high = _smooth_step(np.log(kinetic / BORN_BELOW) / np.log(TSAI_ABOVE / BORN_BELOW))
+    high = _above_born(kinetic)
     photon = np.maximum(photon, 1e-7 * kinetic)
     result = np.zeros_like(photon)
     if high < 1:
@@ -145,10 +150,27 @@ def scaled_cross_sections(z: int) -> Float64Array:
     """
     total = ENERGY_GRID + ELECTRON_MASS
     beta2 = 1 - (ELECTRON_MASS / total) ** 2
-    rows = np.array([shape(z, t, RATIO_GRID * t) for t in ENERGY_GRID])
-    target = phi_rad(z, ENERGY_GRID) * ALPHA_RE2 * z**2 * total / ENERGY_GRID
-    norm = target / np.trapezoid(rows, RATIO_GRID, axis=1)
-    return np.asarray(rows * (norm * beta2 / z**2)[:, None])
+    losses = phi_rad(z, ENERGY_GRID) * ALPHA_RE2 * z**2 * total / ENERGY_GRID
+    rows = [
+        _normalised(z, shape(z, kinetic, RATIO_GRID * kinetic), kinetic, loss)
+        for kinetic, loss in zip(ENERGY_GRID, losses, strict=True)
+    ]
+    return np.asarray(rows) * (beta2 / z**2)[:, None]
+
+
+def _normalised(z: int, row: Float64Array, kinetic: float, loss: float) -> Float64Array:
+    """A row whose integral over k / T is the published loss.
+
+    Up to the share of the atom's electrons, 1 / Z, the whole row is scaled. Where the formula falls
+    shorter than that at low energy, it does so at the hard end of the spectrum: the Born
+    approximation fails for slow outgoing electrons, while the soft end is that of elastic
+    scattering. What is still missing is therefore added in proportion to k.
+    """
+    missing = loss / np.trapezoid(row, RATIO_GRID)
+    evenly = min(missing, max(missing ** _above_born(kinetic), 1 + 1 / z))
+    row = row * evenly
+    integral, moment = (np.trapezoid(row * RATIO_GRID**n, RATIO_GRID) for n in (0, 1))
+    return np.asarray(row * (1 + (loss - integral) / moment * RATIO_GRID))
 
 
 def table_text(z: int) -> str:
