@@ -148,11 +148,9 @@ def generate_file(
         done = journal.done if writer.resumed else 0
         on_progress(done)
         with journal:
-
-            def save(first: int, cells: FloatArray) -> None:
-                writer.write(first, cells, conditions[first : first + len(cells)])
-
-            with closing(generator.batches(conditions, save, seed=seed, start=done)) as batches:
+            writer.write_conditions(0, conditions)
+            made = generator.batches(conditions, writer.write_cells, seed=seed, start=done)
+            with closing(made) as batches:
                 for number, stop in enumerate(batches, 1):
                     on_progress(stop)
                     if number % FLUSH_EVERY == 0:

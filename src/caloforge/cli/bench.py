@@ -31,7 +31,7 @@ def bench(
     streams: Annotated[
         str | None, typer.Option(help="Numbers of streams, as 1,2,4; 1 and one a core by default.")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Showers computed at a time.")] = 32,
+    batch: Annotated[int, typer.Option(min=1, help="Showers computed at a time.")] = 8,
     showers: Annotated[int, typer.Option(min=1, help="Most showers in a measurement.")] = 10_000,
     seconds: Annotated[float, typer.Option(min=0.0, help="A measurement's length.")] = 1.0,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurements.")] = 5,

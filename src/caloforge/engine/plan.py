@@ -10,7 +10,7 @@ RuntimeName = Literal["onnx", "openvino"]
 Precision = Literal["float32", "bfloat16"]
 Positive = Annotated[int, Field(ge=1)]
 
-DEFAULT_BATCH = 32
+DEFAULT_BATCH = 8
 
 
 class Plan(FrozenModel):

@@ -237,13 +237,24 @@ class ShowerWriter:
 
     def write(self, start: int, cells: FloatArray, conditions: Conditions) -> None:
         """Write showers to the rows from ``start`` on; several threads may write at once."""
-        values = (cells, conditions.energy, conditions.theta)
+        self.write_conditions(start, conditions)
+        self.write_cells(start, cells)
+
+    def write_cells(self, start: int, cells: FloatArray) -> None:
+        """Write the cells (n, X, Y, Z) in GeV of the rows from ``start`` on; as :meth:`write`."""
+        self._write("ECAL", start, cells)
+
+    def write_conditions(self, start: int, conditions: Conditions) -> None:
+        """Write energies and angles of the rows from ``start`` on; as :meth:`write`."""
+        self._write("energy", start, conditions.energy)
+        self._write("theta", start, conditions.theta)
+
+    def _write(self, name: str, start: int, rows: FloatArray) -> None:
         with writing(self.path):
-            for name, rows in zip(DATASETS, values, strict=True):
-                if self._rows.holds(name):
-                    self._rows.write(name, start, rows)
-                else:
-                    self._file[name][start : start + len(rows)] = rows
+            if self._rows.holds(name):
+                self._rows.write(name, start, rows)
+            else:
+                self._file[name][start : start + len(rows)] = rows
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
