@@ -21,11 +21,15 @@ test: $(VENV)/.all check
 test-all: $(VENV)/.all check
 	@$(BIN)/python -m pytest -q -m "slow or not slow"
 
-# The bundled model from its recipe and the Geant4 showers DATA=...
+# The bundled model from its recipe and the Geant4 showers DATA=..., with its scores in its card.
+RUN := runs/$(MODEL)
 pretrained: $(VENV)/.all
 	@test -n "$(DATA)" || (echo "say which showers: make pretrained DATA=showers.h5" && exit 2)
-	@$(BIN)/caloforge train recipes/factorised.toml --data $(DATA) -o runs/$(MODEL)
-	@$(BIN)/caloforge export runs/$(MODEL) -o runs/$(MODEL).onnx
+	@$(BIN)/caloforge train recipes/factorised.toml --data $(DATA) -o $(RUN)
+	@$(BIN)/caloforge export $(RUN) -o $(RUN).onnx
+	@$(BIN)/caloforge generate $(RUN).onnx --like $(SAMPLE) --seed 1 -o $(RUN).h5
+	@$(BIN)/caloforge validate $(SAMPLE) $(RUN).h5 -o $(RUN)-report
+	@$(BIN)/caloforge export $(RUN) --scores $(RUN)-report/metrics.json -o $(RUN).onnx
 
 check: $(VENV)/.all
 	@$(BIN)/ruff check src tests benchmarks

@@ -1,5 +1,7 @@
 """The model card: what a model file says of itself, inside the ONNX file."""
 
+import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -7,7 +9,7 @@ from pydantic import Field, ValidationError
 from caloforge.beam import Conditions
 from caloforge.config import FrozenModel
 from caloforge.detector import Detector
-from caloforge.errors import ModelError, RangeError
+from caloforge.errors import InputError, ModelError, RangeError
 from caloforge.typing import FloatArray
 from caloforge.units import degree
 
@@ -118,6 +120,25 @@ class ModelCard(FrozenModel):
         _check_inside(conditions.energy, energy_range, 1.0, f"{self.name}: energy", "GeV")
         angles = self.theta_range_rad
         _check_inside(conditions.theta, angles, degree, f"{self.name}: theta", "degrees")
+
+
+def read_scores(metrics: Path) -> dict[str, Score]:
+    """The scores that a validation wrote to its ``metrics.json``.
+
+    Raises
+    ------
+    InputError
+        if the file is not that.
+    """
+    try:
+        found = json.loads(metrics.read_text())["scores"]
+        return {
+            name: Score(value=score["value"], error=score["error"], floor=score["floor"])
+            for name, score in found.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        msg = f"{metrics} is not the metrics.json of a validation: {problem}"
+        raise InputError(msg) from None
 
 
 def _check_inside(

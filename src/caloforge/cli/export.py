@@ -14,6 +14,9 @@ def export(
     run: Annotated[Path, typer.Argument(help="The run folder that train wrote.")],
     output: OutputFile,
     name: Annotated[str | None, typer.Option(help="Name in the card; the recipe's.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="metrics.json of a validation, for the card's scores.")
+    ] = None,
 ) -> None:
     """Export the best generator of a training to ONNX, with its card."""
     from caloforge._extras import require
@@ -22,12 +25,15 @@ def export(
     for module in ("torch", "safetensors", "onnx", "onnxscript"):
         require(module)
     check_writable(output)
+    from caloforge.card import read_scores
     from caloforge.quantize.export import export_generator
     from caloforge.train.trained import load_trained
 
     generator, card = load_trained(run)
     if name is not None:
         card = card.model_copy(update={"name": name})
+    if scores is not None:
+        card = card.model_copy(update={"scores": read_scores(scores)})
     export_generator(generator, card, output)
     stderr.print(
         f"{output}: {card.network}, {card.parameters:,} parameters, "

@@ -11,6 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
+from threadpoolctl import threadpool_limits
+
 from caloforge import scaling
 from caloforge.atomic import partial_path, writing
 from caloforge.errors import OutputError
@@ -48,7 +50,8 @@ def validate_files(
     """Compare two sample files and write metrics.json, report.html and record.json to `folder`.
 
     At most scaling.VALIDATION_MAX_SHOWERS of each file are read. `training` is what the model was
-    trained on, for the memorisation check.
+    trained on, for the memorisation check. One thread is used: the classifiers are small, and
+    threads that wait for each other cost minutes on a machine with other work.
 
     Raises
     ------
@@ -60,7 +63,8 @@ def validate_files(
     start = time.perf_counter()
     check_folder(folder)
     inputs = [path for path in (reference, generated, training) if path is not None]
-    result, html = _work(reference, generated, training, level, seed, on_progress)
+    with threadpool_limits(1):
+        result, html = _work(reference, generated, training, level, seed, on_progress)
     partial = partial_path(folder)
     with writing(folder):
         shutil.rmtree(partial, ignore_errors=True)
