@@ -22,6 +22,7 @@ from caloforge import scaling
 from caloforge.physics.features import Features
 from caloforge.physics.summary import Summary
 from caloforge.typing import Float64Array, FloatArray, IntArray
+from caloforge.validate.threads import on_one_thread
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class CellNetwork:
         return found
 
 
+@on_one_thread
 def classify(
     model: Callable[[int], Any],
     reference: FloatArray,

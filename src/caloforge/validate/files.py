@@ -11,8 +11,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from threadpoolctl import threadpool_limits
-
 from caloforge import scaling
 from caloforge.atomic import partial_path, writing
 from caloforge.errors import OutputError
@@ -50,8 +48,7 @@ def validate_files(
     """Compare two sample files and write metrics.json, report.html and record.json to `folder`.
 
     At most scaling.VALIDATION_MAX_SHOWERS of each file are read. `training` is what the model was
-    trained on, for the memorisation check. One thread is used: the classifiers are small, and
-    threads that wait for each other cost minutes on a machine with other work.
+    trained on, for the memorisation check.
 
     Raises
     ------
@@ -63,8 +60,7 @@ def validate_files(
     start = time.perf_counter()
     check_folder(folder)
     inputs = [path for path in (reference, generated, training) if path is not None]
-    with threadpool_limits(1):
-        result, html = _work(reference, generated, training, level, seed, on_progress)
+    result, html = _work(reference, generated, training, level, seed, on_progress)
     partial = partial_path(folder)
     with writing(folder):
         shutil.rmtree(partial, ignore_errors=True)

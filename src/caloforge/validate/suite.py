@@ -24,6 +24,7 @@ from caloforge.validate.measures import (
 )
 from caloforge.validate.nearest import nearest_distances
 from caloforge.validate.result import Level, Score, ValidationResult, Verdict
+from caloforge.validate.threads import on_one_thread
 
 SPLITS = {"quick": 6, "full": 20}
 BOOTSTRAPS = {"quick": 16, "full": 60}
@@ -47,6 +48,7 @@ def validate(
     return score(compare([reference], [generated]), level=level, seed=seed)
 
 
+@on_one_thread
 def score(
     comparison: Comparison,
     *,
