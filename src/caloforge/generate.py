@@ -16,6 +16,7 @@ from caloforge.beam import Conditions
 from caloforge.card import ModelCard
 from caloforge.engine import Engine, Runtime, load_engine, read_card
 from caloforge.engine.choose import AskedPrecision, choose_plan
+from caloforge.engine.parity import check_parity
 from caloforge.engine.produce import Sink, produce
 from caloforge.errors import ModelError
 from caloforge.io import ShowerWriter
@@ -91,7 +92,8 @@ def load(
     """Load a bundled model by name, or a model file, ready to make showers.
 
     ``threads`` is the number of cores to use (all if None), ``streams`` how many batches are
-    computed side by side on them, ``batch`` the showers in a batch.
+    computed side by side on them, ``batch`` the showers in a batch. OpenVINO's INT8 is compared
+    with ONNX Runtime's first; where it cannot run the model or differs, ``auto`` takes the latter.
 
     Raises
     ------
@@ -101,11 +103,14 @@ def load(
         if the precision is not to be had here, or there are fewer threads than streams.
     """
     path = model_path(name_or_path)
+    card = read_card(path)
     plan = choose_plan(
-        path, read_card(path), runtime=runtime, precision=precision, threads=threads,
+        path, card, runtime=runtime, precision=precision, threads=threads,
         streams=streams, batch=batch,
     )  # fmt: skip
     try:
+        if card.format == "int8" and plan.runtime == "openvino":
+            check_parity(path, plan)
         return Generator(load_engine(path, plan), path)
     except ModelError:
         if runtime != "auto" or plan.runtime == "onnx":

@@ -182,3 +182,18 @@ def load_onnx(path):
     import onnx
 
     return onnx.load(str(path))
+
+
+def test_an_int8_model_that_openvino_computes_wrongly_runs_in_onnx_runtime(
+    tmp_path, easy, monkeypatch
+):
+    from caloforge.engine import parity
+    from caloforge.generate import load
+
+    output = tmp_path / "int8.onnx"
+    run_quantize(easy, output, sensitivity=False)
+    assert load(output).engine.plan.runtime == "openvino"
+    monkeypatch.setattr(parity, "difference", lambda path, plan: float("nan"))
+    assert load(output).engine.plan.runtime == "onnx"
+    with pytest.raises(ModelError, match="differs from ONNX Runtime by nan"):
+        load(output, runtime="openvino")

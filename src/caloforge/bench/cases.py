@@ -13,7 +13,7 @@ from caloforge.card import ModelCard
 from caloforge.engine import Plan, RuntimeName, chosen_runtime, load_engine, read_card
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.latent import draw_latent
-from caloforge.engine.plan import Precision
+from caloforge.engine.plan import QUANTIZED_BATCH, Precision
 from caloforge.engine.produce import Sink
 from caloforge.generate import Generator
 from caloforge.zoo import model_path
@@ -69,7 +69,8 @@ def model_cases(
             for parallel in streams:
                 plan = Plan(
                     runtime=runtime, precision=precision, streams=parallel,
-                    threads=max(cores // parallel, 1), batch=batch,
+                    threads=max(cores // parallel, 1),
+                    batch=max(batch, QUANTIZED_BATCH) if card.format == "int8" else batch,
                 )  # fmt: skip
                 yield model_case(path, card, plan)
 

@@ -15,6 +15,7 @@ from caloforge.config import FrozenModel
 from caloforge.engine import Plan, load_engine, read_card, run
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.latent import draw_latent
+from caloforge.engine.plan import QUANTIZED_BATCH
 from caloforge.engine.tune import measure_engines
 from caloforge.io import open_showers
 from caloforge.physics import observables
@@ -89,7 +90,7 @@ def compare_formats(
 def _ways(
     models: list[Path], half: Path, plain: Path, cores: int, cpu: Capabilities
 ) -> Iterator[Way]:
-    plan = Plan(runtime="openvino", streams=cores)
+    plan = Plan(runtime="openvino", streams=cores, batch=QUANTIZED_BATCH)
     yield Way("float32", models[0], plan)
     if cpu.bfloat16:
         yield Way("bfloat16", models[0], plan.model_copy(update={"precision": "bfloat16"}))

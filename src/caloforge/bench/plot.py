@@ -37,9 +37,7 @@ def plot_report(report: Report, path: Path) -> None:
             row.alone.median_ms, row.validation_number, label=label, linestyle="none",
             marker=MARKERS.get(row.runtime, "o"), markersize=4 + 2 * row.streams, alpha=0.8,
         )  # fmt: skip
-    axes.axhline(
-        report.floor, color="grey", linestyle="--", label="half of Geant4 against half"
-    )
+    axes.axhline(report.floor, color="grey", linestyle="--", label="half of Geant4 against half")
     for found in PUBLISHED:
         if found.ms is not None and found.speed_up != 1:
             axes.axvline(found.ms, color="tab:brown", linewidth=0.8, alpha=0.6)

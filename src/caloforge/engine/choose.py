@@ -7,7 +7,7 @@ from caloforge.card import ModelCard
 from caloforge.engine import Runtime, chosen_runtime
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.memory import recall
-from caloforge.engine.plan import DEFAULT_BATCH, Plan, Precision
+from caloforge.engine.plan import DEFAULT_BATCH, QUANTIZED_BATCH, Plan, Precision
 from caloforge.errors import InputError
 from caloforge.provenance import available_cores
 
@@ -46,7 +46,7 @@ def choose_plan(
         precision=_precision(card, precision, chosen, capabilities),
         streams=parallel,
         threads=cores // parallel,
-        batch=batch or DEFAULT_BATCH,
+        batch=batch or (QUANTIZED_BATCH if card.format == "int8" else DEFAULT_BATCH),
     )
     measured = recall(path, plan) if streams is None and batch is None else None
     return measured or plan

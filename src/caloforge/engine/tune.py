@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from caloforge.engine import Engine, Plan, load_engine
+from caloforge.engine import Engine, Plan, load_engine, read_card
+from caloforge.engine.plan import QUANTIZED_BATCH
 from caloforge.engine.produce import produce, showers_in_a_task
 from caloforge.typing import FloatArray
 
@@ -38,7 +39,8 @@ def tune(path: Path, base: Plan, measure: Measure | None = None) -> list[Trial]:
     of each plan, measured in turn.
     """
     timed = measure or (lambda plans, rounds: _measure_plans(path, plans, rounds))
-    tried = [trial for pair in _pairs(base.cores) for trial in _climb(base, pair, timed)]
+    smallest = QUANTIZED_BATCH if read_card(path).format == "int8" else BATCHES[0]
+    tried = [trial for pair in _pairs(base.cores) for trial in _climb(base, pair, smallest, timed)]
     tried.sort(key=lambda trial: trial.ms)
     final = [trial for trial in tried[:FINALISTS] if trial.ms <= SLOWER * tried[0].ms]
     again = timed([trial.plan for trial in final], FINAL_ROUNDS)
@@ -68,11 +70,11 @@ def _pairs(cores: int) -> Iterator[tuple[int, int]]:
             yield parallel, cores // parallel
 
 
-def _climb(base: Plan, pair: tuple[int, int], measure: Measure) -> Iterator[Trial]:
+def _climb(base: Plan, pair: tuple[int, int], smallest: int, measure: Measure) -> Iterator[Trial]:
     """Ever larger batches, until they are clearly slower than a smaller one."""
     streams, threads = pair
     best, slower = np.inf, 0
-    for batch in BATCHES:
+    for batch in BATCHES[BATCHES.index(smallest) :]:
         plan = base.model_copy(update={"streams": streams, "threads": threads, "batch": batch})
         (ms,) = measure([plan], SHORT_REPEATS)
         yield Trial(plan, ms)

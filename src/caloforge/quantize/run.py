@@ -8,6 +8,7 @@ from caloforge.card import ModelCard, Parent, Score
 from caloforge.config import FrozenModel
 from caloforge.engine import Plan
 from caloforge.engine.capability import Capabilities
+from caloforge.engine.plan import QUANTIZED_BATCH
 from caloforge.engine.tune import measure_engines
 from caloforge.io import open_showers
 from caloforge.provenance import file_digest, versions
@@ -131,7 +132,7 @@ def _formats(
     search: Search, model: Any, result: Any, cores: int, cpu: Capabilities
 ) -> tuple[Format, ...]:
     """float32, bfloat16 where the CPU has it, and INT8: scores, and times taken in turn."""
-    streams = Plan(runtime="openvino", streams=cores)
+    streams = Plan(runtime="openvino", streams=cores, batch=QUANTIZED_BATCH)
     ways = [("float32", model, streams)]
     if cpu.bfloat16:
         ways.append(
