@@ -18,14 +18,15 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     OutputError
-        if the folder does not exist or cannot be written, or the path is a folder.
+        if the folder does not exist or cannot be written, or the path is no place for a file.
     """
     folder = path.parent
     if not folder.is_dir():
         msg = f"cannot write {path}: the folder {folder} does not exist"
         raise OutputError(msg)
-    if path.is_dir():
-        msg = f"cannot write {path}: it is a folder, a file name is needed"
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device"
+        msg = f"cannot write {path}: it is {kind}, a file name is needed"
         raise OutputError(msg)
     try:
         probe = folder / f".{path.name}.probe"

@@ -112,9 +112,22 @@ def draw(n: int, energy: str, theta: str = "90", *, seed: int) -> Conditions:
         msg = f"the number of showers must be at least 1, got {n}"
         raise InputError(msg)
     rng = np.random.default_rng(seed)
-    energies = Spread.parse(energy, "energy").draw(n, rng)
-    angles = Spread.parse(theta, "theta").scaled(degree).draw(n, rng)
-    return Conditions(energies, angles)
+    energies, angles = _spreads(energy, theta)
+    return Conditions(energies.draw(n, rng), angles.draw(n, rng))
+
+
+def extremes(energy: str, theta: str = "90") -> Conditions:
+    """The lowest and the highest conditions that :func:`draw` can give, errors as there.
+
+    >>> extremes("10:500").energy
+    array([ 10., 500.], dtype=float32)
+    """
+    energies, angles = _spreads(energy, theta)
+    return Conditions.of([energies.low, energies.high], [angles.low, angles.high])
+
+
+def _spreads(energy: str, theta: str) -> tuple[Spread, Spread]:
+    return Spread.parse(energy, "energy"), Spread.parse(theta, "theta").scaled(degree)
 
 
 def _as_vector(values: Any, name: str) -> FloatArray:

@@ -62,7 +62,11 @@ def test_bad_input_is_one_line_and_exit_code_2(run, tmp_path, toy_model, toy_sho
         (("generate", "nothing", "-n", 5), "no model file nothing"),
         (("generate", toy_model), "-n N"),
         (("generate", toy_model, "-n", 5, "--energy", "5:700"), "outside the model's range 10-500"),
+        (("generate", toy_model, "-n", 1, "--energy", "9.9:500"), "energy 9.9 GeV is outside"),
         (("generate", toy_model, "-n", 5, "--energy", "5;7"), "not understood"),
+        (("generate", toy_model, "-n", 0), "greater than or equal to 1"),
+        (("generate", toy_model, "--number", 5), "No such option: --number"),
+        (("generation",), "No such command 'generation'"),
         (("generate", toy_model, "-n", 5, "--theta", "60"), "range 90-90 degrees"),
         (("generate", toy_model, "-n", 5, "--compression", "zip"), "allowed are none, lzf, gzip"),
         (("generate", toy_model, "-n", 5, "--runtime", "tflite"), "allowed are auto"),
@@ -78,3 +82,14 @@ def test_bad_input_is_one_line_and_exit_code_2(run, tmp_path, toy_model, toy_sho
     assert code == 2 and "does not exist" in err
     code, _, err = run("info", tmp_path / "nothing.h5")
     assert code == 2 and "does not exist" in err
+
+
+def test_a_device_or_a_folder_is_no_output(run, toy_model, tmp_path):
+    for place in ("/dev/null", tmp_path):
+        code, _, err = run("generate", toy_model, "-n", 5, "-o", place)
+        assert code == 2 and "a file name is needed" in err
+
+
+def test_no_arguments_show_the_help(run):
+    code, out, _ = run()
+    assert code == 0 and "generate" in out

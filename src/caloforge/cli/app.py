@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -27,7 +27,6 @@ EXIT_INTERRUPTED = 130
 app = typer.Typer(
     name="caloforge",
     help="Fast calorimeter simulation: Geant4 showers in, trusted fast showers out.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -56,15 +55,20 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a user's error is one line on stderr and exit code 2."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(args=arguments, standalone_mode=True)
+        sys.exit(app(args=given or ["--help"], standalone_mode=False))
     except CaloforgeError as error:
-        message = " ".join(str(error).split())
-        Console(stderr=True, soft_wrap=True, highlight=False).print(
-            "[bold red]caloforge: error:[/]", end=" "
-        )
-        print(message, file=sys.stderr)
-        sys.exit(EXIT_USER_ERROR)
-    except KeyboardInterrupt:
+        _refuse(str(error))
+    except typer.TyperException as error:
+        _refuse(f"{error.format_message()} (caloforge --help shows what is allowed)")
+    except (KeyboardInterrupt, typer.Abort):
         print("caloforge: interrupted; the same command continues the work", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _refuse(message: str) -> NoReturn:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print("[bold red]caloforge: error:[/]", end=" ")
+    print(" ".join(message.split()), file=sys.stderr)
+    sys.exit(EXIT_USER_ERROR)

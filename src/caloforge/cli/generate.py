@@ -87,7 +87,7 @@ def _conditions(
     seed: int,
 ) -> "Conditions":
     """The conditions that the options ask for."""
-    from caloforge.beam import draw
+    from caloforge.beam import draw, extremes
     from caloforge.units import degree
 
     if like is not None:
@@ -100,9 +100,9 @@ def _conditions(
         raise InputError(msg)
     low, high = card.energy_range_gev
     angles = [angle / degree for angle in card.theta_range_rad]
-    return draw(
-        n, energy or f"{low:g}:{high:g}", theta or f"{angles[0]:.6g}:{angles[1]:.6g}", seed=seed
-    )
+    asked = energy or f"{low:g}:{high:g}", theta or f"{angles[0]:.6g}:{angles[1]:.6g}"
+    card.check_range(extremes(*asked))
+    return draw(n, *asked, seed=seed)
 
 
 def _conditions_like(card: "ModelCard", like: Path, n: int | None) -> "Conditions":
