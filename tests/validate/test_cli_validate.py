@@ -53,7 +53,11 @@ def test_a_report_is_written_and_named(samples, tmp_path, capsys):
     assert record["verb"] == "validate"
     assert len(record["inputs"]) == 2
     assert {p.name for p in tmp_path.iterdir()} == {"report"}
-    assert run(*arguments) == 0, "a former report may be replaced"
+    assert run(*arguments, "--figures", "pdf") == 0, "a former report may be replaced"
+    (figure,) = (folder / "figures").iterdir()
+    assert figure.suffix == ".pdf" and figure.read_bytes().startswith(b"%PDF")
+    assert run(*arguments) == 0, "figures belong to a report"
+    assert "allowed are png, pdf, svg" in refused(capsys, *arguments, "--figures", "gif")
 
 
 def test_a_sample_can_be_cut_and_says_so(samples, tmp_path, capsys, monkeypatch):

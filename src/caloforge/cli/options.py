@@ -50,7 +50,7 @@ def parse_compression(text: str) -> str | None:
     InputError
         if it is unknown.
     """
-    return None if _one_of(text, COMPRESSIONS, "compression") == "none" else text
+    return None if one_of(text, COMPRESSIONS, "compression") == "none" else text
 
 
 def parse_runtime(text: str) -> "Runtime":
@@ -61,15 +61,16 @@ def parse_runtime(text: str) -> "Runtime":
     InputError
         if it is unknown.
     """
-    return cast("Runtime", _one_of(text, RUNTIMES, "runtime"))
+    return cast("Runtime", one_of(text, RUNTIMES, "runtime"))
 
 
 def parse_precision(text: str) -> "AskedPrecision":
     """The precision that an option names; errors as in :func:`parse_runtime`."""
-    return cast("AskedPrecision", _one_of(text, PRECISIONS, "precision"))
+    return cast("AskedPrecision", one_of(text, PRECISIONS, "precision"))
 
 
-def _one_of(text: str, allowed: tuple[str, ...], what: str) -> str:
+def one_of(text: str, allowed: tuple[str, ...], what: str) -> str:
+    """The text, if it is one of those allowed; else an InputError that lists them."""
     if text not in allowed:
         msg = f"{what} '{text}' is unknown: allowed are {', '.join(allowed)}"
         raise InputError(msg)

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from caloforge.cli.options import stderr
+from caloforge.cli.options import one_of, stderr
 
 if TYPE_CHECKING:
     from caloforge.validate.result import ValidationResult
 
+FIGURE_ENDINGS = ("png", "pdf", "svg")
 COLOURS = {"pass": "green", "floor": "cyan", "near": "yellow", "fail": "bold red"}
 
 
@@ -30,11 +31,15 @@ def validate(
         Path | None,
         typer.Option(help="The model's training sample: is any of it repeated?"),
     ] = None,
+    figures: Annotated[
+        str | None, typer.Option(help="Each figure as a file, too: png, pdf or svg.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of splits, bootstrap, classifiers.")] = 0,
 ) -> None:
     """Compare generated showers with Geant4: a table, metrics.json and an HTML report."""
     from caloforge.validate.files import REPORT, validate_files
 
+    ending = None if figures is None else one_of(figures, FIGURE_ENDINGS, "figure format")
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=stderr, transient=True) as progress:
         task = progress.add_task("reading", total=None)
@@ -44,7 +49,7 @@ def validate(
 
         result = validate_files(
             reference, generated, output, level="full" if full else "quick", seed=seed,
-            training=training, on_progress=show,
+            training=training, figures=ending, on_progress=show,
         )  # fmt: skip
     console = Console()
     console.print(_table(result))

@@ -18,11 +18,11 @@ from caloforge.io import ShowerFile, open_showers
 from caloforge.provenance import file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.validate.comparison import compare, reduce_showers
-from caloforge.validate.report import render_figures, render_report
+from caloforge.validate.report import Picture, render_figures, render_report
 from caloforge.validate.result import Level, ValidationResult
 from caloforge.validate.suite import score
 
-METRICS, REPORT, RECORD = "metrics.json", "report.html", "record.json"
+METRICS, REPORT, RECORD, FIGURES = "metrics.json", "report.html", "record.json", "figures"
 
 
 class Reporter(Protocol):
@@ -43,12 +43,14 @@ def validate_files(
     level: Level = "quick",
     seed: int = 0,
     training: Path | None = None,
+    figures: str | None = None,
     on_progress: Reporter = silent,
 ) -> ValidationResult:
     """Compare two sample files and write metrics.json, report.html and record.json to `folder`.
 
     At most scaling.VALIDATION_MAX_SHOWERS of each file are read. `training` is what the model was
-    trained on, for the memorisation check.
+    trained on, for the memorisation check. `figures` (png, pdf or svg) writes each figure as a file
+    of its own, too.
 
     Raises
     ------
@@ -60,13 +62,17 @@ def validate_files(
     start = time.perf_counter()
     check_folder(folder)
     inputs = [path for path in (reference, generated, training) if path is not None]
-    result, html = _work(reference, generated, training, level, seed, on_progress)
+    result, pictures = _work(reference, generated, training, level, seed, figures, on_progress)
     partial = partial_path(folder)
     with writing(folder):
         shutil.rmtree(partial, ignore_errors=True)
         try:
             partial.mkdir()
-            (partial / REPORT).write_text(html, encoding="utf-8")
+            (partial / REPORT).write_text(render_report(result, pictures), encoding="utf-8")
+            if figures:
+                (partial / FIGURES).mkdir()
+                for picture in pictures:
+                    (partial / FIGURES / f"{picture.name}.{figures}").write_bytes(picture.file)
             metrics = json.dumps(result.to_dict(), indent=2) + "\n"
             (partial / METRICS).write_text(metrics, encoding="utf-8")
             write_record(
@@ -91,7 +97,7 @@ def check_folder(folder: Path) -> None:
         if it is a file, holds foreign files, or its parent cannot be written.
     """
     if folder.is_dir():
-        foreign = sorted({p.name for p in folder.iterdir()} - {METRICS, REPORT, RECORD})
+        foreign = sorted({p.name for p in folder.iterdir()} - {METRICS, REPORT, RECORD, FIGURES})
         if foreign:
             msg = f"{folder} holds something else than a report ({foreign[0]}): give a new folder"
             raise OutputError(msg)
@@ -110,8 +116,9 @@ def _work(
     training: Path | None,
     level: Level,
     seed: int,
+    figures: str | None,
     on_progress: Reporter,
-) -> tuple[ValidationResult, str]:
+) -> tuple[ValidationResult, list[Picture]]:
     with open_showers(reference) as first, open_showers(generated) as second:
         on_progress("reading")
         labels = _labels(first, second)
@@ -124,9 +131,9 @@ def _work(
     result = score(comparison, level=level, seed=seed, library=library, on_progress=on_progress)
     result = replace(result, notes=(*result.notes, *notes))
     pictures = render_figures(
-        comparison, result, lambda done, total: on_progress("figures", done, total)
+        comparison, result, lambda done, total: on_progress("figures", done, total), figures
     )
-    return result, render_report(result, pictures)
+    return result, pictures
 
 
 def _chunks(file: ShowerFile) -> Iterator[Showers]:

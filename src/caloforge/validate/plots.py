@@ -57,6 +57,13 @@ def to_webp(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
+def to_file(figure: Figure, ending: str) -> bytes:
+    """A figure as the content of a file with one of the endings png, pdf and svg."""
+    stream = BytesIO()
+    figure.savefig(stream, format=ending, dpi=2 * DPI)
+    return stream.getvalue()
+
+
 def _with_ratio(title: str) -> tuple[Figure, Axes, Axes]:
     figure = Figure(figsize=SIZE, dpi=DPI)
     grid = {"left": 0.145, "right": 0.97, "top": 0.93, "bottom": 0.125, "hspace": 0.06}

@@ -38,6 +38,8 @@ class Picture:
     data: str
     width: int
     height: int
+    file: bytes = b""
+    """The figure as a file of its own, if that was asked for."""
 
     @property
     def wide(self) -> bool:
@@ -49,8 +51,12 @@ def render_figures(
     comparison: Comparison,
     result: ValidationResult,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ending: str | None = None,
 ) -> list[Picture]:
-    """Draw every figure of the catalogue; `on_progress` gets how many are done, and of how many."""
+    """Draw every figure of the catalogue, also as files where an `ending` is given.
+
+    `on_progress` gets how many are done, and of how many.
+    """
     pictures = []
     planned = list(catalogue(comparison, result))
     with plots.style():
@@ -58,7 +64,10 @@ def render_figures(
             figure = plot.draw()
             width, height = (int(side * figure.dpi) for side in figure.get_size_inches())
             data = base64.b64encode(plots.to_webp(figure)).decode()
-            pictures.append(Picture(plot.section, plot.name, plot.caption, data, width, height))
+            file = plots.to_file(figure, ending) if ending else b""
+            pictures.append(
+                Picture(plot.section, plot.name, plot.caption, data, width, height, file)
+            )
             on_progress(number + 1, len(planned))
     return pictures
 
