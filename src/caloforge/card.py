@@ -1,6 +1,7 @@
 """The model card: what a model file says of itself, inside the ONNX file."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -153,3 +154,17 @@ def _check_inside(
             f"{low / unit:g}-{high / unit:g} {unit_name}"
         )
         raise RangeError(msg)
+
+
+def with_error(value: float, error: float | None) -> str:
+    """A value and its error, to the first digit of the error (the second where that is 1).
+
+    >>> with_error(0.02203, 0.00541), with_error(1.0101, 0.0132)
+    ('0.022 ± 0.005', '1.010 ± 0.013')
+    """
+    if error is None or not (math.isfinite(error) and error > 0):
+        return f"{value:.3g}"
+    first = math.floor(math.log10(error))
+    digits = -first + (1 if error < 2 * 10.0**first else 0)
+    places = min(max(digits, 0), 4)
+    return f"{value:.{places}f} ± {error:.{places}f}"

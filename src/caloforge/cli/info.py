@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from caloforge.card import ModelCard
+    from caloforge.card import ModelCard, Score
     from caloforge.detector import Detector
     from caloforge.io import ShowerFile
 
@@ -26,6 +26,7 @@ def info(
     from caloforge.zoo import model_names, model_path
 
     path = Path(subject)
+    scores: dict[str, Score] = {}
     if subject in bundled_detectors() or path.suffix == ".toml":
         detector = load_detector(subject)
         rows = _detector_rows(detector)
@@ -36,7 +37,9 @@ def info(
     elif subject in model_names() or path.suffix == ".onnx":
         from caloforge.engine import read_card
 
-        rows = _model_rows(read_card(model_path(subject)), model_path(subject))
+        card = read_card(model_path(subject))
+        rows = _model_rows(card, model_path(subject))
+        scores = card.scores
     else:
         from caloforge.io import open_showers
 
@@ -46,6 +49,21 @@ def info(
     for name, value in rows.items():
         table.add_row(name, value)
     Console().print(table)
+    if scores:
+        Console().print(_score_table(scores))
+
+
+def _score_table(scores: "dict[str, Score]") -> Table:
+    from caloforge.card import with_error
+
+    table = Table(title="scores against Geant4", title_justify="left")
+    table.add_column("measure")
+    table.add_column("score", justify="right")
+    table.add_column("floor (Geant4 against Geant4)", justify="right")
+    for name, score in scores.items():
+        floor = "" if score.floor is None else f"{score.floor:.3g}"
+        table.add_row(name, with_error(score.value, score.error), floor)
+    return table
 
 
 def _detector_rows(detector: "Detector") -> dict[str, str]:
@@ -87,10 +105,6 @@ def _model_rows(card: "ModelCard", path: Path) -> dict[str, str]:
     }
     for data in card.training.data:
         rows[f"trained on {data.file}"] = f"{data.showers} showers, {data.digest[:19]}..."
-    for name, score in card.scores.items():
-        error = f" +- {score.error:.3g}" if score.error is not None else ""
-        floor = f" (Geant4 against Geant4: {score.floor:.3g})" if score.floor is not None else ""
-        rows[f"score {name}"] = f"{score.value:.3g}{error}{floor}"
     if card.parent is not None:
         rows["made from"] = f"{card.parent.name}, {card.parent.digest[:19]}..."
     return rows | {"digest": file_digest(path)}

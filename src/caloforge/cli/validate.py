@@ -60,7 +60,8 @@ def validate(
 
 
 def _table(result: "ValidationResult") -> Table:
-    from caloforge.validate.report import VERDICT_TEXT, with_error
+    from caloforge.card import with_error
+    from caloforge.validate.report import VERDICT_TEXT
 
     generated, reference = (result.samples[side] for side in ("generated", "reference"))
     title = (

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 
-import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from caloforge import scaling
+from caloforge.card import with_error
 from caloforge.provenance import versions
 from caloforge.validate import plots
 from caloforge.validate.catalogue import SECTIONS, catalogue
@@ -91,17 +91,3 @@ def render_report(result: ValidationResult, pictures: list[Picture]) -> str:
         versions=versions(),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
-
-
-def with_error(value: float, error: float) -> str:
-    """A value and its error, to the first digit of the error (the second where that is 1).
-
-    >>> with_error(0.02203, 0.00541), with_error(1.0101, 0.0132)
-    ('0.022 ± 0.005', '1.010 ± 0.013')
-    """
-    if not (np.isfinite(error) and error > 0):
-        return f"{value:.3g}"
-    first = int(np.floor(np.log10(error)))
-    digits = -first + (1 if error < 2 * 10.0**first else 0)
-    places = int(np.clip(digits, 0, 4))
-    return f"{value:.{places}f} ± {error:.{places}f}"
