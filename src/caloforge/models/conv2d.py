@@ -81,5 +81,5 @@ class Conv2dGenerator(Generator):
         scaled = latent * (energy / ENERGY_UNIT_GEV).unsqueeze(1)
         volumes = torch.cat([path(scaled) for path in self.paths], dim=3)
         image = self.layers(self.join(volumes.permute(0, 3, 1, 2)))
-        amplitude = functional.relu(image).float().permute(0, 2, 3, 1)
-        return zero_below_threshold(amplitude * IMAGE_UNIT_GEV)
+        amplitude = functional.relu(image).float()
+        return zero_below_threshold(amplitude * IMAGE_UNIT_GEV).permute(0, 2, 3, 1)

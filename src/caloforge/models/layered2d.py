@@ -58,4 +58,4 @@ class Layered2dGenerator(Generator):
         maps = self.dense(torch.cat([latent, conditions], dim=1)).unflatten(1, self.coarse)
         amplitude = functional.relu(self.layers(self.blocks(maps))).float()
         scale = (energy * CELL_FRACTION).reshape(-1, 1, 1, 1)
-        return zero_below_threshold((amplitude * amplitude * scale).permute(0, 2, 3, 1))
+        return zero_below_threshold(amplitude * amplitude * scale).permute(0, 2, 3, 1)
