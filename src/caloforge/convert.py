@@ -1,4 +1,4 @@
-"""A sample in another file format: ROOT for analysis, HDF5 with or without compression."""
+"""A sample in another file format: ROOT for analysis, HDF5 in the 3DGAN or CaloChallenge layout."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 
 from caloforge.errors import InputError
 from caloforge.io import ShowerFile, ShowerWriter
+from caloforge.io.calochallenge import write_calochallenge
 from caloforge.io.root import write_tree
 from caloforge.physics import observables
 from caloforge.scaling import HIT_THRESHOLDS_GEV
@@ -16,7 +17,8 @@ from caloforge.typing import AnyArray
 from caloforge.units import keV
 
 TREE = "showers"
-FORMATS = (".root", ".h5")
+FORMATS = (".root", ".h5", ".hdf5")
+"""Endings: ROOT, the 3DGAN layout, and that of the CaloChallenge, whose files end so."""
 Progress = Callable[[int], None]
 
 
@@ -28,7 +30,7 @@ def convert(
     Raises
     ------
     InputError
-        if the ending is neither .root nor .h5.
+        if the ending is none of these, or the CaloChallenge layout cannot hold the sample.
     OutputError
         if the file cannot be written.
     """
@@ -36,6 +38,8 @@ def convert(
         _to_root(sample, path, cells, on_progress)
     elif path.suffix == ".h5":
         _to_hdf5(sample, path, compression, on_progress)
+    elif path.suffix == ".hdf5":
+        write_calochallenge(path, sample, _watched(sample, on_progress), compression)
     else:
         msg = f"cannot convert to '{path.suffix}': allowed endings are {', '.join(FORMATS)}"
         raise InputError(msg)
@@ -80,15 +84,21 @@ def cell_branches(showers: Showers) -> dict[str, Any]:
     return {"cell": hits}
 
 
-def _to_root(sample: ShowerFile, path: Path, cells: bool, on_progress: Progress) -> None:
-    def chunks() -> Iterator[dict[str, Any]]:
-        done = 0
-        for chunk in sample.chunks():
-            yield analysis_branches(chunk) | (cell_branches(chunk) if cells else {})
-            done += len(chunk)
-            on_progress(done)
+def _watched(sample: ShowerFile, on_progress: Progress) -> Iterator[Showers]:
+    """A sample's chunks, telling after each how many showers are done."""
+    done = 0
+    for chunk in sample.chunks():
+        yield chunk
+        done += len(chunk)
+        on_progress(done)
 
-    write_tree(path, TREE, chunks())
+
+def _to_root(sample: ShowerFile, path: Path, cells: bool, on_progress: Progress) -> None:
+    branches = (
+        analysis_branches(chunk) | (cell_branches(chunk) if cells else {})
+        for chunk in _watched(sample, on_progress)
+    )
+    write_tree(path, TREE, branches)
 
 
 def _to_hdf5(
@@ -99,8 +109,7 @@ def _to_hdf5(
         compression=compression, attributes=sample.attributes,
     ) as writer:  # fmt: skip
         done = 0
-        for chunk in sample.chunks():
+        for chunk in _watched(sample, on_progress):
             writer.write(done, chunk.cells, chunk.conditions)
             done += len(chunk)
-            on_progress(done)
         writer.finish()

@@ -54,5 +54,5 @@ def test_hdf5_to_hdf5_keeps_everything(tmp_path, sample, toy_showers):
 
 
 def test_another_ending_is_refused(tmp_path, sample):
-    with pytest.raises(InputError, match=r"allowed endings are \.root, \.h5"):
+    with pytest.raises(InputError, match=r"allowed endings are \.root, \.h5, \.hdf5"):
         run(sample, tmp_path / "out.csv")

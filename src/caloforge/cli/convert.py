@@ -16,7 +16,7 @@ def convert(
     ] = False,
     compression: Compression = "gzip",
 ) -> None:
-    """Write a sample as ROOT (one branch per quantity) or as HDF5 (3DGAN layout)."""
+    """Write a sample as .root (one branch a quantity), .h5 (3DGAN) or .hdf5 (CaloChallenge)."""
     from caloforge.convert import convert as convert_sample
     from caloforge.io import open_showers
 

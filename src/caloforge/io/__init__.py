@@ -1,12 +1,14 @@
 """Sample files: read and written in chunks, so that a 50 GB file needs no 50 GB of memory.
 
-The 3DGAN HDF5 layout is the native one (:mod:`~caloforge.io.gan3d_hdf5`); ROOT is written for
-analysis (:mod:`~caloforge.io.root`).
+The 3DGAN HDF5 layout is the native one (:mod:`~caloforge.io.gan3d_hdf5`); that of the CaloChallenge
+is read alike (:mod:`~caloforge.io.calochallenge`), and ROOT is written for analysis
+(:mod:`~caloforge.io.root`).
 """
 
 from pathlib import Path
 
 from caloforge.detector import Detector
+from caloforge.io.calochallenge import CaloChallengeFile, is_calochallenge
 from caloforge.io.gan3d_hdf5 import ShowerFile, ShowerWriter
 from caloforge.showers import Showers
 
@@ -14,7 +16,7 @@ __all__ = ["ShowerFile", "ShowerWriter", "open_showers", "read", "write"]
 
 
 def open_showers(path: str | Path, detector: Detector | None = None) -> ShowerFile:
-    """Open a sample for reading in chunks; use it as a context manager.
+    """Open a sample, in either HDF5 layout, for reading in chunks; use it as a context manager.
 
     Raises
     ------
@@ -23,7 +25,8 @@ def open_showers(path: str | Path, detector: Detector | None = None) -> ShowerFi
     DetectorError
         if it does not say which detector its showers belong to and their shape does not tell.
     """
-    return ShowerFile(Path(path), detector)
+    layout = CaloChallengeFile if is_calochallenge(Path(path)) else ShowerFile
+    return layout(Path(path), detector)
 
 
 def read(

@@ -21,7 +21,7 @@ from caloforge.detector import Detector, bundled_detectors, load_detector
 from caloforge.errors import DetectorError, InputError, OutputError
 from caloforge.io.raw import RawRows, contiguous
 from caloforge.showers import Showers
-from caloforge.typing import FloatArray
+from caloforge.typing import AnyArray, FloatArray
 
 DETECTOR_ATTRIBUTE = "caloforge_detector"
 DATASETS = ("ECAL", "energy", "theta")
@@ -40,14 +40,18 @@ class ShowerFile:
         if the detector is neither given, nor named in the file, nor told by the cells' shape.
     """
 
+    CELLS = "ECAL"
+    """The dataset of the cells, one row a shower."""
+
     def __init__(self, path: Path, detector: Detector | None = None) -> None:
         self.path = path
-        self._file = _open(path)
+        self._file = open_hdf5(path)
         try:
-            self._cells = self._dataset("ECAL")
-            self.cell_shape = self._find_cell_shape()
-            self.conditions = self._read_conditions()
             self.attributes = {key: _plain(value) for key, value in self._file.attrs.items()}
+            self._cells = self._dataset(self.CELLS)
+            self._check_cells()
+            self.cell_shape = self._find_cell_shape(detector)
+            self.conditions = self._read_conditions()
             self.detector = detector or self._find_detector()
             self.window = self.detector.window_of(self.cell_shape)
         except BaseException:
@@ -87,12 +91,12 @@ class ShowerFile:
         """Showers ``start`` to ``stop`` (exclusive; to the end if None)."""
         rows = slice(*slice(start, stop).indices(len(self)))
         try:
-            cells = self._cells[rows].astype(np.float32, copy=False)
+            stored = self._cells[rows]
         except OSError as error:
             span = f"{rows.start}-{rows.stop}"
             msg = f"{self.path} is damaged: showers {span} cannot be read: {error}"
             raise InputError(msg) from None
-        cells = cells.reshape(-1, *self.cell_shape)
+        cells = self._images(stored)
         part = self.conditions[rows] if len(cells) else Conditions.of([], [])
         try:
             return Showers(cells, part.energy, part.theta, self.detector)
@@ -113,34 +117,43 @@ class ShowerFile:
             raise InputError(msg)
         return found
 
-    def _find_cell_shape(self) -> tuple[int, ...]:
+    def _check_cells(self) -> None:
+        if self._cells.dtype.kind not in "fiu":
+            msg = f"{self.path}: {self.CELLS} must hold numbers, got {self._cells.dtype}"
+            raise InputError(msg)
+        if self._cells.ndim == 0 or len(self) == 0:
+            msg = f"{self.path} holds no showers"
+            raise InputError(msg)
+
+    def _find_cell_shape(self, detector: Detector | None) -> tuple[int, ...]:
         shape = self._cells.shape
         if len(shape) == 5 and shape[-1] == 1:
             shape = shape[:-1]
         if len(shape) != 4:
             msg = f"{self.path}: ECAL must have the shape (N, X, Y, Z), got {self._cells.shape}"
             raise InputError(msg)
-        if shape[0] == 0:
-            msg = f"{self.path} holds no showers"
-            raise InputError(msg)
-        if self._cells.dtype.kind not in "fiu":
-            msg = f"{self.path}: ECAL must hold numbers, got {self._cells.dtype}"
-            raise InputError(msg)
         return tuple(int(n) for n in shape[1:])
 
+    def _images(self, stored: AnyArray) -> FloatArray:
+        """Cells (n, X, Y, Z) in GeV from rows of the file."""
+        return stored.astype(np.float32, copy=False).reshape(-1, *self.cell_shape)
+
+    def _energies(self) -> AnyArray:
+        """Primary energies in GeV, (N,)."""
+        if "energy" in self._file or "target" not in self._file:
+            return self._vector("energy")
+        target = self._dataset("target")
+        if target.ndim != 2 or target.shape[1] < 2:
+            msg = f"{self.path}: target must be (N, 2) = (pdg, Ep), got {target.shape}"
+            raise InputError(msg)
+        return np.asarray(target[:, 1])
+
     def _read_conditions(self) -> Conditions:
-        if "energy" not in self._file and "target" in self._file:
-            target = self._dataset("target")
-            if target.ndim != 2 or target.shape[1] < 2:
-                msg = f"{self.path}: target must be (N, 2) = (pdg, Ep), got {target.shape}"
-                raise InputError(msg)
-            energy = target[:, 1]
-        else:
-            energy = self._vector("energy")
+        energy = self._energies()
         theta = self._vector("theta") if "theta" in self._file else np.full(len(energy), np.pi / 2)
         if not len(energy) == len(theta) == len(self):
             msg = (
-                f"{self.path}: lengths differ: ECAL has {len(self)} showers, "
+                f"{self.path}: lengths differ: {self.CELLS} has {len(self)} showers, "
                 f"energy {len(energy)}, theta {len(theta)}"
             )
             raise InputError(msg)
@@ -150,8 +163,8 @@ class ShowerFile:
             msg = f"{self.path}: {error}"
             raise InputError(msg) from None
 
-    def _vector(self, name: str) -> Any:
-        values = self._dataset(name)[...]
+    def _vector(self, name: str) -> AnyArray:
+        values = np.asarray(self._dataset(name)[...])
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
     def _find_detector(self) -> Detector:
@@ -306,7 +319,14 @@ def detector_from_json(text: str, *, where: str) -> Detector:
     return build(Detector, data, where=f"{where}: detector", error=DetectorError)
 
 
-def _open(path: Path) -> Any:
+def open_hdf5(path: Path) -> Any:
+    """Open an HDF5 file for reading.
+
+    Raises
+    ------
+    InputError
+        if it is missing, empty, damaged or no HDF5 file.
+    """
     if not path.exists():
         msg = f"{path} does not exist"
         raise InputError(msg)
