@@ -14,6 +14,10 @@ TOY_SHAPE = (5, 5, 4)
 
 @pytest.fixture
 def toy_detector() -> Detector:
+    return make_toy_detector()
+
+
+def make_toy_detector() -> Detector:
     """Four tungsten-silicon layers with windows of 5 x 5 and 7 x 7 pads."""
     stack = (
         Slab(material="W", thickness_mm=3.0),

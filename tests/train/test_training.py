@@ -213,16 +213,16 @@ def test_networks_and_objectives_that_do_not_fit_are_refused(train):
         train("other", edit=lambda text: NETWORK.sub('[network]\nname = "factorised"\n', text))
 
 
-def test_warm_up_and_decay_set_the_learning_rates(train, sample, recipe_file, tmp_path):
+def test_warm_up_decay_and_batch_size_set_the_learning_rates(train, sample, recipe_file, tmp_path):
     text = recipe_file.read_text()
-    options = 'name = "gan"\nwarmup_epochs = 3\nlearning_rate_decay = 0.5\n'
+    options = 'name = "gan"\nwarmup_epochs = 3\nlearning_rate_decay = 0.5\nrates_for_batch = 4\n'
     recipe_file.write_text(text.replace('name = "gan"', options))
     training = Training(load_recipe(recipe_file), [sample], tmp_path / "run", Silent())
     rates = []
     for epoch in range(6):
         training.objective.start_epoch(epoch)
         rates.append(training.objective.generator_optimiser.param_groups[0]["lr"])
-    assert rates == pytest.approx([0.25e-3, 0.5e-3, 0.75e-3, 1e-3, 0.5e-3, 0.25e-3])
+    assert rates == pytest.approx([0.5e-3, 1e-3, 1.5e-3, 2e-3, 1e-3, 0.5e-3])
 
 
 def test_training_lowers_the_generator_losses(train):

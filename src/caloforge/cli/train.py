@@ -24,24 +24,49 @@ def train(
     detector: Annotated[
         str | None, typer.Option(help="Detector (.toml), where the files do not name it.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Cores; all by default.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores (of each rank); all by default.")
+    ] = None,
+    ranks: Annotated[
+        int, typer.Option(min=1, help="Processes on this machine that share every batch.")
+    ] = 1,
 ) -> None:
-    """Train a network. The same command continues a run that was stopped, exactly."""
+    """Train a network. The same command continues a run that was stopped, exactly.
+
+    On several machines, torchrun starts it: torchrun ... -m caloforge train ...
+    """
     from caloforge._extras import require
-    from caloforge.detector import load_detector
 
     for module in ("torch", "safetensors", "tensorboard"):
         require(module)
+    from caloforge.train.launch import launch, taking_part
+
+    arguments = (recipe, [*data, *(more_data or [])], run, epochs, detector, threads)
+    if ranks > 1:
+        launch(ranks, _train, *arguments)
+    else:
+        taking_part(_train, *arguments)
+
+
+def _train(
+    recipe: Path,
+    data: list[Path],
+    run: Path,
+    epochs: int | None,
+    detector: str | None,
+    threads: int | None,
+) -> None:
+    """One process' part; the first of several is the one that is heard."""
+    from caloforge.detector import load_detector
+    from caloforge.train import ranks
     from caloforge.train.loop import Training
     from caloforge.train.recipe import load_recipe
 
-    if threads is not None:
-        require("torch").set_num_threads(threads)
     checked = load_recipe(recipe)
     described = None if detector is None else load_detector(detector)
-    with shower_progress() as progress:
-        reporter = ProgressReporter(progress)
-        training = Training(checked, [*data, *(more_data or [])], run, reporter, described)
+    with ranks.joined(threads), shower_progress() as progress:
+        stderr.quiet = ranks.rank() > 0
+        training = Training(checked, data, run, ProgressReporter(progress), described)
         trained = training.run(epochs)
     stderr.print(
         f"{run}: epoch {trained.best_epoch} of {trained.epochs} is the best, validation number "

@@ -58,12 +58,17 @@ def augment_mirror(
     return mirrored, angles
 
 
+def symmetries(kind: str, n: int, rng: np.random.Generator) -> IntArray:
+    """Random elements (n,) of the symmetries of a ``kind`` "none", "square" or "mirror"."""
+    return rng.integers(0, {"none": 1, "square": SQUARE, "mirror": 4}[kind], n)
+
+
 def augment(
-    kind: str, cells: FloatArray, theta: FloatArray, rng: np.random.Generator
+    kind: str, cells: FloatArray, theta: FloatArray, elements: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Showers under random symmetries of the ``kind`` "none", "square" or "mirror"."""
+    """Showers each under its own element (N,) of the symmetries of a ``kind``."""
     if kind == "square":
-        return augment_square(cells, rng.integers(0, SQUARE, len(cells))), theta
+        return augment_square(cells, elements), theta
     if kind == "mirror":
-        return augment_mirror(cells, theta, rng.integers(0, 4, len(cells)))
+        return augment_mirror(cells, theta, elements)
     return cells, theta

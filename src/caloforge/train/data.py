@@ -2,7 +2,8 @@
 
 The order of an epoch is a pure function of (seed, epoch): runs of rows that are read together are
 permuted, then rows are shuffled within groups that fit in memory.  Where an epoch is resumed in its
-middle, the rows before it are neither read nor drawn.
+middle, the rows before it are neither read nor drawn.  Of several ranks, each brings its own rows
+of the batches that one process would have.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import torch
 from caloforge.errors import InputError
 from caloforge.models.base import Domain
 from caloforge.showers import Showers
-from caloforge.train.augment import augment
+from caloforge.train import ranks
+from caloforge.train.augment import augment, symmetries
 from caloforge.train.files import ShowerFiles, energy_range, theta_range
 from caloforge.train.objective import Batch, DataSummary
 from caloforge.train.recipe import DataOptions
@@ -40,6 +42,7 @@ class TrainingData:
     ) -> None:
         self.files = files
         self.options, self.batch_size, self.seed = options, batch_size, seed
+        self.own = ranks.own(batch_size)
         n = len(self.files)
         held_out = np.random.default_rng([seed, 0]).permutation(n)[
             : max(2, round(n * options.validation_fraction))
@@ -78,7 +81,9 @@ class TrainingData:
         """The batches of an epoch from ``first_step`` on, augmented."""
         for step, showers in enumerate(self._slices(epoch, first_step), start=first_step):
             rng = np.random.default_rng([self.seed, 3, epoch, step])
-            cells, theta = augment(self.options.augment, showers.cells, showers.theta, rng)
+            kind = self.options.augment
+            elements = symmetries(kind, self.batch_size, rng)[self.own]
+            cells, theta = augment(kind, showers.cells, showers.theta, elements)
             yield Batch(
                 torch.from_numpy(np.ascontiguousarray(cells)),
                 torch.from_numpy(showers.energy.copy()),
@@ -98,22 +103,30 @@ class TrainingData:
         return groups
 
     def _slices(self, epoch: int, first_step: int) -> Iterator[Showers]:
-        groups, size = self.groups(epoch), self.batch_size
-        if self.in_memory is not None:
-            order = np.concatenate(groups)
-            for step in range(first_step, self.steps_per_epoch):
-                yield self.in_memory[order[step * size : (step + 1) * size]]
+        """This rank's rows of each batch."""
+        groups = self._own_rows(epoch, first_step)
+        size = self.own.stop - self.own.start
+        if self.in_memory is None:
+            yield from self._streamed(groups, size)
             return
-        yield from self._streamed(groups, first_step * size)
+        order = np.concatenate(groups)
+        for start in range(0, len(order), size):
+            yield self.in_memory[order[start : start + size]]
 
-    def _streamed(self, groups: list[IntArray], skip: int) -> Iterator[Showers]:
+    def _own_rows(self, epoch: int, first_step: int) -> list[IntArray]:
+        """The rows of :meth:`groups` that stand in this rank's part of a batch still to come."""
+        place, found = 0, []
+        for rows in self.groups(epoch):
+            step, seat = np.divmod(place + np.arange(len(rows)), self.batch_size)
+            place += len(rows)
+            to_come = (first_step <= step) & (step < self.steps_per_epoch)
+            found.append(rows[to_come & (self.own.start <= seat) & (seat < self.own.stop)])
+        return found
+
+    def _streamed(self, groups: list[IntArray], size: int) -> Iterator[Showers]:
         """Batches read group by group; the next group is read while this one is used."""
-        wanted = []
-        for rows in groups:
-            wanted.append(rows[min(skip, len(rows)) :])
-            skip -= min(skip, len(rows))
-        wanted = [rows for rows in wanted if len(rows)]
-        size, left = self.batch_size, None
+        wanted = [rows for rows in groups if len(rows)]
+        left = None
         with ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(self.files.read_rows, wanted[0])
             for index in range(len(wanted)):
@@ -129,7 +142,7 @@ class TrainingData:
     def _fits(self) -> bool:
         if self.options.cache != "auto":
             return self.options.cache == "memory"
-        size = 4 * len(self.files) * int(np.prod(self.files.shape))
+        size = 4 * len(self.files) * int(np.prod(self.files.shape)) * ranks.local_size()
         return size < MEMORY_SHARE * _free_memory()
 
     def _load(self) -> Showers:

@@ -22,6 +22,7 @@ from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.models.base import Generator
 from caloforge.models.factorised import FactorisedGenerator
+from caloforge.train import ranks
 from caloforge.train.factorised_core import CoreMeasurement
 from caloforge.train.factorised_impact import ImpactEncoder
 from caloforge.train.factorised_measure import DepositMeasurement
@@ -100,7 +101,7 @@ class FactorisedObjective:
         if epoch:
             losses["layers"] = self._layer_loss(batch, layer_energy)
         else:
-            self.seen.append([layer_energy, batch.energy])
+            self.seen.append([ranks.gathered(layer_energy), ranks.gathered(batch.energy)])
         return self._descend(losses)
 
     def _pattern_loss(self, batch: Batch, layer_energy: Tensor) -> Tensor:
@@ -116,7 +117,8 @@ class FactorisedObjective:
     def _layer_loss(self, batch: Batch, layer_energy: Tensor) -> Tensor:
         layers = self.generator.layers
         score = layers.scores(layer_energy, batch.energy)
-        score = score + self.options.score_noise * torch.randn_like(score)
+        noise = ranks.drawn(lambda n: torch.randn(n, score.shape[1]), len(score))
+        score = score + self.options.score_noise * noise
         return layers.negative_log_likelihood(score, batch.energy).mean()
 
     def _descend(self, losses: dict[str, Tensor]) -> dict[str, float]:
@@ -127,6 +129,7 @@ class FactorisedObjective:
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        ranks.average_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, 10.0)
         self.optimiser.step()
         self.average.update(nn.ModuleList([self.generator, self.encoder]))
@@ -134,7 +137,11 @@ class FactorisedObjective:
 
     @torch.no_grad()
     def _measure(self, batch: Batch) -> dict[str, float]:
-        """Add showers to what is measured; with the last of them, complete the generator."""
+        """Add showers to what is measured; with the last of them, complete the generator.
+
+        Every rank measures the whole batch, so that all of them hold the same tables.
+        """
+        batch = Batch(*map(ranks.gathered, (batch.cells, batch.energy, batch.theta)))
         generator, encoder = self._averaged()
         layer_energy = batch.cells.sum(dim=(1, 2))
         impact = encoder(batch.cells, batch.energy)

@@ -9,6 +9,7 @@ sums are their targets (Vallecorsa et al. 2019; Khattak et al. 2022).
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -20,6 +21,8 @@ from caloforge.errors import ConfigError
 from caloforge.models.base import Discriminator, Generator, Judgement
 from caloforge.models.blocks import training_image
 from caloforge.models.spec import network_of
+from caloforge.train import ranks
+from caloforge.train.common_norm import has_norm
 from caloforge.train.losses import (
     flipped_labels,
     gradient_penalty,
@@ -44,6 +47,8 @@ class LossWeights(FrozenModel):
 class GanOptions(FrozenModel):
     """Losses, optimisers and stabilisers; the defaults are the 2018 publication's.
 
+    ``rates_for_batch``: batch size that the learning rates are meant for; others are multiplied by
+    ``training.batch_size`` over it (published: linear scaling with a warm-up of 5 epochs).
     ``warmup_epochs``: the learning rates grow linearly over so many epochs; then they shrink by
     ``learning_rate_decay`` an epoch.  ``r1_weight``: gradient penalty on real images, applied every
     ``r1_every`` steps with its weight multiplied by as much.
@@ -57,6 +62,7 @@ class GanOptions(FrozenModel):
     optimiser: Literal["rmsprop", "adam"] = "rmsprop"
     generator_learning_rate: float = Field(0.001, gt=0)
     discriminator_learning_rate: float = Field(0.001, gt=0)
+    rates_for_batch: int | None = Field(None, gt=0)
     warmup_epochs: int = Field(0, ge=0)
     learning_rate_decay: float = Field(1.0, gt=0, le=1)
     r1_weight: float = Field(0.0, ge=0)
@@ -74,6 +80,8 @@ class GanObjective:
             raise ConfigError(msg)
         self.options: GanOptions = recipe.objective  # type: ignore[assignment]
         self.bfloat16 = recipe.training.precision == "bfloat16"
+        batch_size = recipe.training.batch_size
+        self.rate_scale = batch_size / (self.options.rates_for_batch or batch_size)
         self.generator = generator
         self.discriminator = build(recipe.network, summary.domain)
         if self.options.spectral_norm:
@@ -81,11 +89,18 @@ class GanObjective:
         for module in (generator, self.discriminator):
             _lay_out(module)
         self.average = WeightAverage(copy.deepcopy(generator), recipe.training.ema_decay)
+        self.generating = ranks.wrapped(generator)
+        self.judging = ranks.wrapped(self.discriminator, unused=not self.options.weights.energy)
         self.generator_optimiser = self._optimiser(generator, self.options.generator_learning_rate)
         self.discriminator_optimiser = self._optimiser(
             self.discriminator, self.options.discriminator_learning_rate
         )
         self.steps = 0
+        if ranks.size() > 1 and self.options.r1_weight and has_norm(self.discriminator):
+            msg = (
+                "objective.r1_weight must be 0 on several ranks: this discriminator has batch norm"
+            )
+            raise ConfigError(msg)
 
     @property
     def ema_generator(self) -> Generator:
@@ -104,7 +119,7 @@ class GanObjective:
             (self.discriminator_optimiser, self.options.discriminator_learning_rate),
         ):
             for group in optimiser.param_groups:
-                group["lr"] = rate * factor
+                group["lr"] = rate * self.rate_scale * factor
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One discriminator step and the generator steps.
@@ -150,22 +165,22 @@ class GanObjective:
         return torch.optim.RMSprop(module.parameters(), rate, alpha=0.9)
 
     def _generate(self, batch: Batch) -> Tensor:
-        latent = self.generator.draw_latent(len(batch))
+        latent = ranks.drawn(self.generator.draw_latent, len(batch))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            cells: Tensor = self.generator(latent, batch.energy, batch.theta)
+            cells: Tensor = self.generating(latent, batch.energy, batch.theta)
         return cells
 
-    def _judge(self, cells: Tensor, batch: Batch) -> Judgement:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            judgement: Judgement = self.discriminator(cells, batch.energy, batch.theta)
+    def _judge(self, discriminator: nn.Module, cells: Tensor, batch: Batch) -> Judgement:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16), ranks.apart():
+            judgement: Judgement = discriminator(cells, batch.energy, batch.theta)
         return judgement
 
     def _discriminator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
         options = self.options
         losses: dict[str, Tensor] = {}
         for kind, label, cells in (("real", 1.0, batch.cells), ("fake", 0.0, fake)):
-            judgement = self._judge(cells, batch)
-            labels = flipped_labels(len(batch), label, options.label_flips, options.label_smoothing)
+            judgement = self._judge(self.judging, cells, batch)
+            labels = ranks.drawn(partial(self._labels, label), len(batch))
             losses[f"d_{kind}"] = options.weights.real * real_or_fake(judgement.logit, labels)
             for name, loss in self._measured(judgement, batch).items():
                 if loss.requires_grad:
@@ -178,8 +193,12 @@ class GanObjective:
             losses["d_r1"] = options.r1_weight * options.r1_every * penalty
         return _descend(self.discriminator_optimiser, losses, "d")
 
+    def _labels(self, label: float, n: int) -> Tensor:
+        options = self.options
+        return flipped_labels(n, label, options.label_flips, options.label_smoothing)
+
     def _generator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
-        judgement = self._judge(fake, batch)
+        judgement = self._judge(self.discriminator, fake, batch)
         real = real_or_fake(judgement.logit, torch.ones(len(batch)))
         losses = {"g_real": self.options.weights.real * real}
         for name, loss in self._measured(judgement, batch).items():

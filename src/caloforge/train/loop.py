@@ -16,6 +16,7 @@ from caloforge.detector import Detector
 from caloforge.errors import OutputError, TrainingError
 from caloforge.models.spec import build_generator
 from caloforge.provenance import write_record
+from caloforge.train import ranks
 from caloforge.train.data import TrainingData
 from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
@@ -77,7 +78,7 @@ class Training:
         summary = self.data.summary()
         showers = self.data.validation(options.validation_showers)
         description = {
-            "data": self.data.files.description(),
+            "data": ranks.from_first(self.data.files.description),
             "domain": summary.domain.model_dump(mode="json"),
             "detector": showers.detector.model_dump(mode="json"),
             "window": showers.window,
@@ -89,6 +90,8 @@ class Training:
             recipe, generator, summary
         )
         self.validator = Validator(showers, recipe.seed)
+        self.writes = ranks.rank() == 0
+        self.log: RunLog | None = None
 
     def run(self, epochs: int | None = None) -> Trained:
         """Train to the end of epoch ``epochs`` (default: the recipe's), resuming where it stood."""
@@ -97,14 +100,17 @@ class Training:
         done = progress.epoch * self.data.steps_per_epoch + progress.step
         self.reporter.start(last, self.data.steps_per_epoch, self.data.batch_size, done)
         try:
-            self.log = RunLog(self.folder.path, done)
-            for _ in range(progress.epoch, last):
-                self._epoch(progress)
-            self.log.close()
+            with ranks.contact(self.folder.last_good):
+                self.log = RunLog(self.folder.path, done) if self.writes else None
+                for _ in range(progress.epoch, last):
+                    self._epoch(progress)
+                if self.log:
+                    self.log.close()
         except OSError as problem:
             msg = f"cannot write to {self.folder.path}: {problem.strerror or problem}"
             raise OutputError(msg) from None
-        self._record(progress)
+        if self.writes:
+            self._record(progress)
         return Trained(
             progress.epoch,
             progress.best_epoch,
@@ -120,7 +126,7 @@ class Training:
         clock = saved = time.perf_counter()
         for batch in self.data.batches(progress.epoch, progress.step):
             _seed_step(self.recipe.seed, progress)
-            values = objective.step(batch)
+            values = ranks.averaged(objective.step(batch))
             progress.step += 1
             self._check(values, progress)
             _add(progress, values)
@@ -129,7 +135,7 @@ class Training:
             if progress.summed == options.log_every_steps:
                 self._log_losses(progress)
             self.reporter.step(progress.epoch + 1, values)
-            if now - saved > options.checkpoint_every_seconds:
+            if self.writes and now - saved > options.checkpoint_every_seconds:
                 self.folder.save(objective, progress)
                 saved = time.perf_counter()
         self._end_epoch(progress)
@@ -142,10 +148,19 @@ class Training:
         progress.epoch, progress.step = progress.epoch + 1, 0
         if better:
             progress.best_score, progress.best_epoch = score, progress.epoch
-            self.folder.save_best(self.objective, progress)
-        self.log.write(step, progress.epoch, {"validation": score, "best": better})
-        self.folder.save(self.objective, progress)
+        if self.writes:
+            self._write_epoch(step, progress, score, better)
         self.reporter.epoch(progress.epoch, score, better)
+
+    def _write_epoch(self, step: int, progress: Progress, score: float, better: bool) -> None:
+        if better:
+            self.folder.save_best(self.objective, progress)
+        self._write_log(step, progress.epoch, {"validation": score, "best": better})
+        self.folder.save(self.objective, progress)
+
+    def _write_log(self, step: int, epoch: int, values: dict[str, Any]) -> None:
+        if self.log:
+            self.log.write(step, epoch, values)
 
     def _check(self, values: dict[str, float], progress: Progress) -> None:
         for name, value in values.items():
@@ -160,7 +175,7 @@ class Training:
         means: dict[str, Any] = {k: v / progress.summed for k, v in progress.sums.items()}
         step = self._global_step(progress)
         means["showers_per_second"] = step * self.data.batch_size / progress.seconds
-        self.log.write(step, progress.epoch + 1, means)
+        self._write_log(step, progress.epoch + 1, means)
         progress.sums, progress.summed = {}, 0
 
     def _global_step(self, progress: Progress) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 from caloforge.atomic import replacing
 from caloforge.errors import OutputError, TrainingError
+from caloforge.train import ranks
 from caloforge.train.checkpoint import load_state, not_finite, save_state
 from caloforge.train.objective import Objective
 from caloforge.train.recipe import Recipe
@@ -40,7 +41,7 @@ class Progress:
 
 
 class RunFolder:
-    """A training's folder, new or to be continued.
+    """A training's folder, new or to be continued.  Of several ranks, the first keeps it.
 
     Raises :class:`OutputError` where the folder cannot be written, holds something else, or holds
     the training of another recipe or other data.
@@ -50,7 +51,7 @@ class RunFolder:
         self.path, self.recipe = path, recipe
         self.checkpoint, self.best = path / "checkpoint.safetensors", path / "best.safetensors"
         self.description = {"recipe": recipe.model_dump(mode="json"), **description}
-        self._claim()
+        ranks.from_first(self._claim)
 
     def _claim(self) -> None:
         try:
@@ -81,9 +82,10 @@ class RunFolder:
 
     def resume(self, objective: Objective) -> Progress:
         """Load the last checkpoint into the objective, if there is one."""
-        if not self.checkpoint.exists():
+        path = self.checkpoint
+        state = ranks.from_first(lambda: load_state(path) if path.exists() else None)
+        if state is None:
             return Progress()
-        state = load_state(self.checkpoint)
         objective.load_state_dict(state["objective"])
         return Progress(**state["progress"])
 

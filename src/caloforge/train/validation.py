@@ -8,6 +8,7 @@ import torch
 from caloforge.models.base import Generator
 from caloforge.physics.distances import validation_number
 from caloforge.showers import Showers
+from caloforge.train import ranks
 from caloforge.typing import FloatArray
 
 BATCH = 128
@@ -28,15 +29,14 @@ class Validator:
 
     @torch.no_grad()
     def generate(self, generator: Generator) -> FloatArray:
-        """Cells (N, X, Y, Z) in GeV; torch's random state is left as it was."""
+        """Cells (N, X, Y, Z) in GeV, made by all ranks; torch's random state is left as it was."""
         generator.eval()
         energy, theta = torch.from_numpy(self.showers.energy), torch.from_numpy(self.showers.theta)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             latent = generator.draw_latent(len(energy))
-        parts = [
-            generator(latent[i : i + BATCH], energy[i : i + BATCH], theta[i : i + BATCH])
-            for i in range(0, len(energy), BATCH)
-        ]
-        cells: FloatArray = torch.cat(parts).float().numpy()
+        share = -(-len(energy) // ranks.size())
+        own = (ranks.rank() * share + torch.arange(share)) % len(energy)
+        parts = [generator(latent[i], energy[i], theta[i]) for i in torch.split(own, BATCH)]
+        cells: FloatArray = ranks.gathered(torch.cat(parts).float())[: len(energy)].numpy()
         return cells

@@ -1,0 +1,124 @@
+"""What the tests let one process, or each of two, compute: a few steps of every objective."""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import torch
+from tests.train import test_factorised
+
+from caloforge.models.base import Domain
+from caloforge.models.dropout import ByteDropout
+from caloforge.models.spec import build_generator
+from caloforge.train import ranks
+from caloforge.train.checkpoint import save_state
+from caloforge.train.gan import GanObjective
+from caloforge.train.loop import Training
+from caloforge.train.objective import Batch, DataSummary
+from caloforge.train.recipe import Recipe, load_recipe
+
+SHAPE, BATCH = (8, 8, 8), 8
+DOMAIN = Domain(
+    shape=SHAPE, energy_range_gev=(10.0, 500.0), theta_range_rad=(math.pi / 2, math.pi / 2)
+)
+NETWORKS = {
+    "layered2d": {"r1_weight": 1.0, "weights": {"energy": 0.0}},
+    "conv2d": {"spectral_norm": True},
+    "conv3d": {},
+}
+STANDSTILL = {"generator_learning_rate": 1e-12, "discriminator_learning_rate": 1e-12}
+"""The first steps of RMSprop divide by gradients of nearly zero, which would enlarge rounding."""
+
+
+def own_part(batch: Batch) -> Batch:
+    rows = ranks.own(len(batch))
+    return Batch(batch.cells[rows], batch.energy[rows], batch.theta[rows])
+
+
+def gan(network: str) -> GanObjective:
+    recipe = Recipe.model_validate(
+        {
+            "name": "toy",
+            "network": {"name": network, "latent": 8},
+            "objective": {"name": "gan", "label_flips": 0.2, **STANDSTILL, **NETWORKS[network]},
+            "training": {"epochs": 1, "batch_size": BATCH},
+        }
+    )
+    torch.manual_seed(1)
+    generator = build_generator(recipe.network, DOMAIN)
+    return GanObjective(recipe, generator, DataSummary(DOMAIN, BATCH, None))
+
+
+def gan_steps(network: str) -> dict:
+    """Losses, gradients and batch norm's statistics of a second step, without dropout."""
+    objective = gan(network)
+    for module in objective.discriminator.modules():
+        if isinstance(module, ByteDropout):
+            module.cut = 0
+    rng = torch.Generator().manual_seed(5)
+    for step in range(2):
+        cells = 0.01 * torch.rand(BATCH, *SHAPE, generator=rng)
+        batch = Batch(cells, 10.0 + 90.0 * torch.rand(BATCH, generator=rng), torch.ones(BATCH))
+        torch.manual_seed(step)
+        values = ranks.averaged(objective.step(own_part(batch)))
+    statistics = dict(objective.generator.named_buffers())
+    return {"values": values, "gradients": gradients(objective), "statistics": statistics}
+
+
+def gradients(objective: GanObjective) -> dict:
+    return {
+        f"{side}.{name}": parameter.grad
+        for side, module in (("g", objective.generator), ("d", objective.discriminator))
+        for name, parameter in module.named_parameters()
+        if parameter.grad is not None
+    }
+
+
+def factorised_training() -> dict:
+    """All three epochs, with the tables that the last one measures."""
+    objective = test_factorised.objective()
+    steps = test_factorised.STEPS
+    for step in range(3 * steps):
+        if step % steps == 0:
+            objective.start_epoch(step // steps)
+        torch.manual_seed(step)
+        values = ranks.averaged(objective.step(own_part(test_factorised.batch(step))))
+    return {"values": values, "generator": dict(objective.ema_generator.state_dict())}
+
+
+def dropout_patterns() -> list:
+    """This rank's mask of what it keeps, and whether the common random numbers stayed common."""
+    torch.manual_seed(0)
+    with ranks.apart():
+        kept = ByteDropout(0.5)(torch.ones(64)) > 0
+    everyone = ranks.gathered(kept.float()[None])
+    common = ranks.gathered(torch.rand(1))
+    return [everyone, common]
+
+
+WORK = {
+    **{network: partial(gan_steps, network) for network in NETWORKS},
+    "factorised": factorised_training,
+    "dropout": dropout_patterns,
+}
+
+
+class Silent:
+    def start(self, epochs, steps_per_epoch, batch_size, done):
+        pass
+
+    def step(self, epoch, values):
+        pass
+
+    def epoch(self, epoch, score, best):
+        pass
+
+
+def compute_all(folder: Path) -> None:
+    """Every part of :data:`WORK`, which rank 0 writes; then the toy recipe into ``folder/run``."""
+    with ranks.joined(threads=1):
+        found = {name: work() for name, work in WORK.items()}
+        if ranks.rank() == 0:
+            save_state(folder / "found.safetensors", found)
+        recipe = load_recipe(folder / "toy.toml")
+        Training(recipe, [folder / "toy.h5"], folder / "run", Silent()).run()
