@@ -23,6 +23,7 @@ from caloforge.models.factorised_knots import EnergyKnots  # noqa: E402
 from caloforge.models.factorised_layers import LayerEnergies, normal_from_uniform  # noqa: E402
 from caloforge.models.factorised_noise import CellNoise  # noqa: E402
 from caloforge.models.factorised_pattern import ImpactPoint, TransversePattern  # noqa: E402
+from caloforge.models.logarithm import ranged_logarithm  # noqa: E402
 from caloforge.train.factorised_measure import (  # noqa: E402
     BIN_WIDTH,
     BINS,
@@ -94,13 +95,13 @@ def test_the_same_latent_gives_the_same_shower_in_any_batch(generator):
 
 
 def test_a_layer_without_a_hit_gives_its_energy_to_the_nearest_cell():
-    deposit = torch.full((1, 2, 3, 3), 1e-15)
-    deposit[0, 0, 1, 2] = 2e-15
-    deposit[0, 1] = 1.0
+    deposit = torch.full((1, 3, 3, 2), 1e-15)
+    deposit[0, 1, 2, 0] = 2e-15
+    deposit[..., 1] = 1.0
     cells = scale_to_layers(deposit, torch.tensor([[3e-4, 9.0]]))
-    assert cells[0, 0, 1, 2] == pytest.approx(3e-4)
-    assert (cells[0, 0] > 0).sum() == 1
-    assert torch.allclose(cells[0, 1], torch.ones(3, 3))
+    assert cells[0, 1, 2, 0] == pytest.approx(3e-4)
+    assert (cells[..., 0] > 0).sum() == 1
+    assert torch.allclose(cells[0, ..., 1], torch.ones(3, 3))
 
 
 def test_an_untrained_generator_gives_empty_showers():
@@ -166,7 +167,7 @@ def test_the_pattern_is_the_integral_of_round_gaussians(knots):
     pattern.log_sigma.data = torch.log(torch.tensor([0.8, 0.8]))
     pattern.eval().requires_grad_(False)
     impact = torch.tensor([[0.3, -0.2]])
-    cells = pattern(torch.ones(1, 1), torch.tensor([50.0]), impact)[0, 0]
+    cells = pattern(torch.ones(1, 1), torch.tensor([50.0]), impact)[0, ..., 0]
     fine = (torch.arange(9 * 40) + 0.5) / 40 - 4.5
     radius2 = (fine[:, None] - 0.3) ** 2 + (fine[None] + 0.2) ** 2
     density = torch.exp(-radius2 / (2 * 0.8**2)).reshape(9, 40, 9, 40).sum(dim=(1, 3))
@@ -180,9 +181,9 @@ def test_the_pattern_follows_the_symmetries_of_the_impact_point(knots):
     cells = pattern(layer_energy, energy, impact)
     mirrored = pattern(layer_energy, energy, impact * torch.tensor([-1.0, 1.0]))
     transposed = pattern(layer_energy, energy, impact.flip(1))
-    assert torch.allclose(cells.flip(2), mirrored, atol=1e-7)
-    assert torch.allclose(cells.transpose(2, 3), transposed, atol=1e-7)
-    assert torch.allclose(cells.sum(dim=(2, 3)), layer_energy, rtol=1e-5)
+    assert torch.allclose(cells.flip(1), mirrored, atol=1e-7)
+    assert torch.allclose(cells.transpose(1, 2), transposed, atol=1e-7)
+    assert torch.allclose(cells.sum(dim=(1, 2)), layer_energy, rtol=1e-5)
 
 
 def test_impact_points_have_the_measured_distribution(knots):
@@ -210,7 +211,7 @@ def test_sharing_is_the_correlation_of_neighbours(knots):
     torch.manual_seed(0)
     noise = CellNoise((5, 5, 1), sharing=0.2, knots=knots)
     first, _ = noise(torch.rand(5000, noise.latent_dim), torch.full((5000,), 50.0))
-    centre, right, below = first[:, 0, 2, 2], first[:, 0, 3, 2], first[:, 0, 2, 3]
+    centre, right, below = first[:, 2, 2, 0], first[:, 3, 2, 0], first[:, 2, 3, 0]
     for neighbour in (right, below):
         same = (centre == neighbour).float().mean()
         assert same == pytest.approx(0.2 * 0.6, abs=0.02)
@@ -222,19 +223,27 @@ def test_the_core_remembers_the_layer_before(knots):
     noise.core.share[:, 1, 1] = 0.6
     first, _ = noise(torch.rand(5000, noise.latent_dim), torch.full((5000,), 50.0))
     assert first.mean().item() == pytest.approx(0.5, abs=0.01)
-    centre = torch.corrcoef(first[:, :, 2, 2].T)
+    centre = torch.corrcoef(first[:, 2, 2].T)
     assert centre[0, 1] == pytest.approx(0.3, abs=0.05)
     assert centre[0, 2] == pytest.approx(0.15, abs=0.05)
-    assert torch.corrcoef(first[:, :2, 2, 3].T)[0, 1].abs() < 0.05
+    assert torch.corrcoef(first[:, 2, 3, :2].T)[0, 1].abs() < 0.05
+
+
+def test_the_logarithm_is_right_in_its_range():
+    values = torch.logspace(-8.6, 0.4, 10_001)
+    error = ranged_logarithm(values, 2e-9, 3.0) - values.double().log()
+    assert error.abs().max() < 2e-5
+    ends = ranged_logarithm(torch.tensor([0.0, 1e9]), 2e-9, 3.0)
+    assert torch.allclose(ends, torch.tensor([2e-9, 3.0]).log(), atol=2e-5)
 
 
 def test_the_mean_deposit_is_the_expectation(knots):
     sampler = DepositSampler(1, knots)
     rows = torch.stack([toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])
     sampler.table.copy_(rows.repeat(LAYER_CLASSES, 1).flatten())
-    expected = torch.full((4000, 1, 5, 5), 2e-4)
+    expected = torch.full((4000, 5, 5, 1), 2e-4)
     uniform = (torch.rand_like(expected), torch.rand_like(expected))
-    made = sampler(expected, expected.sum(dim=(2, 3)), torch.full((4000,), 50.0), uniform)
+    made = sampler(expected, expected.sum(dim=(1, 2)), torch.full((4000,), 50.0), uniform)
     assert made.mean() == pytest.approx(2e-4, rel=0.02)
     assert (made > 1e-8).float().mean() == pytest.approx(1 - math.exp(-2 / 3), rel=0.03)
 

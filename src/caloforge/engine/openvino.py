@@ -6,7 +6,6 @@ from typing import Any
 
 from caloforge._extras import require
 from caloforge.engine.base import read_card
-from caloforge.engine.logarithm import vectorise_logarithms
 from caloforge.engine.plan import Plan
 from caloforge.errors import ModelError
 from caloforge.provenance import core_numbers
@@ -65,7 +64,6 @@ def compile_model(path: Path, plan: Plan, **extra: Any) -> Any:
         model = core.read_model(str(path))
         sizes = {port.any_name: port.partial_shape for port in model.inputs}
         model.reshape({name: [plan.batch, *list(shape)[1:]] for name, shape in sizes.items()})
-        vectorise_logarithms(model)
         return core.compile_model(model, "CPU", properties(plan) | extra)
     except RuntimeError as error:
         msg = f"{path}: OpenVINO cannot run it: {str(error).splitlines()[-1]}"

@@ -73,27 +73,28 @@ class FactorisedGenerator(Generator):
         layer_energy = self.layers(for_layers, energy)
         impact = self.impact(for_impact, energy)
         expected = self.pattern(layer_energy, energy, impact)
-        cells = self.cells(expected, layer_energy, energy, for_cells)
-        return cells.permute(0, 2, 3, 1)
+        return self.cells(expected, layer_energy, energy, for_cells)
 
     def cells(
         self, expected: Tensor, layer_energy: Tensor, energy: Tensor, latent: Tensor
     ) -> Tensor:
-        """Cells (N, Z, X, Y) given their expectations and the layer energies (N, Z), in GeV."""
+        """Cells (N, X, Y, Z) given their expectations and the layer energies (N, Z), in GeV."""
         uniform = self.noise(latent, energy)
         deposit = self.deposits(expected, layer_energy, energy, uniform)
         return scale_to_layers(deposit, layer_energy)
 
 
 def scale_to_layers(deposit: Tensor, layer_energy: Tensor) -> Tensor:
-    """Cells (N, Z, X, Y) that add up to their layer's energy (N, Z), all in GeV.
+    """Cells (N, X, Y, Z) that add up to their layer's energy (N, Z), all in GeV.
 
     Cells below the threshold are zero.  A layer in which no cell was hit gives its energy to the
     cell that came nearest to it, the largest of its negligible deposits.
     """
-    total, largest = deposit.sum(dim=(2, 3)), deposit.amax(dim=(2, 3))
+    flat = deposit.flatten(1, 2)
+    total = (flat.new_ones(1, flat.shape[1]) @ flat)[:, 0]  # faster than a sum in every engine
+    largest = flat.amax(dim=1)
     empty = total < THRESHOLD_GEV
     scale = layer_energy / torch.where(empty, largest, total).clamp(min=1e-30)
     threshold = torch.where(empty, 0.999 * layer_energy, THRESHOLD_GEV).clamp(min=THRESHOLD_GEV)
-    cells = deposit * scale[:, :, None, None]
-    return torch.where(cells < threshold[:, :, None, None], 0.0, cells)
+    cells = deposit * scale[:, None, None]
+    return torch.where(cells < threshold[:, None, None], 0.0, cells)

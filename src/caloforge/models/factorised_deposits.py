@@ -16,8 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.models.factorised_knots import EnergyKnots
+from caloforge.models.logarithm import ranged_logarithm
 
 LOWEST_GEV = 1e-8
+EXPECTED_GEV = (2e-9, 3.0)
+"""Expectations outside this range have the table's first and last row, whatever their shift."""
 STEPS_PER_DECADE = 8
 EXPECTATIONS = 64
 QUANTILES = 512
@@ -26,7 +29,7 @@ LAYER_CLASSES = 8
 
 
 class DepositSampler(nn.Module):
-    """Cell energies (N, Z, X, Y) in GeV, given what they expect."""
+    """Cell energies (N, X, Y, Z) in GeV, given what they expect."""
 
     def __init__(self, layers: int, knots: EnergyKnots) -> None:
         super().__init__()
@@ -39,26 +42,26 @@ class DepositSampler(nn.Module):
     def forward(
         self, expected: Tensor, layer_energy: Tensor, energy: Tensor, uniform: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """Energies (N, Z, X, Y) in GeV, before the layer is scaled to its sum.
+        """Energies (N, X, Y, Z) in GeV, before the layer is scaled to its sum.
 
-        ``expected`` (N, Z, X, Y), ``layer_energy`` (N, Z) and ``energy`` (N,) in GeV; ``uniform``:
-        quantile (small ones are large energies) and dither, both (N, Z, X, Y) in [0, 1).
+        ``expected`` (N, X, Y, Z), ``layer_energy`` (N, Z) and ``energy`` (N,) in GeV; ``uniform``:
+        quantile (small ones are large energies) and dither, both (N, X, Y, Z) in [0, 1).
         """
         quantile, dither = uniform
         place = self.coordinate(expected, energy) + dither
         row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
-        row = row + (layer_class(layer_energy) * EXPECTATIONS)[:, :, None, None]
+        row = row + (layer_class(layer_energy) * EXPECTATIONS)[:, None, None]
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
         index = (row * QUANTILES + column).to(torch.int32)
         ratio = torch.index_select(self.table, 0, index.flatten()).view_as(expected)
         return expected * ratio
 
     def coordinate(self, expected: Tensor, energy: Tensor) -> Tensor:
-        """Place (N, Z, X, Y) of expectations in GeV among the table's rows."""
+        """Place (N, X, Y, Z) of expectations in GeV among the table's rows."""
         per_log = STEPS_PER_DECADE / math.log(10.0)
         weights: Tensor = self.knots(energy)
         shift = weights @ self.shift - math.log(LOWEST_GEV) * per_log
-        return torch.log(expected + 1e-30) * per_log + shift[:, :, None, None]
+        return ranged_logarithm(expected, *EXPECTED_GEV) * per_log + shift[:, None, None]
 
 
 def layer_class(layer_energy: Tensor) -> Tensor:

@@ -153,7 +153,7 @@ class Coupling(nn.Module):
         kept, moved = noise[:, : self.kept], noise[:, self.kept :]
         log_scale, shift = self._affine(kept, condition)
         ordered = torch.cat([kept, moved * torch.exp(log_scale) + shift], dim=1)
-        return ordered[:, self.inverse_order]
+        return ordered.index_select(1, self.inverse_order)
 
     def _affine(self, kept: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         log_scale, shift = self.network(torch.cat([kept, condition], dim=1)).chunk(2, dim=1)

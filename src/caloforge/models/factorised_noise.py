@@ -32,27 +32,41 @@ class CellNoise(nn.Module):
     def __init__(self, shape: tuple[int, int, int], sharing: float, knots: EnergyKnots) -> None:
         super().__init__()
         x, y, z = shape
-        self.planes = ((1, x, y), (z, x, 1), (z, 1, y))
+        self.planes = ((x, y, 1), (x, 1, z), (1, y, z))
         self.sizes = [first * second * third for first, second, third in self.planes]
         self.sharing = sharing
         self.core = CoreNoise(shape, knots)
         self.parts = [sum(self.sizes), sum(self.sizes), self.core.latent_dim]
         self.latent_dim = sum(self.parts)
+        beside = CORE + 1
+        left, low = (corner - 1 for corner in self.core.corner)
+        self.reach = (slice(left, left + beside), slice(low, low + beside))
+        self.borders = (0, 0, low, y - low - beside, left, x - left - beside)
+        inside = functional.pad(torch.ones(1, beside, beside, 1), self.borders) > 0
+        self.register_buffer("inside", inside, persistent=False)
+        self.inside: Tensor
 
     def forward(self, latent: Tensor, energy: Tensor) -> tuple[Tensor, Tensor]:
-        """Quantiles (N, Z, X, Y), and independent numbers of the same shape; Ep (N,) in GeV."""
+        """Quantiles (N, X, Y, Z), and independent numbers of the same shape; Ep (N,) in GeV."""
         for_first, for_second, for_core = torch.split(latent, self.parts, dim=1)
-        first = self.core(self._cells(for_first), for_core, energy)
-        second = self._cells(for_second)
-        along_x, along_y = _roll(first, 2), _roll(first, 3)
-        shared = torch.where(second < 2.0 * self.sharing, along_y, first)
-        return torch.where(second < self.sharing, along_x, shared), second
+        a, b, c = self._planes(for_second)
+        second = fraction(a + b + c)
+        a, b, c = self._planes(for_first)
+        along_x, along_y = _roll(a, 1) + _roll(b, 1) + c, _roll(a, 2) + b + _roll(c, 2)
+        first = fraction(self._shared(second, a + b + c, along_x, along_y))
+        near = self.core([a, b, c], for_core, energy)
+        near = self._shared(
+            second[:, *self.reach], near[:, :-1, :-1], near[:, 1:, :-1], near[:, :-1, 1:]
+        )
+        return torch.where(self.inside, functional.pad(near, self.borders), first), second
 
-    def _cells(self, latent: Tensor) -> Tensor:
+    def _planes(self, latent: Tensor) -> list[Tensor]:
         planes = torch.split(latent, self.sizes, dim=1)
-        a, b, c = (p.reshape(-1, *s) for p, s in zip(planes, self.planes, strict=True))
-        total = a + b + c
-        return total - torch.floor(total)
+        return [p.reshape(-1, *s) for p, s in zip(planes, self.planes, strict=True)]
+
+    def _shared(self, second: Tensor, own: Tensor, along_x: Tensor, along_y: Tensor) -> Tensor:
+        own = torch.where(second < 2.0 * self.sharing, along_y, own)
+        return torch.where(second < self.sharing, along_x, own)
 
 
 class CoreNoise(nn.Module):
@@ -68,37 +82,42 @@ class CoreNoise(nn.Module):
         x, y, z = shape
         self.knots, self.layers = knots, z
         self.corner = ((x - CORE) // 2, (y - CORE) // 2)
-        self.borders = (
-            self.corner[1], y - CORE - self.corner[1], self.corner[0], x - CORE - self.corner[0]
-        )  # fmt: skip
         self.latent_dim = 2 * z * CORE * CORE
         steps = torch.arange(z)
         correlation = LAYER_CORRELATION ** (steps[:, None] - steps).abs().double()
         self.register_buffer("memory", torch.linalg.cholesky(correlation).float())
         self.register_buffer("share", torch.zeros(knots.size, CORE, CORE))
-        self.register_buffer("inside", self._pad(torch.ones(1, 1, CORE, CORE)) > 0)
         self.memory: Tensor
         self.share: Tensor
-        self.inside: Tensor
 
-    def forward(self, uniform: Tensor, latent: Tensor, energy: Tensor) -> Tensor:
-        """The uniform numbers (N, Z, X, Y), those of the core replaced."""
+    def forward(self, planes: list[Tensor], latent: Tensor, energy: Tensor) -> Tensor:
+        """Numbers (N, 5, 5, Z) of the core and, from the planes, of the pads around it."""
+        a, b, c = planes
+        x, y = (slice(corner - 1, corner + CORE + 1) for corner in self.corner)
+        around = fraction(a[:, x, y] + b[:, x] + c[:, :, y])
+        rows = torch.cat(
+            [around[:, 1:-1, :1], self._core(latent, energy), around[:, 1:-1, -1:]], dim=2
+        )
+        return torch.cat([around[:, :1], rows, around[:, -1:]], dim=1)
+
+    def window(self, image: Tensor) -> Tensor:
+        """The core (N, 3, 3, Z) of images (N, X, Y, Z)."""
+        x, y = self.corner
+        return image[:, x : x + CORE, y : y + CORE]
+
+    def _core(self, latent: Tensor, energy: Tensor) -> Tensor:
         normal = normal_from_uniform(latent).reshape(-1, 2, self.layers, CORE * CORE)
         fast, slow = normal[:, 0], self.memory @ normal[:, 1]
         weights: Tensor = self.knots(energy)
         share = (weights @ self.share.flatten(1))[:, None]
         mixed = torch.sqrt(1.0 - share) * fast + torch.sqrt(share) * slow
         core = 0.5 + 0.5 * torch.erf(mixed * math.sqrt(0.5))
-        core = self._pad(core.reshape(-1, self.layers, CORE, CORE))
-        return torch.where(self.inside, core, uniform)
+        return core.transpose(1, 2).reshape(-1, CORE, CORE, self.layers)
 
-    def window(self, image: Tensor) -> Tensor:
-        """The core (N, Z, 3, 3) of images (N, Z, X, Y)."""
-        x, y = self.corner
-        return image[:, :, x : x + CORE, y : y + CORE]
 
-    def _pad(self, core: Tensor) -> Tensor:
-        return functional.pad(core, self.borders)
+def fraction(number: Tensor) -> Tensor:
+    """What is left of positive numbers without their whole part."""
+    return number - torch.floor(number)
 
 
 def _roll(image: Tensor, dim: int) -> Tensor:

@@ -44,7 +44,7 @@ class TransversePattern(nn.Module):
         self.y_edges: Tensor
 
     def forward(self, layer_energy: Tensor, energy: Tensor, impact: Tensor) -> Tensor:
-        """Expected energies (N, Z, X, Y) in GeV.
+        """Expected energies (N, X, Y, Z) in GeV.
 
         ``layer_energy`` (N, Z) and ``energy`` (N,) in GeV; ``impact`` (N, 2): x and y of the shower
         axis in pads from the centre of the image.
@@ -52,9 +52,9 @@ class TransversePattern(nn.Module):
         weights = self.weights(layer_energy, energy) * layer_energy[..., None]
         in_x = self._pads(self.x_edges, impact[:, 0])
         in_y = self._pads(self.y_edges, impact[:, 1])
-        rings = in_x[..., :, None] * in_y[..., None, :]
-        cells = weights @ rings.flatten(2)
-        return cells.reshape(-1, self.grid[0], *rings.shape[2:])
+        rings = in_x[:, :, None] * in_y[:, None]
+        cells = rings.flatten(1, 2) @ weights.transpose(1, 2)
+        return cells.reshape(-1, *rings.shape[1:3], self.grid[0])
 
     def weights(self, layer_energy: Tensor, energy: Tensor) -> Tensor:
         """Weights (N, Z, rings) of the Gaussians in each layer; they add up to one."""
@@ -65,11 +65,11 @@ class TransversePattern(nn.Module):
         return torch.softmax(logits.reshape(-1, *self.grid), dim=2)
 
     def _pads(self, edges: Tensor, centre: Tensor) -> Tensor:
-        """Share (N, rings, pads) of each Gaussian in each row of pads; adds up to one."""
+        """Share (N, pads, rings) of each Gaussian in each row of pads; adds up to one."""
         slope = torch.exp(-self.log_sigma) / math.sqrt(2.0)
-        below = torch.erf((edges - centre[:, None, None]) * slope[:, None])
-        share = below[..., 1:] - below[..., :-1]
-        return share / share.sum(dim=2, keepdim=True)
+        below = torch.erf((edges[:, None] - centre[:, None, None]) * slope)
+        share = below[:, 1:] - below[:, :-1]
+        return share / share.sum(dim=1, keepdim=True)
 
 
 class ImpactPoint(nn.Module):

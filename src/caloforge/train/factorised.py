@@ -108,8 +108,8 @@ class FactorisedObjective:
         """Cross-entropy of the cells' energies with their expectations."""
         impact = self.encoder(batch.cells, batch.energy)
         expected = self.generator.pattern(layer_energy, batch.energy, impact)
-        cells = batch.cells.permute(0, 3, 1, 2)
-        share = -(cells * torch.log(expected + 1e-13)).sum(dim=(2, 3)) / layer_energy.clamp(1e-9)
+        share = -(batch.cells * torch.log(expected + 1e-13)).sum(dim=(1, 2))
+        share = share / layer_energy.clamp(1e-9)
         share = share + torch.where(layer_energy > 0, torch.log(layer_energy.clamp(1e-9)), 0.0)
         weight = layer_energy / layer_energy.sum(dim=1, keepdim=True) + THIN_LAYER_WEIGHT
         return (share * weight).sum(dim=1).mean()
@@ -146,9 +146,8 @@ class FactorisedObjective:
         layer_energy = batch.cells.sum(dim=(1, 2))
         impact = encoder(batch.cells, batch.energy)
         expected = generator.pattern(layer_energy, batch.energy, impact)
-        cells = batch.cells.permute(0, 3, 1, 2)
-        self.deposits.add(cells, expected, batch.energy)
-        self.core.add(cells, expected, batch.energy)
+        self.deposits.add(batch.cells, expected, batch.energy)
+        self.core.add(batch.cells, expected, batch.energy)
         self.seen.append([impact, layer_energy, batch.energy])
         if self.steps == (self.fit_epochs + 1) * self.steps_per_epoch:
             impacts, layers, energy = map(torch.cat, zip(*self.seen, strict=True))
@@ -157,7 +156,7 @@ class FactorisedObjective:
             self.deposits.apply(generator.deposits)
             self.core.apply(generator.noise.core)
             self.generator.load_state_dict(generator.state_dict())
-        return {"occupancy": (cells > 0).float().mean().item()}
+        return {"occupancy": (batch.cells > 0).float().mean().item()}
 
     def _averaged(self) -> tuple[FactorisedGenerator, ImpactEncoder]:
         generator, encoder = self.average.average.children()

@@ -34,12 +34,13 @@ class CoreMeasurement:
         self.square.copy_(state["square"])
 
     def add(self, cells: Tensor, expected: Tensor, energy: Tensor) -> None:
-        """Add cells and their expectations (N, Z, X, Y) in GeV, of showers at Ep (N,) in GeV."""
+        """Add cells and their expectations (N, X, Y, Z) in GeV, of showers at Ep (N,) in GeV."""
         cells, expected = self.core.window(cells), self.core.window(expected)
         residual = (cells - expected) / expected.clamp(min=1e-9).sqrt()
-        weight = expected.sum(dim=(2, 3), keepdim=True)[:, 1:]
-        product = (weight * residual[:, 1:] * residual[:, :-1]).sum(dim=1)
-        square = (0.5 * weight * (residual[:, 1:] ** 2 + residual[:, :-1] ** 2)).sum(dim=1)
+        before, after = residual[..., :-1], residual[..., 1:]
+        weight = expected.sum(dim=(1, 2), keepdim=True)[..., 1:]
+        product = (weight * after * before).sum(dim=3)
+        square = (0.5 * weight * (after**2 + before**2)).sum(dim=3)
         knots = self.core.knots(energy) / energy[:, None] ** 2
         self.product += torch.einsum("nk,nxy->kxy", knots, product)
         self.square += torch.einsum("nk,nxy->kxy", knots, square)

@@ -55,9 +55,9 @@ class DepositMeasurement:
             getattr(self, name).copy_(value)
 
     def add(self, cells: Tensor, expected: Tensor, energy: Tensor) -> None:
-        """Count cells and their expectations (N, Z, X, Y), both in GeV, of showers at Ep (N,)."""
+        """Count cells and their expectations (N, X, Y, Z), both in GeV, of showers at Ep (N,)."""
         place = self.sampler.coordinate(expected, energy).clamp(0.0, EXPECTATIONS - 1.0)
-        sort = layer_class(cells.sum(dim=(2, 3))).long()[:, :, None, None]
+        sort = layer_class(cells.sum(dim=(1, 2))).long()[:, None, None]
         row = torch.round(place).long() + sort * EXPECTATIONS
         self.cells += torch.bincount(row.flatten(), minlength=self.cells.numel()).view_as(
             self.cells
@@ -68,8 +68,8 @@ class DepositMeasurement:
         counts = torch.bincount(index, minlength=self.energies.numel())
         self.energies += counts.view_as(self.energies)
         weights = self.knots(energy).double()
-        self.hits += weights.T @ hit.sum(dim=(2, 3)).double()
-        layer = torch.arange(cells.shape[1])[:, None, None]
+        self.hits += weights.T @ hit.sum(dim=(1, 2)).double()
+        layer = torch.arange(cells.shape[3])
         fine = (place * FINE).long() + (layer * LAYER_CLASSES + sort) * (EXPECTATIONS * FINE)
         size = self.expectations[0].numel()
         for knot in range(self.knots.size):
