@@ -4,13 +4,14 @@ from tests.conftest import write_toy_model
 from typer.testing import CliRunner
 
 from caloforge.cli.app import app
-from caloforge.engine import Plan, load_engine, parity
-from caloforge.engine.choose import choose_plan
+from caloforge.engine import Plan, load_engine, parity, read_card
+from caloforge.engine.choose import choose_plan, default_batch
 from caloforge.engine.memory import cache_folder, recall, remember
 from caloforge.engine.parity import check_parity, difference
 from caloforge.engine.tune import BATCHES, measure_engines, tune
 from caloforge.errors import ModelError
 from caloforge.generate import load
+from caloforge.zoo import model_path
 
 BASE = Plan(runtime="onnx", streams=4)
 
@@ -59,6 +60,15 @@ def test_a_measured_plan_is_kept_for_its_model_cpu_and_cores(tmp_path, toy_model
     assert choose_plan(toy_model, card, runtime="onnx", threads=3).streams == 3
     changed = toy_detector.model_copy(update={"name": "other"})
     assert recall(write_toy_model(tmp_path / "other.onnx", changed), BASE) is None
+
+
+def test_fewer_of_the_larger_showers_are_computed_at_a_time(toy_model):
+    card = read_card(model_path("clic_ecal_fixed"))
+    larger = card.model_copy(update={"window": "angle"})
+    assert [default_batch(each) for each in (card, larger)] == [32, 8]
+    assert default_batch(larger.model_copy(update={"format": "int8"})) == 32
+    plan = choose_plan(toy_model, read_card(toy_model), runtime="onnx", threads=1)
+    assert plan.batch == 32
 
 
 def test_a_damaged_or_forbidden_cache_is_ignored(toy_model):

@@ -12,6 +12,7 @@ from caloforge.beam import Conditions
 from caloforge.card import ModelCard
 from caloforge.engine import Plan, RuntimeName, chosen_runtime, load_engine, read_card
 from caloforge.engine.capability import Capabilities
+from caloforge.engine.choose import default_batch
 from caloforge.engine.latent import draw_latent
 from caloforge.engine.plan import QUANTIZED_BATCH, Precision
 from caloforge.engine.produce import Sink
@@ -56,7 +57,7 @@ def model_cases(
     *,
     cores: int,
     streams: list[int],
-    batch: int,
+    batch: int | None,
     capabilities: Capabilities | None = None,
 ) -> Iterator[Case]:
     """Every model in ONNX Runtime and, where installed, OpenVINO; float32 and, if the CPU has it,
@@ -65,12 +66,13 @@ def model_cases(
     for model in models:
         path = model_path(model)
         card = read_card(path)
+        smallest = QUANTIZED_BATCH if card.format == "int8" else 1
         for runtime, precision in _ways(cpu):
             for parallel in streams:
                 plan = Plan(
                     runtime=runtime, precision=precision, streams=parallel,
                     threads=max(cores // parallel, 1),
-                    batch=max(batch, QUANTIZED_BATCH) if card.format == "int8" else batch,
+                    batch=max(batch or default_batch(card), smallest),
                 )  # fmt: skip
                 yield model_case(path, card, plan)
 
@@ -97,7 +99,7 @@ def _ways(cpu: Capabilities) -> list[tuple[RuntimeName, Precision]]:
 class TorchSource:
     """The network of a run folder in torch, on all the given cores."""
 
-    def __init__(self, run: Path, *, cores: int, batch: int) -> None:
+    def __init__(self, run: Path, *, cores: int, batch: int | None) -> None:
         from caloforge._extras import require
 
         self._torch = require("torch")
@@ -105,7 +107,7 @@ class TorchSource:
 
         self._torch.set_num_threads(cores)
         self._network, self.card = load_trained(run)
-        self.batch = batch
+        self.batch = batch or default_batch(self.card)
 
     def batches(self, conditions: Conditions, sink: Sink, *, seed: int) -> Iteration[int]:
         """As :meth:`caloforge.generate.Generator.batches`, one batch after the other."""
@@ -120,7 +122,7 @@ class TorchSource:
             yield min(first + self.batch, n)
 
 
-def torch_case(run: Path, *, cores: int, batch: int) -> Case:
+def torch_case(run: Path, *, cores: int, batch: int | None) -> Case:
     """The network of a run folder in torch."""
     source = TorchSource(run, cores=cores, batch=batch)
-    return Case(source, RUNTIME_NAMES["torch"], "float32", 1, cores, batch)
+    return Case(source, RUNTIME_NAMES["torch"], "float32", 1, cores, source.batch)

@@ -31,7 +31,7 @@ def bench(
     streams: Annotated[
         str | None, typer.Option(help="Numbers of streams, as 1,2,4; 1 and one a core by default.")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Showers computed at a time.")] = 8,
+    batch: Annotated[int | None, typer.Option(min=1, help="Showers computed at a time.")] = None,
     showers: Annotated[int, typer.Option(min=1, help="Most showers in a measurement.")] = 10_000,
     seconds: Annotated[float, typer.Option(min=0.0, help="A measurement's length.")] = 1.0,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurements.")] = 5,
@@ -99,7 +99,7 @@ def bench(
         plot_report(report, plot)
 
 
-def _profile(models: list[str], cores: int, batch: int) -> None:
+def _profile(models: list[str], cores: int, batch: int | None) -> None:
     from caloforge.bench.profile import profile, profile_table
     from caloforge.engine import read_card
     from caloforge.engine.choose import choose_plan

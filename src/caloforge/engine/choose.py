@@ -1,5 +1,6 @@
 """From what a user asks for to a plan: runtime, precision and the sharing of the cores."""
 
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,13 @@ from caloforge.card import ModelCard
 from caloforge.engine import Runtime, chosen_runtime
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.memory import recall
-from caloforge.engine.plan import DEFAULT_BATCH, QUANTIZED_BATCH, Plan, Precision
+from caloforge.engine.plan import (
+    CELLS_AT_A_TIME,
+    DEFAULT_BATCH,
+    QUANTIZED_BATCH,
+    Plan,
+    Precision,
+)
 from caloforge.errors import InputError
 from caloforge.provenance import available_cores
 
@@ -46,10 +53,18 @@ def choose_plan(
         precision=_precision(card, precision, chosen, capabilities),
         streams=parallel,
         threads=cores // parallel,
-        batch=batch or (QUANTIZED_BATCH if card.format == "int8" else DEFAULT_BATCH),
+        batch=batch or default_batch(card),
     )
     measured = recall(path, plan) if streams is None and batch is None else None
     return measured or plan
+
+
+def default_batch(card: ModelCard) -> int:
+    """Showers at a time where nothing was measured: fewer of many cells, but not for INT8."""
+    batch = DEFAULT_BATCH
+    while batch > 1 and batch * math.prod(card.cell_shape) > CELLS_AT_A_TIME:
+        batch //= 2
+    return max(batch, QUANTIZED_BATCH) if card.format == "int8" else batch
 
 
 def advice(card: ModelCard, plan: Plan, capabilities: Capabilities | None = None) -> str | None:

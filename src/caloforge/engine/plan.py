@@ -10,9 +10,11 @@ RuntimeName = Literal["onnx", "openvino"]
 Precision = Literal["float32", "bfloat16"]
 Positive = Annotated[int, Field(ge=1)]
 
-DEFAULT_BATCH = 8
+DEFAULT_BATCH = 32
 QUANTIZED_BATCH = 32
 """For INT8 models: below 16 showers OpenVINO 2026.4 computes some INT8 matrix products wrongly."""
+CELLS_AT_A_TIME = 2**19
+"""Cells of a batch, at most: more do not stay in a core's caches."""
 
 
 class Plan(FrozenModel):
