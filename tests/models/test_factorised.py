@@ -1,5 +1,6 @@
 """The factorised network: laws of its parts, each checked against a slow definition."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,19 +8,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.models.base import Domain  # noqa: E402
 from caloforge.models.factorised import (  # noqa: E402
     FactorisedGenerator,
     FactorisedOptions,
     scale_to_layers,
 )
+from caloforge.models.factorised_axis import Hits  # noqa: E402
 from caloforge.models.factorised_deposits import (  # noqa: E402
     EXPECTATIONS,
     LAYER_CLASSES,
     QUANTILES,
     DepositSampler,
 )
-from caloforge.models.factorised_knots import EnergyKnots  # noqa: E402
+from caloforge.models.factorised_knots import Knots  # noqa: E402
 from caloforge.models.factorised_layers import LayerEnergies, normal_from_uniform  # noqa: E402
 from caloforge.models.factorised_noise import CellNoise  # noqa: E402
 from caloforge.models.factorised_pattern import ImpactPoint, TransversePattern  # noqa: E402
@@ -36,9 +39,21 @@ ENERGY_RANGE = (10.0, 500.0)
 SMALL = FactorisedOptions(flow_steps=2, flow_width=8, rings=4, pattern_width=8)
 
 
+PERPENDICULAR = (math.pi / 2, math.pi / 2)
+
+
+def domain(shape=SHAPE, theta=PERPENDICULAR):
+    return Domain(shape=shape, energy_range_gev=ENERGY_RANGE, theta_range_rad=theta)
+
+
 @pytest.fixture
 def knots():
-    return EnergyKnots(ENERGY_RANGE)
+    return Knots(domain())
+
+
+def perpendicular(knots, energy):
+    """The condition of perpendicular showers at energies (N,) in GeV."""
+    return knots(energy, torch.full_like(energy, math.pi / 2))
 
 
 @pytest.fixture
@@ -55,15 +70,18 @@ def layer_sample():
 def generator(layer_sample):
     """A small network with tables of a plausible form."""
     torch.manual_seed(0)
-    domain = Domain(
-        shape=SHAPE, energy_range_gev=ENERGY_RANGE, theta_range_rad=(math.pi / 2, math.pi / 2)
-    )
-    network = FactorisedGenerator(SMALL, domain)
-    network.layers.measure(*layer_sample)
-    network.impact.measure(torch.rand(2000, 2) - 0.5, layer_sample[1])
+    network = FactorisedGenerator(SMALL, domain())
+    right = torch.full((2000,), math.pi / 2)
+    network.layers.measure(*layer_sample, right)
+    network.impact.measure(torch.rand(2000, 2) - 0.5, layer_sample[1], right)
     rows = [toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
     network.deposits.table.copy_(torch.stack(rows).repeat(LAYER_CLASSES, 1).flatten())
     return network.eval()
+
+
+def fifty(knots, n):
+    """The condition of n perpendicular showers of 50 GeV."""
+    return perpendicular(knots, torch.full((n,), 50.0))
 
 
 def toy_row(expected_gev):
@@ -79,7 +97,8 @@ def test_cells_add_up_to_the_layer_energies_and_keep_the_threshold(generator):
     energy = torch.tensor([10.0, 50.0, 500.0])
     latent = generator.draw_latent(3)
     cells = generator(latent, energy, torch.full((3,), math.pi / 2))
-    layers = generator.layers(latent[:, : generator.layers.latent_dim], energy)
+    condition = perpendicular(generator.knots, energy)
+    layers = generator.layers(latent[:, : generator.layers.latent_dim], condition)
     assert cells.shape == (3, *SHAPE)
     assert torch.allclose(cells.sum(dim=(1, 2)), layers, rtol=1e-4)
     assert (cells[cells > 0] >= 1e-8).all()
@@ -98,15 +117,14 @@ def test_a_layer_without_a_hit_gives_its_energy_to_the_nearest_cell():
     deposit = torch.full((1, 3, 3, 2), 1e-15)
     deposit[0, 1, 2, 0] = 2e-15
     deposit[..., 1] = 1.0
-    cells = scale_to_layers(deposit, torch.tensor([[3e-4, 9.0]]))
+    cells, _ = scale_to_layers(deposit, torch.tensor([[3e-4, 9.0]]))
     assert cells[0, 1, 2, 0] == pytest.approx(3e-4)
     assert (cells[..., 0] > 0).sum() == 1
     assert torch.allclose(cells[0, ..., 1], torch.ones(3, 3))
 
 
 def test_an_untrained_generator_gives_empty_showers():
-    domain = Domain(shape=SHAPE, energy_range_gev=ENERGY_RANGE, theta_range_rad=(1.5, 1.5))
-    network = FactorisedGenerator(SMALL, domain)
+    network = FactorisedGenerator(SMALL, domain())
     cells = network(network.draw_latent(2), torch.tensor([20.0, 30.0]), torch.ones(2))
     assert (cells == 0).all()
 
@@ -129,10 +147,11 @@ def test_the_flow_is_inverted_by_its_likelihood(knots, layer_sample):
 
 def test_layer_energies_have_the_measured_distribution(knots, layer_sample):
     layers = LayerEnergies(6, 1, 8, knots)
-    layers.measure(*layer_sample)
     _, energy = layer_sample
+    condition = perpendicular(knots, energy)
+    layers.measure(*layer_sample, condition.theta)
     with torch.no_grad():
-        made = layers(torch.rand(2000, layers.latent_dim), energy)
+        made = layers(torch.rand(2000, layers.latent_dim), condition)
     real = layer_sample[0]
     assert torch.allclose(
         (made / energy[:, None]).mean(0), (real / energy[:, None]).mean(0), rtol=0.03
@@ -145,12 +164,13 @@ def test_layer_energies_have_the_measured_distribution(knots, layer_sample):
 
 def test_the_response_is_calibrated_in_mean_and_width(knots, layer_sample):
     layers = LayerEnergies(6, 1, 8, knots)
-    layers.measure(*layer_sample)
     real, energy = layer_sample
+    condition = perpendicular(knots, energy)
+    layers.measure(*layer_sample, condition.theta)
     wanted = real * torch.linspace(0.8, 1.1, 6) * (1 + 0.2 * torch.randn(2000, 1))
-    layers.calibrate(wanted, energy)
+    layers.calibrate(wanted, condition)
     with torch.no_grad():
-        made = layers(torch.rand(2000, layers.latent_dim), energy)
+        made = layers(torch.rand(2000, layers.latent_dim), condition)
     made, wanted = made / energy[:, None], wanted / energy[:, None]
     assert torch.allclose(made.mean(dim=0), wanted.mean(dim=0), rtol=0.04)
     assert made.sum(dim=1).std().item() == pytest.approx(wanted.sum(dim=1).std().item(), rel=0.1)
@@ -163,11 +183,12 @@ def test_box_muller_gives_normal_numbers():
 
 
 def test_the_pattern_is_the_integral_of_round_gaussians(knots):
-    pattern = TransversePattern((9, 9, 1), 2, 4, knots)
+    pattern = TransversePattern((9, 9), 1, 2, 4, knots)
     pattern.log_sigma.data = torch.log(torch.tensor([0.8, 0.8]))
     pattern.eval().requires_grad_(False)
-    impact = torch.tensor([[0.3, -0.2]])
-    cells = pattern(torch.ones(1, 1), torch.tensor([50.0]), impact)[0, ..., 0]
+    condition = perpendicular(knots, torch.tensor([50.0]))
+    impact = torch.tensor([0.3]), torch.tensor([[-0.2]])
+    cells = pattern(torch.ones(1, 1), condition, *impact)[0][0, ..., 0]
     fine = (torch.arange(9 * 40) + 0.5) / 40 - 4.5
     radius2 = (fine[:, None] - 0.3) ** 2 + (fine[None] + 0.2) ** 2
     density = torch.exp(-radius2 / (2 * 0.8**2)).reshape(9, 40, 9, 40).sum(dim=(1, 3))
@@ -175,12 +196,14 @@ def test_the_pattern_is_the_integral_of_round_gaussians(knots):
 
 
 def test_the_pattern_follows_the_symmetries_of_the_impact_point(knots):
-    pattern = TransversePattern(SHAPE, 4, 8, knots)
+    pattern = TransversePattern(SHAPE[:2], SHAPE[2], 4, 8, knots)
     layer_energy, energy = torch.rand(2, 6), torch.tensor([20.0, 200.0])
-    impact = torch.tensor([[0.3, -0.2], [0.1, 0.4]])
-    cells = pattern(layer_energy, energy, impact)
-    mirrored = pattern(layer_energy, energy, impact * torch.tensor([-1.0, 1.0]))
-    transposed = pattern(layer_energy, energy, impact.flip(1))
+    condition = perpendicular(knots, energy)
+    x, y = torch.tensor([0.3, 0.1]), torch.tensor([-0.2, 0.4])
+    cells, beside = pattern(layer_energy, condition, x, y[:, None])
+    mirrored, _ = pattern(layer_energy, condition, -x, y[:, None])
+    transposed, _ = pattern(layer_energy, condition, y, x[:, None])
+    assert beside.abs().max() < 1e-5
     assert torch.allclose(cells.flip(1), mirrored, atol=1e-7)
     assert torch.allclose(cells.transpose(1, 2), transposed, atol=1e-7)
     assert torch.allclose(cells.sum(dim=(1, 2)), layer_energy, rtol=1e-5)
@@ -189,8 +212,9 @@ def test_the_pattern_follows_the_symmetries_of_the_impact_point(knots):
 def test_impact_points_have_the_measured_distribution(knots):
     impact = ImpactPoint(knots)
     energy = 10.0 * 50.0 ** torch.rand(4000)
-    impact.measure(torch.rand(4000, 2) - 0.5, energy)
-    made = impact(torch.rand(4000, 2), energy)
+    condition = perpendicular(knots, energy)
+    impact.measure(torch.rand(4000, 2) - 0.5, energy, condition.theta)
+    made = impact(torch.rand(4000, 2), condition)
     assert made.mean().abs() < 0.02
     assert made.std() == pytest.approx(1 / math.sqrt(12), rel=0.03)
     assert made.abs().quantile(0.98) == pytest.approx(0.49, abs=0.02)
@@ -199,7 +223,7 @@ def test_impact_points_have_the_measured_distribution(knots):
 def test_cell_noise_is_uniform_and_pairwise_independent(knots):
     torch.manual_seed(0)
     noise = CellNoise((5, 5, 4), sharing=0.0, knots=knots)
-    first, second = noise(torch.rand(5000, noise.latent_dim), torch.full((5000,), 50.0))
+    first, second = noise(torch.rand(5000, noise.latent_dim), fifty(knots, 5000))
     assert first.min() >= 0 and first.max() < 1
     flat = torch.cat([first.flatten(1), second.flatten(1)], dim=1)
     assert torch.allclose(flat.mean(0), torch.full((200,), 0.5), atol=0.02)
@@ -210,7 +234,7 @@ def test_cell_noise_is_uniform_and_pairwise_independent(knots):
 def test_sharing_is_the_correlation_of_neighbours(knots):
     torch.manual_seed(0)
     noise = CellNoise((5, 5, 1), sharing=0.2, knots=knots)
-    first, _ = noise(torch.rand(5000, noise.latent_dim), torch.full((5000,), 50.0))
+    first, _ = noise(torch.rand(5000, noise.latent_dim), fifty(knots, 5000))
     centre, right, below = first[:, 2, 2, 0], first[:, 3, 2, 0], first[:, 2, 3, 0]
     for neighbour in (right, below):
         same = (centre == neighbour).float().mean()
@@ -221,7 +245,7 @@ def test_the_core_remembers_the_layer_before(knots):
     torch.manual_seed(0)
     noise = CellNoise((5, 5, 4), sharing=0.0, knots=knots)
     noise.core.share[:, 1, 1] = 0.6
-    first, _ = noise(torch.rand(5000, noise.latent_dim), torch.full((5000,), 50.0))
+    first, _ = noise(torch.rand(5000, noise.latent_dim), fifty(knots, 5000))
     assert first.mean().item() == pytest.approx(0.5, abs=0.01)
     centre = torch.corrcoef(first[:, 2, 2].T)
     assert centre[0, 1] == pytest.approx(0.3, abs=0.05)
@@ -243,7 +267,7 @@ def test_the_mean_deposit_is_the_expectation(knots):
     sampler.table.copy_(rows.repeat(LAYER_CLASSES, 1).flatten())
     expected = torch.full((4000, 5, 5, 1), 2e-4)
     uniform = (torch.rand_like(expected), torch.rand_like(expected))
-    made = sampler(expected, expected.sum(dim=(1, 2)), torch.full((4000,), 50.0), uniform)
+    made = sampler(expected, expected.sum(dim=(1, 2)), fifty(knots, 4000), uniform)
     assert made.mean() == pytest.approx(2e-4, rel=0.02)
     assert (made > 1e-8).float().mean() == pytest.approx(1 - math.exp(-2 / 3), rel=0.03)
 
@@ -258,6 +282,124 @@ def test_a_quantile_row_keeps_mean_and_probability():
         hit = width[row > 1e-8].sum()
         assert hit == pytest.approx(chance, rel=0.1)
         assert (row[:-1] >= row[1:]).all()
+
+
+INCLINED = domain((15, 21, 6), (math.radians(60), math.radians(120)))
+
+
+@pytest.fixture
+def inclined(layer_sample):
+    """A small inclined network with a window, its tables of a plausible form."""
+    torch.manual_seed(0)
+    options = SMALL.model_copy(update={"window": (7, 9), "halo_points": 24})
+    network = FactorisedGenerator(options, INCLINED)
+    theta = torch.acos(torch.rand(2000) - 0.5)
+    network.layers.measure(*layer_sample, theta)
+    rows = [toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
+    network.deposits.table.copy_(torch.stack(rows).repeat(LAYER_CLASSES, 1).flatten())
+    network.pattern.shift.data.normal_(std=0.3)
+    network.halo.per_gev.fill_(400.0)
+    network.halo.distance.copy_(torch.linspace(3.0, 9.0, 256).repeat(6))
+    network.halo.deposit.fill_(3e-4)
+    return network.eval()
+
+
+def test_expectations_follow_the_mirrors_of_inclined_showers(inclined):
+    energy, theta = torch.tensor([20.0, 200.0]), torch.tensor([1.2, 2.0])
+    layer_energy, impact = 0.1 + torch.rand(2, 6), torch.tensor([[0.3, -0.2], [0.1, 0.4]])
+
+    def expected(theta, impact):
+        condition = inclined.knots(energy, theta)
+        axis = inclined.axis(impact, layer_energy, condition)
+        centre = inclined.axis.centre(axis)
+        cells, beside = inclined.expected(layer_energy, condition, axis, centre)
+        image = torch.zeros(2, 15, 21, 6)
+        for shower, layer in itertools.product(range(2), range(6)):
+            first = 6 + int(centre[shower, layer])
+            image[shower, 4:11, first : first + 9, layer] = cells[shower, ..., layer]
+        return image, beside
+
+    cells, beside = expected(theta, impact)
+    for flipped, new_theta, sign in ((1, theta, (-1.0, 1.0)), (2, math.pi - theta, (1.0, -1.0))):
+        mirrored, mirrored_beside = expected(new_theta, impact * torch.tensor(sign))
+        assert torch.allclose(mirrored, cells.flip(flipped), atol=1e-6)
+        assert torch.allclose(mirrored_beside, beside, atol=1e-6)
+    total = cells.sum(dim=(1, 2)) + beside
+    assert torch.allclose(total, layer_energy, rtol=1e-4)
+    assert (beside > 0).all()
+
+
+def test_the_axis_passes_the_impact_point_at_the_barycentre(inclined):
+    layer_energy = torch.tensor([[0.0, 1.0, 0.0, 0.0, 0.0, 1.0]])
+    condition = inclined.knots(torch.tensor([50.0]), torch.tensor([math.atan(2.0)]))
+    axis = inclined.axis(torch.tensor([[0.2, 0.1]]), layer_energy, condition)
+    assert torch.allclose(axis[0, :, 0], torch.full((6,), 0.2))
+    assert torch.allclose(axis[0, :, 1], 0.1 + 0.5 * (torch.arange(6.0) - 3.0), atol=1e-5)
+
+
+def test_a_window_cut_out_and_put_back_is_the_image(inclined):
+    centre = torch.tensor([[-4.0, -2.0, 0.0, 1.0, 3.0, 4.0]])
+    window, none = torch.zeros(1, 7, 9, 6), torch.zeros(1, 6, 1)
+    window[0, 3, 4] = 1.0
+    window[0, 2, 4, 0] = 1e-3
+    image = inclined.axis.image_of(window, centre, Hits(none, none, none))
+    assert torch.equal(inclined.axis.cut(image, centre), window)
+    for layer, y in enumerate(centre[0]):
+        assert image[0, 7, 10 + int(y), layer] == 1.0
+
+
+@pytest.mark.parametrize("x,y", [(1, 0), (-1, -2), (0, 1)])
+def test_the_image_is_centred_on_the_barycentre(inclined, x, y):
+    window, centre = torch.zeros(1, 7, 9, 6), torch.zeros(1, 6)
+    window[0, 3 + x, 4 + y] = 1.0
+    far = torch.zeros(1, 6, 1)
+    far[0, 2] = 0.1
+    image = inclined.axis.image_of(window, centre, Hits(far, far * 0 + 7, far * 0 + 20))
+    assert (image[0, 7, 10] == 1.0).all()
+    assert image[0, 7 - x, min(20, 20 - y), 2] == pytest.approx(0.1)
+    assert image.sum() == pytest.approx(6.1)
+
+
+def test_inclined_showers_keep_their_layers_and_lean_with_theta(inclined):
+    torch.manual_seed(3)
+    energy, theta = torch.full((400,), 300.0), torch.full((400,), math.radians(65))
+    latent = inclined.draw_latent(400)
+    cells = inclined(latent, energy, theta)
+    condition = inclined.knots(energy, theta)
+    layers = inclined.layers(latent[:, : inclined.layers.latent_dim], condition)
+    assert torch.allclose(cells.sum(dim=(1, 2)), layers, rtol=1e-4)
+    y = torch.arange(21.0) - 10
+    at = (cells.sum(dim=1) * y[:, None]).sum(dim=1) / layers
+    lean = (at[:, -1] - at[:, 0]).mean() / 5
+    assert lean.item() == pytest.approx(1 / math.tan(math.radians(65)), abs=0.15)
+    back = inclined(latent, energy, math.pi - theta)
+    mirrored = (back.sum(dim=1) * y[:, None]).sum(dim=1) / layers
+    assert torch.allclose((mirrored[:, -1] - mirrored[:, 0]).mean() / 5, -lean, atol=0.1)
+
+
+def test_the_halo_lies_beside_the_window_with_the_expected_hits(inclined):
+    torch.manual_seed(4)
+    n, halo = 3000, inclined.halo
+    condition = inclined.knots(torch.full((n,), 50.0), torch.full((n,), math.pi / 2))
+    axis, beside = torch.zeros(n, 6, 2), torch.full((n, 6), 0.01)
+    halo.distance.fill_(8.0)
+    hits = halo(beside, condition, axis, torch.zeros(n, 6), torch.rand(n, halo.latent_dim))
+    hit = hits.energy > 0
+    x, y = hits.x[hit], hits.y[hit]
+    assert (((x - 7).abs() > 3) | ((y - 10).abs() > 4)).all() and (x >= 0).all() and (x < 15).all()
+    inside_image = 1 - 2 * 2 * math.acos(7.5 / 8) / (2 * math.pi)
+    assert hit.sum(dim=2).float().mean().item() == pytest.approx(4.0 * inside_image, rel=0.02)
+    halo.pairs.fill_(0.3)
+    paired = halo(beside, condition, axis, torch.zeros(n, 6), torch.rand(n, halo.latent_dim))
+    number = (paired.energy > 0).sum(dim=2).float()
+    assert number.mean().item() == pytest.approx(4.0 * inside_image, rel=0.03)
+    assert (number.var() / number.mean()).item() > 1.4
+
+
+def test_a_window_of_the_wrong_parity_is_refused():
+    options = FactorisedOptions(window=(8, 9))
+    with pytest.raises(ConfigError, match="by even numbers"):
+        FactorisedGenerator(options, INCLINED)
 
 
 @pytest.mark.slow

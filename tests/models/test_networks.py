@@ -75,3 +75,34 @@ def test_impossible_domains_are_refused():
         Domain(shape=(5, 5, 4), energy_range_gev=(0.0, 5.0), theta_range_rad=(1.0, 1.0))
     with pytest.raises(ConfigError, match="at least 4 x 8 x 8 cells, got 5 x 5 x 4"):
         Conv3dDiscriminator(Conv3dOptions(), domain((5, 5, 4)))
+
+
+ANGLE = Conv3dOptions(latent=254, channels=16, coarseness=3, angle=True)
+
+
+def test_the_angle_network_has_the_published_size_and_shape():
+    image = domain((51, 51, 25), (math.radians(60), math.radians(120)))
+    generator = build_generator(ANGLE, image)
+    assert 1.2e6 < sum(p.numel() for p in generator.parameters()) < 1.4e6
+    assert generator.dense.in_features == 256
+
+
+def test_the_angle_network_measures_the_angle_and_heeds_it():
+    depths = tuple(0.9 * layer for layer in range(10))
+    image = Domain(
+        shape=(9, 31, 10), energy_range_gev=(10.0, 500.0),
+        theta_range_rad=(math.radians(60), math.radians(120)), layer_depths_pads=depths,
+    )  # fmt: skip
+    theta = torch.tensor([math.radians(65), math.radians(110)])
+    y = torch.arange(31.0) - 15
+    axis = (torch.tensor(depths) - 4.0) / torch.tan(theta)[:, None]
+    spot = torch.exp(-0.5 * (y[:, None] - axis[:, None]) ** 2)
+    cells = 0.01 * spot[:, None].expand(-1, 9, -1, -1)
+    energy = torch.tensor([50.0, 50.0])
+    judgement = Conv3dDiscriminator(ANGLE, image)(cells, energy, theta)
+    assert torch.allclose(judgement.measured["theta"], theta, atol=0.02)
+    generator = build_generator(ANGLE, image).eval()
+    latent = generator.draw_latent(2)
+    assert not torch.allclose(
+        generator(latent, energy, theta), generator(latent, energy, theta + 0.1)
+    )

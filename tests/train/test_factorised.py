@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.models.base import Domain  # noqa: E402
 from caloforge.models.factorised import FactorisedGenerator, FactorisedOptions  # noqa: E402
+from caloforge.models.factorised_knots import Knots  # noqa: E402
 from caloforge.train.factorised import FactorisedObjective  # noqa: E402
 from caloforge.train.factorised_impact import ImpactEncoder  # noqa: E402
 from caloforge.train.objective import Batch, DataSummary  # noqa: E402
@@ -87,11 +88,13 @@ def test_a_resumed_training_gives_the_same_generator(stop):
 
 def test_the_impact_point_follows_the_symmetries_of_the_shower():
     torch.manual_seed(1)
-    encoder = ImpactEncoder(DOMAIN)
+    knots = Knots(DOMAIN)
+    encoder, still = ImpactEncoder(DOMAIN, knots), torch.zeros(BATCH, 4)
     showers = batch(1)
-    x, y = encoder(showers.cells, showers.energy).T
-    mirrored = encoder(showers.cells.flip(1), showers.energy)
-    transposed = encoder(showers.cells.transpose(1, 2), showers.energy)
+    condition = knots(showers.energy, showers.theta)
+    x, y = encoder(showers.cells, condition, still).T
+    mirrored = encoder(showers.cells.flip(1), condition, still)
+    transposed = encoder(showers.cells.transpose(1, 2), condition, still)
     assert torch.allclose(mirrored, torch.stack([-x, y], dim=1), atol=1e-6)
     assert torch.allclose(transposed, torch.stack([y, x], dim=1), atol=1e-6)
 

@@ -18,11 +18,13 @@ class Domain(FrozenModel):
     """The showers that a network is built for: image shape and range of conditions.
 
     ``shape`` is (X, Y, Z) in cells with Z the layers; energies in GeV, angles in rad.
+    ``layer_depths_pads``: depth of each layer's centre in pads along y.
     """
 
     shape: tuple[int, int, int]
     energy_range_gev: tuple[float, float]
     theta_range_rad: tuple[float, float]
+    layer_depths_pads: tuple[float, ...] = ()
 
     @model_validator(mode="after")
     def _ordered(self) -> Domain:
@@ -30,7 +32,15 @@ class Domain(FrozenModel):
         if min(self.shape) < 1 or not 0 < low <= high:
             msg = f"a domain needs positive sizes and 0 < Emin <= Emax, got {self}"
             raise ValueError(msg)
+        if self.layer_depths_pads and len(self.layer_depths_pads) != self.shape[2]:
+            msg = f"{len(self.layer_depths_pads)} depths for {self.shape[2]} layers"
+            raise ValueError(msg)
         return self
+
+    @property
+    def depths_in_pads(self) -> tuple[float, ...]:
+        """Depths (Z,) of the layers in pads: a pad a layer where they are not known."""
+        return self.layer_depths_pads or tuple(float(layer) for layer in range(self.shape[2]))
 
 
 class Generator(nn.Module, ABC):

@@ -6,12 +6,18 @@ grow 7 x 7 x 8 to 25 x 25 x 25.  Kernels and channels are the published ones (0.
 Departures: batch norm stands before the activation, so that it folds into the convolution; Ep is
 measured through a softplus, because the published ReLU can die; any image shape is reached by a
 larger start and cropping.
+
+With ``angle`` it is the 3DGAN of the inclined showers (Khattak et al., Eur. Phys. J. C 82 (2022)
+386): Ep and theta stand beside the latent numbers, and the discriminator also measures theta, from
+the barycentres of the layers.  ``coarseness`` 3 then grows 9 x 9 x 8 to 51 x 51 x 25.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,6 +28,7 @@ from caloforge.models.base import Discriminator, Domain, Generator, Judgement
 from caloforge.models.blocks import IMAGE_UNIT_GEV, crop, zero_below_threshold
 from caloforge.models.dropout import ByteDropout
 from caloforge.models.folding import FoldedConv3d, Size
+from caloforge.scaling import TRAINING_POWER
 
 ENERGY_UNIT_GEV = 100.0
 """Primary energy that multiplies the latent vector by one (published)."""
@@ -29,11 +36,17 @@ START_CHANNELS = 8
 
 
 class Conv3dOptions(FrozenModel):
-    """Size of the network: latent numbers and channels of its widest generator layer."""
+    """Size of the network: latent numbers and channels of its widest generator layer.
+
+    ``coarseness``: factor in x and y of the first upsampling.  ``angle``: condition the generator
+    on theta, and measure it.
+    """
 
     name: Literal["conv3d"] = "conv3d"
     latent: int = Field(200, gt=0)
     channels: int = Field(64, gt=0, multiple_of=16)
+    coarseness: int = Field(2, gt=1)
+    angle: bool = False
 
 
 def _start(size: int, added: int, factor: int) -> int:
@@ -56,10 +69,14 @@ class Conv3dGenerator(Generator):
         self.latent_dim = options.latent
         x, y, z = domain.shape
         self.shape = domain.shape
-        start = (_start(x, 3, 4), _start(y, 3, 4), _start(z, 23, 6))
+        self.angle = options.angle
+        self.first_factors = (float(options.coarseness), float(options.coarseness), 2.0)
+        factor = 2 * options.coarseness
+        start = (_start(x, 3, factor), _start(y, 3, factor), _start(z, 23, 6))
         self.start = (START_CHANNELS, *start)
         pixels = start[0] * start[1] * start[2]
-        self.dense = nn.Linear(options.latent, START_CHANNELS * pixels)
+        inputs = options.latent + 2 * options.angle
+        self.dense = nn.Linear(inputs, START_CHANNELS * pixels)
         self.keep_size = nn.ConstantPad3d((3, 4, 2, 3, 2, 3), 0.0)
         self.wide = _block(START_CHANNELS, options.channels, (6, 6, 8), (0, 0, 0), fold=1)
         self.middle = _block(options.channels, 6, (6, 5, 8), (2, 2, 0), fold=2)
@@ -67,10 +84,14 @@ class Conv3dGenerator(Generator):
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`Generator`; theta is not used: the 2018 network knows one angle."""
-        scaled = latent * (energy / ENERGY_UNIT_GEV).unsqueeze(1)
+        """See :class:`Generator`; without ``angle``, theta is not used."""
+        relative = (energy / ENERGY_UNIT_GEV).unsqueeze(1)
+        if self.angle:
+            scaled = torch.cat([relative, theta.unsqueeze(1), latent], dim=1)
+        else:
+            scaled = latent * relative
         image = self.wide(self.keep_size(self.dense(scaled).unflatten(1, self.start)))
-        image = self.middle(functional.interpolate(image, scale_factor=(2.0, 2.0, 2.0)))
+        image = self.middle(functional.interpolate(image, scale_factor=self.first_factors))
         image = self.fine(functional.interpolate(image, scale_factor=(2.0, 2.0, 3.0)))
         amplitude = functional.relu(self.cells(image)).squeeze(1).float()
         return zero_below_threshold(crop(amplitude, self.shape) * IMAGE_UNIT_GEV)
@@ -95,15 +116,35 @@ class Conv3dDiscriminator(Discriminator):
         )
         pooled = ((x - 2) // 2) * ((y - 6) // 2) * ((z - 6) // 2)
         self.real, self.energy = nn.Linear(8 * pooled, 1), nn.Linear(8 * pooled, 1)
+        self.angle = options.angle
+        self.register_buffer("depth", torch.tensor(domain.depths_in_pads), persistent=False)
+        self.depth: Tensor
 
     def judge(self, image: Tensor, ecal: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
         """See :class:`Discriminator`; the conditions are not shown to it (published)."""
         features = self.convolutions(image.unsqueeze(1))
         measured_energy = functional.softplus(self.energy(features).squeeze(1).float())
-        return Judgement(
-            self.real(features).squeeze(1).float(),
-            {"energy": measured_energy * ENERGY_UNIT_GEV, "ecal": ecal},
-        )
+        measured = {"energy": measured_energy * ENERGY_UNIT_GEV, "ecal": ecal}
+        if self.angle:
+            measured["theta"] = measured_angle(image, self.depth)
+        return Judgement(self.real(features).squeeze(1).float(), measured)
+
+
+def measured_angle(image: Tensor, depth: Tensor) -> Tensor:
+    """Theta (N,) in rad by an energy-weighted line through the barycentres of the layers.
+
+    ``image``: training images (N, X, Y, Z); ``depth`` (Z,) of the layers in pads.  A lambda layer:
+    no weights, but a gradient.
+    """
+    by_layer = ((image.float() ** (1.0 / TRAINING_POWER)).sum(dim=1)).transpose(1, 2)
+    energy = by_layer.sum(dim=2)
+    y = torch.arange(by_layer.shape[2], device=image.device) - 0.5 * (by_layer.shape[2] - 1)
+    share = energy / energy.sum(dim=1, keepdim=True).clamp(min=1e-9)
+    barycentre = (by_layer @ y) / energy.clamp(min=1e-9)
+    from_z = depth - (share * depth).sum(dim=1, keepdim=True)
+    from_y = barycentre - (share * barycentre).sum(dim=1, keepdim=True)
+    variance = (share * from_z**2).sum(dim=1).clamp(min=1e-6)
+    return 0.5 * math.pi - torch.atan((share * from_z * from_y).sum(dim=1) / variance)
 
 
 def _judge(inputs: int, outputs: int, padding: int, *, norm: bool = True) -> nn.Module:

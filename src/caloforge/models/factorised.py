@@ -1,16 +1,19 @@
 """factorised: a shower as a chain of small exact steps, each the physics of its own variable.
 
-p(cells | Ep) = p(layer energies | Ep) p(impact point | Ep) prod p(cell | expected energy), where
+p(cells | Ep, theta) = p(layer energies) p(impact point) prod p(cell | expected energy), where
 
 1. the layer energies come from a normalising flow (:mod:`.factorised_layers`);
-2. a mixture of round Gaussians about the impact point, integrated over the pads, spreads each
-   layer's energy (:mod:`.factorised_pattern`): this is the expected energy of every cell;
+2. the axis passes the impact point (:mod:`.factorised_axis`), and a mixture of Gaussians about it,
+   integrated over the pads, spreads each layer's energy (:mod:`.factorised_pattern`): this is the
+   expected energy of every cell;
 3. a cell's energy given its expectation is a compound Poisson variable, a number of deposits of
    about one minimum-ionising particle each, drawn through its measured quantile function
-   (:mod:`.factorised_deposits`); the cells of a layer are then scaled to the layer's energy.
+   (:mod:`.factorised_deposits`); far from the axis single hits are drawn as points
+   (:mod:`.factorised_halo`); what a layer got is then scaled to the layer's energy.
 
-All of it is one pass of a few hundred kFLOP; the random numbers of the 15 625 cells are built from
-three thousand (:mod:`.factorised_noise`).
+All of it is one pass of a few hundred kFLOP; the random numbers of the cells are built from a few
+thousand (:mod:`.factorised_noise`).  Mirror images are equally likely: x and -x at any angle, y at
+theta and -y at pi - theta.
 """
 
 from __future__ import annotations
@@ -22,9 +25,12 @@ from pydantic import Field
 from torch import Tensor
 
 from caloforge.config import FrozenModel
+from caloforge.errors import ConfigError
 from caloforge.models.base import Domain, Generator
+from caloforge.models.factorised_axis import ShowerAxis
 from caloforge.models.factorised_deposits import DepositSampler
-from caloforge.models.factorised_knots import EnergyKnots
+from caloforge.models.factorised_halo import Halo
+from caloforge.models.factorised_knots import Condition, Knots
 from caloforge.models.factorised_layers import LayerEnergies
 from caloforge.models.factorised_noise import CellNoise
 from caloforge.models.factorised_pattern import ImpactPoint, TransversePattern
@@ -37,7 +43,9 @@ class FactorisedOptions(FrozenModel):
     ``flow_steps``, ``flow_width``: coupling steps of the layer energies' flow and hidden units of
     each.  ``rings``: Gaussians in a layer's transverse pattern; ``pattern_width``: hidden units of
     the network that weighs them.  ``sharing``: probability that a cell's deposits follow those of a
-    neighbour (particles that cross two pads).
+    neighbour (particles that cross two pads).  ``window``: pads in x and y about the axis in which
+    every cell is asked for its energy, and beside which hits are drawn as points, at most
+    ``halo_points`` thrown in a layer (None: the whole image).
     """
 
     name: Literal["factorised"] = "factorised"
@@ -46,55 +54,97 @@ class FactorisedOptions(FrozenModel):
     rings: int = Field(10, gt=1)
     pattern_width: int = Field(96, gt=0)
     sharing: float = Field(0.09, ge=0, lt=0.5)
+    window: tuple[int, int] | None = None
+    halo_points: int = Field(64, gt=0)
 
 
 class FactorisedGenerator(Generator):
     """See the module.  Empty showers until its tables have been measured.
 
-    The latent numbers are uniform in [0, 1); theta is not used: the showers are perpendicular.
+    The latent numbers are uniform in [0, 1).
     """
 
     latent_distribution = "uniform"
 
     def __init__(self, options: FactorisedOptions, domain: Domain) -> None:
         super().__init__()
-        knots = EnergyKnots(domain.energy_range_gev)
-        self.layers = LayerEnergies(domain.shape[2], options.flow_steps, options.flow_width, knots)
-        self.impact = ImpactPoint(knots)
-        self.pattern = TransversePattern(domain.shape, options.rings, options.pattern_width, knots)
-        self.noise = CellNoise(domain.shape, options.sharing, knots)
-        self.deposits = DepositSampler(domain.shape[2], knots)
-        self.parts = [self.layers.latent_dim, self.impact.latent_dim, self.noise.latent_dim]
+        self.knots = Knots(domain)
+        self.axis = ShowerAxis(domain, _checked(options.window, domain), self.knots)
+        self.layers = LayerEnergies(
+            domain.shape[2], options.flow_steps, options.flow_width, self.knots
+        )
+        self.impact = None if self.axis.follows else ImpactPoint(self.knots)
+        window, layers = self.axis.window, domain.shape[2]
+        self.pattern = TransversePattern(
+            window, layers, options.rings, options.pattern_width, self.knots,
+            whole=not self.axis.follows,
+        )  # fmt: skip
+        self.noise = CellNoise((*window, layers), options.sharing, self.knots)
+        self.deposits = DepositSampler(layers, self.knots)
+        self.halo = Halo(self.axis, options.halo_points, self.knots) if self.axis.follows else None
+        self.parts = [
+            self.layers.latent_dim,
+            ImpactPoint.latent_dim,
+            self.noise.latent_dim,
+            self.halo.latent_dim if self.halo else 0,
+        ]
         self.latent_dim = sum(self.parts)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`Generator`."""
-        for_layers, for_impact, for_cells = torch.split(latent, self.parts, dim=1)
-        layer_energy = self.layers(for_layers, energy)
-        impact = self.impact(for_impact, energy)
-        expected = self.pattern(layer_energy, energy, impact)
-        return self.cells(expected, layer_energy, energy, for_cells)
+        condition = self.knots(energy, theta)
+        for_layers, for_impact, for_cells, for_halo = torch.split(latent, self.parts, dim=1)
+        layer_energy = self.layers(for_layers, condition)
+        impact = self.impact(for_impact, condition) if self.impact else for_impact - 0.5
+        axis = self.axis(impact, layer_energy, condition)
+        centre = self.axis.centre(axis)
+        expected, beside = self.expected(layer_energy, condition, axis, centre)
+        uniform = self.noise(for_cells, condition)
+        deposit = self.deposits(expected, layer_energy, condition, uniform)
+        if self.halo is None:
+            return scale_to_layers(deposit, layer_energy)[0]
+        hits = self.halo(beside, condition, axis, centre, for_halo)
+        cells, scale = scale_to_layers(deposit, layer_energy, hits.energy.sum(dim=2))
+        hits = hits._replace(energy=hits.energy * scale[..., None])
+        return self.axis.image_of(cells, centre, hits)
 
-    def cells(
-        self, expected: Tensor, layer_energy: Tensor, energy: Tensor, latent: Tensor
-    ) -> Tensor:
-        """Cells (N, X, Y, Z) given their expectations and the layer energies (N, Z), in GeV."""
-        uniform = self.noise(latent, energy)
-        deposit = self.deposits(expected, layer_energy, energy, uniform)
-        return scale_to_layers(deposit, layer_energy)
+    def expected(
+        self, layer_energy: Tensor, condition: Condition, axis: Tensor, centre: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Energies in GeV expected in the cells (N, X, Y, Z) of the window and beside it (N, Z)."""
+        expected: tuple[Tensor, Tensor] = self.pattern(
+            layer_energy, condition, axis[:, 0, 0], axis[..., 1] - centre
+        )
+        return expected
 
 
-def scale_to_layers(deposit: Tensor, layer_energy: Tensor) -> Tensor:
-    """Cells (N, X, Y, Z) that add up to their layer's energy (N, Z), all in GeV.
+def scale_to_layers(
+    deposit: Tensor, layer_energy: Tensor, beside: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Cells (N, X, Y, Z) that add up to their layer's energy (N, Z), all in GeV; and the factors.
 
-    Cells below the threshold are zero.  A layer in which no cell was hit gives its energy to the
-    cell that came nearest to it, the largest of its negligible deposits.
+    ``beside`` (N, Z): deposits that have a part in the layer's energy.  Cells below the threshold
+    are zero.  A layer in which no cell was hit gives its energy to the cell that came nearest to
+    it, the largest of its negligible deposits.
     """
     flat = deposit.flatten(1, 2)
     total = (flat.new_ones(1, flat.shape[1]) @ flat)[:, 0]  # faster than a sum in every engine
+    if beside is not None:
+        total = total + beside
     largest = flat.amax(dim=1)
     empty = total < THRESHOLD_GEV
     scale = layer_energy / torch.where(empty, largest, total).clamp(min=1e-30)
     threshold = torch.where(empty, 0.999 * layer_energy, THRESHOLD_GEV).clamp(min=THRESHOLD_GEV)
     cells = deposit * scale[:, None, None]
-    return torch.where(cells < threshold[:, None, None], 0.0, cells)
+    return torch.where(cells < threshold[:, None, None], 0.0, cells), scale
+
+
+def _checked(window: tuple[int, int] | None, domain: Domain) -> tuple[int, int] | None:
+    """The window, whose middle must be a pad of the image."""
+    if window and any(
+        size < 1 or size > of or (of - size) % 2
+        for size, of in zip(window, domain.shape[:2], strict=True)
+    ):
+        msg = f"window must be smaller than the image {domain.shape[:2]} by even numbers: {window}"
+        raise ConfigError(msg)
+    return window

@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from caloforge.models.factorised_knots import EnergyKnots
+from caloforge.models.factorised_knots import Condition, Knots
 from caloforge.models.logarithm import ranged_logarithm
 
 LOWEST_GEV = 1e-8
@@ -31,24 +31,27 @@ LAYER_CLASSES = 8
 class DepositSampler(nn.Module):
     """Cell energies (N, X, Y, Z) in GeV, given what they expect."""
 
-    def __init__(self, layers: int, knots: EnergyKnots) -> None:
+    def __init__(self, layers: int, knots: Knots) -> None:
         super().__init__()
-        self.knots = knots
         self.register_buffer("shift", torch.zeros(knots.size, layers))
         self.register_buffer("table", torch.zeros(LAYER_CLASSES * EXPECTATIONS * QUANTILES))
         self.shift: Tensor
         self.table: Tensor
 
     def forward(
-        self, expected: Tensor, layer_energy: Tensor, energy: Tensor, uniform: tuple[Tensor, Tensor]
+        self,
+        expected: Tensor,
+        layer_energy: Tensor,
+        condition: Condition,
+        uniform: tuple[Tensor, Tensor],
     ) -> Tensor:
         """Energies (N, X, Y, Z) in GeV, before the layer is scaled to its sum.
 
-        ``expected`` (N, X, Y, Z), ``layer_energy`` (N, Z) and ``energy`` (N,) in GeV; ``uniform``:
+        ``expected`` (N, X, Y, Z) and ``layer_energy`` (N, Z) in GeV; ``uniform``:
         quantile (small ones are large energies) and dither, both (N, X, Y, Z) in [0, 1).
         """
         quantile, dither = uniform
-        place = self.coordinate(expected, energy) + dither
+        place = self.coordinate(expected, condition) + dither
         row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
         row = row + (layer_class(layer_energy) * EXPECTATIONS)[:, None, None]
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
@@ -56,11 +59,10 @@ class DepositSampler(nn.Module):
         ratio = torch.index_select(self.table, 0, index.flatten()).view_as(expected)
         return expected * ratio
 
-    def coordinate(self, expected: Tensor, energy: Tensor) -> Tensor:
+    def coordinate(self, expected: Tensor, condition: Condition) -> Tensor:
         """Place (N, X, Y, Z) of expectations in GeV among the table's rows."""
         per_log = STEPS_PER_DECADE / math.log(10.0)
-        weights: Tensor = self.knots(energy)
-        shift = weights @ self.shift - math.log(LOWEST_GEV) * per_log
+        shift = condition.weights @ self.shift - math.log(LOWEST_GEV) * per_log
         return ranged_logarithm(expected, *EXPECTED_GEV) * per_log + shift[:, None, None]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from caloforge.models.factorised_knots import EnergyKnots, quantiles_at_knots
+from caloforge.models.factorised_knots import Condition, Knots
 from caloforge.typing import Float64Array, IntArray
 
 SCORE_RANGE = 3.3
@@ -26,13 +26,14 @@ FLOOR_GEV = 1e-6
 class LayerEnergies(nn.Module):
     """Energies (N, Z) of the layers in GeV from uniform latents (N, latent_dim) and Ep."""
 
-    def __init__(self, layers: int, steps: int, width: int, knots: EnergyKnots) -> None:
+    def __init__(self, layers: int, steps: int, width: int, knots: Knots) -> None:
         super().__init__()
         self.size, self.knots = layers, knots
         self.latent_dim = 2 * math.ceil(layers / 2)
         shuffle = np.random.default_rng(0)
         self.couplings = nn.ModuleList(
-            Coupling(layers, width, shuffle.permutation(layers)) for _ in range(steps)
+            Coupling(layers, knots.features, width, shuffle.permutation(layers))
+            for _ in range(steps)
         )
         self.register_buffer("whitening", torch.eye(layers))
         self.register_buffer("colouring", torch.eye(layers))
@@ -47,64 +48,64 @@ class LayerEnergies(nn.Module):
         self.scale: Tensor
         self.response: Tensor
 
-    def forward(self, latent: Tensor, energy: Tensor) -> Tensor:
+    def forward(self, latent: Tensor, condition: Condition) -> Tensor:
         """Layer energies (N, Z) in GeV."""
         flow = normal_from_uniform(latent)[:, : self.size]
         for coupling in reversed(self.couplings):
-            flow = coupling.generate(flow, self._condition(energy))  # type: ignore[operator]
+            flow = coupling.generate(flow, condition.features)  # type: ignore[operator]
         score = (flow @ self.colouring.T).clamp(-SCORE_RANGE, SCORE_RANGE)
-        table = self._table(energy)
+        table = self._table(condition)
         steps = ((score[..., None] - self.levels[:-1]) / self._step).clamp(0.0, 1.0)
         log_fraction = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
-        layer_energy = log_fraction.exp() * self.scale * energy[:, None]
-        weights: Tensor = self.knots(energy)
-        offset, slope = (weights @ self.response).chunk(2, dim=1)
-        sampled = layer_energy.sum(dim=1, keepdim=True) / energy[:, None]
+        layer_energy = log_fraction.exp() * self.scale * condition.energy[:, None]
+        offset, slope = (condition.weights @ self.response).chunk(2, dim=1)
+        sampled = layer_energy.sum(dim=1, keepdim=True) / condition.energy[:, None]
         layer_energy = layer_energy * (slope + offset / sampled.clamp(min=1e-9))
         return torch.where(layer_energy < FLOOR_GEV, 0.0, layer_energy)
 
-    def scores(self, layer_energy: Tensor, energy: Tensor) -> Tensor:
+    def scores(self, layer_energy: Tensor, condition: Condition) -> Tensor:
         """Normal scores (N, Z) of measured layer energies (N, Z) in GeV."""
-        value = _log_fraction(layer_energy, energy)[..., None]
-        table = self._table(energy)
+        value = _log_fraction(layer_energy, condition.energy)[..., None]
+        table = self._table(condition)
         low, high = table[..., :-1], table[..., 1:]
         steps = ((value - low) / (high - low).clamp(min=1e-6)).clamp(0.0, 1.0)
         return self.levels[0] + self._step * steps.sum(dim=2)
 
-    def negative_log_likelihood(self, score: Tensor, energy: Tensor) -> Tensor:
+    def negative_log_likelihood(self, score: Tensor, condition: Condition) -> Tensor:
         """(N,) in nats, of normal scores (N, Z), up to a constant."""
         flow, volume = score @ self.whitening.T, torch.zeros(len(score))
         for coupling in self.couplings:
-            flow, change = coupling(flow, self._condition(energy))
+            flow, change = coupling(flow, condition.features)
             volume = volume + change
         return 0.5 * (flow * flow).sum(dim=1) - volume
 
     @torch.no_grad()
-    def measure(self, layer_energy: Tensor, energy: Tensor) -> None:
-        """Set quantiles and mean correlation from showers: (N, Z) and (N,) in GeV."""
+    def measure(self, layer_energy: Tensor, energy: Tensor, theta: Tensor) -> None:
+        """Set quantiles and mean correlation from layer energies (N, Z) in GeV."""
         levels = normal_distribution(self.levels.double().numpy())
-        values = _log_fraction(layer_energy, energy).double().numpy()
-        coordinate = self.knots.coordinate(energy).double().numpy()
-        table = quantiles_at_knots(values, coordinate, levels, self.knots.size)
-        self.quantiles.copy_(torch.from_numpy(np.maximum.accumulate(table, axis=2)))
-        covariance = torch.cov(self.scores(layer_energy, energy).double().T)
+        values = _log_fraction(layer_energy, energy)
+        table = self.knots.quantiles(values, energy, theta, levels)
+        self.quantiles.copy_(torch.cummax(table, dim=2).values)
+        scores = self.scores(layer_energy, self.knots(energy, theta))
+        covariance = torch.cov(scores.double().T)
         lower = torch.linalg.cholesky(covariance + 1e-4 * torch.eye(self.size))
         self.colouring.copy_(lower)
         self.whitening.copy_(torch.linalg.inv(lower))
 
     @torch.no_grad()
-    def calibrate(self, layer_energy: Tensor, energy: Tensor, copies: int = 8) -> None:
-        """Correct the mean of every layer, then mean and width of the response as functions of Ep.
+    def calibrate(self, layer_energy: Tensor, condition: Condition, copies: int = 8) -> None:
+        """Correct the mean of every layer, then mean and width of the response at the knots.
 
-        ``layer_energy`` (N, Z) and ``energy`` (N,) in GeV of showers.  The flow's response r, the
+        ``layer_energy`` (N, Z) in GeV of showers and their condition.  The flow's response r, the
         sum of its layers over Ep, becomes offset + slope r.
         """
-        energies = energy.repeat(copies)
-        fractions = self(torch.rand(len(energies), self.latent_dim), energies) / energies[:, None]
-        wanted = layer_energy / energy[:, None]
+        many = condition.repeat(copies)
+        latent = torch.rand(len(many.energy), self.latent_dim)
+        fractions = self(latent, many) / many.energy[:, None]
+        wanted = layer_energy / condition.energy[:, None]
         self.scale.copy_(wanted.mean(dim=0) / fractions.mean(dim=0))
-        mean, width = local_moments(self.knots(energy), wanted.sum(dim=1))
-        made_mean, made_width = local_moments(self.knots(energies), fractions @ self.scale)
+        mean, width = local_moments(condition.weights, wanted.sum(dim=1))
+        made_mean, made_width = local_moments(many.weights, fractions @ self.scale)
         slope = width / made_width.clamp(min=1e-9)
         self.response.copy_(torch.stack([mean - slope * made_mean, slope], dim=1))
 
@@ -112,18 +113,16 @@ class LayerEnergies(nn.Module):
     def _step(self) -> float:
         return 2.0 * SCORE_RANGE / SCORE_STEPS
 
-    def _table(self, energy: Tensor) -> Tensor:
-        weights: Tensor = self.knots(energy)
-        return (weights @ self.quantiles.flatten(1)).reshape(-1, *self.quantiles.shape[1:])
-
-    def _condition(self, energy: Tensor) -> Tensor:
-        return self.knots.coordinate(energy)[:, None] * (4.0 / (self.knots.size - 1)) - 2.0
+    def _table(self, condition: Condition) -> Tensor:
+        return (condition.weights @ self.quantiles.flatten(1)).reshape(
+            -1, *self.quantiles.shape[1:]
+        )
 
 
 class Coupling(nn.Module):
     """One affine coupling: one half of the variables scales and shifts the other half."""
 
-    def __init__(self, size: int, width: int, order: IntArray) -> None:
+    def __init__(self, size: int, features: int, width: int, order: IntArray) -> None:
         super().__init__()
         self.kept = size // 2
         self.register_buffer("order", torch.from_numpy(order))
@@ -131,7 +130,7 @@ class Coupling(nn.Module):
         self.order: Tensor
         self.inverse_order: Tensor
         self.network = nn.Sequential(
-            nn.Linear(self.kept + 1, width),
+            nn.Linear(self.kept + features, width),
             nn.SiLU(),
             nn.Linear(width, width),
             nn.SiLU(),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.models.factorised_knots import EnergyKnots
+from caloforge.models.factorised_knots import Condition, Knots
 from caloforge.models.factorised_layers import normal_from_uniform
 
 LAYER_CORRELATION = 0.5
@@ -29,7 +29,7 @@ class CellNoise(nn.Module):
     neighbour: particles that cross the border of two pads leave energy in both.
     """
 
-    def __init__(self, shape: tuple[int, int, int], sharing: float, knots: EnergyKnots) -> None:
+    def __init__(self, shape: tuple[int, int, int], sharing: float, knots: Knots) -> None:
         super().__init__()
         x, y, z = shape
         self.planes = ((x, y, 1), (x, 1, z), (1, y, z))
@@ -46,15 +46,15 @@ class CellNoise(nn.Module):
         self.register_buffer("inside", inside, persistent=False)
         self.inside: Tensor
 
-    def forward(self, latent: Tensor, energy: Tensor) -> tuple[Tensor, Tensor]:
-        """Quantiles (N, X, Y, Z), and independent numbers of the same shape; Ep (N,) in GeV."""
+    def forward(self, latent: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+        """Quantiles (N, X, Y, Z), and independent numbers of the same shape."""
         for_first, for_second, for_core = torch.split(latent, self.parts, dim=1)
         a, b, c = self._planes(for_second)
         second = fraction(a + b + c)
         a, b, c = self._planes(for_first)
         along_x, along_y = _roll(a, 1) + _roll(b, 1) + c, _roll(a, 2) + b + _roll(c, 2)
         first = fraction(self._shared(second, a + b + c, along_x, along_y))
-        near = self.core([a, b, c], for_core, energy)
+        near = self.core([a, b, c], for_core, condition)
         near = self._shared(
             second[:, *self.reach], near[:, :-1, :-1], near[:, 1:, :-1], near[:, :-1, 1:]
         )
@@ -77,10 +77,10 @@ class CoreNoise(nn.Module):
     so for a few layers.  ``share`` (knots, 3, 3) is measured as a function of Ep.
     """
 
-    def __init__(self, shape: tuple[int, int, int], knots: EnergyKnots) -> None:
+    def __init__(self, shape: tuple[int, int, int], knots: Knots) -> None:
         super().__init__()
         x, y, z = shape
-        self.knots, self.layers = knots, z
+        self.layers = z
         self.corner = ((x - CORE) // 2, (y - CORE) // 2)
         self.latent_dim = 2 * z * CORE * CORE
         steps = torch.arange(z)
@@ -90,13 +90,13 @@ class CoreNoise(nn.Module):
         self.memory: Tensor
         self.share: Tensor
 
-    def forward(self, planes: list[Tensor], latent: Tensor, energy: Tensor) -> Tensor:
+    def forward(self, planes: list[Tensor], latent: Tensor, condition: Condition) -> Tensor:
         """Numbers (N, 5, 5, Z) of the core and, from the planes, of the pads around it."""
         a, b, c = planes
         x, y = (slice(corner - 1, corner + CORE + 1) for corner in self.corner)
         around = fraction(a[:, x, y] + b[:, x] + c[:, :, y])
         rows = torch.cat(
-            [around[:, 1:-1, :1], self._core(latent, energy), around[:, 1:-1, -1:]], dim=2
+            [around[:, 1:-1, :1], self._core(latent, condition), around[:, 1:-1, -1:]], dim=2
         )
         return torch.cat([around[:, :1], rows, around[:, -1:]], dim=1)
 
@@ -105,11 +105,10 @@ class CoreNoise(nn.Module):
         x, y = self.corner
         return image[:, x : x + CORE, y : y + CORE]
 
-    def _core(self, latent: Tensor, energy: Tensor) -> Tensor:
+    def _core(self, latent: Tensor, condition: Condition) -> Tensor:
         normal = normal_from_uniform(latent).reshape(-1, 2, self.layers, CORE * CORE)
         fast, slow = normal[:, 0], self.memory @ normal[:, 1]
-        weights: Tensor = self.knots(energy)
-        share = (weights @ self.share.flatten(1))[:, None]
+        share = (condition.weights @ self.share.flatten(1))[:, None]
         mixed = torch.sqrt(1.0 - share) * fast + torch.sqrt(share) * slow
         core = 0.5 + 0.5 * torch.erf(mixed * math.sqrt(0.5))
         return core.transpose(1, 2).reshape(-1, CORE, CORE, self.layers)

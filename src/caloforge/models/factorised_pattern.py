@@ -1,9 +1,11 @@
-"""Where the energy of a layer falls: round Gaussians about the impact point, integrated over pads.
+"""Where the energy of a layer falls: Gaussians about the shower's axis, integrated over pads.
 
 A perpendicular electromagnetic shower is round about its axis, so a layer's lateral profile is a
 mixture of round Gaussians whose weights depend on the shower (its energy and where in depth its
 energy lies).  The integral of each over a square pad is a product of two differences of erf,
-exact for any impact point inside the pad.
+exact for any position of the axis.  In an inclined shower a layer cuts the Gaussians aslant: they
+are longer along y by 1 / sin(theta), and what has flown further to one side is older, which moves
+a Gaussian by a learned distance times cot(theta).
 """
 
 from __future__ import annotations
@@ -13,25 +15,39 @@ import math
 import torch
 from torch import Tensor, nn
 
-from caloforge.models.factorised_knots import EnergyKnots, quantiles_at_knots
+from caloforge.models.factorised_knots import Condition, Knots
 
 NARROWEST_PADS, WIDEST_PADS = 0.06, 7.0
 IMPACT_LEVELS = 33
+SHIFT_SIGMAS = 8.0
+"""Shift in widths of a Gaussian, for a unit of cot(theta), where its parameter is 1."""
 
 
 class TransversePattern(nn.Module):
-    """Expected cell energies, given layer energies and the impact point."""
+    """Expected cell energies in a window of pads, given layer energies and the axis.
+
+    ``window`` (X, Y) pads; ``whole``: the window is all there is, no energy falls beside it.
+    """
 
     def __init__(
-        self, shape: tuple[int, int, int], rings: int, width: int, knots: EnergyKnots
+        self,
+        window: tuple[int, int],
+        layers: int,
+        rings: int,
+        width: int,
+        knots: Knots,
+        *,
+        whole: bool = True,
     ) -> None:
         super().__init__()
-        x, y, layers = shape
-        self.knots, self.grid = knots, (layers, rings)
+        x, y = window
+        self.grid, self.whole, self.inclined = (layers, rings), whole, knots.inclined
         sigmas = torch.linspace(math.log(NARROWEST_PADS), math.log(WIDEST_PADS), rings)
         self.log_sigma = nn.Parameter(sigmas)
+        if self.inclined:
+            self.shift = nn.Parameter(torch.zeros(2, layers, rings))
         self.network = nn.Sequential(
-            nn.Linear(1 + layers, width),
+            nn.Linear(knots.features + layers, width),
             nn.ReLU(),
             nn.Linear(width, width),
             nn.ReLU(),
@@ -43,67 +59,87 @@ class TransversePattern(nn.Module):
         self.x_edges: Tensor
         self.y_edges: Tensor
 
-    def forward(self, layer_energy: Tensor, energy: Tensor, impact: Tensor) -> Tensor:
-        """Expected energies (N, X, Y, Z) in GeV.
+    def forward(
+        self, layer_energy: Tensor, condition: Condition, axis_x: Tensor, axis_y: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Expected energies (N, X, Y, Z) in the window and (N, Z) beside it, in GeV.
 
-        ``layer_energy`` (N, Z) and ``energy`` (N,) in GeV; ``impact`` (N, 2): x and y of the shower
-        axis in pads from the centre of the image.
+        ``layer_energy`` (N, Z) in GeV; ``axis_x`` (N,) and ``axis_y`` (N, Z): the shower axis in
+        pads from the centre of the window.
         """
-        weights = self.weights(layer_energy, energy) * layer_energy[..., None]
-        in_x = self._pads(self.x_edges, impact[:, 0])
-        in_y = self._pads(self.y_edges, impact[:, 1])
+        weights = self.weights(layer_energy, condition) * layer_energy[..., None]
+        slope = torch.exp(-self.log_sigma) / math.sqrt(2.0)
+        in_x = self._pads(self.x_edges, axis_x[:, None], slope)
+        if self.inclined:
+            in_y = self._pads(
+                self.y_edges,
+                axis_y[..., None] + self._shifted(condition),
+                slope / condition.stretch[..., None],
+            )
+            in_x = in_x[:, None]
+            cells = (in_x * weights[:, :, None]) @ in_y.transpose(2, 3)
+            inside = in_x.sum(dim=2) * in_y.sum(dim=2)
+            return cells.permute(0, 2, 3, 1), (weights * (1.0 - inside)).sum(dim=2)
+        in_y = self._pads(self.y_edges, axis_y[:, :1], slope)
         rings = in_x[:, :, None] * in_y[:, None]
         cells = rings.flatten(1, 2) @ weights.transpose(1, 2)
-        return cells.reshape(-1, *rings.shape[1:3], self.grid[0])
+        outside = 1.0 - in_x.sum(dim=1) * in_y.sum(dim=1)
+        cells = cells.reshape(-1, *rings.shape[1:3], self.grid[0])
+        return cells, (weights @ outside[..., None])[..., 0]
 
-    def weights(self, layer_energy: Tensor, energy: Tensor) -> Tensor:
+    def _shifted(self, condition: Condition) -> Tensor:
+        """How far (N, Z, rings) in pads along y the Gaussians are from the axis."""
+        at, with_energy = self.shift * (SHIFT_SIGMAS * self.log_sigma.exp())
+        shifted: Tensor = at + with_energy * condition.features[:, :1, None]
+        return shifted * condition.slope[..., None]
+
+    def weights(self, layer_energy: Tensor, condition: Condition) -> Tensor:
         """Weights (N, Z, rings) of the Gaussians in each layer; they add up to one."""
         total = layer_energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
         fractions = (torch.log(layer_energy / total + 1e-4) + 4.0) * 0.5
-        place = self.knots.coordinate(energy)[:, None] * (4.0 / (self.knots.size - 1)) - 2.0
-        logits = self.network(torch.cat([place, fractions], dim=1))
+        logits = self.network(torch.cat([condition.features, fractions], dim=1))
         return torch.softmax(logits.reshape(-1, *self.grid), dim=2)
 
-    def _pads(self, edges: Tensor, centre: Tensor) -> Tensor:
-        """Share (N, pads, rings) of each Gaussian in each row of pads; adds up to one."""
-        slope = torch.exp(-self.log_sigma) / math.sqrt(2.0)
-        below = torch.erf((edges[:, None] - centre[:, None, None]) * slope)
-        share = below[:, 1:] - below[:, :-1]
-        return share / share.sum(dim=1, keepdim=True)
+    def _pads(self, edges: Tensor, centre: Tensor, slope: Tensor) -> Tensor:
+        """Share (..., pads, rings) of Gaussians at ``centre`` (..., rings) in each row of pads."""
+        below = torch.erf((edges[:, None] - centre[..., None, :]) * slope[..., None, :])
+        share = below[..., 1:, :] - below[..., :-1, :]
+        return share / share.sum(dim=-2, keepdim=True) if self.whole else 0.5 * share
 
 
 class ImpactPoint(nn.Module):
-    """Impact points (N, 2) in pads from the image's centre, from uniform latents (N, 2) and Ep.
+    """Impact points (N, 2) in pads from the image's centre, from uniform latents (N, 2).
 
-    x and y are independent and symmetric; the quantiles of their absolute value are measured as a
-    function of Ep (the image is centred on the barycentre's pad, which at low energies is not
-    always the pad that was hit).
+    Where the axis passes at the depth of the barycentre.  x and y are independent and symmetric;
+    the quantiles of their absolute value are measured as a function of the condition (the image is
+    centred on the barycentre's pad, which at low energies is not always the pad that was hit).
     """
 
     latent_dim = 2
 
-    def __init__(self, knots: EnergyKnots) -> None:
+    def __init__(self, knots: Knots) -> None:
         super().__init__()
         self.knots = knots
-        self.register_buffer("quantiles", torch.zeros(knots.size, IMPACT_LEVELS))
+        self.register_buffer("quantiles", torch.zeros(knots.size, 2, IMPACT_LEVELS))
         self.register_buffer("levels", torch.linspace(0.0, 1.0, IMPACT_LEVELS))
         self.quantiles: Tensor
         self.levels: Tensor
 
-    def forward(self, latent: Tensor, energy: Tensor) -> Tensor:
+    def forward(self, latent: Tensor, condition: Condition) -> Tensor:
         """Impact points (N, 2)."""
         side = 2.0 * latent - 1.0
-        weights: Tensor = self.knots(energy)
-        table = (weights @ self.quantiles)[:, None]
+        table = (condition.weights @ self.quantiles.flatten(1)).reshape(-1, 2, IMPACT_LEVELS)
         steps = ((side.abs()[..., None] - self.levels[:-1]) * (IMPACT_LEVELS - 1)).clamp(0.0, 1.0)
         distance = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
         return torch.sign(side) * distance
 
     @torch.no_grad()
-    def measure(self, impact: Tensor, energy: Tensor) -> None:
-        """Set the quantiles from impact points (N, 2) in pads at energies (N,) in GeV."""
-        distances = impact.abs().T.reshape(-1, 1).double().numpy()
-        coordinate = self.knots.coordinate(energy).double().repeat(2).numpy()
+    def measure(self, impact: Tensor, energy: Tensor, theta: Tensor) -> None:
+        """Set the quantiles from impact points (N, 2) in pads at energies in GeV and angles."""
         levels = self.levels.double().numpy()
-        table = quantiles_at_knots(distances, coordinate, levels, self.knots.size)
-        self.quantiles.copy_(torch.from_numpy(table[:, 0]).clamp(min=0.0))
+        if self.knots.inclined:
+            table = self.knots.quantiles(impact.abs(), energy, theta, levels)
+        else:
+            both = impact.abs().T.reshape(-1, 1)
+            table = self.knots.quantiles(both, energy.repeat(2), theta.repeat(2), levels)
+        self.quantiles.copy_(table.clamp(min=0.0).expand_as(self.quantiles))

@@ -69,10 +69,12 @@ class TrainingData:
         files, rows = self.files, np.flatnonzero(self.is_training)
         some = np.random.default_rng([self.seed, 1]).permutation(rows)[:SUMMARY_SHOWERS]
         x, y, z = files.shape
+        depths = files.detector.layer_centres_mm / files.detector.pad_mm[1]
         domain = Domain(
             shape=(x, y, z),
             energy_range_gev=energy_range(files.energy),
             theta_range_rad=theta_range(files.theta),
+            layer_depths_pads=tuple(depths.tolist()),
         )
         sample = self.in_memory[some] if self.in_memory else files.read_rows(np.sort(some))
         return DataSummary(domain, len(rows), sample)

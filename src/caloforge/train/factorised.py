@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -22,8 +22,10 @@ from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.models.base import Generator
 from caloforge.models.factorised import FactorisedGenerator
+from caloforge.models.factorised_knots import Condition
 from caloforge.train import ranks
 from caloforge.train.factorised_core import CoreMeasurement
+from caloforge.train.factorised_halo import HaloMeasurement
 from caloforge.train.factorised_impact import ImpactEncoder
 from caloforge.train.factorised_measure import DepositMeasurement
 from caloforge.train.objective import Batch, DataSummary, WeightAverage
@@ -48,6 +50,44 @@ class FactorisedOptions(FrozenModel):
     score_noise: float = Field(0.05, ge=0)
 
 
+class View(NamedTuple):
+    """A batch as the network sees it: windows of cells, what they expect, and all in between."""
+
+    layer_energy: Tensor
+    condition: Condition
+    impact: Tensor
+    axis: Tensor
+    centre: Tensor
+    cells: Tensor
+    expected: Tensor
+    beside: Tensor
+
+
+def look(generator: FactorisedGenerator, encoder: ImpactEncoder, batch: Batch) -> View:
+    """What a generator expects of a batch of Geant4 showers."""
+    layer_energy = batch.cells.sum(dim=(1, 2))
+    condition = generator.knots(batch.energy, batch.theta)
+    moved = generator.axis.displacement(layer_energy, condition)
+    impact = encoder(batch.cells, condition, moved)
+    axis = generator.axis(impact, layer_energy, condition)
+    centre = generator.axis.centre(axis.detach())
+    cells = generator.axis.cut(batch.cells, centre)
+    expected, beside = generator.expected(layer_energy, condition, axis, centre)
+    return View(layer_energy, condition, impact, axis, centre, cells, expected, beside)
+
+
+def _pattern_loss(view: View) -> Tensor:
+    """Cross-entropy of where the energy falls, in the window and beside it, with expectations."""
+    layer_energy = view.layer_energy
+    share = -(view.cells * torch.log(view.expected + 1e-13)).sum(dim=(1, 2))
+    outside = (layer_energy - view.cells.sum(dim=(1, 2))).clamp(min=0.0)
+    share = share - outside * torch.log(view.beside.clamp(min=1e-13))
+    share = share / layer_energy.clamp(1e-9)
+    share = share + torch.where(layer_energy > 0, torch.log(layer_energy.clamp(1e-9)), 0.0)
+    weight = layer_energy / layer_energy.sum(dim=1, keepdim=True) + THIN_LAYER_WEIGHT
+    return (share * weight).sum(dim=1).mean()
+
+
 class FactorisedObjective:
     """See the module; an :class:`caloforge.train.objective.Objective`."""
 
@@ -61,7 +101,7 @@ class FactorisedObjective:
             raise ConfigError(msg)
         self.options: FactorisedOptions = recipe.objective  # type: ignore[assignment]
         self.generator: FactorisedGenerator = generator
-        self.encoder = ImpactEncoder(summary.domain)
+        self.encoder = ImpactEncoder(summary.domain, generator.knots)
         self.average = WeightAverage(
             copy.deepcopy(nn.ModuleList([generator, self.encoder])), recipe.training.ema_decay
         )
@@ -76,6 +116,7 @@ class FactorisedObjective:
         self.seen: list[list[Tensor]] = []
         self.deposits = DepositMeasurement(generator.deposits)
         self.core = CoreMeasurement(generator.noise.core)
+        self.halo = HaloMeasurement()
 
     @property
     def ema_generator(self) -> Generator:
@@ -85,9 +126,9 @@ class FactorisedObjective:
     def start_epoch(self, epoch: int) -> None:
         """After the first epoch, set the quantiles of the layer energies."""
         if epoch == 1 and self.seen:
-            layers, energy = map(torch.cat, zip(*self.seen, strict=True))
+            layers, energy, theta = map(torch.cat, zip(*self.seen, strict=True))
             for generator in (self.generator, self._averaged()[0]):
-                generator.layers.measure(layers, energy)
+                generator.layers.measure(layers, energy, theta)
             self.seen = []
 
     def step(self, batch: Batch) -> dict[str, float]:
@@ -96,30 +137,21 @@ class FactorisedObjective:
         self.steps += 1
         if epoch >= self.fit_epochs:
             return self._measure(batch)
-        layer_energy = batch.cells.sum(dim=(1, 2))
-        losses = {"pattern": self._pattern_loss(batch, layer_energy)}
+        view = look(self.generator, self.encoder, batch)
+        losses = {"pattern": _pattern_loss(view)}
         if epoch:
-            losses["layers"] = self._layer_loss(batch, layer_energy)
+            losses["layers"] = self._layer_loss(view)
         else:
-            self.seen.append([ranks.gathered(layer_energy), ranks.gathered(batch.energy)])
+            mine = (view.layer_energy, batch.energy, batch.theta)
+            self.seen.append([ranks.gathered(part) for part in mine])
         return self._descend(losses)
 
-    def _pattern_loss(self, batch: Batch, layer_energy: Tensor) -> Tensor:
-        """Cross-entropy of the cells' energies with their expectations."""
-        impact = self.encoder(batch.cells, batch.energy)
-        expected = self.generator.pattern(layer_energy, batch.energy, impact)
-        share = -(batch.cells * torch.log(expected + 1e-13)).sum(dim=(1, 2))
-        share = share / layer_energy.clamp(1e-9)
-        share = share + torch.where(layer_energy > 0, torch.log(layer_energy.clamp(1e-9)), 0.0)
-        weight = layer_energy / layer_energy.sum(dim=1, keepdim=True) + THIN_LAYER_WEIGHT
-        return (share * weight).sum(dim=1).mean()
-
-    def _layer_loss(self, batch: Batch, layer_energy: Tensor) -> Tensor:
+    def _layer_loss(self, view: View) -> Tensor:
         layers = self.generator.layers
-        score = layers.scores(layer_energy, batch.energy)
+        score = layers.scores(view.layer_energy, view.condition)
         noise = ranks.drawn(lambda n: torch.randn(n, score.shape[1]), len(score))
         score = score + self.options.score_noise * noise
-        return layers.negative_log_likelihood(score, batch.energy).mean()
+        return layers.negative_log_likelihood(score, view.condition).mean()
 
     def _descend(self, losses: dict[str, Tensor]) -> dict[str, float]:
         progress = self.steps / (self.fit_epochs * self.steps_per_epoch)
@@ -143,20 +175,29 @@ class FactorisedObjective:
         """
         batch = Batch(*map(ranks.gathered, (batch.cells, batch.energy, batch.theta)))
         generator, encoder = self._averaged()
-        layer_energy = batch.cells.sum(dim=(1, 2))
-        impact = encoder(batch.cells, batch.energy)
-        expected = generator.pattern(layer_energy, batch.energy, impact)
-        self.deposits.add(batch.cells, expected, batch.energy)
-        self.core.add(batch.cells, expected, batch.energy)
-        self.seen.append([impact, layer_energy, batch.energy])
+        view = look(generator, encoder, batch)
+        self.deposits.add(view.cells, view.layer_energy, view.expected, view.condition)
+        self.core.add(view.cells, view.expected, view.condition)
+        if generator.halo is not None:
+            self.halo.add(
+                generator.halo, batch.cells, view.condition, view.axis, view.centre, view.beside
+            )
+        self.seen.append([view.impact, view.layer_energy, batch.energy, batch.theta])
         if self.steps == (self.fit_epochs + 1) * self.steps_per_epoch:
-            impacts, layers, energy = map(torch.cat, zip(*self.seen, strict=True))
-            generator.impact.measure(impacts, energy)
-            generator.layers.calibrate(layers, energy)
-            self.deposits.apply(generator.deposits)
-            self.core.apply(generator.noise.core)
-            self.generator.load_state_dict(generator.state_dict())
+            self._complete(generator)
         return {"occupancy": (batch.cells > 0).float().mean().item()}
+
+    def _complete(self, generator: FactorisedGenerator) -> None:
+        """Set all tables from what was measured, and take the averaged weights."""
+        impacts, layers, energy, theta = map(torch.cat, zip(*self.seen, strict=True))
+        if generator.impact is not None:
+            generator.impact.measure(impacts, energy, theta)
+        generator.layers.calibrate(layers, generator.knots(energy, theta))
+        self.deposits.apply(generator.deposits)
+        self.core.apply(generator.noise.core)
+        if generator.halo is not None:
+            self.halo.apply(generator.halo, generator.knots)
+        self.generator.load_state_dict(generator.state_dict())
 
     def _averaged(self) -> tuple[FactorisedGenerator, ImpactEncoder]:
         generator, encoder = self.average.average.children()
@@ -172,6 +213,7 @@ class FactorisedObjective:
             "optimiser": self.optimiser.state_dict(),
             "deposits": self.deposits.state_dict(),
             "core": self.core.state_dict(),
+            "halo": self.halo.state_dict(),
             "seen": self.seen,
             "steps": [self.steps, self.average.steps],
         }
@@ -184,5 +226,6 @@ class FactorisedObjective:
         self.optimiser.load_state_dict(state["optimiser"])
         self.deposits.load_state_dict(state["deposits"])
         self.core.load_state_dict(state["core"])
+        self.halo.load_state_dict(state["halo"])
         self.seen = state["seen"]
         self.steps, self.average.steps = state["steps"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from caloforge.models.factorised_knots import Condition
 from caloforge.models.factorised_noise import LAYER_CORRELATION, CoreNoise
 
 DILUTION = 2.0
@@ -33,15 +34,15 @@ class CoreMeasurement:
         self.product.copy_(state["product"])
         self.square.copy_(state["square"])
 
-    def add(self, cells: Tensor, expected: Tensor, energy: Tensor) -> None:
-        """Add cells and their expectations (N, X, Y, Z) in GeV, of showers at Ep (N,) in GeV."""
+    def add(self, cells: Tensor, expected: Tensor, condition: Condition) -> None:
+        """Add cells and their expectations (N, X, Y, Z) in GeV."""
         cells, expected = self.core.window(cells), self.core.window(expected)
         residual = (cells - expected) / expected.clamp(min=1e-9).sqrt()
         before, after = residual[..., :-1], residual[..., 1:]
         weight = expected.sum(dim=(1, 2), keepdim=True)[..., 1:]
         product = (weight * after * before).sum(dim=3)
         square = (0.5 * weight * (after**2 + before**2)).sum(dim=3)
-        knots = self.core.knots(energy) / energy[:, None] ** 2
+        knots = condition.weights / condition.energy[:, None] ** 2
         self.product += torch.einsum("nk,nxy->kxy", knots, product)
         self.square += torch.einsum("nk,nxy->kxy", knots, square)
 

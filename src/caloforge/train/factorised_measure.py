@@ -20,6 +20,7 @@ from caloforge.models.factorised_deposits import (
     DepositSampler,
     layer_class,
 )
+from caloforge.models.factorised_knots import Condition
 
 BIN_WIDTH = 0.025
 LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO = -18.5, 13.5
@@ -37,7 +38,7 @@ class DepositMeasurement:
     """Histograms of the cells of many showers; :meth:`apply` turns them into a sampler's tables."""
 
     def __init__(self, sampler: DepositSampler) -> None:
-        self.sampler, self.knots = sampler, sampler.knots
+        self.sampler = sampler
         knots, layers = sampler.shift.shape
         shape = (knots, layers, LAYER_CLASSES, EXPECTATIONS * FINE)
         self.cells = torch.zeros(LAYER_CLASSES, EXPECTATIONS, dtype=torch.float64)
@@ -54,10 +55,12 @@ class DepositMeasurement:
         for name, value in state.items():
             getattr(self, name).copy_(value)
 
-    def add(self, cells: Tensor, expected: Tensor, energy: Tensor) -> None:
-        """Count cells and their expectations (N, X, Y, Z), both in GeV, of showers at Ep (N,)."""
-        place = self.sampler.coordinate(expected, energy).clamp(0.0, EXPECTATIONS - 1.0)
-        sort = layer_class(cells.sum(dim=(1, 2))).long()[:, None, None]
+    def add(
+        self, cells: Tensor, layer_energy: Tensor, expected: Tensor, condition: Condition
+    ) -> None:
+        """Count cells and their expectations (N, X, Y, Z), and layer energies (N, Z), in GeV."""
+        place = self.sampler.coordinate(expected, condition).clamp(0.0, EXPECTATIONS - 1.0)
+        sort = layer_class(layer_energy).long()[:, None, None]
         row = torch.round(place).long() + sort * EXPECTATIONS
         self.cells += torch.bincount(row.flatten(), minlength=self.cells.numel()).view_as(
             self.cells
@@ -67,12 +70,12 @@ class DepositMeasurement:
         index = row[hit] * BINS + ratio.long().clamp(0, BINS - 1)
         counts = torch.bincount(index, minlength=self.energies.numel())
         self.energies += counts.view_as(self.energies)
-        weights = self.knots(energy).double()
+        weights = condition.weights.double()
         self.hits += weights.T @ hit.sum(dim=(1, 2)).double()
         layer = torch.arange(cells.shape[3])
         fine = (place * FINE).long() + (layer * LAYER_CLASSES + sort) * (EXPECTATIONS * FINE)
         size = self.expectations[0].numel()
-        for knot in range(self.knots.size):
+        for knot in range(len(self.hits)):
             weight = weights[:, knot, None, None, None].expand_as(fine)
             found = torch.bincount(fine.flatten(), weight.flatten(), minlength=size)
             self.expectations[knot] += found.view_as(self.expectations[knot])
