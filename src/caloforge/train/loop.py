@@ -16,7 +16,7 @@ from caloforge.detector import Detector
 from caloforge.errors import OutputError, TrainingError
 from caloforge.models.spec import build_generator
 from caloforge.provenance import write_record
-from caloforge.train import ranks
+from caloforge.train import ranks, transfer
 from caloforge.train.data import TrainingData
 from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
@@ -57,6 +57,9 @@ class Trained:
 class Training:
     """One recipe on some showers in one folder; :meth:`run` takes it to its last epoch.
 
+    ``start``: a run folder or a model file whose weights it starts from; ``taken`` is then the
+    share of the generator's weights that was found there.
+
     Raises :class:`InputError` for bad showers, :class:`OutputError` for a folder that cannot be
     used, :class:`TrainingError` where a loss is no longer a number.
     """
@@ -68,6 +71,7 @@ class Training:
         folder: Path,
         reporter: Reporter,
         detector: Detector | None = None,
+        start: Path | None = None,
     ) -> None:
         self.recipe, self.reporter = recipe, reporter
         options = recipe.training
@@ -83,34 +87,31 @@ class Training:
             "detector": showers.detector.model_dump(mode="json"),
             "window": showers.window,
         }
+        parent = None if start is None else transfer.read_start(start)
+        if parent is not None:
+            description["start"] = transfer.described(parent)
         self.folder = RunFolder(folder, recipe, description)
         torch.manual_seed(recipe.seed)
         generator = build_generator(recipe.network, summary.domain)
         self.objective: Objective = OBJECTIVES[str(recipe.objective.name)].build(  # type: ignore[attr-defined]
             recipe, generator, summary
         )
+        self.taken = None
+        if parent is not None:
+            name = str(recipe.network.name)  # type: ignore[attr-defined]
+            self.taken = transfer.start_from(parent, self.objective, name)
         self.validator = Validator(showers, recipe.seed)
         self.writes = ranks.rank() == 0
         self.log: RunLog | None = None
 
     def run(self, epochs: int | None = None) -> Trained:
         """Train to the end of epoch ``epochs`` (default: the recipe's), resuming where it stood."""
-        last = epochs or self.recipe.training.epochs
-        progress = self.folder.resume(self.objective)
-        done = progress.epoch * self.data.steps_per_epoch + progress.step
-        self.reporter.start(last, self.data.steps_per_epoch, self.data.batch_size, done)
         try:
-            with ranks.contact(self.folder.last_good):
-                self.log = RunLog(self.folder.path, done) if self.writes else None
-                for _ in range(progress.epoch, last):
-                    self._epoch(progress)
-                if self.log:
-                    self.log.close()
+            with ranks.contact(self.folder.last_good), self.folder.exclusive():
+                progress = self._run(epochs or self.recipe.training.epochs)
         except OSError as problem:
             msg = f"cannot write to {self.folder.path}: {problem.strerror or problem}"
             raise OutputError(msg) from None
-        if self.writes:
-            self._record(progress)
         return Trained(
             progress.epoch,
             progress.best_epoch,
@@ -118,6 +119,18 @@ class Training:
             progress.seconds,
             self.folder.best,
         )
+
+    def _run(self, last: int) -> Progress:
+        progress = self.folder.resume(self.objective)
+        done = progress.epoch * self.data.steps_per_epoch + progress.step
+        self.reporter.start(last, self.data.steps_per_epoch, self.data.batch_size, done)
+        self.log = RunLog(self.folder.path, done) if self.writes else None
+        for _ in range(progress.epoch, last):
+            self._epoch(progress)
+        if self.log:
+            self.log.close()
+            self._record(progress)
+        return progress
 
     def _epoch(self, progress: Progress) -> None:
         """The rest of one epoch, its validation, and the checkpoint at its end."""

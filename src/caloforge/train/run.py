@@ -5,6 +5,7 @@
 ``checkpoint``          ``checkpoint.safetensors``: everything that the next step depends on
 ``best``                ``best.safetensors``: the generator of the best epoch, self-contained
 ``log.jsonl``           losses and validation numbers, a line each; ``tensorboard/`` the same
+``lock``                held by the process that trains here
 ``record.json``         configuration, inputs, versions and seconds, when the training is complete
 ======================  ==========================================================================
 """
@@ -12,12 +13,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from caloforge.atomic import replacing
 from caloforge.errors import OutputError, TrainingError
+from caloforge.lock import hold
 from caloforge.train import ranks
 from caloforge.train.checkpoint import load_state, not_finite, save_state
 from caloforge.train.objective import Objective
@@ -25,6 +29,10 @@ from caloforge.train.recipe import Recipe
 
 MAY_DIFFER = ("epochs", "log_every_steps", "checkpoint_every_seconds")
 """Training options that a resumed run may change."""
+LOCK = "lock"
+"""File that the process which trains in the folder holds."""
+PATIENCE_SECONDS = 10.0
+"""Ranks whose launcher was killed need a moment to end."""
 
 
 @dataclass
@@ -56,7 +64,7 @@ class RunFolder:
     def _claim(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            present = [p.name for p in self.path.iterdir() if p.suffix != ".partial"]
+            present = {p.name for p in self.path.iterdir() if p.suffix != ".partial"} - {LOCK}
         except OSError as problem:
             msg = f"cannot use {self.path} as run folder: {problem.strerror}"
             raise OutputError(msg) from None
@@ -79,6 +87,19 @@ class RunFolder:
                 f"{ours.get(key)!r} here; name a new folder"
             )
             raise OutputError(msg)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other trainings out; :class:`OutputError` where one is at work already."""
+        if ranks.rank() > 0:
+            yield
+            return
+        held = hold(self.path / LOCK, wait=PATIENCE_SECONDS)
+        if held is None:
+            msg = f"another process is training in {self.path}: wait for it, or name a new folder"
+            raise OutputError(msg)
+        with held:
+            yield
 
     def resume(self, objective: Objective) -> Progress:
         """Load the last checkpoint into the objective, if there is one."""
