@@ -18,6 +18,10 @@ def train(
     more_data: Annotated[
         list[Path] | None, typer.Argument(help="More files of training showers.")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="Start from the weights of this run folder or model file."),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
     ] = None,
@@ -41,7 +45,7 @@ def train(
         require(module)
     from caloforge.train.launch import launch, taking_part
 
-    arguments = (recipe, [*data, *(more_data or [])], run, epochs, detector, threads)
+    arguments = (recipe, [*data, *(more_data or [])], run, start, epochs, detector, threads)
     if ranks > 1:
         launch(ranks, _train, *arguments)
     else:
@@ -52,6 +56,7 @@ def _train(
     recipe: Path,
     data: list[Path],
     run: Path,
+    start: Path | None,
     epochs: int | None,
     detector: str | None,
     threads: int | None,
@@ -66,7 +71,9 @@ def _train(
     described = None if detector is None else load_detector(detector)
     with ranks.joined(threads), shower_progress() as progress:
         stderr.quiet = ranks.rank() > 0
-        training = Training(checked, data, run, ProgressReporter(progress), described)
+        training = Training(checked, data, run, ProgressReporter(progress), described, start)
+        if training.taken is not None:
+            stderr.print(f"{training.taken:.0%} of the weights start from {start}")
         trained = training.run(epochs)
     stderr.print(
         f"{run}: epoch {trained.best_epoch} of {trained.epochs} is the best, validation number "

@@ -4,7 +4,8 @@ Beside the window around the axis a shower is a Poisson process: photons and ele
 each leaving about 0.3 MeV in one pad, whatever the shower.  Points are thrown around the halo's
 centre with the measured density in the distance, in the order of their distance (the arrival times
 of the process); those that fall into the window or beside the image are not hits.  A point that
-follows the one before at no distance lies in the next pad: a particle that crosses two pads.
+follows the one before at no distance lies in the next pad: a particle that crosses two pads, as
+those that deposit much energy often do.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from caloforge.models.factorised_axis import Hits, ShowerAxis
 from caloforge.models.factorised_knots import Condition, Knots
 
 DISTANCES, ENERGIES = 256, 1024
+PAIR_POWER = 16
+"""Pairs rise with the deposit's quantile to this power: only the largest often have a neighbour."""
 
 
 class Halo(nn.Module):
@@ -35,7 +38,7 @@ class Halo(nn.Module):
         )
         self.register_buffer("shift", torch.zeros(2, layers))
         self.register_buffer("per_gev", torch.zeros(knots.size, layers))
-        self.register_buffer("pairs", torch.zeros(()))
+        self.register_buffer("pairs", torch.zeros(2))
         self.register_buffer("distance", torch.ones(layers * DISTANCES))
         self.register_buffer("deposit", torch.zeros(ENERGIES))
         self.before: Tensor
@@ -56,15 +59,16 @@ class Halo(nn.Module):
         and ``centre`` (N, Z): y of the window, in pads from the centre of the image.
         """
         waiting, turn, size = (part.reshape(-1, *self.grid) for part in latent.chunk(3, dim=1))
-        pairs = self.pairs * self.later
+        few, more = self.pairs
+        pairs = (few + more * _before(size) ** PAIR_POWER) * self.later
         paired = waiting < pairs
         free = ((1.0 - waiting) / (1.0 - pairs)).clamp(min=1e-7)
         arrival = torch.where(paired, 0.0, -torch.log(free)) @ self.before
-        rate = (beside * (condition.weights @ self.per_gev) * (1.0 - self.pairs))[..., None]
+        alone = 1.0 - few - more / (PAIR_POWER + 1)
+        rate = (beside * (condition.weights @ self.per_gev) * alone)[..., None]
         level = (arrival / rate.clamp(min=1e-6)).clamp(max=1.0 - 1e-6)
         distance = _look_up(self.distance, torch.floor(level * DISTANCES) + self.row)
-        before = torch.cat([turn[..., :1], turn[..., :-1]], dim=2)
-        beyond = before + 0.5 / math.pi / distance
+        beyond = _before(turn) + 0.5 / math.pi / distance
         angle = 2.0 * math.pi * torch.where(paired, beyond, turn)
         x = distance * torch.cos(angle) + axis[..., :1]
         y = distance * torch.sin(angle) * condition.stretch[..., None]
@@ -87,6 +91,10 @@ class Halo(nn.Module):
         inside = (from_x <= half_x) & (from_y <= half_y)
         across = (pad_y - half_y - centre).abs()
         return inside & ((from_x > (self.window[0] - 1) / 2) | (across > (self.window[1] - 1) / 2))
+
+
+def _before(points: Tensor) -> Tensor:
+    return torch.cat([points[..., :1], points[..., :-1]], dim=2)
 
 
 def _look_up(table: Tensor, index: Tensor) -> Tensor:

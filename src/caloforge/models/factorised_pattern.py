@@ -97,7 +97,7 @@ class TransversePattern(nn.Module):
         """Weights (N, Z, rings) of the Gaussians in each layer; they add up to one."""
         total = layer_energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
         fractions = (torch.log(layer_energy / total + 1e-4) + 4.0) * 0.5
-        logits = self.network(torch.cat([condition.features, fractions], dim=1))
+        logits = self.network(torch.cat([fractions, condition.features], dim=1))
         return torch.softmax(logits.reshape(-1, *self.grid), dim=2)
 
     def _pads(self, edges: Tensor, centre: Tensor, slope: Tensor) -> Tensor:

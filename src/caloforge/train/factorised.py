@@ -204,6 +204,14 @@ class FactorisedObjective:
         assert isinstance(generator, FactorisedGenerator) and isinstance(encoder, ImpactEncoder)
         return generator, encoder
 
+    def trained_modules(self) -> dict[str, nn.Module]:
+        """The generator, and the encoder of the impact point."""
+        return {"generator": self.generator, "encoder": self.encoder}
+
+    def restart_average(self) -> None:
+        """The averaged weights become the current ones."""
+        self.average.restart(nn.ModuleList([self.generator, self.encoder]))
+
     def state_dict(self) -> dict[str, Any]:
         """Weights, averages, optimiser, what has been collected, and step counters."""
         return {

@@ -6,8 +6,9 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from caloforge.models.factorised_halo import DISTANCES, ENERGIES, Halo
+from caloforge.models.factorised_halo import DISTANCES, ENERGIES, PAIR_POWER, Halo
 from caloforge.models.factorised_knots import Condition
 from caloforge.models.factorised_layers import local_moments
 
@@ -15,7 +16,7 @@ NEAREST_PADS, FARTHEST_PADS, BINS = 0.5, 60.0, 72
 DIRECTIONS = 16
 FEWEST_EXPOSED = 2e-3
 """Smallest part of a circle, mean over showers, that must lie beside the window to be measured."""
-MOST_PAIRS = 0.3
+MOST_PAIRS = 0.4
 
 
 class HaloMeasurement:
@@ -24,14 +25,16 @@ class HaloMeasurement:
     def __init__(self) -> None:
         self.hits: list[Tensor] = []
         self.showers: list[list[Tensor]] = []
+        self.paired: list[Tensor] = []
 
     def state_dict(self) -> dict[str, list]:  # type: ignore[type-arg]
         """What has been collected."""
-        return {"hits": self.hits, "showers": self.showers}
+        return {"hits": self.hits, "showers": self.showers, "paired": self.paired}
 
     def load_state_dict(self, state: dict[str, list]) -> None:  # type: ignore[type-arg]
         """The inverse of :meth:`state_dict`."""
         self.hits, self.showers = state["hits"], state["showers"]
+        self.paired = state["paired"]
 
     def add(
         self,
@@ -53,6 +56,7 @@ class HaloMeasurement:
         self.hits.append(
             torch.stack([(shower + first).float(), layer.float(), from_x, from_y, energy])
         )
+        self.paired.append(_has_neighbour(cells)[shower, x, y, layer])
         self.showers.append([condition.energy, condition.theta, axis, centre, beside])
 
     def apply(self, halo: Halo, knots: torch.nn.Module) -> None:
@@ -79,9 +83,7 @@ class HaloMeasurement:
                 dim=1,
             ).clamp(min=0.02)
         )
-        mean = beside * (condition.weights @ per_gev)
-        spread = float(((counts - mean) ** 2).sum() / mean.sum().clamp(min=1e-9))
-        halo.pairs.fill_(min(MOST_PAIRS, max(0.0, (spread - 1.0) / (spread + 1.0))))
+        halo.pairs.copy_(_pairs(deposit, torch.cat(self.paired)))
         sizes = torch.sort(deposit.double()).values
         steps = (torch.arange(ENERGIES + 1) * len(sizes)) // ENERGIES
         total = torch.cat([torch.zeros(1, dtype=torch.float64), sizes.cumsum(0)])[steps]
@@ -104,6 +106,25 @@ def _shift(
     square = torch.zeros(layers, 2, 2).index_add_(0, layer, design[:, :, None] * design[:, None])
     solved: Tensor = torch.linalg.solve(square + torch.eye(2), product)
     return solved.T
+
+
+def _has_neighbour(cells: Tensor) -> Tensor:
+    """Whether cells (N, X, Y, Z) have a hit beside them in x or in y, as 0 or 1."""
+    hit = functional.pad(cells > 0, (0, 0, 1, 1, 1, 1))
+    beside = hit[:, 2:, 1:-1] | hit[:, :-2, 1:-1] | hit[:, 1:-1, 2:] | hit[:, 1:-1, :-2]
+    return beside.float()
+
+
+def _pairs(deposit: Tensor, paired: Tensor) -> Tensor:
+    """How often a deposit is followed by one in the next pad: always, and more for the largest.
+
+    Half of all neighbours follow, the other half are followed.
+    """
+    quantile = (torch.argsort(torch.argsort(deposit)) + 0.5) / len(deposit)
+    design = torch.stack([torch.ones_like(quantile), quantile**PAIR_POWER], dim=1)
+    followed = (paired - 0.5 * paired.mean())[:, None]
+    fitted: Tensor = torch.linalg.lstsq(design, followed).solution[:, 0]
+    return fitted.clamp(0.0, MOST_PAIRS)
 
 
 def _edges() -> Tensor:

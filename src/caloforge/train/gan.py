@@ -139,6 +139,14 @@ class GanObjective:
         self.steps += 1
         return values
 
+    def trained_modules(self) -> dict[str, nn.Module]:
+        """Generator and discriminator."""
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def restart_average(self) -> None:
+        """The averaged generator becomes the generator."""
+        self.average.restart(self.generator)
+
     def state_dict(self) -> dict[str, Any]:
         """Weights, averages, optimisers and step counters."""
         return {

@@ -61,6 +61,14 @@ class Objective(Protocol):
         """Called before the first batch of an epoch (0, 1, ...) and after a resume inside it."""
         ...
 
+    def trained_modules(self) -> dict[str, nn.Module]:
+        """The modules whose weights another training may start from: "generator" and others."""
+        ...
+
+    def restart_average(self) -> None:
+        """Called when weights were put in from elsewhere: the averaged weights become these."""
+        ...
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on: nested dicts and lists of tensors, numbers,
         strings and None (:mod:`caloforge.train.checkpoint` says what may stand in it)."""
@@ -80,6 +88,10 @@ class WeightAverage:
 
     def __init__(self, average: nn.Module, decay: float) -> None:
         self.average, self.decay, self.steps = average.eval().requires_grad_(False), decay, 0
+
+    def restart(self, current: nn.Module) -> None:
+        """Become the current weights."""
+        self.average.load_state_dict(current.state_dict())
 
     @torch.no_grad()
     def update(self, current: nn.Module) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from caloforge.card import Latent, ModelCard, Score, Training, TrainingData
+from caloforge.card import Latent, ModelCard, Parent, Score, Training, TrainingData
 from caloforge.config import build
 from caloforge.detector import Detector
 from caloforge.errors import InputError, ModelError
@@ -73,4 +73,5 @@ def _card(
         ),
         scores={"validation_number": Score(value=progress["best_score"])},
         versions=versions(),
+        parent=Parent.model_validate(description["start"]) if "start" in description else None,
     )
