@@ -57,6 +57,9 @@ KPD_BATCH_SIZE = 5000
 ANGLE_HALF_WIDTH_DEG = 5.0
 """Half width of the bins around ANGLE_POINTS_DEG."""
 
+ANGLE_EDGES_DEG = (57.0, 67.0, 85.0, 95.0, 113.0, 123.0)
+"""Edges of the angle bins in which samples are compared: ANGLE_POINTS_DEG, and between them."""
+
 LIMITS = {
     "auc_high": (0.10, 0.30),
     "auc_low": (0.20, 0.43),

@@ -53,9 +53,9 @@ def test_angles_bring_their_figures(toy_detector):
     comparison = compare([showers[0]], [showers[1]])
     assert [part.key for part in angle_slices(comparison)] == ["62deg", "90deg", "118deg"]
     drawn = [p for p in catalogue(comparison, score(comparison)) if p.section == "angle"]
-    assert drawn
+    assert {"angle_all_lin", "angle_theta", "angle_bias_theta_bins"} <= {p.name for p in drawn}
     with plots.style():
-        for plot in drawn[:4]:
+        for plot in [*drawn[:4], drawn[-1]]:
             plot.draw()
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,8 +8,9 @@ from tests.validate.conftest import HALF, with_cells
 
 from caloforge import scaling
 from caloforge.errors import DetectorError, InputError
-from caloforge.validate.comparison import compare
-from caloforge.validate.measures import MEASURES, Measure
+from caloforge.physics.features import shower_features
+from caloforge.validate.comparison import compare, reduce_showers
+from caloforge.validate.measures import MEASURES, Measure, by_angle
 from caloforge.validate.nearest import nearest, nearest_distances
 from caloforge.validate.suite import judge, score, split, validate
 
@@ -72,6 +74,18 @@ def test_angle_measures_appear_with_varying_angles(toy_detector):
     result = validate(*showers)
     assert result["angle_resolution"].showers == 30
     assert result["angle_bias"].value < 30
+    assert [entry["showers"] for entry in result.angles if entry["showers"] >= 20] != []
+
+
+def test_a_bias_that_cancels_over_all_angles_is_seen_in_their_bins(toy_detector):
+    sample = reduce_showers([make_showers(toy_detector, 400, 1, "angle")], "a")[0]
+    measured = sample.summary.measured_theta - 0.2 * (sample.summary.theta - np.pi / 2)
+    summary = replace(sample.summary, measured_theta=measured)
+    other = replace(sample, summary=summary, features=shower_features(summary))
+    assert [entry["angle_bias"] for entry in by_angle(sample, sample)] == [0.0] * 5
+    shift = [entry["angle_bias"] for entry in by_angle(sample, other)]
+    assert abs(np.mean(shift)) < 0.5
+    assert shift[0] == pytest.approx(5.2, abs=0.5) and shift[-1] == pytest.approx(-5.2, abs=0.5)
 
 
 @pytest.mark.parametrize(

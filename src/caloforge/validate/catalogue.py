@@ -73,6 +73,7 @@ def catalogue(comparison: Comparison, result: ValidationResult) -> Iterator[Plot
     if comparison.tilted:
         for part in [whole, *angles, *(energies if full else [])]:
             yield from _angles(part, full)
+        yield from _angle_bins(result)
     for part in slices if full else [whole]:
         yield from _correlations(part)
     yield from _images(comparison, slices, full)
@@ -271,6 +272,19 @@ def _angles(part: Slice, full: bool) -> Iterator[Plot]:
         yield _trend(part, "angle", "angle", "measured - true angle (degrees)", residual)
         caption = "Measured minus true angle against the true angle: mean and spread."
         yield Plot("angle", "angle_theta", caption, against_truth)
+
+
+def _angle_bins(result: ValidationResult) -> Iterator[Plot]:
+    for section, key, ylabel, limit in (
+        ("response", "bias", "mean response / reference - 1", "response_bias"),
+        ("angle", "angle_bias", "measured - true angle - reference's (degrees)", "angle_bias"),
+    ):
+        draw = partial(
+            pictures.bin_summary_plot, result.angles, key, title="in bins of theta",
+            ylabel=ylabel, ideal=0.0, band=scaling.LIMITS[limit][0], along_theta=True,
+        )  # fmt: skip
+        caption = f"{ylabel.capitalize()}, in bins of theta; inside the band it passes."
+        yield Plot(section, f"{key}_theta_bins", caption, draw)
 
 
 def _correlations(part: Slice) -> Iterator[Plot]:

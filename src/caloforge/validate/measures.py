@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +44,8 @@ BIAS = "|mean response / reference - 1|, mean over energy bins"
 WIDTH = "|width of the response / reference - 1|, mean over energy bins"
 PROFILE = "mean relative error of the mean profile"
 SPREAD = "standard deviation / reference at equal Ep, mean over features"
+ANGLE_BIAS = "|mean measured - true angle - reference's|, mean over angle bins, degrees"
+ANGLE_RESOLUTION = "|resolution / reference - 1|, mean ratio of the energy bins"
 RELATIVE = "mean relative error"
 NEAREST = "median / that of fresh reference showers; far below 1 is memorised"
 
@@ -53,8 +56,8 @@ MEASURES = (
     Measure("profile_x", "Transverse profile, x", PROFILE),
     Measure("profile_y", "Transverse profile, y", PROFILE),
     Measure("spread", "Spread at equal energy", SPREAD, ideal=1.0),
-    Measure("angle_bias", "Angle bias", "|mean measured - true angle - reference's|, degrees"),
-    Measure("angle_resolution", "Angle resolution", "|resolution / reference - 1|"),
+    Measure("angle_bias", "Angle bias", ANGLE_BIAS),
+    Measure("angle_resolution", "Angle resolution", ANGLE_RESOLUTION),
     Measure("auc_high", "AUC, shower features", "boosted trees; 0.5: cannot be told", ideal=0.5),
     Measure("auc_low", "AUC, cells", "network on cells; 0.5: cannot be told", ideal=0.5),
     Measure("wasserstein", "Wasserstein distance", "mean over features, in units of their spread"),
@@ -100,9 +103,10 @@ def score_pair(reference: Sample, generated: Sample, rng: np.random.Generator) -
         "gan3d_angle": number.angle,
     }
     if "angle" in reference.features.names:
-        angles = [sample.features["angle"] / degree for sample in (reference, generated)]
-        scores["angle_bias"] = abs(float(angles[1].mean() - angles[0].mean()))
-        scores["angle_resolution"] = abs(float(angles[1].std() / angles[0].std()) - 1)
+        angles = by_angle(reference, generated)
+        scores["angle_bias"] = float(np.mean([abs(entry["angle_bias"]) for entry in angles]))
+        ratio = spread_ratios(reference, generated)[reference.features.names.index("angle")]
+        scores["angle_resolution"] = abs(float(ratio) - 1)
     return scores
 
 
@@ -147,6 +151,42 @@ def response_by_energy(reference: Sample, generated: Sample) -> list[dict[str, f
             }
         )
     return entries
+
+
+def by_angle(reference: Sample, generated: Sample) -> list[dict[str, float]]:
+    """Response and measured angle in each bin of theta: ends and biases in degrees, with errors.
+
+    The bins are the published ones and what lies between them; where none is full enough, one bin
+    holds everything.
+    """
+    theta = [sample.summary.theta / degree for sample in (reference, generated)]
+    ends = [*itertools.pairwise(scaling.ANGLE_EDGES_DEG)]
+    rows = [[np.flatnonzero((low <= t) & (t < high)) for t in theta] for low, high in ends]
+    full = [min(map(len, pair)) >= scaling.MIN_BIN_SHOWERS for pair in rows]
+    if not any(full):
+        ends, full = [(ends[0][0], ends[-1][1])], [True]
+        rows = [[np.arange(len(t)) for t in theta]]
+    return [
+        {"low": low, "high": high, "showers": len(pair[1])}
+        | _angle_entry(reference[pair[0]], generated[pair[1]])
+        for (low, high), pair, enough in zip(ends, rows, full, strict=True)
+        if enough
+    ]
+
+
+def _angle_entry(reference: Sample, generated: Sample) -> dict[str, float]:
+    samples = (reference, generated)
+    response = [sample.summary.response for sample in samples]
+    residual = [sample.features["angle"] / degree for sample in samples]
+    ratio = response[1].mean() / response[0].mean()
+    relative = [part.std() / part.mean() / np.sqrt(len(part)) for part in response]
+    errors = [part.std() / np.sqrt(len(part)) for part in residual]
+    return {
+        "bias": float(ratio - 1),
+        "bias_error": float(ratio * np.hypot(*relative)),
+        "angle_bias": float(residual[1].mean() - residual[0].mean()),
+        "angle_bias_error": float(np.hypot(*errors)),
+    }
 
 
 def spread_ratios(reference: Sample, generated: Sample) -> Float64Array:

@@ -192,19 +192,20 @@ def bin_summary_plot(
     ylabel: str,
     ideal: float,
     band: float,
+    along_theta: bool = False,
 ) -> Figure:
-    """A quantity per energy bin with its error, and the band in which it passes."""
+    """A quantity per bin of energy (or theta) with its error, and the band in which it passes."""
     figure, axes = plain(title)
-    middle = np.array([np.sqrt(entry["low"] * entry["high"]) for entry in entries])
+    ends = np.array([[entry["low"], entry["high"]] for entry in entries]).reshape(-1, 2)
+    middle = ends.mean(axis=1) if along_theta else np.sqrt(ends[:, 0] * ends[:, 1])
     value, error = (np.array([entry[k] for entry in entries]) for k in (key, f"{key}_error"))
-    reach = [
-        middle - np.array([entry["low"] for entry in entries]),
-        np.array([entry["high"] for entry in entries]) - middle,
-    ]
+    reach = [middle - ends[:, 0], ends[:, 1] - middle]
     axes.axhspan(ideal - band, ideal + band, color=FILL, lw=0)
     axes.axhline(ideal, color=REFERENCE, lw=0.8)
     axes.errorbar(middle, value, error, reach, fmt="o", color=GENERATED, ms=5)
-    scale_energy(axes)
+    if not along_theta:
+        scale_energy(axes)
     span = max(2.5 * band, 1.4 * float(np.max(np.abs(value - ideal) + error, initial=0.0)))
-    axes.set(xlabel="primary energy (GeV)", ylabel=ylabel, ylim=(ideal - span, ideal + span))
+    xlabel = "theta (degrees)" if along_theta else "primary energy (GeV)"
+    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(ideal - span, ideal + span))
     return figure

@@ -54,6 +54,8 @@ class ValidationResult:
     notes: tuple[str, ...]
     samples: dict[str, dict[str, Any]]
     response: list[dict[str, float]]
+    angles: list[dict[str, float]]
+    """Response and measured angle in bins of theta; empty where theta does not vary."""
     spread: dict[str, float]
     high_level: Classification
     low_level: Classification
@@ -78,6 +80,7 @@ class ValidationResult:
             "notes": list(self.notes),
             "samples": self.samples,
             "response_by_energy": self.response,
+            "by_angle": self.angles,
             "spread_by_feature": self.spread,
             "classifiers": {
                 name: {"auc": found.auc.tolist(), "jensen_shannon": found.divergence.tolist()}

@@ -18,6 +18,7 @@ from caloforge.validate.comparison import Comparison, Sample, compare
 from caloforge.validate.measures import (
     MEASURES,
     Measure,
+    by_angle,
     response_by_energy,
     score_pair,
     spread_ratios,
@@ -82,6 +83,7 @@ def score(
         notes=tuple(comparison.notes()),
         samples={"reference": describe(reference), "generated": describe(generated)},
         response=response_by_energy(reference, generated),
+        angles=by_angle(reference, generated) if comparison.tilted else [],
         spread=dict(zip(reference.features.names, spread, strict=True)),
         high_level=classified["auc_high"][0],
         low_level=classified["auc_low"][0],
