@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-ALL    := .[train,openvino,simulate,dask,quantize,test]
+ALL    := .[train,search,openvino,simulate,dask,quantize,test]
 MODEL  := clic_ecal_fixed
 SAMPLE := $(wildcard src/caloforge/zoo/$(MODEL)_geant4.h5)
 

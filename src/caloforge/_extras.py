@@ -11,6 +11,7 @@ EXTRA_OF_MODULE = {
     "onnxscript": "train",
     "safetensors": "train",
     "tensorboard": "train",
+    "optuna": "search",
     "openvino": "openvino",
     "nncf": "quantize",
     "geant4_pybind": "simulate",

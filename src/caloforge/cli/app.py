@@ -17,6 +17,7 @@ VERBS = (
     "validate",
     "convert",
     "train",
+    "search",
     "export",
     "bench",
     "quantize",

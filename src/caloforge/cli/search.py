@@ -1,0 +1,66 @@
+"""``caloforge search``: one recipe trained with many values, by any number of workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from caloforge.cli.options import stderr
+
+if TYPE_CHECKING:
+    from caloforge.search.front import Found
+
+
+def search(
+    space: Annotated[Path, typer.Argument(help="What is searched, a TOML file.")],
+    data: Annotated[list[Path], typer.Option("--data", help="Training showers (.h5).")],
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", help="Search folder, new or to go on with.")
+    ],
+    more_data: Annotated[
+        list[Path] | None, typer.Argument(help="More files of training showers.")
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector (.toml), where the files do not name it.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores; all by default.")] = None,
+) -> None:
+    """Search for a better recipe.
+
+    The same command in other terminals or on other machines adds workers to a shared folder, and
+    takes up what a killed one left.
+    """
+    from caloforge._extras import require
+    from caloforge.detector import load_detector
+
+    for module in ("torch", "safetensors", "tensorboard", "optuna"):
+        require(module)
+    from caloforge.search.front import write_results
+    from caloforge.search.queue import TrialQueue
+    from caloforge.search.space import Space
+    from caloforge.search.trial import Worker
+    from caloforge.train.files import ShowerFiles
+
+    if threads is not None:
+        require("torch").set_num_threads(threads)
+    read = Space(space)
+    described = None if detector is None else load_detector(detector)
+    paths = [*data, *(more_data or [])]
+    ShowerFiles(paths, None, described)
+    queue = TrialQueue(folder, read)
+    worker = Worker(read, queue, paths, described)
+    worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))
+    _show(write_results(queue.study, read, folder))
+    stderr.print(f"{folder}: best.toml is the recipe of the lowest validation number")
+
+
+def _show(front: list[Found]) -> None:
+    table = Table("trial", "ms a shower", "validation number", "values", title="Pareto front")
+    for trial in front:
+        values = ", ".join(f"{key} = {value}" for key, value in trial.values.items())
+        table.add_row(str(trial.number), f"{trial.ms:.3g}", f"{trial.score:.4g}", values)
+    Console().print(table)

@@ -1,0 +1,106 @@
+"""One trial: how fast its network is, and how well it trains."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from optuna import TrialPruned
+from optuna.trial import Trial, TrialState
+
+from caloforge.detector import Detector
+from caloforge.errors import ConfigError, InputError, TrainingError
+from caloforge.search.queue import TrialQueue
+from caloforge.search.space import Space
+from caloforge.train.loop import Training
+from caloforge.train.objective import Objective
+
+SPEED_BATCH, SPEED_REPEATS = 64, 5
+
+
+class Watch:
+    """The training's reporter: tells the study each epoch's score, and ends what is hopeless."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.told = set(trial.study.trials[trial.number].intermediate_values)
+
+    def start(self, epochs: int, steps_per_epoch: int, batch_size: int, done: int) -> None:
+        """Nothing to tell."""
+
+    def step(self, epoch: int, values: dict[str, float]) -> None:
+        """Nothing to tell."""
+
+    def epoch(self, epoch: int, score: float, best: bool) -> None:
+        """Tell the score (once, though a killed worker's last epoch may come again)."""
+        if epoch not in self.told:
+            self.trial.report(score, epoch)
+        if self.trial.should_prune():
+            raise TrialPruned
+
+
+class Worker:
+    """Takes trials from a queue until none is left; other workers may do the same."""
+
+    def __init__(
+        self,
+        space: Space,
+        queue: TrialQueue,
+        paths: Sequence[Path],
+        detector: Detector | None = None,
+    ) -> None:
+        self.space, self.queue, self.paths, self.detector = space, queue, paths, detector
+
+    def run(self, ended: Callable[[Trial, str], None]) -> None:
+        """Work; ``ended`` hears of each trial what came of it."""
+        while True:
+            with self.queue.next() as trial:
+                if trial is None:
+                    return
+                ended(trial, self._finish(trial))
+
+    def _finish(self, trial: Trial) -> str:
+        tell = trial.study.tell
+        try:
+            score = self._score(trial)
+        except TrialPruned as why:
+            tell(trial, state=TrialState.PRUNED)
+            return f"ended early{why}"
+        except (TrainingError, ConfigError, InputError) as problem:
+            trial.set_user_attr("problem", str(problem))
+            tell(trial, state=TrialState.FAIL)
+            return str(problem)
+        tell(trial, score)
+        return f"validation number {score:.4g}, {trial.user_attrs['ms']:.3g} ms a shower"
+
+    def _score(self, trial: Trial) -> float:
+        recipe = self.space.suggest(trial)
+        folder = self.queue.folder_of(trial)
+        training = Training(recipe, self.paths, folder, Watch(trial), self.detector)
+        if "ms" not in trial.user_attrs:
+            trial.set_user_attr("ms", ms_per_shower(training.objective))
+        ms, budget = trial.user_attrs["ms"], self.space.search.budget_ms
+        if budget is not None and ms > budget:
+            msg = f": {ms:.3g} ms a shower are over the budget of {budget:.3g}"
+            raise TrialPruned(msg)
+        return training.run().best_score
+
+
+@torch.no_grad()
+def ms_per_shower(objective: Objective) -> float:
+    """Milliseconds that the generator takes for a shower in torch on one core, the fastest of some
+    repeats."""
+    generator, threads = objective.ema_generator.eval(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    energy, theta = torch.full((SPEED_BATCH,), 100.0), torch.full((SPEED_BATCH,), np.pi / 2)
+    latent = generator.draw_latent(SPEED_BATCH)
+    seconds = []
+    for _ in range(SPEED_REPEATS):
+        start = time.perf_counter()
+        generator(latent, energy, theta)
+        seconds.append(time.perf_counter() - start)
+    torch.set_num_threads(threads)
+    return 1000 * min(seconds) / SPEED_BATCH
