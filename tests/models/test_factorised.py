@@ -16,6 +16,7 @@ from caloforge.models.factorised import (  # noqa: E402
     scale_to_layers,
 )
 from caloforge.models.factorised_axis import Hits  # noqa: E402
+from caloforge.models.factorised_centre import centred  # noqa: E402
 from caloforge.models.factorised_deposits import (  # noqa: E402
     EXPECTATIONS,
     LAYER_CLASSES,
@@ -90,7 +91,7 @@ def toy_row(expected_gev):
     histogram = torch.zeros(BINS, dtype=torch.float64)
     for ratio in np.linspace(0.3, 1.7, 20) / chance:
         histogram[int((math.log(ratio) - LOWEST_LOG_RATIO) / BIN_WIDTH)] += 1
-    return quantile_row(histogram, chance)
+    return quantile_row(histogram, chance, 0.5)
 
 
 def test_cells_add_up_to_the_layer_energies_and_keep_the_threshold(generator):
@@ -276,12 +277,34 @@ def test_a_quantile_row_keeps_mean_and_probability():
     for chance in (1e-4, 0.03, 0.7, 1.0):
         histogram = torch.zeros(BINS, dtype=torch.float64)
         histogram[600:800] = torch.rand(200, dtype=torch.float64)
-        row = quantile_row(histogram, chance).double()
+        row = quantile_row(histogram, chance, 0.5).double()
         width = ((torch.arange(QUANTILES + 1, dtype=torch.float64) / QUANTILES) ** 4).diff()
         assert (row * width).sum() == pytest.approx(1.0, rel=1e-5)
         hit = width[row > 1e-8].sum()
         assert hit == pytest.approx(chance, rel=0.1)
         assert (row[:-1] >= row[1:]).all()
+
+
+def test_the_rows_together_make_the_faint_hits():
+    histogram = torch.zeros(BINS, dtype=torch.float64)
+    histogram[400] = 1  # e ** -8.5 of the expectation: one hit of a hundred
+    histogram[760] = 99
+    rows = torch.stack([quantile_row(histogram, 0.03, row / 16 + 0.02) for row in range(16)])
+    width = ((torch.arange(QUANTILES + 1) / QUANTILES) ** 4).diff()
+    share = (width * ((rows > 1e-8) & (rows < 0.1))).sum() / (width * (rows > 1e-8)).sum()
+    assert share == pytest.approx(0.01, rel=0.3)
+
+
+def test_a_shower_is_centred_on_its_barycentre():
+    cells = torch.zeros(5, 7, 9, 3)
+    for shower, (x, y) in enumerate([(3, 4), (2, 4), (3, 6), (4, 3), (0, 8)]):
+        cells[shower, x, y] = torch.tensor([1.0, 2.0, 0.5])
+        cells[shower, (x + 1) % 7, y] = 0.2
+    moved = centred(cells)
+    assert torch.equal(moved[:, 3, 4], cells[[0] * 5, 3, 4])
+    assert torch.equal(moved[:4], moved[:1].expand(4, -1, -1, -1))
+    assert torch.allclose(moved.sum(dim=(1, 2)), cells.sum(dim=(1, 2)))
+    assert torch.equal(centred(moved), moved)
 
 
 INCLINED = domain((15, 21, 6), (math.radians(60), math.radians(120)))
@@ -389,7 +412,7 @@ def test_the_halo_lies_beside_the_window_with_the_expected_hits(inclined):
     assert (((x - 7).abs() > 3) | ((y - 10).abs() > 4)).all() and (x >= 0).all() and (x < 15).all()
     inside_image = 1 - 2 * 2 * math.acos(7.5 / 8) / (2 * math.pi)
     assert hit.sum(dim=2).float().mean().item() == pytest.approx(4.0 * inside_image, rel=0.02)
-    halo.pairs.fill_(0.3)
+    halo.pairs.copy_(torch.tensor([0.2, 0.4]))
     paired = halo(beside, condition, axis, torch.zeros(n, 6), torch.rand(n, halo.latent_dim))
     number = (paired.energy > 0).sum(dim=2).float()
     assert number.mean().item() == pytest.approx(4.0 * inside_image, rel=0.03)

@@ -8,10 +8,16 @@ torch = pytest.importorskip("torch")
 
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.models.base import Domain  # noqa: E402
-from caloforge.models.factorised import FactorisedGenerator, FactorisedOptions  # noqa: E402
+from caloforge.models.factorised import (  # noqa: E402
+    FactorisedGenerator,
+    FactorisedOptions,
+    scale_to_layers,
+)
+from caloforge.models.factorised_deposits import DepositSampler  # noqa: E402
 from caloforge.models.factorised_knots import Knots  # noqa: E402
 from caloforge.train.factorised import FactorisedObjective  # noqa: E402
 from caloforge.train.factorised_impact import ImpactEncoder  # noqa: E402
+from caloforge.train.factorised_measure import DepositMeasurement  # noqa: E402
 from caloforge.train.objective import Batch, DataSummary  # noqa: E402
 from caloforge.train.recipe import Recipe  # noqa: E402
 
@@ -103,3 +109,25 @@ def test_too_few_epochs_are_refused():
     generator = FactorisedGenerator(FactorisedOptions(), DOMAIN)
     with pytest.raises(ConfigError, match="at least 3 epochs, got 2"):
         FactorisedObjective(recipe(epochs=2), generator, DataSummary(DOMAIN, 64, None))
+
+
+def test_the_largest_cell_fluctuates_as_measured_after_the_scaling():
+    torch.manual_seed(0)
+    knots, energy = Knots(DOMAIN), torch.full((4000,), 100.0)
+    condition = knots(energy, torch.full_like(energy, math.pi / 2))
+    layer_energy = 0.02 * 30.0 ** torch.rand(len(energy), 1)
+    share = torch.tensor([[0.02, 0.05, 0.02], [0.05, 0.7, 0.05], [0.02, 0.07, 0.02]])
+    expected = share[:, :, None] * layer_energy[:, None, None]
+    deposits = torch.poisson(expected / 4e-4)
+    measured = scale_to_layers(deposits, layer_energy)[0]
+    sampler = DepositSampler(1, knots)
+    measurement = DepositMeasurement(sampler)
+    measurement.add(measured, layer_energy, expected, condition)
+    measurement.apply(sampler)
+    uniform = torch.rand(expected.shape), torch.rand(expected.shape)
+    made = scale_to_layers(sampler(expected, layer_energy, condition, uniform), layer_energy)[0]
+    for pad in ((1, 1), (2, 1)):
+        wanted, found = (
+            ((cells - expected) / expected.sqrt())[:, *pad, 0].std() for cells in (measured, made)
+        )
+        assert found == pytest.approx(float(wanted), rel=0.06)

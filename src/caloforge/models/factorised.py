@@ -28,6 +28,7 @@ from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.models.base import Domain, Generator
 from caloforge.models.factorised_axis import ShowerAxis
+from caloforge.models.factorised_centre import centred
 from caloforge.models.factorised_deposits import DepositSampler
 from caloforge.models.factorised_halo import Halo
 from caloforge.models.factorised_knots import Condition, Knots
@@ -102,7 +103,7 @@ class FactorisedGenerator(Generator):
         uniform = self.noise(for_cells, condition)
         deposit = self.deposits(expected, layer_energy, condition, uniform)
         if self.halo is None:
-            return scale_to_layers(deposit, layer_energy)[0]
+            return centred(scale_to_layers(deposit, layer_energy)[0])
         hits = self.halo(beside, condition, axis, centre, for_halo)
         cells, scale = scale_to_layers(deposit, layer_energy, hits.energy.sum(dim=2))
         hits = hits._replace(energy=hits.energy * scale[..., None])

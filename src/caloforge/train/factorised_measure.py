@@ -3,6 +3,11 @@
 Cells are sorted by their expectation and the energy of their layer; of each sort, a histogram of
 energy over expectation is kept.  The sampler's table follows from its quantiles, and a shift of the
 expectation, per layer and energy, makes the mean number of hits right.
+
+The cells of a layer add up to its energy, measured ones as well as sampled ones after their
+scaling.  Where independent cells have a relative variance k / m, that leaves k (1 - m / L) / m to a
+cell that expects m of the layer's L: in the core half of it.  The table must hold what independent
+cells have, so a measured cell counts in the row of m / (1 - m / L).
 """
 
 from __future__ import annotations
@@ -32,6 +37,9 @@ probability is proportional to m."""
 FINE = 4
 LARGEST_SHIFT = 3.0
 MISSED_LOG_RATIO, FAINTEST_LOG_RATIO = -20.0, -50.0
+LARGEST_SHARE = 0.95
+GOLDEN = 0.6180339887
+"""Steps of the golden ratio fill the unit interval evenly, however many rows there are."""
 
 
 class DepositMeasurement:
@@ -59,9 +67,11 @@ class DepositMeasurement:
         self, cells: Tensor, layer_energy: Tensor, expected: Tensor, condition: Condition
     ) -> None:
         """Count cells and their expectations (N, X, Y, Z), and layer energies (N, Z), in GeV."""
-        place = self.sampler.coordinate(expected, condition).clamp(0.0, EXPECTATIONS - 1.0)
+        place = self._place(expected, condition)
         sort = layer_class(layer_energy).long()[:, None, None]
-        row = torch.round(place).long() + sort * EXPECTATIONS
+        share = expected / layer_energy[:, None, None].clamp(min=1e-9)
+        independent = expected / (1.0 - share.clamp(max=LARGEST_SHARE))
+        row = torch.round(self._place(independent, condition)).long() + sort * EXPECTATIONS
         self.cells += torch.bincount(row.flatten(), minlength=self.cells.numel()).view_as(
             self.cells
         )
@@ -79,6 +89,9 @@ class DepositMeasurement:
             weight = weights[:, knot, None, None, None].expand_as(fine)
             found = torch.bincount(fine.flatten(), weight.flatten(), minlength=size)
             self.expectations[knot] += found.view_as(self.expectations[knot])
+
+    def _place(self, expected: Tensor, condition: Condition) -> Tensor:
+        return self.sampler.coordinate(expected, condition).clamp(0.0, EXPECTATIONS - 1.0)
 
     def apply(self, sampler: DepositSampler) -> None:
         """Set the table and the shifts of a sampler."""
@@ -101,7 +114,7 @@ class DepositMeasurement:
                     continue
                 in_row = SINGLE_DEPOSIT_ROW if below else row
                 chance = float(histogram.sum() / cells[in_row]) * math.exp(-below)
-                table[sort, row] = quantile_row(histogram, chance)
+                table[sort, row] = quantile_row(histogram, chance, row * GOLDEN % 1.0)
                 probability[sort, row] = chance
         return table, probability
 
@@ -127,27 +140,41 @@ class DepositMeasurement:
         return 0.5 * (low + high)
 
 
-def quantile_row(histogram: Tensor, probability: float) -> Tensor:
+def quantile_row(histogram: Tensor, probability: float, faintest: float) -> Tensor:
     """Mean of energy over expectation (QUANTILES,) in the steps of u**(1/4), large ones first.
 
     ``histogram`` (BINS,): hits in log(energy / expectation); ``probability``: of a hit.  The
-    integral over u is one: the mean of the cell's energy is its expectation.  Steps without a hit
-    fall off steeply under any hit, so that a layer in which no cell is hit gives its energy to the
-    cell that was nearest to it.
+    integral over u is one: the mean of the cell's energy is its expectation.  The last step with
+    hits spans decades of energy.  It holds not their mean but the hit at ``faintest`` of its width,
+    another one in every row: rows are drawn at random, and together make the faint hits.  Steps
+    without a hit fall off steeply under any hit, so that a layer in which no cell is hit gives its
+    energy to the cell that was nearest to it.
     """
     occupied = max(1, round(probability**0.25 * QUANTILES))
     edges = (torch.arange(QUANTILES + 1, dtype=torch.float64) / QUANTILES) ** 4
     ratio = torch.exp(
         LOWEST_LOG_RATIO + BIN_WIDTH * (torch.arange(BINS, dtype=torch.float64) + 0.5)
     ).flip(0)
-    counts = histogram.flip(0)
-    share = torch.cat([torch.zeros(1, dtype=torch.float64), counts.cumsum(0)]) / counts.sum()
+    counts = histogram.flip(0) / histogram.sum()
+    share = torch.cat([torch.zeros(1, dtype=torch.float64), counts.cumsum(0)])
     energy = torch.cat([torch.zeros(1, dtype=torch.float64), (counts * ratio).cumsum(0)])
     inside = edges[: occupied + 1] / edges[occupied]
-    bin_below = (torch.searchsorted(share, inside, right=True) - 1).clamp(0, BINS - 1)
-    width = (share[bin_below + 1] - share[bin_below]).clamp(min=1e-300)
-    part = ((inside - share[bin_below]) / width).clamp(0.0, 1.0)
-    reached = energy[bin_below] + part * (energy[bin_below + 1] - energy[bin_below])
-    hit = reached.diff() / energy[-1] / edges.diff()[:occupied]
+    hit = _interpolated(inside, share, energy).diff() / inside.diff()
+    place = _bin_of(inside[-2] + faintest * (inside[-1] - inside[-2]), share)
+    hit[-1] = ratio[place]
+    hit = hit / (hit @ edges[: occupied + 1].diff())
     missed = MISSED_LOG_RATIO - torch.arange(QUANTILES - occupied, dtype=torch.float64)
     return torch.cat([hit, torch.exp(missed.clamp(min=FAINTEST_LOG_RATIO))]).float()
+
+
+def _bin_of(level: Tensor, share: Tensor) -> Tensor:
+    """The bin in which the share of hits (BINS + 1,) reaches a level."""
+    return (torch.searchsorted(share, level, right=True) - 1).clamp(0, BINS - 1)
+
+
+def _interpolated(levels: Tensor, share: Tensor, energy: Tensor) -> Tensor:
+    """Energy of the hits up to levels of their share; both sums (BINS + 1,) over the bins."""
+    below = _bin_of(levels, share)
+    width = (share[below + 1] - share[below]).clamp(min=1e-300)
+    part = ((levels - share[below]) / width).clamp(0.0, 1.0)
+    return energy[below] + part * (energy[below + 1] - energy[below])
