@@ -88,6 +88,12 @@ class ModelCard(FrozenModel):
         """Cells (X, Y, Z) of one shower."""
         return self.detector.cell_shape(self.window)
 
+    @property
+    def float32_only(self) -> bool:
+        """Whether the graph needs float32: uniform random numbers become places in tables, and
+        bfloat16, with its 8 bits, would merge the places of rare and large deposits."""
+        return self.latent.distribution == "uniform"
+
     @classmethod
     def from_json(cls, text: str, *, where: str) -> "ModelCard":
         """Read a card from a model file's metadata.

@@ -111,6 +111,14 @@ def test_bfloat16_needs_a_cpu_that_has_it(card, toy_model):
     assert choose_plan(toy_model, card, runtime="openvino", capabilities=ALL).precision == "float32"
 
 
+def test_a_model_that_draws_from_tables_refuses_bfloat16(card, toy_model):
+    uniform = card.latent.model_copy(update={"distribution": "uniform"})
+    tables = card.model_copy(update={"latent": uniform})
+    with pytest.raises(InputError, match="runs in float32 only"):
+        choose_plan(toy_model, tables, precision="bfloat16", capabilities=ALL)
+    assert choose_plan(toy_model, tables, capabilities=ALL).precision == "float32"
+
+
 def test_a_bfloat16_model_falls_back_to_float32_and_says_so(card, toy_model):
     meant = card.model_copy(update={"format": "bfloat16"})
     good = choose_plan(toy_model, meant, runtime="openvino", capabilities=ALL)

@@ -105,6 +105,18 @@ def test_the_impact_point_follows_the_symmetries_of_the_shower():
     assert torch.allclose(transposed, torch.stack([y, x], dim=1), atol=1e-6)
 
 
+def test_bfloat16_is_refused():
+    options = recipe()
+    training = options.training.model_copy(update={"precision": "bfloat16"})
+    generator = FactorisedGenerator(FactorisedOptions(), DOMAIN)
+    with pytest.raises(ConfigError, match="trains in float32"):
+        FactorisedObjective(
+            options.model_copy(update={"training": training}),
+            generator,
+            DataSummary(DOMAIN, 64, None),
+        )
+
+
 def test_too_few_epochs_are_refused():
     generator = FactorisedGenerator(FactorisedOptions(), DOMAIN)
     with pytest.raises(ConfigError, match="at least 3 epochs, got 2"):

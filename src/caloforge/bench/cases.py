@@ -60,14 +60,14 @@ def model_cases(
     batch: int | None,
     capabilities: Capabilities | None = None,
 ) -> Iterator[Case]:
-    """Every model in ONNX Runtime and, where installed, OpenVINO; float32 and, if the CPU has it,
-    bfloat16; at each number of streams."""
+    """Every model in ONNX Runtime and, where installed, OpenVINO; float32 and, if CPU and model
+    allow it, bfloat16; at each number of streams."""
     cpu = capabilities or Capabilities.of_this_cpu()
     for model in models:
         path = model_path(model)
         card = read_card(path)
         smallest = QUANTIZED_BATCH if card.format == "int8" else 1
-        for runtime, precision in _ways(cpu):
+        for runtime, precision in _ways(card, cpu):
             for parallel in streams:
                 plan = Plan(
                     runtime=runtime, precision=precision, streams=parallel,
@@ -87,11 +87,11 @@ def model_case(path: Path, card: ModelCard, plan: Plan) -> Case:
     )  # fmt: skip
 
 
-def _ways(cpu: Capabilities) -> list[tuple[RuntimeName, Precision]]:
+def _ways(card: ModelCard, cpu: Capabilities) -> list[tuple[RuntimeName, Precision]]:
     ways: list[tuple[RuntimeName, Precision]] = [("onnx", "float32")]
     if chosen_runtime("auto") == "openvino":
         ways.append(("openvino", "float32"))
-        if cpu.bfloat16:
+        if cpu.bfloat16 and not card.float32_only:
             ways.append(("openvino", "bfloat16"))
     return ways
 

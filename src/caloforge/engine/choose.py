@@ -86,6 +86,12 @@ def _precision(
 ) -> Precision:
     if asked == "float32" or (asked == "auto" and card.format != "bfloat16"):
         return "float32"
+    if card.float32_only:
+        msg = (
+            f"{card.name} runs in float32 only: it turns random numbers into places in tables, "
+            f"which bfloat16 would merge"
+        )
+        raise InputError(msg)
     cpu = capabilities or Capabilities.of_this_cpu()
     if runtime == "openvino" and cpu.bfloat16:
         return "bfloat16"

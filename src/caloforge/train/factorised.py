@@ -99,6 +99,9 @@ class FactorisedObjective:
             epochs = recipe.training.epochs
             msg = f'objective "factorised" needs at least {FEWEST_EPOCHS} epochs, got {epochs}'
             raise ConfigError(msg)
+        if recipe.training.precision != "float32":
+            msg = 'objective "factorised" trains in float32: its tables need exact places'
+            raise ConfigError(msg)
         self.options: FactorisedOptions = recipe.objective  # type: ignore[assignment]
         self.generator: FactorisedGenerator = generator
         self.encoder = ImpactEncoder(summary.domain, generator.knots)
