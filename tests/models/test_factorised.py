@@ -417,6 +417,9 @@ def test_the_halo_lies_beside_the_window_with_the_expected_hits(inclined):
     number = (paired.energy > 0).sum(dim=2).float()
     assert number.mean().item() == pytest.approx(4.0 * inside_image, rel=0.03)
     assert (number.var() / number.mean()).item() > 1.4
+    hit = paired.energy > 0
+    far = (paired.x.diff().abs() + paired.y.diff().abs())[hit[..., 1:] & hit[..., :-1]]
+    assert 0.15 < (far == 1).float().mean() < 0.35
 
 
 def test_a_window_of_the_wrong_parity_is_refused():

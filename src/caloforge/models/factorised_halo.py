@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from caloforge.models.factorised_axis import Hits, ShowerAxis
 from caloforge.models.factorised_knots import Condition, Knots
+from caloforge.models.factorised_noise import fraction
 
 DISTANCES, ENERGIES = 256, 1024
 PAIR_POWER = 16
@@ -68,12 +69,16 @@ class Halo(nn.Module):
         rate = (beside * (condition.weights @ self.per_gev) * alone)[..., None]
         level = (arrival / rate.clamp(min=1e-6)).clamp(max=1.0 - 1e-6)
         distance = _look_up(self.distance, torch.floor(level * DISTANCES) + self.row)
-        beyond = _before(turn) + 0.5 / math.pi / distance
-        angle = 2.0 * math.pi * torch.where(paired, beyond, turn)
+        turn, follower = _tracks(turn, paired)
+        angle = 2.0 * math.pi * turn
         x = distance * torch.cos(angle) + axis[..., :1]
         y = distance * torch.sin(angle) * condition.stretch[..., None]
         y = y + (axis[..., 1] + self.shifted(condition))[..., None]
-        pad_x, pad_y = torch.floor(x + self.image[0] / 2), torch.floor(y + self.image[1] / 2)
+        side = torch.floor(4.0 * fraction(16.0 * turn))
+        step_x = follower * ((side == 0).float() - (side == 1).float())
+        step_y = follower * ((side == 2).float() - (side == 3).float())
+        pad_x = torch.floor(x + self.image[0] / 2) + step_x
+        pad_y = torch.floor(y + self.image[1] / 2) + step_y
         hit = (arrival < rate) & self.beside(pad_x, pad_y, centre[..., None])
         energy = _look_up(self.deposit, torch.floor(size * ENERGIES))
         return Hits(torch.where(hit, energy, 0.0), pad_x, pad_y)
@@ -91,6 +96,14 @@ class Halo(nn.Module):
         inside = (from_x <= half_x) & (from_y <= half_y)
         across = (pad_y - half_y - centre).abs()
         return inside & ((from_x > (self.window[0] - 1) / 2) | (across > (self.window[1] - 1) / 2))
+
+
+def _tracks(turn: Tensor, paired: Tensor) -> tuple[Tensor, Tensor]:
+    """Directions of points of which those ``paired`` take that of the one before, and how many
+    there are before them: 0, 1 or 2."""
+    second = paired & (_before(paired.float()) > 0)
+    turn = torch.where(paired, _before(turn), turn)
+    return torch.where(second, _before(turn), turn), paired.float() + second.float()
 
 
 def _before(points: Tensor) -> Tensor:
