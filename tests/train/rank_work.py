@@ -6,7 +6,9 @@ from pathlib import Path
 
 import torch
 from tests.train import test_factorised
+from torch.profiler import ProfilerActivity, profile
 
+from caloforge.bench.scaling import step_messages
 from caloforge.models.base import Domain
 from caloforge.models.dropout import ByteDropout
 from caloforge.models.spec import build_generator
@@ -65,6 +67,18 @@ def gan_steps(network: str) -> dict:
     return {"values": values, "gradients": gradients(objective), "statistics": statistics}
 
 
+def messages_of_a_step() -> list:
+    """How many messages a step sends, as the profiler sees them, and as the scaling model says."""
+    objective = gan("conv3d")
+    cells = 0.01 * torch.rand(BATCH, *SHAPE)
+    batch = own_part(Batch(cells, torch.full((BATCH,), 50.0), torch.ones(BATCH)))
+    objective.step(batch)
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        objective.step(batch)
+    names = [event.name for event in seen.events()]
+    return [names.count("c10d::allreduce_"), len(step_messages(objective))]
+
+
 def gradients(objective: GanObjective) -> dict:
     return {
         f"{side}.{name}": parameter.grad
@@ -100,6 +114,7 @@ WORK = {
     **{network: partial(gan_steps, network) for network in NETWORKS},
     "factorised": factorised_training,
     "dropout": dropout_patterns,
+    "messages": messages_of_a_step,
 }
 
 

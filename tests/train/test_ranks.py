@@ -86,6 +86,11 @@ def test_dropout_differs_between_ranks_and_latents_do_not(both):
     assert common[0] == common[1]
 
 
+def test_the_scaling_model_counts_the_messages_that_ranks_send(both):
+    sent, counted = both[0]["messages"]
+    assert sent == counted > 10
+
+
 def test_gradient_penalty_through_batch_norm_is_refused_on_ranks(monkeypatch):
     monkeypatch.setattr(ranks, "size", lambda: 2)
     monkeypatch.setattr(ranks, "wrapped", lambda module, unused=False: module)

@@ -16,6 +16,7 @@ from caloforge.train.checkpoint import load_state  # noqa: E402
 from caloforge.train.gan import GanObjective  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
 from caloforge.train.recipe import load_recipe  # noqa: E402
+from caloforge.train.run import RunFolder  # noqa: E402
 from caloforge.train.trained import load_trained  # noqa: E402
 
 
@@ -126,6 +127,25 @@ def test_a_run_stopped_anywhere_resumes_exactly(train, tmp_path, monkeypatch, st
     _, reporter = train("stopped")
     assert reporter.done == stop
     assert same(final_state(tmp_path / "stopped"), final_state(tmp_path / "undisturbed"))
+
+
+def test_a_kill_between_validation_and_checkpoint_leaves_no_line_twice(
+    train, tmp_path, monkeypatch
+):
+    train("undisturbed")
+    plain = RunFolder.save
+
+    def dying(self, objective, progress):
+        if progress.epoch == 1 and progress.step == 0:
+            raise KeyboardInterrupt
+        plain(self, objective, progress)
+
+    monkeypatch.setattr(RunFolder, "save", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train("stopped")
+    monkeypatch.setattr(RunFolder, "save", plain)
+    train("stopped")
+    assert log_lines(tmp_path / "stopped") == log_lines(tmp_path / "undisturbed")
 
 
 def test_more_epochs_continue_a_finished_training(train, tmp_path):

@@ -10,11 +10,14 @@ from caloforge.cli.options import stderr
 from caloforge.errors import InputError
 
 if TYPE_CHECKING:
+    from caloforge.bench.training import TimeToTrain
     from caloforge.card import ModelCard
 
 
 def bench(
-    models: Annotated[list[str], typer.Argument(help="Bundled models' names, or .onnx files.")],
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Bundled models' names, or .onnx files.")
+    ] = None,
     run: Annotated[
         Path | None, typer.Option(help="A training's run folder, to time its network in torch.")
     ] = None,
@@ -48,6 +51,18 @@ def bench(
     tune: Annotated[
         bool, typer.Option(help="Only measure the best streams and batch, and keep them.")
     ] = False,
+    time_to_train: Annotated[
+        Path | None, typer.Option(help="Only train this recipe until it reaches the target.")
+    ] = None,
+    scaling: Annotated[
+        Path | None, typer.Option(help="Only model how this recipe would train on many machines.")
+    ] = None,
+    data: Annotated[list[Path] | None, typer.Option(help="Training showers, one or more.")] = None,
+    target: Annotated[float, typer.Option(help="Validation number to reach.")] = 0.1,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings to time.")] = 3,
+    network: Annotated[
+        tuple[float, float], typer.Option(help="Latency (us) and bandwidth (Gbit/s) between ranks.")
+    ] = (20.0, 100.0),
 ) -> None:
     """Time models on every runtime and format of this machine, beside Geant4.
 
@@ -63,6 +78,12 @@ def bench(
     from caloforge.zoo import model_path
 
     cores = threads or available_cores()
+    if time_to_train or scaling:
+        _training(time_to_train, scaling, data, target, seeds, network, cores, output, plot)
+        return
+    if not models:
+        msg = "say what to time: models, or a recipe with --time-to-train or --scaling"
+        raise InputError(msg)
     if profile:
         _profile(models, cores, batch)
     if tune:
@@ -97,6 +118,49 @@ def bench(
         from caloforge.bench.plot import plot_report
 
         plot_report(report, plot)
+
+
+def _training(
+    time_to_train: Path | None,
+    scaling: Path | None,
+    data: list[Path] | None,
+    target: float,
+    seeds: int,
+    network: tuple[float, float],
+    cores: int,
+    output: Path | None,
+    plot: Path | None,
+) -> None:
+    from caloforge._extras import require
+    from caloforge.atomic import check_writable, replacing
+
+    for module in ("torch", "safetensors", "tensorboard"):
+        require(module)
+    from caloforge.bench import scaling as scale
+    from caloforge.bench.training import time_to_train as run_to_target
+    from caloforge.train.recipe import load_recipe
+
+    if not data:
+        msg = "training is timed on showers: give them with --data"
+        raise InputError(msg)
+    for path in (output, plot):
+        if path is not None:
+            check_writable(path)
+    require("torch").set_num_threads(cores)
+    results: list[scale.Scaling | TimeToTrain] = []
+    with stderr.status("training") as status:
+        if time_to_train:
+            recipe = load_recipe(time_to_train)
+            results.append(run_to_target(recipe, data, target, seeds, on_run=status.update))
+        if scaling:
+            results.append(scale.measure_scaling(load_recipe(scaling), data, *network))
+    for result in results:
+        Console().print(result.table())
+    if output is not None:
+        with replacing(output) as partial:
+            partial.write_text("".join(r.model_dump_json(indent=2) + "\n" for r in results))
+    if plot is not None and isinstance(results[-1], scale.Scaling):
+        scale.plot_scaling(results[-1], plot)
 
 
 def _profile(models: list[str], cores: int, batch: int | None) -> None:

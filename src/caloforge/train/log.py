@@ -14,14 +14,14 @@ from caloforge.atomic import replacing
 class RunLog:
     """Appends to ``log.jsonl`` and ``tensorboard/`` of a run folder.
 
-    A resumed run first drops the lines after its checkpoint (global step ``done``), because it will
-    write them again.
+    A resumed run first drops the lines after its checkpoint (global step ``done``, ``epochs`` of
+    them validated), because it will write them again.
     """
 
-    def __init__(self, folder: Path, done: int) -> None:
+    def __init__(self, folder: Path, done: int, epochs: int) -> None:
         self.path = folder / "log.jsonl"
         if self.path.exists():
-            self._forget_after(done)
+            self._forget_after(done, epochs)
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
 
     def write(self, step: int, epoch: int, values: dict[str, Any]) -> None:
@@ -36,15 +36,18 @@ class RunLog:
         """Flush the event file."""
         self.board.close()
 
-    def _forget_after(self, done: int) -> None:
-        kept = [line for line in self.path.read_text().splitlines() if _step_of(line) <= done]
+    def _forget_after(self, done: int, epochs: int) -> None:
+        lines = self.path.read_text().splitlines()
         with replacing(self.path) as partial:
+            kept = [line for line in lines if _is_before(line, done, epochs)]
             partial.write_text("".join(line + "\n" for line in kept))
 
 
-def _step_of(line: str) -> float:
-    """Global step of a log line; a line that a kill cut short counts as never written."""
+def _is_before(line: str, done: int, epochs: int) -> bool:
+    """Whether a line was written before a checkpoint; one that a kill cut short never was."""
     try:
-        return float(json.loads(line)["step"])
+        values = json.loads(line)
+        validated = "validation" in values and values["epoch"] > epochs
+        return bool(values["step"] <= done) and not validated
     except (ValueError, KeyError):
-        return float("inf")
+        return False

@@ -124,7 +124,7 @@ class Training:
         progress = self.folder.resume(self.objective)
         done = progress.epoch * self.data.steps_per_epoch + progress.step
         self.reporter.start(last, self.data.steps_per_epoch, self.data.batch_size, done)
-        self.log = RunLog(self.folder.path, done) if self.writes else None
+        self.log = RunLog(self.folder.path, done, progress.epoch) if self.writes else None
         for _ in range(progress.epoch, last):
             self._epoch(progress)
         if self.log:

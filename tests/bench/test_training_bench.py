@@ -1,0 +1,87 @@
+"""Time to train and the scaling model."""
+
+import json
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.conftest import make_showers  # noqa: E402
+from tests.train.conftest import RECIPE  # noqa: E402
+
+from caloforge import io  # noqa: E402
+from caloforge.bench.scaling import Scaling, measure_scaling, plot_scaling  # noqa: E402
+from caloforge.bench.training import time_to_train  # noqa: E402
+from caloforge.cli.app import main  # noqa: E402
+from caloforge.errors import InputError  # noqa: E402
+from caloforge.train.recipe import load_recipe  # noqa: E402
+
+
+@pytest.fixture
+def files(tmp_path, toy_detector):
+    io.write(tmp_path / "toy.h5", make_showers(toy_detector, 60))
+    (tmp_path / "toy.toml").write_text(RECIPE)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield tmp_path
+    torch.set_num_threads(before)
+
+
+def test_time_to_train_stops_at_the_target_and_counts_showers(files):
+    recipe = load_recipe(files / "toy.toml")
+    easy = time_to_train(recipe, [files / "toy.h5"], target=1e9, seeds=2)
+    assert [run.seed for run in easy.runs] == [3, 4]
+    assert [(run.epochs, run.showers) for run in easy.runs] == [(1, 48), (1, 48)]
+    assert all(run.seconds > 0 and math.isfinite(run.best) for run in easy.runs)
+    assert easy.runs[0].best != easy.runs[1].best
+    hard = time_to_train(recipe, [files / "toy.h5"], target=0.0, seeds=1)
+    (run,) = hard.runs
+    assert (run.seconds, run.showers, run.epochs) == (None, None, 2)
+
+
+def scaling(**changes):
+    return Scaling(
+        **{
+            "recipe": "toy", "batch_size": 8, "step_seconds": (0.1,) * 4,
+            "message_bytes": (1_000_000, 1000), "latency_us": 10.0, "gbit_per_second": 80.0,
+            **changes,
+        }
+    )  # fmt: skip
+
+
+def test_messages_follow_the_formula():
+    modelled = scaling()
+    assert modelled.messages(1) == 0.0 and modelled.efficiency(1) == 1.0
+    by_hand = 2 * (2 * 3 * 10e-6) + 2 * 7 / 8 * 1_001_000 / 10e9
+    assert modelled.messages(8) == pytest.approx(by_hand)
+    assert modelled.efficiency(8) == pytest.approx(0.1 / (0.1 + by_hand))
+
+
+def test_the_slowest_of_many_ranks_is_the_slowest_step_measured():
+    modelled = scaling(step_seconds=(0.1, 0.1, 0.1, 0.2), message_bytes=())
+    assert modelled.slowest(1) == pytest.approx(0.125)
+    assert modelled.slowest(2) == pytest.approx(0.1 * 9 / 16 + 0.2 * 7 / 16)
+    assert modelled.slowest(256) == pytest.approx(0.2)
+
+
+def test_bench_measures_a_recipe_and_draws_its_scaling(files, capsys):
+    command = ["bench", "--scaling", str(files / "toy.toml"), "--data", str(files / "toy.h5")]
+    command += ["-o", str(files / "scaling.json"), "--plot", str(files / "scaling.png")]
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--network", "5", "200", "--threads", "1"])
+    assert end.value.code == 0 and "modelled network" in capsys.readouterr().out
+    found = Scaling.model_validate(json.loads((files / "scaling.json").read_text()))
+    assert (found.latency_us, found.gbit_per_second) == (5.0, 200.0)
+    assert all(seconds > 0 for seconds in found.step_seconds)
+    assert (files / "scaling.png").stat().st_size > 1000
+    plot_scaling(scaling(), files / "other.png")
+
+
+def test_what_cannot_be_timed_is_one_line(files):
+    text = RECIPE.replace("epochs = 2", "epochs = 3").replace('"gan"', '"factorised"')
+    network = text[text.index("[network]") : text.index("[objective]")]
+    text = text.replace(network, '[network]\nname = "factorised"\n\n')
+    (files / "toy.toml").write_text(text)
+    with pytest.raises(InputError, match="the objective 'gan' only"):
+        measure_scaling(load_recipe(files / "toy.toml"), [files / "toy.h5"], 20.0, 100.0)
