@@ -135,9 +135,7 @@ def _formats(
     streams = Plan(runtime="openvino", streams=cores, batch=QUANTIZED_BATCH)
     ways = [("float32", model, streams)]
     if cpu.bfloat16:
-        ways.append(
-            ("bfloat16", search.model, streams.model_copy(update={"precision": "bfloat16"}))
-        )
+        ways.append(("bfloat16", model, streams.model_copy(update={"precision": "bfloat16"})))
     ways.append(("int8", result, streams))
     judge = search.judge
     scores = [
