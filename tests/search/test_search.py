@@ -84,6 +84,11 @@ def test_a_search_trains_each_trial_once_and_leaves_recipe_front_and_plot(files,
     assert recipe["objective"]["generator_learning_rate"] == rate
     assert trained["objective"]["generator_learning_rate"] == rate
     assert results["front"][-1] == best["number"]
+    assert results["trials"][0]["values"] == {
+        "objective.generator_learning_rate": 0.001,
+        "network.channels": 16,
+        "objective.generator_steps": 2,
+    }
     assert (folder / "front.png").stat().st_size > 1000
     assert set(epochs_trained(folder).values()) == {1}
     before = (folder / "journal.log").read_text()
@@ -182,6 +187,7 @@ def test_thirty_trials_by_two_processes_one_of_them_killed(files, sampler):
         assert all(worker.poll() is None for worker in workers)
         time.sleep(0.01)
     os.kill(workers[1].pid, signal.SIGKILL)
+    workers[1].communicate()
     errors = workers[0].communicate(timeout=600)[1]
     assert workers[0].returncode == 0, errors
     results = json.loads((folder / "search.json").read_text())["trials"]

@@ -53,7 +53,7 @@ class TrialQueue:
     """The trials of one search in one folder; raises :class:`OutputError` for a bad folder."""
 
     def __init__(self, folder: Path, space: Space) -> None:
-        self.folder, self.search = folder, space.search
+        self.folder, self.space, self.search = folder, space, space.search
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.simplefilter("ignore", ExperimentalWarning)
         try:
@@ -101,7 +101,12 @@ class TrialQueue:
 
     def _new(self) -> tuple[Trial, IO[str]] | None:
         number = len(self.study.get_trials(deepcopy=False))
-        if number >= self.search.trials:
+        if number == 0:
+            self.study.enqueue_trial(self.space.own_values())
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if waiting:
+            number = waiting[0].number
+        elif number >= self.search.trials:
             return None
         held = hold(self._lock(number)) or _never()
         self.study.sampler = _sampler(self.search, number)

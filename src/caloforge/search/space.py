@@ -40,6 +40,10 @@ class Range(FrozenModel):
             return trial.suggest_int(key, self.low, self.high, log=self.log, step=step)
         return trial.suggest_float(key, self.low, self.high, log=self.log, step=self.step)
 
+    def allows(self, value: Any) -> bool:
+        """Whether a value lies in the range."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
     @property
     def example(self) -> Value:
         """A value that is allowed."""
@@ -55,6 +59,10 @@ class Choices(FrozenModel):
         """The trial's value of ``key``."""
         value = trial.suggest_categorical(key, self.choices)
         return value  # type: ignore[return-value]
+
+    def allows(self, value: Any) -> bool:
+        """Whether a value is one of the choices."""
+        return value in self.choices
 
     @property
     def example(self) -> Value:
@@ -102,6 +110,17 @@ class Space:
     def identity(self) -> dict[str, Any]:
         """What may not change while a search goes on."""
         return {**self.search.model_dump(mode="json", exclude={"trials"}), "recipe": self.plain}
+
+    def own_values(self) -> dict[str, Value]:
+        """The recipe's own values, where the space allows them: the first trial."""
+        values = {}
+        for key, allowed in self.search.space.items():
+            value: Any = build(Recipe, self.plain, where=str(self.recipe_path))
+            for name in key.split("."):
+                value = getattr(value, name)
+            if allowed.allows(value):
+                values[key] = value
+        return values
 
     def suggest(self, trial: Trial) -> Recipe:
         """The recipe of a trial."""
