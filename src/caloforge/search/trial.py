@@ -91,16 +91,16 @@ class Worker:
 
 @torch.no_grad()
 def ms_per_shower(objective: Objective) -> float:
-    """Milliseconds that the generator takes for a shower in torch on one core, the fastest of some
-    repeats."""
+    """Milliseconds of one core that the generator takes for a shower in torch: the least of some
+    repeats, in processor time, which other workers on the machine change little."""
     generator, threads = objective.ema_generator.eval(), torch.get_num_threads()
     torch.set_num_threads(1)
     energy, theta = torch.full((SPEED_BATCH,), 100.0), torch.full((SPEED_BATCH,), np.pi / 2)
     latent = generator.draw_latent(SPEED_BATCH)
     seconds = []
     for _ in range(SPEED_REPEATS):
-        start = time.perf_counter()
+        start = time.process_time()
         generator(latent, energy, theta)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     torch.set_num_threads(threads)
     return 1000 * min(seconds) / SPEED_BATCH
