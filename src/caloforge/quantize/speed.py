@@ -12,8 +12,8 @@ from caloforge.quantize.accuracy import Search
 from caloforge.quantize.candidate import loaded
 from caloforge.quantize.graph import layer_names
 
-ROUNDS = 3
-SLOWER = 0.97
+ROUNDS = 9
+SLOWER = 0.95
 """A layer stays in float if the network without its INT8 takes at most this share of the time."""
 
 
