@@ -114,6 +114,21 @@ def test_the_same_latent_gives_the_same_shower_in_any_batch(generator):
     assert torch.allclose(together[2:3], alone, rtol=1e-4, atol=1e-8)
 
 
+def test_layers_are_as_often_empty_as_measured(knots):
+    torch.manual_seed(0)
+    energy = 10.0 * 50.0 ** torch.rand(4000)
+    theta = torch.full_like(energy, math.pi / 2)
+    ratios = []
+    for share in (0.01, 0.02, 0.03, 0.05, 0.08, 0.13):
+        filled = torch.rand(len(energy), 6) > share
+        measured = 4e-5 * energy[:, None] * torch.exp(torch.randn(len(energy), 6)) * filled
+        layers = LayerEnergies(6, 2, 8, knots)
+        layers.measure(measured, energy, theta)
+        made = layers(torch.rand(len(energy), layers.latent_dim), knots(energy, theta))
+        ratios.append(float((made == 0).float().mean() / (measured == 0).float().mean()))
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.12)
+
+
 def test_a_layer_without_a_hit_gives_its_energy_to_the_nearest_cell():
     deposit = torch.full((1, 3, 3, 2), 1e-15)
     deposit[0, 1, 2, 0] = 2e-15

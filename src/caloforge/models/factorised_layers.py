@@ -19,8 +19,9 @@ from caloforge.typing import Float64Array, IntArray
 
 SCORE_RANGE = 3.3
 SCORE_STEPS = 32
-FLOOR_GEV = 1e-6
-"""Layer energies below this are zero."""
+FLOOR_GEV, ZERO_GEV = 1e-5, 1e-6
+"""Layer energies below the first are zero, and a zero is learned as the second: the quantiles are
+interpolated between it and the faintest real layers, of 0.1 MeV, and half-way it is zero again."""
 
 
 class LayerEnergies(nn.Module):
@@ -186,4 +187,4 @@ def normal_distribution(score: Float64Array) -> Float64Array:
 
 
 def _log_fraction(layer_energy: Tensor, energy: Tensor) -> Tensor:
-    return (layer_energy.clamp(min=0.5 * FLOOR_GEV) / energy[:, None]).log()
+    return (layer_energy.clamp(min=ZERO_GEV) / energy[:, None]).log()
