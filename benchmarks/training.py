@@ -4,8 +4,12 @@
 
 The prototype is what one would write down first: the same networks from standard layers, fresh
 showers for every step, and gradients of the discriminator computed (and thrown away) in the
-generator's steps.  Both take one discriminator and two generator steps on the same showers; rates
-are medians of alternating repeats, so that a busy machine slows both alike.
+generator's steps.  Then caloforge's own, what it does better one thing after the other.  All take
+one discriminator and two generator steps on the same showers; rates are medians of alternating
+repeats, so that a busy machine slows all alike.
+
+The last column is the roofline: the multiplications that the steps need (those of the plain layers,
+none thrown away) over the time, against those of a large matrix product in the same format.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from caloforge.detector import load_detector
 from caloforge.models.base import Domain
@@ -34,6 +41,14 @@ from caloforge.train.recipe import Recipe
 
 SHAPE = (25, 25, 25)
 DOMAIN = Domain(shape=SHAPE, energy_range_gev=(10, 500), theta_range_rad=(np.pi / 2, np.pi / 2))
+
+
+class Step(Protocol):
+    """Something that takes training steps."""
+
+    bfloat16: bool
+
+    def step(self, batch: Batch) -> object: ...
 
 
 class Prototype:
@@ -94,6 +109,27 @@ def plain(module: nn.Module) -> nn.Module:
     return module
 
 
+def compiled(objective: GanObjective) -> GanObjective:
+    """The objective with its networks compiled by torch's inductor (which needs a C++ compiler)."""
+    objective.generating = torch.compile(objective.generator)
+    objective.judging = torch.compile(objective.discriminator)
+    return objective
+
+
+def unarranged(objective: GanObjective) -> GanObjective:
+    """The objective with standard layers and its weights in the standard layout."""
+    for module in (plain(objective.generator), plain(objective.discriminator)):
+        for parameter in module.parameters():
+            parameter.data = parameter.data.contiguous()
+    return objective
+
+
+def arranged(objective: GanObjective) -> GanObjective:
+    """The objective with standard layers, its weights channels-last."""
+    plain(objective.generator), plain(objective.discriminator)
+    return objective
+
+
 def ours(network: str, precision: str, showers: Showers, batch: int) -> GanObjective:
     recipe = Recipe.model_validate(
         {
@@ -130,31 +166,61 @@ def alternate(steps: list[Callable[[], object]], repeats: int) -> list[float]:
     return [statistics.median(times) for times in taken]
 
 
+def needed_operations(objective: GanObjective, batch: Batch) -> int:
+    """Floating point operations of a step with standard layers."""
+    with FlopCounterMode(display=False) as counter:
+        arranged(objective).step(batch)
+    return int(counter.get_total_flops())
+
+
+def peak_rate(kind: torch.dtype) -> float:
+    """Operations a second of a large matrix product."""
+    size = 1536
+    one, other = torch.randn(size, size).to(kind), torch.randn(size, size).to(kind)
+    return 2 * size**3 / min(alternate([lambda: one @ other], 1)[0] for _ in range(7))
+
+
+def variants(network: str, showers: Showers, batch: int, compiling: bool) -> dict[str, Step]:
+    """From the prototype to caloforge, one thing more in each."""
+    fresh = partial(ours, network, showers=showers, batch=batch)
+    table: dict[str, Step] = {
+        "prototype": Prototype(network, "float32"),
+        "+ no wasted gradients, showers reused": unarranged(fresh("float32")),
+        "+ weights channels-last": arranged(fresh("float32")),
+        "+ folding, byte dropout": fresh("float32"),
+        "+ bfloat16": fresh("bfloat16"),
+    }
+    if compiling:
+        table["+ compiled"] = compiled(fresh("bfloat16"))
+    return table | {"(prototype in bfloat16)": Prototype(network, "bfloat16")}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="training throughput against plain prototypes")
     parser.add_argument("--networks", nargs="+", default=["conv3d", "conv2d", "layered2d"])
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compile", action="store_true", help="try torch.compile too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     showers = made_up_showers(options.batch)
     batch = Batch(*(torch.from_numpy(a) for a in (showers.cells, showers.energy, showers.theta)))
-    table = Table(
-        "network", "precision", "prototype", "caloforge", "ratio",
-        title=f"showers/s in training, batch {options.batch}, {options.threads} threads",
-    )  # fmt: skip
+    peak = {kind: peak_rate(getattr(torch, kind)) for kind in ("float32", "bfloat16")}
     for network in options.networks:
-        for precision in ("float32", "bfloat16"):
-            prototype = Prototype(network, precision)
-            objective = ours(network, precision, showers, options.batch)
-            plainly, here = alternate(
-                [lambda p=prototype: p.step(batch), lambda o=objective: o.step(batch)],
-                options.repeats,
-            )
-            rates = [options.batch / seconds for seconds in (plainly, here)]
-            table.add_row(network, precision, *(f"{r:.1f}" for r in rates), f"{plainly / here:.2f}")
-    Console().print(table)
+        table = Table(
+            "", "showers/s", "over prototype", "of a matrix product",
+            title=f"{network} in training, batch {options.batch}, {options.threads} threads",
+        )  # fmt: skip
+        needed = needed_operations(ours(network, "float32", showers, options.batch), batch)
+        steps = variants(network, showers, options.batch, options.compile)
+        seconds = alternate([partial(s.step, batch) for s in steps.values()], options.repeats)
+        for name, taken in zip(steps, seconds, strict=True):
+            kind = "bfloat16" if steps[name].bfloat16 else "float32"
+            share = needed / taken / peak[kind]
+            ratio = seconds[0] / taken
+            table.add_row(name, f"{options.batch / taken:.1f}", f"{ratio:.2f}", f"{share:.0%}")
+        Console().print(table)
 
 
 if __name__ == "__main__":
