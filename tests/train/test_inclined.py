@@ -42,7 +42,8 @@ def batch(step):
     axis = impact[:, 1:] + (torch.tensor(DEPTHS) - 2.25) / torch.tan(theta)[:, None]
     y = torch.arange(21.0)[None, :, None] - 10 - axis[:, None]
     distance = torch.hypot(x[:, :, None, None], y[:, None])
-    rate = torch.exp(-distance) * energy[:, None, None, None] * torch.tensor([0.03, 0.07, 0.07, 0.03])
+    depth = torch.tensor([0.03, 0.07, 0.07, 0.03])
+    rate = torch.exp(-distance) * energy[:, None, None, None] * depth
     return Batch(3e-4 * torch.poisson(rate, generator=rng), energy, theta)
 
 
