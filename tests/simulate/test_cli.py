@@ -1,6 +1,7 @@
 """The command line: bad input is one line and exit code 2, before Geant4 is started."""
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     [
         (["--energy", "20000"], "above 10000 GeV"),
         (["--energy", "10", "--theta", "20"], "theta 20 degrees misses window 'fixed'"),
+        (["--energy", "10", "--theta", "20:160"], "theta 20 degrees misses window 'fixed'"),
         (["--energy", "10", "--particle", "pi+"], "particle 'pi+' is outside the physics"),
         (["--energy", "10", "--window", "wide"], "has no window 'wide'"),
         (["--energy", "10", "--data", "offical"], "data 'offical' is unknown"),
@@ -70,6 +72,17 @@ def test_impossible_detectors(
     (tmp_path / "flawed.toml").write_text(text)
     line = refused(capsys, str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", "a.h5")
     assert message in line
+
+
+@pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="needs geant4_pybind")
+def test_what_only_geant4_knows_is_told_in_one_line_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = FLAWED.format(extra="", pitch="", absorber="W").replace("G4_W", "G4_Wolfram")
+    (tmp_path / "flawed.toml").write_text(text)
+    output = str(tmp_path / "a.h5")
+    line = refused(capsys, str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", output)
+    assert "Geant4 knows no NIST material 'G4_Wolfram'" in line
 
 
 def test_a_full_disk(

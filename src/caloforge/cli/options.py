@@ -1,6 +1,7 @@
 """Options that several verbs share, and the progress bar of long work."""
 
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -16,7 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from caloforge.errors import InputError
+from caloforge.errors import CaloforgeError, InputError
 
 if TYPE_CHECKING:
     from caloforge.engine import Runtime
@@ -87,9 +88,25 @@ class RateColumn(ProgressColumn):
         return Text(f"{task.completed / elapsed:,.1f} showers/s")
 
 
+class ShowerProgress(Progress):
+    """A progress bar that leaves the last line to an error's message."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, CaloforgeError):
+            self.live.transient = True
+            for task in self.task_ids:
+                self.update(task, visible=False)
+        super().__exit__(kind, error, trace)
+
+
 def shower_progress() -> Progress:
     """A progress bar with count, rate and time left, on stderr."""
-    return Progress(
+    return ShowerProgress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),

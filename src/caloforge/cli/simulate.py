@@ -63,14 +63,15 @@ def simulate(
 
     chosen_compression = parse_compression(compression)
     described = load_detector(detector)
-    production = Production(
-        described,
-        window or next(iter(described.windows)),
-        particle,
-        _conditions(n, energy, theta, like, seed),
-        seed,
-        choose_data(data, cache_folder()),  # type: ignore[arg-type]
-    )
+    chosen_data = choose_data(data, cache_folder())  # type: ignore[arg-type]
+    chosen_window = window or next(iter(described.windows))
+
+    def request(conditions: "Conditions") -> Production:
+        return Production(described, chosen_window, particle, conditions, seed, chosen_data)
+
+    drawn, asked = _conditions(n, energy, theta, like, seed)
+    request(asked)
+    production = request(drawn)
     if event is not None:
         _replay(production, event, output, chosen_compression)
         return
@@ -118,11 +119,11 @@ def _replay(production: "Production", event: int, output: Path, compression: str
 
 def _conditions(
     n: int | None, energy: str | None, theta: str | None, like: Path | None, seed: int
-) -> "Conditions":
-    """The conditions that the options ask for."""
+) -> tuple["Conditions", "Conditions"]:
+    """The conditions that the options ask for, and the extremes of what they allow."""
     import numpy as np
 
-    from caloforge.beam import draw
+    from caloforge.beam import draw, extremes
     from caloforge.io import open_showers
 
     if like is not None:
@@ -130,8 +131,10 @@ def _conditions(
             msg = "--like already gives energies and angles: leave out --energy and --theta"
             raise InputError(msg)
         with open_showers(like) as sample:
-            return sample.conditions[np.arange(n or len(sample)) % len(sample)]
+            found = sample.conditions[np.arange(n or len(sample)) % len(sample)]
+            return found, found
     if n is None or energy is None:
         msg = "give the energies and the number of showers (--energy 10:500 -n 1000), or --like"
         raise InputError(msg)
-    return draw(n, energy, theta or "90", seed=seed)
+    asked = energy, theta or "90"
+    return draw(n, *asked, seed=seed), extremes(*asked)
