@@ -5,15 +5,20 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 ALL    := .[train,search,openvino,simulate,dask,quantize,test]
-MODEL  := clic_ecal_fixed
-SAMPLE := $(wildcard src/caloforge/zoo/$(MODEL)_geant4.h5)
+MODELS := clic_ecal_fixed clic_ecal_angle
+ZOO    := src/caloforge/zoo
 
-.PHONY: demo test test-all check pretrained lock clean
+.PHONY: demo test test-all check pretrained lock clean FORCE
 
-demo: $(VENV)/.base
+# Every bundled model beside Geant4: showers in demo/MODEL.h5, the report in demo/MODEL.
+demo: $(MODELS:%=demo/%)
+
+demo/%: $(VENV)/.base FORCE
 	@mkdir -p demo
-	@$(BIN)/caloforge generate $(MODEL) --like $(SAMPLE) --seed 1 -o demo/generated.h5
-	@$(BIN)/caloforge validate $(SAMPLE) demo/generated.h5 -o demo/report
+	@$(BIN)/caloforge generate $* --like $(ZOO)/$*_geant4.h5 --seed 1 -o demo/$*.h5
+	@$(BIN)/caloforge validate $(ZOO)/$*_geant4.h5 demo/$*.h5 -o demo/$*
+
+FORCE:
 
 test: $(VENV)/.all check
 	@$(BIN)/python -m pytest -q
@@ -21,11 +26,14 @@ test: $(VENV)/.all check
 test-all: $(VENV)/.all check
 	@$(BIN)/python -m pytest -q -m "slow or not slow"
 
-# The bundled model from its recipe and the Geant4 showers DATA=..., with its scores in its card.
-RUN := runs/$(MODEL)
+# A bundled model from its recipe and the Geant4 showers DATA=..., with its scores in its card.
+MODEL  := clic_ecal_fixed
+RECIPE  = $(if $(findstring angle,$(MODEL)),factorised_angle,factorised)
+SAMPLE  = $(ZOO)/$(MODEL)_geant4.h5
+RUN     = runs/$(MODEL)
 pretrained: $(VENV)/.all
 	@test -n "$(DATA)" || (echo "say which showers: make pretrained DATA=showers.h5" && exit 2)
-	@$(BIN)/caloforge train recipes/factorised.toml --data $(DATA) -o $(RUN)
+	@$(BIN)/caloforge train recipes/$(RECIPE).toml --data $(DATA) -o $(RUN)
 	@$(BIN)/caloforge export $(RUN) -o $(RUN).onnx
 	@$(BIN)/caloforge generate $(RUN).onnx --like $(SAMPLE) --seed 1 -o $(RUN).h5
 	@$(BIN)/caloforge validate $(SAMPLE) $(RUN).h5 -o $(RUN)-report
