@@ -34,8 +34,11 @@ from caloforge.models.factorised_halo import Halo
 from caloforge.models.factorised_knots import Condition, Knots
 from caloforge.models.factorised_layers import LayerEnergies
 from caloforge.models.factorised_noise import CellNoise
-from caloforge.models.factorised_pattern import ImpactPoint, TransversePattern
+from caloforge.models.factorised_pattern import TransversePattern
 from caloforge.scaling import THRESHOLD_GEV
+
+IMPACT_DIM = 2
+"""x and y in the pad that is hit: uniform.  Centring the image may make another pad its middle."""
 
 
 class FactorisedOptions(FrozenModel):
@@ -74,7 +77,6 @@ class FactorisedGenerator(Generator):
         self.layers = LayerEnergies(
             domain.shape[2], options.flow_steps, options.flow_width, self.knots
         )
-        self.impact = None if self.axis.follows else ImpactPoint(self.knots)
         window, layers = self.axis.window, domain.shape[2]
         self.pattern = TransversePattern(
             window, layers, options.rings, options.pattern_width, self.knots,
@@ -85,7 +87,7 @@ class FactorisedGenerator(Generator):
         self.halo = Halo(self.axis, options.halo_points, self.knots) if self.axis.follows else None
         self.parts = [
             self.layers.latent_dim,
-            ImpactPoint.latent_dim,
+            IMPACT_DIM,
             self.noise.latent_dim,
             self.halo.latent_dim if self.halo else 0,
         ]
@@ -96,8 +98,7 @@ class FactorisedGenerator(Generator):
         condition = self.knots(energy, theta)
         for_layers, for_impact, for_cells, for_halo = torch.split(latent, self.parts, dim=1)
         layer_energy = self.layers(for_layers, condition)
-        impact = self.impact(for_impact, condition) if self.impact else for_impact - 0.5
-        axis = self.axis(impact, layer_energy, condition)
+        axis = self.axis(for_impact - 0.5, layer_energy, condition)
         centre = self.axis.centre(axis)
         expected, beside = self.expected(layer_energy, condition, axis, centre)
         uniform = self.noise(for_cells, condition)

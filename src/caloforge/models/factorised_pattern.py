@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from caloforge.models.factorised_knots import Condition, Knots
 
 NARROWEST_PADS, WIDEST_PADS = 0.06, 7.0
-IMPACT_LEVELS = 33
 SHIFT_SIGMAS = 8.0
 """Shift in widths of a Gaussian, for a unit of cot(theta), where its parameter is 1."""
 
@@ -105,41 +104,3 @@ class TransversePattern(nn.Module):
         below = torch.erf((edges[:, None] - centre[..., None, :]) * slope[..., None, :])
         share = below[..., 1:, :] - below[..., :-1, :]
         return share / share.sum(dim=-2, keepdim=True) if self.whole else 0.5 * share
-
-
-class ImpactPoint(nn.Module):
-    """Impact points (N, 2) in pads from the image's centre, from uniform latents (N, 2).
-
-    Where the axis passes at the depth of the barycentre.  x and y are independent and symmetric;
-    the quantiles of their absolute value are measured as a function of the condition (the image is
-    centred on the barycentre's pad, which at low energies is not always the pad that was hit).
-    """
-
-    latent_dim = 2
-
-    def __init__(self, knots: Knots) -> None:
-        super().__init__()
-        self.knots = knots
-        self.register_buffer("quantiles", torch.zeros(knots.size, 2, IMPACT_LEVELS))
-        self.register_buffer("levels", torch.linspace(0.0, 1.0, IMPACT_LEVELS))
-        self.quantiles: Tensor
-        self.levels: Tensor
-
-    def forward(self, latent: Tensor, condition: Condition) -> Tensor:
-        """Impact points (N, 2)."""
-        side = 2.0 * latent - 1.0
-        table = (condition.weights @ self.quantiles.flatten(1)).reshape(-1, 2, IMPACT_LEVELS)
-        steps = ((side.abs()[..., None] - self.levels[:-1]) * (IMPACT_LEVELS - 1)).clamp(0.0, 1.0)
-        distance = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
-        return torch.sign(side) * distance
-
-    @torch.no_grad()
-    def measure(self, impact: Tensor, energy: Tensor, theta: Tensor) -> None:
-        """Set the quantiles from impact points (N, 2) in pads at energies in GeV and angles."""
-        levels = self.levels.double().numpy()
-        if self.knots.inclined:
-            table = self.knots.quantiles(impact.abs(), energy, theta, levels)
-        else:
-            both = impact.abs().T.reshape(-1, 1)
-            table = self.knots.quantiles(both, energy.repeat(2), theta.repeat(2), levels)
-        self.quantiles.copy_(table.clamp(min=0.0).expand_as(self.quantiles))

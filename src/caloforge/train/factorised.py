@@ -4,8 +4,8 @@ In the first epoch the transverse pattern starts to learn, and the layer energie
 their quantiles are then known.  Then pattern and layer energies are trained side by side: the
 pattern on the cross-entropy of where the energy of a layer falls (so that its mean is right in
 every pad), the layer energies on the likelihood of their flow.  In the last epoch the averaged
-weights stand still while the tables of cells, core and impact points are measured.  Only then does
-the generator give showers.
+weights stand still while the tables of cells and core are measured.  Only then does the generator
+give showers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,6 @@ class View(NamedTuple):
 
     layer_energy: Tensor
     condition: Condition
-    impact: Tensor
     axis: Tensor
     centre: Tensor
     cells: Tensor
@@ -68,12 +67,11 @@ def look(generator: FactorisedGenerator, encoder: ImpactEncoder, batch: Batch) -
     layer_energy = batch.cells.sum(dim=(1, 2))
     condition = generator.knots(batch.energy, batch.theta)
     moved = generator.axis.displacement(layer_energy, condition)
-    impact = encoder(batch.cells, condition, moved)
-    axis = generator.axis(impact, layer_energy, condition)
+    axis = generator.axis(encoder(batch.cells, condition, moved), layer_energy, condition)
     centre = generator.axis.centre(axis.detach())
     cells = generator.axis.cut(batch.cells, centre)
     expected, beside = generator.expected(layer_energy, condition, axis, centre)
-    return View(layer_energy, condition, impact, axis, centre, cells, expected, beside)
+    return View(layer_energy, condition, axis, centre, cells, expected, beside)
 
 
 def _pattern_loss(view: View) -> Tensor:
@@ -185,16 +183,14 @@ class FactorisedObjective:
             self.halo.add(
                 generator.halo, batch.cells, view.condition, view.axis, view.centre, view.beside
             )
-        self.seen.append([view.impact, view.layer_energy, batch.energy, batch.theta])
+        self.seen.append([view.layer_energy, batch.energy, batch.theta])
         if self.steps == (self.fit_epochs + 1) * self.steps_per_epoch:
             self._complete(generator)
         return {"occupancy": (batch.cells > 0).float().mean().item()}
 
     def _complete(self, generator: FactorisedGenerator) -> None:
         """Set all tables from what was measured, and take the averaged weights."""
-        impacts, layers, energy, theta = map(torch.cat, zip(*self.seen, strict=True))
-        if generator.impact is not None:
-            generator.impact.measure(impacts, energy, theta)
+        layers, energy, theta = map(torch.cat, zip(*self.seen, strict=True))
         generator.layers.calibrate(layers, generator.knots(energy, theta))
         self.deposits.apply(generator.deposits)
         self.core.apply(generator.noise.core)
