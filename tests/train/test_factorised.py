@@ -70,8 +70,9 @@ def test_showers_come_with_the_last_step_and_conserve_the_sample_means():
     trained = train(objective(), last=3 * STEPS - 1)
     theta, energy = torch.full((200,), 1.57), 10.0 * 50.0 ** torch.rand(200)
     latent = torch.rand(200, trained.ema_generator.latent_dim)
-    assert (trained.ema_generator(latent, energy, theta) == 0).all()
+    assert not trained.ready and (trained.ema_generator(latent, energy, theta) == 0).all()
     train(trained, first=3 * STEPS - 1)
+    assert trained.ready
     with torch.no_grad():
         cells = trained.ema_generator(latent, energy, theta)
     real = torch.cat(

@@ -11,11 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from caloforge.errors import ConfigError, OutputError, TrainingError  # noqa: E402
+from caloforge.errors import ConfigError, InputError, OutputError, TrainingError  # noqa: E402
 from caloforge.train.checkpoint import load_state  # noqa: E402
 from caloforge.train.gan import GanObjective  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
-from caloforge.train.recipe import load_recipe  # noqa: E402
+from caloforge.train.recipe import Recipe, load_recipe  # noqa: E402
 from caloforge.train.run import RunFolder  # noqa: E402
 from caloforge.train.trained import load_trained  # noqa: E402
 
@@ -277,3 +277,23 @@ def test_a_wrong_recipe_names_the_key(recipe_file, before, after, message):
     recipe_file.write_text(recipe_file.read_text().replace(before, after, 1))
     with pytest.raises(ConfigError, match=message):
         load_recipe(recipe_file)
+
+
+def test_epochs_before_the_first_shower_are_neither_validated_nor_kept(sample, tmp_path):
+    recipe = Recipe.model_validate(
+        {
+            "name": "toy",
+            "network": {"name": "factorised", "flow_steps": 2, "flow_width": 8, "rings": 4},
+            "objective": {"name": "factorised"},
+            "training": {"epochs": 3, "batch_size": 8},
+        }
+    )
+
+    def train(epochs):
+        return Training(recipe, [sample], tmp_path / "run", Silent()).run(epochs)
+
+    assert train(2).best_epoch == -1
+    with pytest.raises(InputError, match="no finished epoch"):
+        load_trained(tmp_path / "run")
+    assert train(3).best_epoch == 3
+    assert [line["epoch"] for line in log_lines(tmp_path / "run") if "validation" in line] == [3]

@@ -75,6 +75,9 @@ def _train(
         if training.taken is not None:
             stderr.print(f"{training.taken:.0%} of the weights start from {start}")
         trained = training.run(epochs)
+    if trained.best_epoch < 0:
+        stderr.print(f"{run}: {trained.epochs} epochs; the model is made in the recipe's last one")
+        return
     stderr.print(
         f"{run}: epoch {trained.best_epoch} of {trained.epochs} is the best, validation number "
         f"{trained.best_score:.4g}; next: caloforge export {run} -o model.onnx"

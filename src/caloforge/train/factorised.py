@@ -113,6 +113,7 @@ class FactorisedObjective:
         )
         self.steps_per_epoch = summary.showers // recipe.training.batch_size
         self.fit_epochs = recipe.training.epochs - 1
+        self.last_step = recipe.training.epochs * self.steps_per_epoch
         self.steps = 0
         self.seen: list[list[Tensor]] = []
         self.deposits = DepositMeasurement(generator.deposits)
@@ -123,6 +124,11 @@ class FactorisedObjective:
     def ema_generator(self) -> Generator:
         """The generator, which takes the averaged weights and the tables when all is measured."""
         return self.generator
+
+    @property
+    def ready(self) -> bool:
+        """Whether all tables are measured."""
+        return self.steps >= self.last_step
 
     def start_epoch(self, epoch: int) -> None:
         """After the first epoch, set the quantiles of the layer energies."""
@@ -184,7 +190,7 @@ class FactorisedObjective:
                 generator.halo, batch.cells, view.condition, view.axis, view.centre, view.beside
             )
         self.seen.append([view.layer_energy, batch.energy, batch.theta])
-        if self.steps == (self.fit_epochs + 1) * self.steps_per_epoch:
+        if self.steps == self.last_step:
             self._complete(generator)
         return {"occupancy": (batch.cells > 0).float().mean().item()}
 

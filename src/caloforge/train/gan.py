@@ -108,6 +108,11 @@ class GanObjective:
         average: Generator = self.average.average  # type: ignore[assignment]
         return average
 
+    @property
+    def ready(self) -> bool:
+        """A GAN makes showers from the first step on."""
+        return True
+
     def start_epoch(self, epoch: int) -> None:
         """Set the learning rates of the epoch."""
         warmup = min(1.0, (epoch + 1) / (self.options.warmup_epochs + 1))

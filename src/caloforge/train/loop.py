@@ -39,13 +39,19 @@ class Reporter(Protocol):
         ...
 
     def epoch(self, epoch: int, score: float, best: bool) -> None:
-        """An epoch (counted from 1) ended with this validation number."""
+        """An epoch (counted from 1) ended with this validation number.
+
+        Not called for epochs after which the objective makes no showers yet.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a training: the best epoch (counted from 1) and its validation number."""
+    """The end of a training: the best epoch (counted from 1) and its validation number.
+
+    Without an epoch that made showers, ``best_epoch`` is -1.
+    """
 
     epochs: int
     best_epoch: int
@@ -154,6 +160,11 @@ class Training:
         self._end_epoch(progress)
 
     def _end_epoch(self, progress: Progress) -> None:
+        if not self.objective.ready:
+            progress.epoch, progress.step = progress.epoch + 1, 0
+            if self.writes:
+                self.folder.save(self.objective, progress)
+            return
         score = self.validator.score(self.objective.ema_generator)
         self._check({"validation number": score}, progress)
         better = score < progress.best_score

@@ -50,6 +50,11 @@ class Objective(Protocol):
         """The weights that are validated, kept and exported (averaged where the recipe asks)."""
         ...
 
+    @property
+    def ready(self) -> bool:
+        """Whether that generator makes showers yet; before, no epoch is validated or kept."""
+        ...
+
     def step(self, batch: Batch) -> dict[str, float]:
         """One optimisation step; returns named losses and gradient norms.
 
