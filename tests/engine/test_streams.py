@@ -15,7 +15,7 @@ from caloforge.engine.latent import draw_latent
 from caloforge.engine.pool import over_streams
 from caloforge.errors import InputError
 from caloforge.generate import generate_file, load
-from caloforge.io import raw
+from caloforge.io import direct, raw
 
 NO_BF16 = Capabilities(bfloat16=False, int8=False)
 ALL = Capabilities(bfloat16=True, int8=True)
@@ -41,7 +41,7 @@ def test_streams_and_batches_do_not_change_the_showers(toy_model, runtime):
 
 def test_streams_write_the_file_of_one_stream(tmp_path, toy_model, monkeypatch):
     monkeypatch.setattr(raw, "KEPT_BYTES", 1000)
-    monkeypatch.setattr(raw, "HANDED_ON_BYTES", 5000)
+    monkeypatch.setattr(direct, "BLOCK_BYTES", 8192)
     conditions = draw(300, "10:500", seed=1)
     paths = {streams: tmp_path / f"{streams}.h5" for streams in (1, 3)}
     for streams, path in paths.items():

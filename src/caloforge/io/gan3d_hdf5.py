@@ -272,11 +272,13 @@ class ShowerWriter:
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
         with writing(self.path):
+            self._rows.flush()
             self._file.flush()
 
     def finish(self) -> None:
         """Close the file and put it in its place."""
         with writing(self.path):
+            self._rows.flush()
             self._rows.close()
             self._file.close()
             self.partial.replace(self.path)

@@ -2,27 +2,21 @@
 
 The library copies and locks: one thread writes at a time, and others that compute wait for it.
 A contiguous dataset is a plain stretch of the file, so several threads can write their rows at
-once and the operating system copies each byte once.
-
-Behind the writers a big file is handed on to the disk and dropped from memory, without waiting:
-otherwise it fills gigabytes of fresh page cache, which on virtual machines costs several times
-what the showers do (a page that the guest has never touched comes from the host).
+once.
 """
 
 import os
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import h5py
 import numpy as np
 
+from caloforge.io.direct import DirectFile, write_all
 from caloforge.typing import AnyArray
 
 KEPT_BYTES = 64 * 2**20
 """Files up to this size stay in the operating system's memory, to be read again soon."""
-HANDED_ON_BYTES = 8 * 2**20
-"""Of bigger files, what is written between two requests to write it out and forget it."""
 
 
 def contiguous(shape: tuple[int, ...]) -> Any:
@@ -36,7 +30,10 @@ def contiguous(shape: tuple[int, ...]) -> Any:
 
 
 class RawRows:
-    """The rows of contiguous float32 datasets of an open file; any thread may write any row."""
+    """The rows of contiguous float32 datasets of an open file; any thread may write any row.
+
+    Errors of the disk are raised as :class:`OSError`, of big files also by a later call.
+    """
 
     def __init__(self, path: Path, datasets: list[Any]) -> None:
         self._places = {
@@ -46,8 +43,7 @@ class RawRows:
         }
         self._descriptor = os.open(path, os.O_WRONLY)
         big = sum(dataset.nbytes for dataset in datasets) > KEPT_BYTES
-        self._hand_on = big and hasattr(os, "posix_fadvise")
-        self._kept, self._lock = 0, Lock()
+        self._direct = DirectFile(path, self._descriptor) if big else None
 
     def holds(self, name: str) -> bool:
         """Whether the rows of this dataset can be written here."""
@@ -56,27 +52,22 @@ class RawRows:
     def write(self, name: str, start: int, rows: AnyArray) -> None:
         """Write rows (n, ...) of a dataset from row ``start`` on."""
         offset, shape = self._places[name]
-        values = np.ascontiguousarray(rows, "<f4")
+        values = np.ascontiguousarray(rows, "<f4").reshape(-1).view(np.uint8)
         position = offset + start * 4 * int(np.prod(shape, dtype=np.int64))
-        view = values.reshape(-1).view(np.uint8).data
-        while view:
-            written = os.pwrite(self._descriptor, view, position)
-            view, position = view[written:], position + written
-        if self._hand_on:
-            self._forget(values.nbytes)
+        if self._direct:
+            self._direct.write(position, values)
+        else:
+            write_all(self._descriptor, values.data, position)
 
-    def _forget(self, written: int) -> None:
-        """Ask for what was written to go to the disk, and for what is there to leave memory."""
-        with self._lock:
-            self._kept += written
-            due = self._kept >= HANDED_ON_BYTES
-            if due:
-                self._kept = 0
-        if due:
-            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    def flush(self) -> None:
+        """Hand everything that was written to the operating system."""
+        if self._direct:
+            self._direct.flush()
 
     def close(self) -> None:
-        """Give the file back; the datasets are whole for HDF5 afterwards."""
+        """Give the file back.  What was flushed is whole for HDF5 afterwards."""
         if self._descriptor >= 0:
+            if self._direct:
+                self._direct.close()
             os.close(self._descriptor)
             self._descriptor = -1

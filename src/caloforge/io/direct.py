@@ -1,0 +1,144 @@
+"""Large files, past the operating system's memory to the disk.
+
+What is written through the page cache is copied by the kernel under a lock of the file, and on
+virtual machines a page that the guest has never touched comes from the host: both cost a core more
+than generating the showers.  Here the writers copy into aligned blocks, and a thread hands full
+blocks to the disk, which fetches them itself while the next ones fill.
+"""
+
+import errno
+import mmap
+import os
+from bisect import insort
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import BoundedSemaphore, Lock
+
+import numpy as np
+
+from caloforge.typing import AnyArray
+
+BLOCK_BYTES = 4 * 2**20
+WAITING_BLOCKS = 8
+"""Full blocks that may wait for the disk; then the writers wait."""
+
+
+def write_all(descriptor: int, data: memoryview, position: int) -> None:
+    """Write all bytes from ``position`` of the file on."""
+    while data:
+        written = os.pwrite(descriptor, data, position)
+        data, position = data[written:], position + written
+
+
+class _Block:
+    """A stretch of the file in aligned memory, and the parts of it that have been written."""
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self.memory = memory
+        self.bytes: AnyArray = np.frombuffer(memory, np.uint8)
+        self.filled: list[tuple[int, int]] = []
+
+    def fill(self, begin: int, end: int) -> bool:
+        """Note that begin..end is written; whether the block is full now."""
+        insort(self.filled, (begin, end))
+        merged: list[tuple[int, int]] = []
+        for low, high in self.filled:
+            if merged and low <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+            else:
+                merged.append((low, high))
+        self.filled = merged
+        return merged == [(0, BLOCK_BYTES)]
+
+
+class DirectFile:
+    """Writes of any threads to an open file, gathered into blocks.
+
+    ``descriptor`` is the file opened for writing the ordinary way: for blocks that stay
+    incomplete, and where the file system takes no direct writes.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._buffered, self._direct = descriptor, _open_direct(path, descriptor)
+        self._blocks: dict[int, _Block] = {}
+        self._spare: list[_Block] = []
+        self._lock, self._room = Lock(), BoundedSemaphore(WAITING_BLOCKS)
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._handed: list[Future[None]] = []
+
+    def write(self, position: int, data: AnyArray) -> None:
+        """Write bytes (n,) uint8 from ``position`` on.
+
+        Raises :class:`OSError`, also of what was written before.
+        """
+        while len(data):
+            number, begin = divmod(position, BLOCK_BYTES)
+            part = data[: BLOCK_BYTES - begin]
+            with self._lock:
+                block = self._blocks.get(number) or self._new_block(number)
+            block.bytes[begin : begin + len(part)] = part
+            with self._lock:
+                full = block.fill(begin, begin + len(part))
+                if full:
+                    del self._blocks[number]
+            if full:
+                self._hand_over(number, block)
+            data, position = data[len(part) :], position + len(part)
+
+    def _new_block(self, number: int) -> _Block:
+        block = self._spare.pop() if self._spare else _Block(mmap.mmap(-1, BLOCK_BYTES))
+        self._blocks[number] = block
+        return block
+
+    def _hand_over(self, number: int, block: _Block) -> None:
+        self._room.acquire()
+        with self._lock:
+            done = [future for future in self._handed if future.done()]
+            self._handed = [future for future in self._handed if not future.done()]
+            self._handed.append(self._disk.submit(self._put, number, block))
+        for future in done:
+            future.result()
+
+    def _put(self, number: int, block: _Block) -> None:
+        position = number * BLOCK_BYTES
+        try:
+            try:
+                write_all(self._direct, block.bytes.data, position)
+            except OSError as problem:
+                if problem.errno != errno.EINVAL:
+                    raise
+                write_all(self._buffered, block.bytes.data, position)
+        finally:
+            block.filled = []
+            with self._lock:
+                self._spare.append(block)
+            self._room.release()
+
+    def flush(self) -> None:
+        """Hand everything that was written to the operating system.
+
+        Raises :class:`OSError` if that fails.
+        """
+        with self._lock:
+            handed, self._handed = self._handed, []
+        for future in handed:
+            future.result()
+        with self._lock:
+            for number, block in self._blocks.items():
+                for begin, end in block.filled:
+                    place = number * BLOCK_BYTES + begin
+                    write_all(self._buffered, block.bytes[begin:end].data, place)
+
+    def close(self) -> None:
+        """Stop; what was not flushed is lost."""
+        self._disk.shutdown(cancel_futures=True)
+        if self._direct != self._buffered:
+            os.close(self._direct)
+
+
+def _open_direct(path: Path, descriptor: int) -> int:
+    """The file opened for direct writes, or ``descriptor`` where there is no such thing."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_DIRECT)
+    except (AttributeError, OSError):
+        return descriptor
