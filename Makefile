@@ -11,7 +11,8 @@ ZOO    := src/caloforge/zoo
 .PHONY: demo test test-all check pretrained lock clean FORCE
 
 # Every bundled model beside Geant4: showers in demo/MODEL.h5, the report in demo/MODEL.
-demo: $(MODELS:%=demo/%)
+demo: $(VENV)/.base
+	@$(MAKE) --no-print-directory -j2 $(MODELS:%=demo/%)
 
 demo/%: $(VENV)/.base FORCE
 	@mkdir -p demo
