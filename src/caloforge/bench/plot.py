@@ -29,14 +29,22 @@ def plot_report(report: Report, path: Path) -> None:
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    for row in report.rows:
-        if row.validation_number is None:
-            continue
-        label = f"{row.source}, {row.runtime} {row.format}, {row.streams} x {row.threads}"
-        axes.plot(
-            row.alone.median_ms, row.validation_number, label=label, linestyle="none",
-            marker=MARKERS.get(row.runtime, "o"), markersize=4 + 2 * row.streams, alpha=0.8,
+    compared = [row for row in report.rows if row.validation_number is not None]
+    sources = dict.fromkeys(row.source for row in compared)
+    colours = {source: f"C{number}" for number, source in enumerate(sources)}
+    for row in compared:
+        assert row.validation_number is not None
+        place = (row.alone.median_ms, row.validation_number)
+        marker, colour = MARKERS[row.runtime], colours[row.source]
+        axes.plot(*place, marker, color=colour, markersize=8, alpha=0.8)
+        axes.annotate(
+            f"{row.format}, {row.streams} x {row.threads}", place, xytext=(0, 9),
+            textcoords="offset points", rotation=90, fontsize=6, ha="center",
         )  # fmt: skip
+    for source, colour in colours.items():
+        axes.plot([], [], "o", color=colour, label=source)
+    for runtime in dict.fromkeys(row.runtime for row in compared):
+        axes.plot([], [], MARKERS[runtime], color="grey", label=runtime)
     axes.axhline(report.floor, color="grey", linestyle="--", label="half of Geant4 against half")
     for found in PUBLISHED:
         if found.ms is not None and found.speed_up != 1:
@@ -49,6 +57,7 @@ def plot_report(report: Report, path: Path) -> None:
         xscale="log", yscale="log", xlabel="ms a shower", ylabel="validation number (0 is perfect)",
         title=f"{report.machine.cpu}, {report.machine.cores} cores",
     )  # fmt: skip
-    axes.legend(fontsize=6, loc="lower right")
+    axes.margins(y=0.4)
+    axes.legend(fontsize=7, loc="best")
     with replacing(path) as partial:
         figure.savefig(partial, format=path.suffix[1:], dpi=150)
