@@ -1,5 +1,6 @@
 """Outputs are written beside their place and renamed when they are whole."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,23 @@ def check_writable(path: Path) -> None:
     except OSError as error:
         msg = f"cannot write {path}: {error.strerror or error}"
         raise OutputError(msg) from None
+
+
+def check_room(path: Path, needed: int, what: str) -> None:
+    """Refuse ``needed`` bytes of ``what`` (in the plural) that the disk has no room for.
+
+    Raises
+    ------
+    OutputError
+        naming what is needed and what is free.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        msg = (
+            f"cannot write {path}: {what} need {needed / 1e9:.2f} GB, "
+            f"the disk has {free / 1e9:.2f} GB"
+        )
+        raise OutputError(msg)
 
 
 @contextmanager

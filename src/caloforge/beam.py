@@ -19,7 +19,7 @@ class Conditions:
     Raises
     ------
     InputError
-        if the lengths differ, or a value is not finite or not physical.
+        if the lengths differ, or a value is no number, not finite or not physical.
     """
 
     energy: FloatArray
@@ -43,9 +43,15 @@ class Conditions:
 
     @classmethod
     def of(cls, energy: ArrayLike, theta: ArrayLike = np.pi / 2) -> Self:
-        """Conditions from plain numbers or lists, broadcast against each other."""
-        energies, thetas = np.broadcast_arrays(np.atleast_1d(energy), np.atleast_1d(theta))
-        return cls(energies.astype(np.float32), thetas.astype(np.float32))
+        """Conditions from plain numbers or lists, broadcast against each other.
+
+        ``energy`` in GeV and ``theta`` in rad; errors as of the class.
+        """
+        try:
+            return cls(*np.broadcast_arrays(np.atleast_1d(energy), np.atleast_1d(theta)))
+        except ValueError:
+            msg = f"energy has {np.size(energy)} values but theta has {np.size(theta)}"
+            raise InputError(msg) from None
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,11 @@ def _spreads(energy: str, theta: str) -> tuple[Spread, Spread]:
 
 
 def _as_vector(values: Any, name: str) -> FloatArray:
-    vector = np.ascontiguousarray(values, dtype=np.float32)
+    try:
+        vector = np.ascontiguousarray(values, dtype=np.float32)
+    except (TypeError, ValueError):
+        msg = f"{name} must be numbers, got {np.asarray(values).dtype}"
+        raise InputError(msg) from None
     if vector.ndim != 1:
         msg = f"{name} must be one value a shower, got an array of shape {vector.shape}"
         raise InputError(msg)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from caloforge.atomic import partial_path, writing
+from caloforge.atomic import partial_path, replacing
 from caloforge.beam import Conditions
 from caloforge.card import ModelCard
 from caloforge.engine import Engine, Runtime, load_engine, read_card
@@ -55,6 +55,8 @@ class Generator:
 
         Raises
         ------
+        InputError
+            if an energy or angle is impossible, or their numbers do not fit each other.
         RangeError
             if an energy or angle is outside the model's range.
         """
@@ -101,6 +103,8 @@ def load(
         if there is no such model, or the file is not a caloforge model.
     InputError
         if the precision is not to be had here, or there are fewer threads than streams.
+    MissingExtraError
+        if OpenVINO is asked for and not installed.
     """
     path = model_path(name_or_path)
     card = read_card(path)
@@ -196,15 +200,13 @@ class _Journal:
     def _read(self) -> int:
         try:
             found = json.loads(self.path.read_text())
-        except (OSError, json.JSONDecodeError):
+            return int(found["done"]) if found["request"] == self.request else 0
+        except (OSError, ValueError, KeyError, TypeError):
             return 0
-        return int(found["done"]) if found.get("request") == self.request else 0
 
     def note(self, done: int) -> None:
-        with writing(self.path):
-            fresh = self.path.with_suffix(".new")
-            fresh.write_text(json.dumps({"request": self.request, "done": done}))
-            fresh.replace(self.path)
+        with replacing(self.path) as partial:
+            partial.write_text(json.dumps({"request": self.request, "done": done}))
 
     def __enter__(self) -> None:
         return None

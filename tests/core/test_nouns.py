@@ -72,3 +72,5 @@ def test_drawn_conditions_follow_the_spread():
 def test_conditions_broadcast():
     conditions = Conditions.of([10, 20, 30], 1.5)
     assert conditions.theta.tolist() == pytest.approx([1.5, 1.5, 1.5])
+    with pytest.raises(InputError, match="energy has 3 values but theta has 2"):
+        Conditions.of([10, 20, 30], [1.5, 1.6])

@@ -4,6 +4,7 @@ import pytest
 
 from caloforge import io
 from caloforge.errors import DetectorError, InputError, OutputError
+from caloforge.io.raw import RawRows
 
 
 @pytest.mark.parametrize("compression", [None, "lzf", "gzip"])
@@ -87,7 +88,39 @@ def test_bad_files_are_refused_in_one_line(tmp_path, toy_detector, toy_showers):
     refuse("lengths differ", ECAL=cells, energy=energy[:3])
     refuse("positive, got 0 GeV", ECAL=cells, energy=energy * 0)
     refuse("MeV by mistake", ECAL=cells, energy=energy * 1000)
+    refuse("energy must be numbers", ECAL=cells, energy=[b"ten"] * len(cells))
     refuse("NaN", ECAL=np.full_like(cells, np.nan), energy=energy)
+
+
+def test_a_dataset_that_cannot_be_read_is_named(tmp_path, toy_detector, toy_showers):
+    path = tmp_path / "damaged.h5"
+    with h5py.File(path, "w") as file:
+        file["ECAL"] = toy_showers.cells
+        file.create_dataset("energy", data=toy_showers.energy, fletcher32=True, chunks=(20,))
+        place = file["energy"].id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged: energy cannot be read"):
+        io.read(path, detector=toy_detector)
+
+
+def test_chunks_end_where_they_are_told(tmp_path, toy_showers):
+    path = tmp_path / "showers.h5"
+    io.write(path, toy_showers)
+    with io.open_showers(path) as file:
+        assert [len(chunk) for chunk in file.chunks(rows=6, stop=8)] == [6, 2]
+        assert sum(map(len, file.chunks(stop=100))) == 20
+
+
+def test_a_disk_that_fails_at_the_end_leaves_nothing(tmp_path, toy_showers, monkeypatch):
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RawRows, "flush", full)
+    with pytest.raises(OutputError, match="No space left"):
+        io.write(tmp_path / "out.h5", toy_showers)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, toy_showers, toy_detector):

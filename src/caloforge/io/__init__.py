@@ -1,15 +1,16 @@
 """Sample files: read and written in chunks, so that a 50 GB file needs no 50 GB of memory.
 
-The 3DGAN HDF5 layout is the native one (:mod:`~caloforge.io.gan3d_hdf5`); that of the CaloChallenge
-is read alike (:mod:`~caloforge.io.calochallenge`), and ROOT is written for analysis
-(:mod:`~caloforge.io.root`).
+The 3DGAN HDF5 layout is the native one (:mod:`~caloforge.io.gan3d_hdf5`, written by
+:mod:`~caloforge.io.gan3d_writer`); that of the CaloChallenge is read alike
+(:mod:`~caloforge.io.calochallenge`), and ROOT is written for analysis (:mod:`~caloforge.io.root`).
 """
 
 from pathlib import Path
 
 from caloforge.detector import Detector
 from caloforge.io.calochallenge import CaloChallengeFile, is_calochallenge
-from caloforge.io.gan3d_hdf5 import ShowerFile, ShowerWriter
+from caloforge.io.gan3d_hdf5 import ShowerFile
+from caloforge.io.gan3d_writer import ShowerWriter
 from caloforge.showers import Showers
 
 __all__ = ["ShowerFile", "ShowerWriter", "open_showers", "read", "write"]

@@ -16,13 +16,13 @@ from caloforge.atomic import replacing
 from caloforge.detector import Detector, bundled_detectors, load_detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io.gan3d_hdf5 import (
-    COMPRESSED_ROWS,
     DETECTOR_ATTRIBUTE,
     ShowerFile,
     detector_from_json,
     detector_to_json,
     open_hdf5,
 )
+from caloforge.io.gan3d_writer import COMPRESSED_ROWS
 from caloforge.showers import Showers
 from caloforge.typing import AnyArray, FloatArray
 from caloforge.units import MeV

@@ -5,8 +5,7 @@ on ``ECAL``, or no ``theta`` (perpendicular); all are read (Khattak et al., arXi
 """
 
 import json
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,19 +13,15 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
-from caloforge.atomic import check_writable, partial_path, writing
 from caloforge.beam import Conditions
 from caloforge.config import build
 from caloforge.detector import Detector, bundled_detectors, load_detector
-from caloforge.errors import DetectorError, InputError, OutputError
-from caloforge.io.raw import RawRows, contiguous
+from caloforge.errors import DetectorError, InputError
 from caloforge.showers import Showers
 from caloforge.typing import AnyArray, FloatArray
 
 DETECTOR_ATTRIBUTE = "caloforge_detector"
-DATASETS = ("ECAL", "energy", "theta")
 READ_ROWS = 512
-COMPRESSED_ROWS = 16
 
 
 class ShowerFile:
@@ -88,15 +83,15 @@ class ShowerFile:
         return str(self._cells.compression or "none")
 
     def read(self, start: int = 0, stop: int | None = None) -> Showers:
-        """Showers ``start`` to ``stop`` (exclusive; to the end if None)."""
+        """Showers ``start`` to ``stop`` (exclusive; to the end if None).
+
+        Raises
+        ------
+        InputError
+            if the file is damaged there, or holds values that no shower has.
+        """
         rows = slice(*slice(start, stop).indices(len(self)))
-        try:
-            stored = self._cells[rows]
-        except OSError as error:
-            span = f"{rows.start}-{rows.stop}"
-            msg = f"{self.path} is damaged: showers {span} cannot be read: {error}"
-            raise InputError(msg) from None
-        cells = self._images(stored)
+        cells = self._images(self._read(self._cells, rows, f"showers {rows.start}-{rows.stop}"))
         part = self.conditions[rows] if len(cells) else Conditions.of([], [])
         try:
             return Showers(cells, part.energy, part.theta, self.detector)
@@ -104,10 +99,18 @@ class ShowerFile:
             msg = f"{self.path}: {error}"
             raise InputError(msg) from None
 
-    def chunks(self, rows: int = READ_ROWS) -> Iterator[Showers]:
-        """All showers in order, at most ``rows`` in memory at a time."""
-        for start in range(0, len(self), rows):
-            yield self.read(start, start + rows)
+    def chunks(self, rows: int = READ_ROWS, stop: int | None = None) -> Iterator[Showers]:
+        """All showers up to ``stop`` in order, at most ``rows`` in memory; errors as of read."""
+        end = len(self) if stop is None else min(stop, len(self))
+        for start in range(0, end, rows):
+            yield self.read(start, min(start + rows, end))
+
+    def _read(self, dataset: Any, rows: Any, what: str) -> AnyArray:
+        try:
+            return np.asarray(dataset[rows])
+        except OSError as error:
+            msg = f"{self.path} is damaged: {what} cannot be read: {error}"
+            raise InputError(msg) from None
 
     def _dataset(self, name: str) -> Any:
         found = self._file.get(name)
@@ -146,7 +149,7 @@ class ShowerFile:
         if target.ndim != 2 or target.shape[1] < 2:
             msg = f"{self.path}: target must be (N, 2) = (pdg, Ep), got {target.shape}"
             raise InputError(msg)
-        return np.asarray(target[:, 1])
+        return self._read(target, np.s_[:, 1], "target")
 
     def _read_conditions(self) -> Conditions:
         energy = self._energies()
@@ -164,7 +167,7 @@ class ShowerFile:
             raise InputError(msg) from None
 
     def _vector(self, name: str) -> AnyArray:
-        values = np.asarray(self._dataset(name)[...])
+        values = self._read(self._dataset(name), ..., name)
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
     def _find_detector(self) -> Detector:
@@ -180,124 +183,6 @@ class ShowerFile:
             "and they fit no bundled one: give the detector's .toml file with --detector"
         )
         raise DetectorError(msg)
-
-
-class ShowerWriter:
-    """Writes a sample of known length to ``PATH.partial``; :meth:`finish` puts it in place.
-
-    ``compression`` is None (contiguous, fastest), ``lzf`` or ``gzip``. With ``resume`` an
-    unfinished partial file of the same length is continued (``resumed`` says so). Leaving the
-    context without ``finish`` because of an error removes the partial file; a kill leaves it.
-
-    Raises
-    ------
-    OutputError
-        if the file cannot be written, or the disk has no room for it.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        detector: Detector,
-        cell_shape: tuple[int, ...],
-        n: int,
-        *,
-        compression: str | None = None,
-        attributes: Mapping[str, Any] | None = None,
-        resume: bool = False,
-    ) -> None:
-        self.path, self.partial = path, partial_path(path)
-        check_writable(path)
-        with writing(path):
-            reopened = self._reopen((n, *cell_shape)) if resume else None
-            self.resumed = reopened is not None
-            if reopened is not None:
-                self._file = reopened
-            else:
-                _check_room(path, n * int(np.prod(cell_shape)) * 4 if compression is None else 0)
-                self._file = h5py.File(self.partial, "w")
-                self._create(detector, cell_shape, n, compression, attributes or {})
-            self._rows = RawRows(self.partial, [self._file[name] for name in DATASETS])
-
-    def _reopen(self, shape: tuple[int, ...]) -> Any:
-        try:
-            file = h5py.File(self.partial, "r+")
-        except OSError:
-            return None
-        if "ECAL" in file and file["ECAL"].shape == shape:
-            return file
-        file.close()
-        return None
-
-    def _create(
-        self,
-        detector: Detector,
-        cell_shape: tuple[int, ...],
-        n: int,
-        compression: str | None,
-        attributes: Mapping[str, Any],
-    ) -> None:
-        for name, shape in zip(DATASETS, ((n, *cell_shape), (n,), (n,)), strict=True):
-            options: dict[str, Any] = {"dcpl": contiguous(shape)}
-            if name == "ECAL" and compression is not None:
-                chunk = (min(COMPRESSED_ROWS, n), *cell_shape)
-                options = {"chunks": chunk, "compression": compression, "shuffle": True}
-            self._file.create_dataset(name, shape, dtype="<f4", track_times=False, **options)
-        self._file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(detector)
-        for key in sorted(attributes.keys() - {DETECTOR_ATTRIBUTE}):
-            self._file.attrs[key] = attributes[key]
-        self._file.flush()
-
-    def write(self, start: int, cells: FloatArray, conditions: Conditions) -> None:
-        """Write showers to the rows from ``start`` on; several threads may write at once."""
-        self.write_conditions(start, conditions)
-        self.write_cells(start, cells)
-
-    def write_cells(self, start: int, cells: FloatArray) -> None:
-        """Write the cells (n, X, Y, Z) in GeV of the rows from ``start`` on; as :meth:`write`."""
-        self._write("ECAL", start, cells)
-
-    def write_conditions(self, start: int, conditions: Conditions) -> None:
-        """Write energies and angles of the rows from ``start`` on; as :meth:`write`."""
-        self._write("energy", start, conditions.energy)
-        self._write("theta", start, conditions.theta)
-
-    def _write(self, name: str, start: int, rows: FloatArray) -> None:
-        with writing(self.path):
-            if self._rows.holds(name):
-                self._rows.write(name, start, rows)
-            else:
-                self._file[name][start : start + len(rows)] = rows
-
-    def flush(self) -> None:
-        """Hand everything written so far to the operating system."""
-        with writing(self.path):
-            self._rows.flush()
-            self._file.flush()
-
-    def finish(self) -> None:
-        """Close the file and put it in its place."""
-        with writing(self.path):
-            self._rows.flush()
-            self._rows.close()
-            self._file.close()
-            self.partial.replace(self.path)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file.id.valid:
-            with writing(self.path):
-                self._rows.close()
-                self._file.close()
-        if kind is not None and not issubclass(kind, KeyboardInterrupt):
-            self.partial.unlink(missing_ok=True)
 
 
 def detector_to_json(detector: Detector) -> str:
@@ -345,13 +230,6 @@ def open_hdf5(path: Path) -> Any:
         problem = "is a damaged or truncated HDF5 file" if damaged else "is not an HDF5 file"
         msg = f"{path} {problem}"
         raise InputError(msg) from None
-
-
-def _check_room(path: Path, needed: int) -> None:
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
-        msg = f"cannot write {path}: needs {needed / 1e9:.2f} GB, the disk has {free / 1e9:.2f} GB"
-        raise OutputError(msg)
 
 
 def _plain(value: Any) -> Any:

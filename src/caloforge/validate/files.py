@@ -137,9 +137,7 @@ def _work(
 
 
 def _chunks(file: ShowerFile) -> Iterator[Showers]:
-    rows = 512
-    for start in range(0, min(len(file), scaling.VALIDATION_MAX_SHOWERS), rows):
-        yield file.read(start, min(start + rows, scaling.VALIDATION_MAX_SHOWERS))
+    return file.chunks(stop=scaling.VALIDATION_MAX_SHOWERS)
 
 
 def _cut(file: ShowerFile) -> list[str]:

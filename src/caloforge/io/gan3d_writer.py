@@ -1,0 +1,160 @@
+"""Samples written in the 3DGAN HDF5 layout (see :mod:`~caloforge.io.gan3d_hdf5`)."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+
+from caloforge.atomic import check_room, check_writable, partial_path, writing
+from caloforge.beam import Conditions
+from caloforge.detector import Detector
+from caloforge.io.gan3d_hdf5 import DETECTOR_ATTRIBUTE, detector_to_json
+from caloforge.io.raw import RawRows, contiguous
+from caloforge.typing import FloatArray
+
+DATASETS = ("ECAL", "energy", "theta")
+COMPRESSED_ROWS = 16
+"""Showers that are compressed together."""
+
+
+class ShowerWriter:
+    """Writes a sample of known length to ``PATH.partial``; :meth:`finish` puts it in place.
+
+    ``compression`` is None (contiguous, fastest), ``lzf`` or ``gzip``. With ``resume`` an
+    unfinished partial file of the same length is continued (``resumed`` says so). Leaving the
+    context without ``finish`` because of an error removes the partial file; a kill leaves it.
+
+    Raises
+    ------
+    OutputError
+        if the file cannot be written, or the disk has no room for it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        detector: Detector,
+        cell_shape: tuple[int, ...],
+        n: int,
+        *,
+        compression: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.path, self.partial = path, partial_path(path)
+        check_writable(path)
+        with writing(path):
+            reopened = self._reopen((n, *cell_shape)) if resume else None
+            self.resumed = reopened is not None
+            if reopened is None and compression is None:
+                check_room(path, sample_bytes(n, cell_shape), f"{n} showers")
+            self._file = reopened or h5py.File(self.partial, "w")
+            try:
+                if not self.resumed:
+                    self._create(detector, cell_shape, n, compression, attributes or {})
+                self._rows = RawRows(self.partial, [self._file[name] for name in DATASETS])
+            except Exception:
+                self._discard()
+                raise
+
+    def _reopen(self, shape: tuple[int, ...]) -> Any:
+        try:
+            file = h5py.File(self.partial, "r+")
+        except OSError:
+            return None
+        if all(name in file for name in DATASETS) and file["ECAL"].shape == shape:
+            return file
+        file.close()
+        return None
+
+    def _create(
+        self,
+        detector: Detector,
+        cell_shape: tuple[int, ...],
+        n: int,
+        compression: str | None,
+        attributes: Mapping[str, Any],
+    ) -> None:
+        for name, shape in zip(DATASETS, ((n, *cell_shape), (n,), (n,)), strict=True):
+            options: dict[str, Any] = {"dcpl": contiguous(shape)}
+            if name == "ECAL" and compression is not None:
+                chunk = (min(COMPRESSED_ROWS, n), *cell_shape)
+                options = {"chunks": chunk, "compression": compression, "shuffle": True}
+            self._file.create_dataset(name, shape, dtype="<f4", track_times=False, **options)
+        self._file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(detector)
+        for key in sorted(attributes.keys() - {DETECTOR_ATTRIBUTE}):
+            self._file.attrs[key] = attributes[key]
+        self._file.flush()
+
+    def write(self, start: int, cells: FloatArray, conditions: Conditions) -> None:
+        """Write showers to the rows from ``start`` on; several threads may write at once.
+
+        Raises
+        ------
+        OutputError
+            if the disk is full or lost.
+        """
+        self.write_conditions(start, conditions)
+        self.write_cells(start, cells)
+
+    def write_cells(self, start: int, cells: FloatArray) -> None:
+        """Write the cells (n, X, Y, Z) in GeV of the rows from ``start`` on; as :meth:`write`."""
+        self._write("ECAL", start, cells)
+
+    def write_conditions(self, start: int, conditions: Conditions) -> None:
+        """Write energies and angles of the rows from ``start`` on; as :meth:`write`."""
+        self._write("energy", start, conditions.energy)
+        self._write("theta", start, conditions.theta)
+
+    def _write(self, name: str, start: int, rows: FloatArray) -> None:
+        with writing(self.path):
+            if self._rows.holds(name):
+                self._rows.write(name, start, rows)
+            else:
+                self._file[name][start : start + len(rows)] = rows
+
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system; OutputError if it fails."""
+        with writing(self.path):
+            self._rows.flush()
+            self._file.flush()
+
+    def finish(self) -> None:
+        """Close the file and put it in its place; OutputError if that fails."""
+        with writing(self.path):
+            self._rows.flush()
+            self._rows.close()
+            self._file.close()
+            self.partial.replace(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None and not issubclass(kind, KeyboardInterrupt):
+            self._rows.close()
+            self._discard()
+        elif self._file.id.valid:
+            with writing(self.path):
+                self._rows.close()
+                self._file.close()
+
+    def _discard(self) -> None:
+        """Close and remove the partial file, also where the disk no longer takes what is left."""
+        with suppress(OSError, RuntimeError):
+            self._file.close()
+        self.partial.unlink(missing_ok=True)
+
+
+def sample_bytes(n: int, cell_shape: tuple[int, ...]) -> int:
+    """Bytes that the uncompressed cells of n showers take."""
+    return 4 * n * int(np.prod(cell_shape))
