@@ -78,6 +78,17 @@ def test_configured_data_are_used_and_built_in_ones_stand_for_the_rest(
     assert choose_data("built-in", tmp_path / "cache").kind == "built-in"
 
 
+def test_the_newest_official_data_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("8.8", "8.10"):
+        for folder in ("brem_SB", "epics2017"):
+            (tmp_path / f"G4EMLOW{version}" / folder).mkdir(parents=True)
+    (tmp_path / "G4EMLOW8.11.tar.gz").touch()
+    monkeypatch.setenv("GEANT4_DATA_DIR", str(tmp_path))
+    assert choose_data("official", tmp_path / "cache").tables.name == "G4EMLOW8.10"
+
+
 @pytest.mark.parametrize("variable", ["G4LEDATA", "GEANT4_DATA_DIR"])
 def test_variables_that_point_nowhere_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str

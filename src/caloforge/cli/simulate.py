@@ -63,7 +63,7 @@ def simulate(
 
     chosen_compression = parse_compression(compression)
     described = load_detector(detector)
-    chosen_data = choose_data(data, cache_folder())  # type: ignore[arg-type]
+    chosen_data = choose_data(data, cache_folder())
     chosen_window = window or next(iter(described.windows))
 
     def request(conditions: "Conditions") -> Production:
@@ -94,7 +94,7 @@ def _produce(
 ) -> "Summary":
     from caloforge.simulate.produce import LocalRunner, Runner, check_output, produce
 
-    check_output(production, output)
+    check_output(production, output, compression)
     runner: Runner = LocalRunner(jobs)
     if scheduler is not None:
         from caloforge.simulate.farm import DaskRunner
@@ -110,8 +110,10 @@ def _produce(
 
 def _replay(production: "Production", event: int, output: Path, compression: str | None) -> None:
     from caloforge import io
+    from caloforge.atomic import check_writable
     from caloforge.simulate import replay
 
+    check_writable(output)
     shower, seconds = replay(production, event)
     io.write(output, shower, compression=compression)
     stderr.print(f"{output}: event {event}, {shower.energy[0]:g} GeV, Geant4 took {seconds:.3f} s")

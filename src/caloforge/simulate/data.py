@@ -1,6 +1,7 @@
 """Which data sets Geant4 reads: official ones where they are configured, else built-in tables."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,8 +61,8 @@ class DataSets:
         }
 
 
-def choose_data(choice: DataChoice, built_in_folder: Path) -> DataSets:
-    """Find the data that a choice means: ``auto`` takes official data where configured.
+def choose_data(choice: str, built_in_folder: Path) -> DataSets:
+    """Find the data that one of CHOICES means: ``auto`` takes official data where configured.
 
     Raises
     ------
@@ -101,7 +102,13 @@ def _official_tables() -> Path | None:
 
 
 def _newest_tables(folder: Path) -> Path | None:
-    return max(folder.glob("G4EMLOW*"), default=None) if folder.is_dir() else None
+    found = (path for path in folder.glob("G4EMLOW*") if path.is_dir())
+    return max(found, key=_version, default=None)
+
+
+def _version(folder: Path) -> list[int]:
+    """The numbers in a folder's name, so that G4EMLOW8.10 is newer than G4EMLOW8.8."""
+    return [int(number) for number in re.findall(r"\d+", folder.name)]
 
 
 def _checked(folder: Path, origin: str) -> Path:

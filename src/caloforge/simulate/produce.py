@@ -1,6 +1,5 @@
 """A production from request to file: shards, resumed where they are there, then one sample."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
-from caloforge.atomic import check_writable
-from caloforge.errors import InputError, OutputError
+from caloforge.atomic import check_room, check_writable
+from caloforge.errors import InputError
 from caloforge.io import ShowerWriter
+from caloforge.io.gan3d_writer import sample_bytes
 from caloforge.provenance import write_record
 from caloforge.showers import Showers
 from caloforge.simulate.pool import OnShowers, Pool
@@ -45,7 +45,10 @@ class LocalRunner:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a production took: seconds of each shower (N,), and of the whole call."""
+    """What a production took: seconds of each shower (N,), and of the whole call.
+
+    ``ms_per_gev`` is the median over the showers of milliseconds per GeV of primary energy.
+    """
 
     seconds_per_shower: Float64Array
     seconds: float
@@ -73,7 +76,7 @@ def produce(
         if Geant4 gives up.
     """
     began = perf_counter()
-    check_output(production, output)
+    check_output(production, output, compression)
     folder = ShardFolder(shards_path(output), production)
     missing = folder.missing()
     done = len(production) - sum(len(production.shards[n]) for n in missing)
@@ -156,20 +159,15 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Floa
     return seconds
 
 
-def check_output(production: Production, output: Path) -> None:
+def check_output(production: Production, output: Path, compression: str | None) -> None:
     """Refuse an output before hours are spent on it.
 
     Raises
     ------
     OutputError
-        if it cannot be written, or the disk has no room for the sample.
+        if it cannot be written, or the disk has no room for an uncompressed sample.
     """
     check_writable(output)
-    needed = 4 * len(production) * int(np.prod(production.cell_shape))
-    free = shutil.disk_usage(output.parent).free
-    if needed > free:
-        msg = (
-            f"cannot write {output}: {len(production)} showers need {needed / 1e9:.2f} GB, "
-            f"the disk has {free / 1e9:.2f} GB"
-        )
-        raise OutputError(msg)
+    if compression is None:
+        n = len(production)
+        check_room(output, sample_bytes(n, production.cell_shape), f"{n} showers")
