@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from caloforge.beam import Conditions
 from caloforge.detector import Detector, Layer, Material, Slab
 from caloforge.errors import DetectorError, InputError, SimulationError
 from caloforge.simulate import Geant4Source, Production, produce, replay
+from caloforge.simulate import pool as pool_module
 from caloforge.simulate.data import DataSets
 from caloforge.simulate.pool import Pool
 from caloforge.simulate.produce import LocalRunner, OnShowers
@@ -59,6 +61,22 @@ def test_jobs_and_lost_workers_change_no_byte(tmp_path: Path, toy_production: Pr
     assert killed and progress[-1] == len(toy_production)
     assert digest(tmp_path / "two.h5") == digest(alone)
     assert not shards_path(tmp_path / "two.h5").exists()
+
+
+def test_a_worker_that_ends_before_it_hears_of_its_work_is_one_line(
+    tmp_path: Path, toy_production: Production, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = replace(toy_production, conditions=Conditions.of(np.full(200_000, 20.0)))
+    monkeypatch.setattr(pool_module, "WORKER_MODULE", "caloforge.no_such_module")
+    with pytest.raises(SimulationError, match="Geant4 did not start"):
+        Pool(ShardFolder(tmp_path, many), {0: np.array([0])}, 1).run()
+
+
+def test_a_damaged_shard_is_named(tmp_path: Path, toy_production: Production) -> None:
+    folder = ShardFolder(tmp_path, toy_production)
+    folder.file(0).write_bytes(b"PK half a zip")
+    with pytest.raises(InputError, match=r"shard-00000.npz is damaged: remove it"):
+        folder.load(0)
 
 
 def test_a_worker_killed_while_it_starts_is_replaced(

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from caloforge._extras import require
+from caloforge.atomic import replacing
 from caloforge.errors import CaloforgeError, SimulationError
 from caloforge.simulate.pool import OnShowers, Pool
 from caloforge.simulate.request import Production
@@ -30,6 +31,8 @@ class DaskRunner:
         if ``distributed`` is not installed.
     SimulationError
         if the scheduler does not answer, or a shard failed for good.
+    OutputError
+        if a shard cannot be written here.
     """
 
     address: str
@@ -84,6 +87,5 @@ def _result(future: Any, number: int) -> bytes:
 
 
 def _save(folder: ShardFolder, number: int, content: bytes) -> None:
-    partial = folder.file(number).with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(folder.file(number))
+    with replacing(folder.file(number)) as partial:
+        partial.write_bytes(content)

@@ -99,7 +99,7 @@ class VolumeBuilder:
 
     def _slab_volume(self, name: str, thickness: float, material: Any) -> Any:
         if self.detector.readout == "cylinder":
-            shape = self._tube(name, 0.0, self.half_width, thickness, 2 * math.pi)
+            shape = self._tube(name, self.half_width, thickness, 2 * math.pi)
         else:
             pad_x, pad_y = self.detector.pad_mm
             shape = self.g4.G4Box(
@@ -113,8 +113,8 @@ class VolumeBuilder:
         if self.detector.readout == "cylinder":
             step = 2 * math.pi / grid.columns
             axes = (g4.EAxis.kRho, pad_x), (g4.EAxis.kPhi, step)
-            row = self._tube("row", 0.0, pad_x, slab.thickness_mm, 2 * math.pi)
-            cell = self._tube("cell", 0.0, pad_x, slab.thickness_mm, step)
+            row = self._tube("row", pad_x, slab.thickness_mm, 2 * math.pi)
+            cell = self._tube("cell", pad_x, slab.thickness_mm, step)
         else:
             axes = (g4.EAxis.kXAxis, pad_x), (g4.EAxis.kYAxis, pad_y)
             half = slab.thickness_mm / 2
@@ -130,8 +130,8 @@ class VolumeBuilder:
         self._keep(self.g4.G4PVReplica(name, volume, mother, axis[0], n, axis[1]))
         return volume
 
-    def _tube(self, name: str, inner: float, outer: float, thickness: float, angle: float) -> Any:
-        return self.g4.G4Tubs(name, inner, outer, thickness / 2, 0.0, angle)
+    def _tube(self, name: str, radius: float, thickness: float, angle: float) -> Any:
+        return self.g4.G4Tubs(name, 0.0, radius, thickness / 2, 0.0, angle)
 
     def _place(self, volume: Any, z: float, mother: Any, number: int) -> None:
         where = self.g4.G4ThreeVector(0, 0, z)

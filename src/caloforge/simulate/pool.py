@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 
+from caloforge.atomic import writing
 from caloforge.errors import SimulationError
 from caloforge.simulate import messages
 from caloforge.simulate.shards import ShardFolder
@@ -32,7 +33,7 @@ class WorkerProcess:
         self.connection, theirs = Pipe()
         production = folder.production
         environment = os.environ | production.data.environment() | {"OMP_NUM_THREADS": "1"}
-        with theirs, open(self.log, "ab") as log:
+        with theirs, writing(self.log), open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", WORKER_MODULE, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -41,15 +42,17 @@ class WorkerProcess:
         self.ready = False
         self.shard: int | None = None
         self.events_done = 0
-        self.connection.send(messages.Job(production))
+        self._send(messages.Job(production))
 
     def give(self, task: messages.Task) -> None:
         """Hand out a shard."""
         self.shard, self.events_done = task.number, 0
-        try:
-            self.connection.send(task)
-        except BrokenPipeError:
-            return  # its death is noticed at the next message
+        self._send(task)
+
+    def _send(self, message: messages.Job | messages.Task) -> None:
+        """Tell the process; that it died meanwhile is noticed when it is listened to."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(message)
 
     def stop(self) -> None:
         """End the process."""
@@ -91,6 +94,8 @@ class Pool:
         ------
         SimulationError
             if Geant4 does not start, or a shard lost its worker too often.
+        OutputError
+            if a worker's log cannot be written.
         CaloforgeError
             what a worker raised.
         """

@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from caloforge.atomic import writing
-from caloforge.errors import OutputError
+from caloforge.atomic import replacing, writing
+from caloforge.errors import InputError, OutputError
 from caloforge.simulate.request import Production
 from caloforge.simulate.scoring import Hits
 from caloforge.typing import Float64Array, IntArray
@@ -26,30 +27,43 @@ class Shard:
     geant4: str
 
     def save(self, path: Path) -> None:
-        """Write beside the place and rename, so that a shard on disk is always whole."""
+        """Write beside the place and rename, so that a shard on disk is always whole.
+
+        Raises
+        ------
+        OutputError
+            if the file cannot be written.
+        """
         counts = [len(hits.index) for hits in self.hits]
-        partial = path.with_suffix(".partial")
-        with writing(path):
-            with open(partial, "wb") as stream:
-                np.savez(
-                    stream,
-                    events=self.events,
-                    seconds=self.seconds,
-                    geant4=np.array(self.geant4),
-                    counts=np.array(counts),
-                    index=np.concatenate([hits.index for hits in self.hits]),
-                    energy=np.concatenate([hits.energy for hits in self.hits]),
-                )
-            partial.replace(path)
+        with replacing(path) as partial, open(partial, "wb") as stream:
+            np.savez(
+                stream,
+                events=self.events,
+                seconds=self.seconds,
+                geant4=np.array(self.geant4),
+                counts=np.array(counts),
+                index=np.concatenate([hits.index for hits in self.hits]),
+                energy=np.concatenate([hits.energy for hits in self.hits]),
+            )
 
     @classmethod
     def load(cls, path: Path) -> "Shard":
-        """Read a shard."""
-        with np.load(path) as data:
-            ends = np.cumsum(data["counts"])[:-1]
-            pairs = zip(np.split(data["index"], ends), np.split(data["energy"], ends), strict=True)
-            hits = [Hits(index, energy) for index, energy in pairs]
-            return cls(data["events"], hits, data["seconds"], str(data["geant4"]))
+        """Read a shard.
+
+        Raises
+        ------
+        InputError
+            if the file is damaged, as a machine that crashed may leave it.
+        """
+        try:
+            with np.load(path) as data:
+                ends = np.cumsum(data["counts"])[:-1]
+                parts = np.split(data["index"], ends), np.split(data["energy"], ends)
+                hits = [Hits(index, energy) for index, energy in zip(*parts, strict=True)]
+                return cls(data["events"], hits, data["seconds"], str(data["geant4"]))
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as problem:
+            msg = f"{path} is damaged: remove it, and the same command makes it again ({problem})"
+            raise InputError(msg) from None
 
 
 class ShardFolder:
@@ -75,9 +89,8 @@ class ShardFolder:
                     "options, remove the folder, or choose another output"
                 )
                 raise OutputError(msg)
-            partial = path / f"{REQUEST_FILE}.partial"
-            partial.write_text(wanted)
-            partial.replace(request)
+            with replacing(request) as partial:
+                partial.write_text(wanted)
 
     def file(self, number: int) -> Path:
         """Where a shard is."""
@@ -88,7 +101,7 @@ class ShardFolder:
         return [n for n in range(len(self.production.shards)) if not self.file(n).exists()]
 
     def load(self, number: int) -> Shard:
-        """Read a finished shard."""
+        """Read a finished shard; errors as of :meth:`Shard.load`."""
         return Shard.load(self.file(number))
 
     def remove(self) -> None:

@@ -34,14 +34,14 @@ def simulate_shard(session: Session, task: Task, parent: Connection) -> None:
 
 
 def serve(parent: Connection) -> None:
-    """Answer the parent until it says None or is gone."""
+    """Do what the parent says until it is gone."""
     try:
         job: Job = parent.recv()
         try:
             session = Session(job.production)
             parent.send(Ready())
-            while (task := parent.recv()) is not None:
-                simulate_shard(session, task, parent)
+            while True:
+                simulate_shard(session, parent.recv(), parent)
         except CaloforgeError as error:
             parent.send(Failed(error))
     except (EOFError, BrokenPipeError, ConnectionResetError):
