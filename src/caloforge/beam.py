@@ -41,6 +41,10 @@ class Conditions:
     def __getitem__(self, index: Any) -> Self:
         return type(self)(np.atleast_1d(self.energy[index]), np.atleast_1d(self.theta[index]))
 
+    def repeated(self, n: int) -> Self:
+        """The first n conditions, from the start again where there are fewer."""
+        return self[np.arange(n) % len(self)]
+
     @classmethod
     def of(cls, energy: ArrayLike, theta: ArrayLike = np.pi / 2) -> Self:
         """Conditions from plain numbers or lists, broadcast against each other.
@@ -138,7 +142,8 @@ def _spreads(energy: str, theta: str) -> tuple[Spread, Spread]:
 
 def _as_vector(values: Any, name: str) -> FloatArray:
     try:
-        vector = np.ascontiguousarray(values, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            vector = np.ascontiguousarray(values, dtype=np.float32)
     except (TypeError, ValueError):
         msg = f"{name} must be numbers, got {np.asarray(values).dtype}"
         raise InputError(msg) from None

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from caloforge.beam import Conditions
 from caloforge.config import FrozenModel
 from caloforge.detector import Detector
-from caloforge.errors import InputError, ModelError, RangeError
+from caloforge.errors import DetectorError, InputError, ModelError, RangeError
 from caloforge.typing import FloatArray
 from caloforge.units import degree
 
@@ -114,6 +114,25 @@ class ModelCard(FrozenModel):
             msg = f"{where}: its detector does not match the digest in its model card"
             raise ModelError(msg)
         return card
+
+    def fits(self, detector: Detector, window: str) -> bool:
+        """Whether the model makes showers of this window of this detector."""
+        return (self.detector_digest, self.window) == (detector.digest, window)
+
+    def check_detector(self, detector: Detector, window: str, *, where: object) -> None:
+        """Refuse showers that are not such as the model makes; ``where`` names their origin.
+
+        Raises
+        ------
+        DetectorError
+            naming both detectors and windows.
+        """
+        if not self.fits(detector, window):
+            msg = (
+                f"{where} belongs to {detector.name} (window {window}), "
+                f"the model {self.name} to {self.detector.name} (window {self.window})"
+            )
+            raise DetectorError(msg)
 
     def check_range(self, conditions: Conditions) -> None:
         """Refuse conditions that the model was not trained for.

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caloforge.atomic import check_writable, writing
 from caloforge.detector import Detector, Layer
-from caloforge.errors import OutputError
+from caloforge.figures import check_figure_path, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 COLOURS = ("#5b6770", "#c9d6df", "#8a6d3b", "#3f7f5f", "#b08fc7", "#d9a441")
 SENSITIVE_COLOUR = "#d1495b"
-DRAWING_FORMATS = (".png", ".pdf", ".svg")
 
 BAR_WIDTH = 44
 """Characters of a text drawing's bars."""
@@ -52,14 +50,10 @@ def save_drawing(detector: Detector, path: Path) -> None:
     Raises
     ------
     OutputError
-        if the file's format is none of those, or it cannot be written.
+        if the file's ending names no figure format, or it cannot be written.
     """
-    if path.suffix not in DRAWING_FORMATS:
-        msg = f"cannot draw into {path}: allowed are {', '.join(DRAWING_FORMATS)}"
-        raise OutputError(msg)
-    check_writable(path)
-    with writing(path):
-        draw_detector(detector).savefig(path, dpi=130)
+    check_figure_path(path)
+    save_figure(draw_detector(detector), path, dpi=130)
 
 
 def layer_bar(layer: Layer, width: int = BAR_WIDTH) -> tuple[str, dict[str, str]]:

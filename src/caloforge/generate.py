@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Generator as Iteration
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,11 @@ from caloforge.card import ModelCard
 from caloforge.engine import Engine, Runtime, load_engine, read_card
 from caloforge.engine.choose import AskedPrecision, choose_plan
 from caloforge.engine.parity import check_parity
-from caloforge.engine.produce import Sink, produce
+from caloforge.engine.produce import Sink, collected, produce
 from caloforge.errors import ModelError
 from caloforge.io import ShowerWriter
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
-from caloforge.typing import FloatArray
 from caloforge.zoo import model_path
 
 FLUSH_EVERY = 64
@@ -61,13 +61,8 @@ class Generator:
             if an energy or angle is outside the model's range.
         """
         conditions = energy if isinstance(energy, Conditions) else Conditions.of(energy, theta)
-        cells = np.empty((len(conditions), *self.card.cell_shape), np.float32)
-
-        def keep(first: int, part: FloatArray) -> None:
-            cells[first : first + len(part)] = part
-
-        for _ in self.batches(conditions, keep, seed=seed):
-            pass
+        make = partial(self.batches, conditions, seed=seed)
+        cells = collected(make, (len(conditions), *self.card.cell_shape))
         return Showers(cells, conditions.energy, conditions.theta, self.card.detector)
 
     def batches(

@@ -13,10 +13,11 @@ from caloforge.bench.power import EnergyMeter
 from caloforge.bench.profile import profile
 from caloforge.bench.report import Report, Timing
 from caloforge.bench.run import bench
+from caloforge.bench.table import measured_table
 from caloforge.cli.app import app
 from caloforge.engine import Plan
 from caloforge.engine.capability import Capabilities
-from caloforge.errors import CaloforgeError, DetectorError, InputError
+from caloforge.errors import CaloforgeError, DetectorError, InputError, OutputError
 
 PLAIN = Capabilities(bfloat16=False, int8=False)
 
@@ -81,6 +82,9 @@ def test_geant4_can_be_timed_in_the_same_run(tmp_path, toy_model, geant4, monkey
     report = run(toy_model, geant4, None, live=3)
     assert report.geant4.origin == "3 showers in this run"
     assert report.geant4.ms == pytest.approx(4.0 * report.geant4.mean_energy_gev / 2)
+    without_sample = run(toy_model, None, None, live=3)
+    assert without_sample.floor is None
+    assert next(iter(measured_table(without_sample).columns[-1].cells)) == ""
 
 
 def test_a_sample_of_another_detector_is_refused(tmp_path, toy_model, toy_detector):
@@ -151,6 +155,19 @@ def test_the_command_writes_table_json_and_plot(tmp_path, toy_model, geant4):
     assert "Geant4" in result.output and "Xeon 8180" in result.output
     assert json.loads(output.read_text())["rows"][0]["source"] == "toy"
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_figure_that_cannot_be_drawn_is_refused_before_the_work(tmp_path, toy_model):
+    with pytest.raises(OutputError, match=r"allowed endings are \.png, \.pdf, \.svg"):
+        CliRunner().invoke(
+            app, ["bench", str(toy_model), "--plot", str(tmp_path / "a.gif")],
+            catch_exceptions=False,
+        )  # fmt: skip
+    with pytest.raises(InputError, match="give its recipe too"):
+        CliRunner().invoke(
+            app, ["bench", "--time-to-train", "a.toml", "--data", "b.h5", "--plot", "a.png"],
+            catch_exceptions=False,
+        )  # fmt: skip
 
 
 def test_wrong_streams_are_refused(toy_model):

@@ -79,6 +79,13 @@ def test_bench_measures_a_recipe_and_draws_its_scaling(files, capsys):
 
 
 def test_what_cannot_be_timed_is_one_line(files):
+    recipe, data = load_recipe(files / "toy.toml"), [files / "toy.h5"]
+    for network in ((-1.0, 100.0), (20.0, 0.0)):
+        with pytest.raises(InputError, match="a bandwidth above 0"):
+            measure_scaling(recipe, data, *network)
+    few = recipe.training.model_copy(update={"epochs": 1, "batch_size": 20})
+    with pytest.raises(InputError, match="ends after 2 steps"):
+        measure_scaling(recipe.model_copy(update={"training": few}), data, 20.0, 100.0)
     text = RECIPE.replace("epochs = 2", "epochs = 3").replace('"gan"', '"factorised"')
     network = text[text.index("[network]") : text.index("[objective]")]
     text = text.replace(network, '[network]\nname = "factorised"\n\n')

@@ -82,6 +82,10 @@ def test_bad_input_is_one_line_and_exit_code_2(run, tmp_path, toy_model, toy_sho
     assert code == 2 and "does not exist" in err
     code, _, err = run("info", tmp_path / "nothing.h5")
     assert code == 2 and "does not exist" in err
+    code, _, err = run("info", sample, "--draw", tmp_path / "a.png")
+    assert code == 2 and "--draw draws detectors" in err
+    code, _, err = run("info", "clic_ecal", "--draw", tmp_path / "a.gif")
+    assert code == 2 and "allowed endings are .png" in err
 
 
 def test_a_device_or_a_folder_is_no_output(run, toy_model, tmp_path):

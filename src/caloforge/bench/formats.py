@@ -15,12 +15,11 @@ from caloforge.config import FrozenModel
 from caloforge.engine import Plan, load_engine, read_card, run
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.latent import draw_latent
-from caloforge.engine.plan import QUANTIZED_BATCH
 from caloforge.engine.tune import measure_engines
 from caloforge.io import open_showers
 from caloforge.physics import observables
 from caloforge.quantize.accuracy import Search
-from caloforge.quantize.candidate import judging_plan
+from caloforge.quantize.candidate import judging_plan, timing_plan
 from caloforge.quantize.float16 import with_float16_weights
 from caloforge.quantize.graph import layer_names, load_float_model, save
 from caloforge.quantize.score import Judge, judge_from
@@ -90,7 +89,7 @@ def compare_formats(
 def _ways(
     models: list[Path], half: Path, plain: Path, cores: int, cpu: Capabilities
 ) -> Iterator[Way]:
-    plan = Plan(runtime="openvino", streams=cores, batch=QUANTIZED_BATCH)
+    plan = timing_plan(cores)
     yield Way("float32", models[0], plan)
     if cpu.bfloat16:
         yield Way("bfloat16", models[0], plan.model_copy(update={"precision": "bfloat16"}))

@@ -9,9 +9,8 @@ from caloforge.beam import Conditions
 from caloforge.bench.cases import Case
 from caloforge.bench.power import EnergyMeter
 from caloforge.bench.report import Timing
-from caloforge.engine.produce import showers_in_a_task
+from caloforge.engine.produce import forget, showers_in_a_task
 from caloforge.generate import generate_file
-from caloforge.typing import FloatArray
 
 SEED = 1
 Job = Callable[[], None]
@@ -19,7 +18,7 @@ Job = Callable[[], None]
 
 def alone(case: Case, conditions: Conditions) -> None:
     """Make the showers and forget them."""
-    for _ in case.source.batches(conditions, _forget, seed=SEED):
+    for _ in case.source.batches(conditions, forget, seed=SEED):
         pass
 
 
@@ -62,7 +61,3 @@ def kilojoules_per_million(case: Case, conditions: Conditions) -> float | None:
     alone(case, conditions)
     used = meter.joules()
     return None if used is None else used / len(conditions) * 1e3
-
-
-def _forget(first: int, cells: FloatArray) -> None:
-    pass

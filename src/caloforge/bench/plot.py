@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from caloforge.atomic import replacing
 from caloforge.bench.published import PUBLISHED
 from caloforge.bench.report import Report
 from caloforge.errors import InputError
+from caloforge.figures import save_figure
 
-FORMATS = ("png", "pdf", "svg")
 MARKERS = {"ONNX Runtime": "s", "OpenVINO": "o", "torch": "^"}
 
 
@@ -17,11 +16,10 @@ def plot_report(report: Report, path: Path) -> None:
     Raises
     ------
     InputError
-        if the ending names no figure format, or nothing was compared with Geant4.
+        if nothing was compared with Geant4.
+    OutputError
+        if the ending names no figure format, or the file cannot be written.
     """
-    if path.suffix[1:] not in FORMATS:
-        msg = f"cannot draw '{path.suffix}': allowed endings are .{', .'.join(FORMATS)}"
-        raise InputError(msg)
     if report.floor is None:
         msg = "the plot needs the fidelity: give a Geant4 sample with --geant4"
         raise InputError(msg)
@@ -59,5 +57,4 @@ def plot_report(report: Report, path: Path) -> None:
     )  # fmt: skip
     axes.margins(y=0.4)
     axes.legend(fontsize=7, loc="best")
-    with replacing(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:], dpi=150)
+    save_figure(figure, path)

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from caloforge.beam import Conditions, draw
 from caloforge.bench.cases import Case
 from caloforge.bench.measure import (
@@ -17,7 +15,8 @@ from caloforge.bench.measure import (
 )
 from caloforge.bench.report import Baseline, Machine, Report, Row, Timing
 from caloforge.card import ModelCard
-from caloforge.errors import DetectorError, InputError
+from caloforge.engine.produce import collected
+from caloforge.errors import InputError
 from caloforge.io import ShowerFile, open_showers
 from caloforge.physics.distances import validation_number
 from caloforge.showers import Showers
@@ -61,7 +60,8 @@ def bench(
     if geant4 is not None:
         with open_showers(geant4) as sample:
             for case in cases:
-                _check_detector(case.source.card, sample)
+                belongs = case.source.card.check_detector
+                belongs(sample.detector, sample.window, where=sample.path)
             baseline = None if live else _recorded(sample, conditions, cores)
             reference = sample.read(0, MOST_COMPARED)
     if live:
@@ -134,15 +134,6 @@ def _simulated(card: ModelCard, conditions: Conditions, n: int, cores: int) -> B
     )  # fmt: skip
 
 
-def _check_detector(card: ModelCard, sample: ShowerFile) -> None:
-    if (sample.detector.digest, sample.window) != (card.detector_digest, card.window):
-        msg = (
-            f"{sample.path} belongs to {sample.detector.name} (window {sample.window}), "
-            f"the model {card.name} to {card.detector.name} (window {card.window})"
-        )
-        raise DetectorError(msg)
-
-
 def _with_numbers(rows: list[Row], cases: list[Case], reference: Showers) -> list[Row]:
     """The rows with their validation number; streams do not change it, so once per format."""
     known: dict[tuple[str, str, str], float] = {}
@@ -157,13 +148,8 @@ def _with_numbers(rows: list[Row], cases: list[Case], reference: Showers) -> lis
 
 def _sample(case: Case, conditions: Conditions) -> Showers:
     card = case.source.card
-    cells = np.empty((len(conditions), *card.cell_shape), np.float32)
-
-    def keep(first: int, part: np.ndarray) -> None:
-        cells[first : first + len(part)] = part
-
-    for _ in case.source.batches(conditions, keep, seed=0):
-        pass
+    make = partial(case.source.batches, conditions, seed=0)
+    cells = collected(make, (len(conditions), *card.cell_shape))
     return Showers(cells, conditions.energy, conditions.theta, card.detector)
 
 

@@ -22,9 +22,9 @@ import numpy as np
 from rich.table import Table
 from torch import nn
 
-from caloforge.atomic import replacing
 from caloforge.config import FrozenModel
 from caloforge.errors import InputError
+from caloforge.figures import save_figure
 from caloforge.train.gan import GanObjective
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe
@@ -123,7 +123,19 @@ def measure_scaling(
     gbit_per_second: float,
     steps: int = 30,
 ) -> Scaling:
-    """Time some steps of the recipe in this process, after two that do not count."""
+    """Time some steps of the recipe in this process, after WARM_STEPS that do not count.
+
+    Raises
+    ------
+    InputError
+        if the network is impossible, the objective is no GAN, or the recipe has too few steps.
+    """
+    if latency_us < 0 or gbit_per_second <= 0:
+        msg = (
+            "a network has a latency of at least 0 us and a bandwidth above 0 Gbit/s, "
+            f"got {latency_us:g} {gbit_per_second:g}"
+        )
+        raise InputError(msg)
     clock = _StepClock(WARM_STEPS + steps)
     with tempfile.TemporaryDirectory(prefix="caloforge-bench-") as folder:
         training = Training(recipe, paths, Path(folder) / "run", clock)
@@ -132,10 +144,14 @@ def measure_scaling(
             raise InputError(msg)
         with contextlib.suppress(_Enough):
             training.run()
+    seconds = np.diff(clock.ends)[WARM_STEPS:]
+    if not len(seconds):
+        msg = f"the recipe ends after {len(clock.ends) - 1} steps: more than {WARM_STEPS} are timed"
+        raise InputError(msg)
     return Scaling(
         recipe=recipe.name,
         batch_size=recipe.training.batch_size,
-        step_seconds=tuple(np.diff(clock.ends)[WARM_STEPS:].tolist()),
+        step_seconds=tuple(seconds.tolist()),
         message_bytes=tuple(step_messages(training.objective)),
         latency_us=latency_us,
         gbit_per_second=gbit_per_second,
@@ -167,7 +183,13 @@ def _norm_bytes(module: nn.Module) -> list[int]:
 
 
 def plot_scaling(scaling: Scaling, path: Path) -> None:
-    """Draw efficiency against the number of ranks, with the published points."""
+    """Draw efficiency against the number of ranks, with the published points.
+
+    Raises
+    ------
+    OutputError
+        if the ending names no figure format, or the file cannot be written.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -183,5 +205,4 @@ def plot_scaling(scaling: Scaling, path: Path) -> None:
     )  # fmt: skip
     axes.set_xticks(RANKS, [str(n) for n in RANKS])
     axes.legend(loc="lower left")
-    with replacing(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:], dpi=150)
+    save_figure(figure, path)

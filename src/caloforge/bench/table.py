@@ -31,9 +31,8 @@ def measured_table(report: Report) -> Table:
         table.add_column(heading, justify="right")
     if report.geant4 is not None:
         cores = f"{report.geant4.cores} cores, {report.geant4.origin}"
-        table.add_row(
-            "Geant4", cores, f"{report.geant4.ms:.0f}", "", "1", "", f"floor {report.floor:.2g}"
-        )
+        floor = "" if report.floor is None else f"floor {report.floor:.2g}"
+        table.add_row("Geant4", cores, f"{report.geant4.ms:.0f}", "", "1", "", floor)
     for row in report.rows:
         table.add_row(*_cells(report, row, energy_known))
     return table

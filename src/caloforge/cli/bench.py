@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from caloforge.cli.options import stderr
+from caloforge.cli.options import Batch, Threads, stderr
 from caloforge.errors import InputError
+from caloforge.figures import check_figure_path
 
 if TYPE_CHECKING:
     from caloforge.bench.training import TimeToTrain
@@ -28,13 +29,11 @@ def bench(
     live: Annotated[
         int, typer.Option(min=0, help="Simulate so many showers with Geant4 here and now instead.")
     ] = 0,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Cores to use; all by default.")
-    ] = None,
+    threads: Threads = None,
     streams: Annotated[
         str | None, typer.Option(help="Numbers of streams, as 1,2,4; 1 and one a core by default.")
     ] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Showers computed at a time.")] = None,
+    batch: Batch = None,
     showers: Annotated[int, typer.Option(min=1, help="Most showers in a measurement.")] = 10_000,
     seconds: Annotated[float, typer.Option(min=0.0, help="A measurement's length.")] = 1.0,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurements.")] = 5,
@@ -95,9 +94,10 @@ def bench(
         return
     if live:
         require("geant4_pybind")
-    for path in (output, plot):
-        if path is not None:
-            check_writable(path)
+    if output is not None:
+        check_writable(output)
+    if plot is not None:
+        check_figure_path(plot)
     with stderr.status("loading") as status:
         cases = list(
             model_cases(models, cores=cores, streams=_streams(streams, cores), batch=batch)
@@ -143,9 +143,13 @@ def _training(
     if not data:
         msg = "training is timed on showers: give them with --data"
         raise InputError(msg)
-    for path in (output, plot):
-        if path is not None:
-            check_writable(path)
+    if output is not None:
+        check_writable(output)
+    if plot is not None:
+        if scaling is None:
+            msg = "--plot draws what --scaling finds: give its recipe too"
+            raise InputError(msg)
+        check_figure_path(plot)
     require("torch").set_num_threads(cores)
     results: list[scale.Scaling | TimeToTrain] = []
     with stderr.status("training") as status:
@@ -242,6 +246,6 @@ def _bundled_sample(card: "ModelCard") -> Path | None:
 
     for path in sorted(FOLDER.glob(f"*{SAMPLE_SUFFIX}")):
         with open_showers(path) as sample:
-            if (sample.detector.digest, sample.window) == (card.detector_digest, card.window):
+            if card.fits(sample.detector, sample.window):
                 return path
     return None

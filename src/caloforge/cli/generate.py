@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caloforge.cli.options import (
+    MOST_CORES,
+    SAMPLE_ENDING,
+    Batch,
     Compression,
+    Number,
     OutputFile,
     PrecisionOption,
     RuntimeOption,
     Seed,
+    Threads,
+    check_output,
     parse_compression,
     parse_precision,
     parse_runtime,
     shower_progress,
     stderr,
 )
-from caloforge.errors import DetectorError, InputError
+from caloforge.errors import InputError
 
 if TYPE_CHECKING:
     from caloforge.beam import Conditions
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
 def generate(
     model: Annotated[str, typer.Argument(help="A bundled model's name, or a .onnx file.")],
     output: OutputFile,
-    n: Annotated[int | None, typer.Option("-n", min=1, help="Number of showers.")] = None,
+    n: Number = None,
     energy: Annotated[
         str | None,
         typer.Option(help="Primary energy in GeV: 100, 10:500 (uniform) or log:10:500."),
@@ -40,26 +46,25 @@ def generate(
     compression: Compression = "none",
     runtime: RuntimeOption = "auto",
     precision: PrecisionOption = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Cores to use; all by default.")
-    ] = None,
+    threads: Threads = None,
     streams: Annotated[
         int | None,
-        typer.Option(min=1, help="Batches computed side by side; one a core by default."),
+        typer.Option(
+            min=1, max=MOST_CORES, help="Batches computed side by side; one a core by default."
+        ),
     ] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Showers computed at a time.")] = None,
+    batch: Batch = None,
 ) -> None:
     """Generate showers with a trained model.
 
     A killed run is continued by the same command. Energies and angles default to the model's
     whole range, uniformly.
     """
-    from caloforge.atomic import check_writable
     from caloforge.engine.choose import advice
     from caloforge.generate import generate_file, load
 
     chosen_compression = parse_compression(compression)
-    check_writable(output)
+    check_output(output, SAMPLE_ENDING)
     generator = load(
         model, runtime=parse_runtime(runtime), precision=parse_precision(precision),
         threads=threads, streams=streams, batch=batch,
@@ -100,22 +105,18 @@ def _conditions(
         raise InputError(msg)
     low, high = card.energy_range_gev
     angles = [angle / degree for angle in card.theta_range_rad]
-    asked = energy or f"{low:g}:{high:g}", theta or f"{angles[0]:.6g}:{angles[1]:.6g}"
+    asked = (
+        f"{low:g}:{high:g}" if energy is None else energy,
+        f"{angles[0]:.6g}:{angles[1]:.6g}" if theta is None else theta,
+    )
     card.check_range(extremes(*asked))
     return draw(n, *asked, seed=seed)
 
 
 def _conditions_like(card: "ModelCard", like: Path, n: int | None) -> "Conditions":
     """The first n conditions of a sample, from its start again if it has fewer."""
-    import numpy as np
-
     from caloforge.io import open_showers
 
     with open_showers(like) as sample:
-        if (sample.detector.digest, sample.window) != (card.detector_digest, card.window):
-            msg = (
-                f"{like} belongs to {sample.detector.name} (window {sample.window}), "
-                f"the model {card.name} to {card.detector.name} (window {card.window})"
-            )
-            raise DetectorError(msg)
-        return sample.conditions[np.arange(n or len(sample)) % len(sample)]
+        card.check_detector(sample.detector, sample.window, where=like)
+        return sample.conditions.repeated(n or len(sample))

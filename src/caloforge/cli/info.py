@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from caloforge.errors import InputError
+
 if TYPE_CHECKING:
     from caloforge.card import ModelCard, Score
     from caloforge.detector import Detector
@@ -26,8 +28,12 @@ def info(
     from caloforge.zoo import model_names, model_path
 
     path = Path(subject)
+    is_detector = subject in bundled_detectors() or path.suffix == ".toml"
+    if draw is not None and not is_detector:
+        msg = f"--draw draws detectors: {subject} is none"
+        raise InputError(msg)
     scores: dict[str, Score] = {}
-    if subject in bundled_detectors() or path.suffix == ".toml":
+    if is_detector:
         detector = load_detector(subject)
         rows = _detector_rows(detector)
         if draw is not None:
@@ -111,6 +117,7 @@ def _model_rows(card: "ModelCard", path: Path) -> dict[str, str]:
 
 
 def _sample_rows(file: "ShowerFile") -> dict[str, str]:
+    from caloforge.io.gan3d_hdf5 import DETECTOR_ATTRIBUTE
     from caloforge.units import degree
 
     sums, hits = [], []
@@ -130,5 +137,5 @@ def _sample_rows(file: "ShowerFile") -> dict[str, str]:
         "cells hit": f"{occupancy:.2%}",
         "compression": file.compression,
     }
-    known = {k: v for k, v in file.attributes.items() if k != "caloforge_detector"}
+    known = {k: v for k, v in file.attributes.items() if k != DETECTOR_ATTRIBUTE}
     return rows | {key: str(value) for key, value in known.items()}

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caloforge.cli.options import (
+    SAMPLE_ENDING,
     Compression,
+    Number,
     OutputFile,
     Seed,
+    check_output,
     parse_compression,
     shower_progress,
     stderr,
@@ -34,7 +37,7 @@ def simulate(
     theta: Annotated[
         str | None, typer.Option(help="Polar angle in degrees: 90 (default) or 60:120.")
     ] = None,
-    n: Annotated[int | None, typer.Option("-n", min=1, help="Number of showers.")] = None,
+    n: Number = None,
     like: Annotated[
         Path | None, typer.Option(help="Take the energies and angles of this sample.")
     ] = None,
@@ -62,9 +65,10 @@ def simulate(
     from caloforge.simulate.tables import cache_folder
 
     chosen_compression = parse_compression(compression)
+    check_output(output, SAMPLE_ENDING)
     described = load_detector(detector)
     chosen_data = choose_data(data, cache_folder())
-    chosen_window = window or next(iter(described.windows))
+    chosen_window = next(iter(described.windows)) if window is None else window
 
     def request(conditions: "Conditions") -> Production:
         return Production(described, chosen_window, particle, conditions, seed, chosen_data)
@@ -123,8 +127,6 @@ def _conditions(
     n: int | None, energy: str | None, theta: str | None, like: Path | None, seed: int
 ) -> tuple["Conditions", "Conditions"]:
     """The conditions that the options ask for, and the extremes of what they allow."""
-    import numpy as np
-
     from caloforge.beam import draw, extremes
     from caloforge.io import open_showers
 
@@ -133,10 +135,10 @@ def _conditions(
             msg = "--like already gives energies and angles: leave out --energy and --theta"
             raise InputError(msg)
         with open_showers(like) as sample:
-            found = sample.conditions[np.arange(n or len(sample)) % len(sample)]
+            found = sample.conditions.repeated(n or len(sample))
             return found, found
     if n is None or energy is None:
         msg = "give the energies and the number of showers (--energy 10:500 -n 1000), or --like"
         raise InputError(msg)
-    asked = energy, theta or "90"
+    asked = energy, "90" if theta is None else theta
     return draw(n, *asked, seed=seed), extremes(*asked)

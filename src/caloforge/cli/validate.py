@@ -10,11 +10,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from caloforge.cli.options import one_of, stderr
+from caloforge.figures import FORMATS
 
 if TYPE_CHECKING:
     from caloforge.validate.result import ValidationResult
 
-FIGURE_ENDINGS = ("png", "pdf", "svg")
 COLOURS = {"pass": "green", "floor": "cyan", "near": "yellow", "fail": "bold red"}
 
 
@@ -34,12 +34,14 @@ def validate(
     figures: Annotated[
         str | None, typer.Option(help="Each figure as a file, too: png, pdf or svg.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of splits, bootstrap, classifiers.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31, help="Seed of splits, bootstrap, classifiers.")
+    ] = 0,
 ) -> None:
     """Compare generated showers with Geant4: a table, metrics.json and an HTML report."""
     from caloforge.validate.files import REPORT, validate_files
 
-    ending = None if figures is None else one_of(figures, FIGURE_ENDINGS, "figure format")
+    ending = None if figures is None else one_of(figures, FORMATS, "figure format")
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=stderr, transient=True) as progress:
         task = progress.add_task("reading", total=None)

@@ -1,6 +1,6 @@
 """Showers on all the streams of an engine, from seed and conditions."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 
 import numpy as np
 
@@ -35,6 +35,22 @@ def produce(
         return stop
 
     yield from over_streams(engine, range(start, n, step), make)
+
+
+def collected(make: Callable[[Sink], Iterable[int]], shape: tuple[int, ...]) -> FloatArray:
+    """All the cells, of shape (N, X, Y, Z) in GeV, that ``make(sink)`` hands to its sink."""
+    cells = np.empty(shape, np.float32)
+
+    def keep(first: int, part: FloatArray) -> None:
+        cells[first : first + len(part)] = part
+
+    for _ in make(keep):
+        pass
+    return cells
+
+
+def forget(first: int, cells: FloatArray) -> None:
+    """A sink that keeps nothing."""
 
 
 def showers_in_a_task(batch: int) -> int:

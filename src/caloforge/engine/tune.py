@@ -9,8 +9,7 @@ import numpy as np
 
 from caloforge.engine import Engine, Plan, load_engine, read_card
 from caloforge.engine.plan import QUANTIZED_BATCH
-from caloforge.engine.produce import produce, showers_in_a_task
-from caloforge.typing import FloatArray
+from caloforge.engine.produce import forget, produce, showers_in_a_task
 
 BATCHES = (8, 16, 32, 64, 128, 256, 512)
 SLOWER = 1.10
@@ -96,10 +95,6 @@ def _seconds(engine: Engine, n: int) -> float:
     energy = np.linspace(*engine.card.energy_range_gev, n, dtype=np.float32)
     theta = np.linspace(*engine.card.theta_range_rad, n, dtype=np.float32)
     began = time.perf_counter()
-    for _ in produce(engine, energy, theta, _forget, seed=0):
+    for _ in produce(engine, energy, theta, forget, seed=0):
         pass
     return time.perf_counter() - began
-
-
-def _forget(first: int, cells: FloatArray) -> None:
-    pass

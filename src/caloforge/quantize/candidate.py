@@ -10,6 +10,7 @@ import numpy as np
 
 from caloforge.card import ModelCard
 from caloforge.engine import Engine, Plan, load_engine, run
+from caloforge.engine.plan import QUANTIZED_BATCH
 from caloforge.engine.tune import measure_engines
 from caloforge.quantize.graph import save
 from caloforge.quantize.score import ITEM, Judge
@@ -21,6 +22,11 @@ SHORT_ROUNDS = 3
 def judging_plan(cores: int) -> Plan:
     """How candidates are run: one stream on all cores, an item at a time."""
     return Plan(runtime="openvino", threads=cores, batch=ITEM)
+
+
+def timing_plan(cores: int) -> Plan:
+    """How formats are timed: a stream a core."""
+    return Plan(runtime="openvino", streams=cores, batch=QUANTIZED_BATCH)
 
 
 @contextmanager

@@ -8,12 +8,11 @@ from caloforge.card import ModelCard, Parent, Score
 from caloforge.config import FrozenModel
 from caloforge.engine import Plan
 from caloforge.engine.capability import Capabilities
-from caloforge.engine.plan import QUANTIZED_BATCH
 from caloforge.engine.tune import measure_engines
 from caloforge.io import open_showers
 from caloforge.provenance import file_digest, versions
 from caloforge.quantize.accuracy import Search, Step
-from caloforge.quantize.candidate import cells_of_all, judging_plan, loaded
+from caloforge.quantize.candidate import cells_of_all, judging_plan, loaded, timing_plan
 from caloforge.quantize.fold import folded
 from caloforge.quantize.graph import layer_names, load_float_model, quantized_layers, save
 from caloforge.quantize.score import judge_from
@@ -132,7 +131,7 @@ def _formats(
     search: Search, model: Any, result: Any, cores: int, cpu: Capabilities
 ) -> tuple[Format, ...]:
     """float32, bfloat16 where the CPU has it, and INT8: scores, and times taken in turn."""
-    streams = Plan(runtime="openvino", streams=cores, batch=QUANTIZED_BATCH)
+    streams = timing_plan(cores)
     ways = [("float32", model, streams)]
     if cpu.bfloat16:
         ways.append(("bfloat16", model, streams.model_copy(update={"precision": "bfloat16"})))

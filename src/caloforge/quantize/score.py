@@ -7,7 +7,7 @@ import numpy as np
 
 from caloforge.card import ModelCard
 from caloforge.engine.latent import draw_latent
-from caloforge.errors import DetectorError, InputError
+from caloforge.errors import InputError
 from caloforge.io import ShowerFile
 from caloforge.physics import observables
 from caloforge.physics.distances import scaled_wasserstein, validation_number
@@ -86,12 +86,7 @@ def judge_from(sample: ShowerFile, card: ModelCard, showers: int, score: str) ->
     if score not in SCORES:
         msg = f"score '{score}' is unknown: allowed are {', '.join(SCORES)}"
         raise InputError(msg)
-    if (sample.detector.digest, sample.window) != (card.detector_digest, card.window):
-        msg = (
-            f"{sample.path} belongs to {sample.detector.name} (window {sample.window}), "
-            f"the model {card.name} to {card.detector.name} (window {card.window})"
-        )
-        raise DetectorError(msg)
+    card.check_detector(sample.detector, sample.window, where=sample.path)
     read = sample.read(0, showers)
     low, high = card.energy_range_gev
     reference = read[(read.energy >= low) & (read.energy <= high)]

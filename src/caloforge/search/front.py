@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel
 
 from caloforge.atomic import replacing
+from caloforge.figures import save_figure
 from caloforge.search.space import Space
 
 
@@ -106,5 +107,4 @@ def _plot(found: list[Found], front: list[Found], space: Space, path: Path) -> N
         yscale="log", title=space.recipe.name,
     )  # fmt: skip
     axes.legend()
-    with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=150)
+    save_figure(figure, path)
