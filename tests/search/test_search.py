@@ -1,5 +1,6 @@
 """A search: its space, its workers (one of them killed) and what it leaves."""
 
+import fcntl
 import json
 import os
 import signal
@@ -159,11 +160,26 @@ def test_what_stays_worse_than_the_others_ends_early_and_what_gets_better_does_n
         train([5.0, 9.0, 6.0, 5.5, 7.0, 8.0])
 
 
+def test_a_file_system_without_locks_is_one_line(tmp_path, monkeypatch):
+    def none_here(stream, how):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none_here)
+    with pytest.raises(OutputError, match="lock: No locks available"):
+        hold(tmp_path / "lock")
+    with pytest.raises(OutputError, match="No such file"):
+        hold(tmp_path / "nowhere" / "lock")
+
+
 def test_what_does_not_fit_is_one_line(files):
     with pytest.raises(ConfigError, match=r"unknown key .*genrator_steps.* did you mean"):
         make_worker(files, lambda text: text.replace("generator_steps", "genrator_steps"))
     with pytest.raises(ConfigError, match="low < high"):
         make_worker(files, lambda text: text.replace("high = 2", "high = 0"))
+    with pytest.raises(ConfigError, match="needs a whole step"):
+        make_worker(files, lambda text: text.replace("high = 2", "high = 2, step = 0.5"))
+    with pytest.raises(ConfigError, match="holds no other keys"):
+        make_worker(files, lambda text: text + '"seed.first" = { low = 1, high = 2 }\n')
     make_worker(files)
     with pytest.raises(OutputError, match="holds another search"):
         make_worker(files, lambda text: text.replace("16, 32", "16, 48"))

@@ -99,6 +99,18 @@ def test_the_first_showers_of_each_file_can_be_asked_for(paths):
     assert np.array_equal(files.read_rows(np.array([22, 0, 11])).energy, files.energy[[22, 0, 11]])
 
 
+def test_files_of_one_name_are_told_apart(tmp_path, toy_detector):
+    paths = [tmp_path / folder / "part.h5" for folder in ("first", "second")]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        io.write(path, make_showers(toy_detector, 10 + number))
+    found = ShowerFiles(paths).description()
+    assert {name: entry["showers"] for name, entry in found.items()} == {
+        str(paths[0]): 10, str(paths[1]): 11,
+    }  # fmt: skip
+    assert list(ShowerFiles(paths[:1]).description()) == ["part.h5"]
+
+
 def test_files_that_do_not_fit_together_are_refused(paths, tmp_path, toy_detector):
     other = tmp_path / "other.h5"
     io.write(other, make_showers(toy_detector, 20, window="angle"))
@@ -106,5 +118,13 @@ def test_files_that_do_not_fit_together_are_refused(paths, tmp_path, toy_detecto
         ShowerFiles([paths[0], other])
     with pytest.raises(InputError, match='use "mirror" or "none"'):
         training_data([other], augment="square")
+    oblong = toy_detector.model_copy(update={"pad_mm": (5.0, 6.0)})
+    io.write(other, make_showers(oblong, 20))
+    with pytest.raises(InputError, match=r'5 x 6 mm .*use "mirror" or "none"'):
+        training_data([other], augment="square")
+    rings = toy_detector.model_copy(update={"readout": "cylinder"})
+    io.write(other, make_showers(rings, 20))
+    with pytest.raises(InputError, match='got the readout "cylinder": use "none"'):
+        training_data([other], augment="mirror")
     with pytest.raises(InputError, match="fewer than one batch of 8"):
         training_data([paths[2]])

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 from caloforge.errors import ConfigError, InputError, OutputError, TrainingError  # noqa: E402
 from caloforge.train.checkpoint import load_state  # noqa: E402
 from caloforge.train.gan import GanObjective  # noqa: E402
+from caloforge.train.log import RunLog  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
 from caloforge.train.recipe import Recipe, load_recipe  # noqa: E402
 from caloforge.train.run import RunFolder  # noqa: E402
@@ -120,9 +121,12 @@ def test_a_run_stopped_anywhere_resumes_exactly(train, tmp_path, monkeypatch, st
         taken.append(1)
         return plain(self, batch)
 
+    boards, close = [], RunLog.close
+    monkeypatch.setattr(RunLog, "close", lambda log: (boards.append(log), close(log)))
     monkeypatch.setattr(GanObjective, "step", stopping)
     with pytest.raises(KeyboardInterrupt):
         train("stopped")
+    assert len(boards) == 1
     monkeypatch.setattr(GanObjective, "step", plain)
     _, reporter = train("stopped")
     assert reporter.done == stop
@@ -191,6 +195,13 @@ def test_nan_is_named_within_the_step_and_the_last_good_checkpoint_kept(
     monkeypatch.setattr(GanObjective, "step", plain)
     train()
     assert same(good["objective"]["generator"].keys(), kept["objective"]["generator"].keys())
+
+
+def test_a_damaged_run_folder_is_one_line(train, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{half")
+    with pytest.raises(OutputError, match=r"run\.json is damaged, name a new folder"):
+        train()
 
 
 def test_a_full_disk_is_one_line(train, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from optuna.trial import Trial
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from caloforge.config import FrozenModel, build, load_toml, read_toml
+from caloforge.errors import ConfigError
 from caloforge.train.recipe import Recipe
 
 Value = bool | int | float | str
@@ -31,7 +32,18 @@ class Range(FrozenModel):
         if not self.low < self.high or (self.log and self.low <= 0):
             msg = f"a range needs low < high, and 0 < low where it is logarithmic; got {self}"
             raise ValueError(msg)
+        if self.step is not None and self.log:
+            msg = "a logarithmic range has no step"
+            raise ValueError(msg)
+        if self.step is not None and self.whole and self.step != int(self.step):
+            msg = f"a range of whole numbers needs a whole step, got {self.step}"
+            raise ValueError(msg)
         return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are meant."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
 
     def suggest(self, trial: Trial, key: str) -> Value:
         """The trial's value of ``key``."""
@@ -114,8 +126,9 @@ class Space:
     def own_values(self) -> dict[str, Value]:
         """The recipe's own values, where the space allows them: the first trial."""
         values = {}
+        recipe = build(Recipe, self.plain, where=str(self.recipe_path))
         for key, allowed in self.search.space.items():
-            value: Any = build(Recipe, self.plain, where=str(self.recipe_path))
+            value: Any = recipe
             for name in key.split("."):
                 value = getattr(value, name)
             if allowed.allows(value):
@@ -138,5 +151,8 @@ class Space:
             inside = table
             for folder in folders:
                 inside = inside.setdefault(folder, {})
+                if not isinstance(inside, dict):
+                    msg = f"{self.recipe_path}: {folder} in the key '{key}' holds no other keys"
+                    raise ConfigError(msg)
             inside[name] = value
         return table

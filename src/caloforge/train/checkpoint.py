@@ -21,6 +21,8 @@ from caloforge.atomic import replacing
 from caloforge.errors import InputError
 
 STATE_KEY = "caloforge.state"
+CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
+"""Files of a run folder: the whole state of the training, and the generator of its best epoch."""
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -44,10 +46,10 @@ def load_state(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as stored:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
             tree = json.loads(stored.metadata()[STATE_KEY])
-    except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as problem:
+        state: dict[str, Any] = _unpack(tree, tensors)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as problem:
         msg = f"{path} is not a caloforge checkpoint: {problem}"
         raise InputError(msg) from None
-    state: dict[str, Any] = _unpack(tree, tensors)
     return state
 
 

@@ -17,6 +17,7 @@ import torch
 
 from caloforge.errors import InputError
 from caloforge.models.base import Domain
+from caloforge.scaling import ANGLE_TOLERANCE_RAD
 from caloforge.showers import Showers
 from caloforge.train import ranks
 from caloforge.train.augment import augment, symmetries
@@ -33,8 +34,8 @@ MEMORY_SHARE = 0.5
 class TrainingData:
     """Training batches and validation showers of some files, split by the seed.
 
-    Raises :class:`InputError` for bad values in the files, and where the training split is smaller
-    than one batch.
+    Raises :class:`InputError` for bad values in the files, where the training split is smaller than
+    one batch, and for an augmentation that is no symmetry of the showers.
     """
 
     def __init__(
@@ -156,11 +157,17 @@ class TrainingData:
 
     def _check_augmentation(self) -> None:
         x, y, _ = self.files.shape
-        tilted = bool((np.abs(self.files.theta - np.pi / 2) > 1e-3).any())
-        if self.options.augment == "square" and (x != y or tilted):
+        kind, readout = self.options.augment, self.files.detector.readout
+        if kind != "none" and readout != "pads":
+            msg = f'augment = "{kind}" mirrors pads, got the readout "{readout}": use "none"'
+            raise InputError(msg)
+        pad_x, pad_y = self.files.detector.pad_mm
+        tilted = bool((np.abs(self.files.theta - np.pi / 2) > ANGLE_TOLERANCE_RAD).any())
+        if kind == "square" and (x != y or pad_x != pad_y or tilted):
             msg = (
                 f'augment = "square" needs perpendicular showers in square images, got {x} x {y} '
-                f'with theta up to {self.files.theta.max():.3f} rad: use "mirror" or "none"'
+                f"pads of {pad_x:g} x {pad_y:g} mm with theta up to "
+                f'{self.files.theta.max():.3f} rad: use "mirror" or "none"'
             )
             raise InputError(msg)
 

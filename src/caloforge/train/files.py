@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,17 @@ class ShowerFiles:
         return int(self.starts[-1])
 
     def description(self) -> dict[str, Any]:
-        """Name of each file -> its digest and the number of showers taken from it."""
-        counts = np.diff(self.starts)
+        """Name of each file -> its digest and the number of showers taken from it.
+
+        Files of one name in several folders are told apart by their paths.
+        """
+        names = Counter(path.name for path in self.paths)
         return {
-            path.name: {"digest": file_digest(path), "showers": int(count)}
-            for path, count in zip(self.paths, counts, strict=True)
+            path.name if names[path.name] == 1 else str(path): {
+                "digest": file_digest(path),
+                "showers": int(count),
+            }
+            for path, count in zip(self.paths, np.diff(self.starts), strict=True)
         }
 
     def read_run(self, start: int, stop: int) -> Showers:

@@ -17,6 +17,7 @@ from torch.distributed.elastic.multiprocessing.errors import (
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from caloforge.errors import CaloforgeError, InputError, TrainingError
+from caloforge.provenance import available_cores
 from caloforge.train.ranks import started_by_launcher
 
 
@@ -26,7 +27,7 @@ def launch(ranks: int, work: Callable[..., None], *arguments: Any) -> None:
     Raises :class:`TrainingError` with the message of the first rank that failed, or the signal that
     ended it, and :class:`InputError` for more ranks than cores.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     if ranks > cores:
         msg = f"{ranks} ranks on {cores} cores would only wait for each other: at most one a core"
         raise InputError(msg)

@@ -131,10 +131,13 @@ class Training:
         done = progress.epoch * self.data.steps_per_epoch + progress.step
         self.reporter.start(last, self.data.steps_per_epoch, self.data.batch_size, done)
         self.log = RunLog(self.folder.path, done, progress.epoch) if self.writes else None
-        for _ in range(progress.epoch, last):
-            self._epoch(progress)
-        if self.log:
-            self.log.close()
+        try:
+            for _ in range(progress.epoch, last):
+                self._epoch(progress)
+        finally:
+            if self.log:
+                self.log.close()
+        if self.writes:
             self._record(progress)
         return progress
 

@@ -23,7 +23,7 @@ from caloforge.atomic import replacing
 from caloforge.errors import OutputError, TrainingError
 from caloforge.lock import hold
 from caloforge.train import ranks
-from caloforge.train.checkpoint import load_state, not_finite, save_state
+from caloforge.train.checkpoint import BEST, CHECKPOINT, load_state, not_finite, save_state
 from caloforge.train.objective import Objective
 from caloforge.train.recipe import Recipe
 
@@ -57,7 +57,7 @@ class RunFolder:
 
     def __init__(self, path: Path, recipe: Recipe, description: dict[str, Any]) -> None:
         self.path, self.recipe = path, recipe
-        self.checkpoint, self.best = path / "checkpoint.safetensors", path / "best.safetensors"
+        self.checkpoint, self.best = path / CHECKPOINT, path / BEST
         self.description = {"recipe": recipe.model_dump(mode="json"), **description}
         ranks.from_first(self._claim)
 
@@ -70,12 +70,20 @@ class RunFolder:
             raise OutputError(msg) from None
         identity = self.path / "run.json"
         if identity.name in present:
-            self._compare(json.loads(identity.read_text()))
+            self._compare(self._stored(identity))
         elif present:
             msg = f"{self.path} is not a training run and not empty: name a new folder"
             raise OutputError(msg)
         with replacing(identity) as partial:
             partial.write_text(json.dumps(self.description, indent=2) + "\n")
+
+    def _stored(self, identity: Path) -> dict[str, Any]:
+        try:
+            stored: dict[str, Any] = json.loads(identity.read_text())
+        except (OSError, ValueError) as problem:
+            msg = f"{identity} is damaged, name a new folder: {problem}"
+            raise OutputError(msg) from None
+        return stored
 
     def _compare(self, stored: dict[str, Any]) -> None:
         theirs, ours = _identity(stored), _identity(self.description)

@@ -12,7 +12,7 @@ from caloforge.errors import InputError, ModelError
 from caloforge.models.base import Domain, Generator
 from caloforge.models.spec import build_generator
 from caloforge.provenance import versions
-from caloforge.train.checkpoint import load_state
+from caloforge.train.checkpoint import BEST, load_state
 from caloforge.train.recipe import Recipe
 
 
@@ -26,7 +26,7 @@ def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
     ModelError
         if its weights do not fit its recipe.
     """
-    path = folder / "best.safetensors"
+    path = folder / BEST
     if not path.exists():
         msg = f"{folder} holds no finished epoch of a training (no {path.name})"
         raise InputError(msg)

@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from caloforge.card import METADATA_KEY, ModelCard, Parent
 from caloforge.errors import ModelError
 from caloforge.provenance import file_digest
-from caloforge.train.checkpoint import load_state
+from caloforge.train.checkpoint import BEST, CHECKPOINT, load_state
 from caloforge.train.objective import Objective
 
 State = dict[str, Tensor]
-BEST, CHECKPOINT = "best.safetensors", "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
