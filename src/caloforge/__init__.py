@@ -4,6 +4,7 @@ The public surface; everything is imported when it is first used, so that the co
 starts at once.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from caloforge.io import open_showers, read, write
     from caloforge.showers import Showers
     from caloforge.source import ShowerSource
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""ONNX Runtime otherwise keeps a device number in the cache folder and reports every session."""
 
 _HOME = {
     "CaloforgeError": "caloforge.errors",

@@ -102,7 +102,8 @@ def _check_cells(cells: FloatArray, energy: FloatArray) -> None:
             raise InputError(msg)
         msg = f"cells must not be negative, got {cells.min():g} GeV"
         raise InputError(msg)
-    sums = cells.sum(axis=(1, 2, 3), dtype=np.float32)
+    with np.errstate(over="ignore"):
+        sums = cells.sum(axis=(1, 2, 3), dtype=np.float32)
     if not np.all(np.isfinite(sums)):
         msg = "cells contain infinite values"
         raise InputError(msg)

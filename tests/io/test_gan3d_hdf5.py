@@ -89,6 +89,13 @@ def test_bad_files_are_refused_in_one_line(tmp_path, toy_detector, toy_showers):
     refuse("positive, got 0 GeV", ECAL=cells, energy=energy * 0)
     refuse("MeV by mistake", ECAL=cells, energy=energy * 1000)
     refuse("energy must be numbers", ECAL=cells, energy=[b"ten"] * len(cells))
+    refuse("energy must be numbers", ECAL=cells, energy=energy.astype(complex))
+    refuse("energy must be numbers, one a shower", ECAL=cells, energy=100.0)
+    refuse("theta must be numbers", ECAL=cells, energy=energy, theta=1.57)
+    refuse("energy must be numbers", ECAL=cells, energy=h5py.Empty("f4"))
+    refuse("target must be numbers", ECAL=cells, target=np.full((len(cells), 2), b"e-"))
+    refuse("not finite", ECAL=cells, energy=np.full(len(cells), 1e300))
+    refuse("infinite", ECAL=cells * 0 + 3e38, energy=energy)
     refuse("NaN", ECAL=np.full_like(cells, np.nan), energy=energy)
 
 

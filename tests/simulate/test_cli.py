@@ -83,6 +83,7 @@ def test_what_only_geant4_knows_is_told_in_one_line_too(
     output = str(tmp_path / "a.h5")
     line = refused(capsys, str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", output)
     assert "Geant4 knows no NIST material 'G4_Wolfram'" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["flawed.toml"]
 
 
 def test_a_full_disk(

@@ -86,6 +86,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(samples, tmp_path, capsys, toy
         (reference, tmp_path / "full", "thesis.tex"),
         (reference, tmp_path / "toy.h5", "it is a file"),
         (reference, tmp_path / "no" / "where", "cannot write"),
+        (reference, "", "give the report's folder a name"),
     ):
         assert message in refused(capsys, reference, generated, "-o", output)
+    arguments = (reference, reference, "-o", tmp_path / "r")
+    line = refused(capsys, *arguments, "--training", tmp_path / "toy.h5")
+    assert "cells of toy" in line
+    assert "less than or equal to" in refused(capsys, *arguments, "--seed", 2**32)
     assert {p.name for p in tmp_path.iterdir()} == {"toy.h5", "full"}

@@ -63,6 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _refuse(str(error))
     except typer.TyperException as error:
         _refuse(f"{error.format_message()} (caloforge --help shows what is allowed)")
+    except MemoryError as error:
+        _refuse(f"not enough memory: {error}; ask for less at a time")
+    except OSError as error:
+        _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (KeyboardInterrupt, typer.Abort):
         print("caloforge: interrupted; the same command continues the work", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)

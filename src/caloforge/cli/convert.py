@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.options import Compression, OutputFile, parse_compression, shower_progress
+from caloforge.errors import InputError
 
 
 def convert(
@@ -21,6 +22,9 @@ def convert(
     from caloforge.io import open_showers
 
     chosen = parse_compression(compression)
+    if cells and output.suffix != ".root":
+        msg = f"--cells is for ROOT files, {output} is none: the other formats hold every cell"
+        raise InputError(msg)
     with open_showers(sample) as file, shower_progress() as progress:
         task = progress.add_task(f"writing {output.name}", total=len(file))
         convert_sample(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from caloforge.cli.options import OutputFile, stderr
+from caloforge.cli.options import MODEL_ENDING, OutputFile, check_output, stderr
 
 
 def export(
@@ -20,11 +20,10 @@ def export(
 ) -> None:
     """Export the best generator of a training to ONNX, with its card."""
     from caloforge._extras import require
-    from caloforge.atomic import check_writable
 
     for module in ("torch", "safetensors", "onnx", "onnxscript"):
         require(module)
-    check_writable(output)
+    check_output(output, MODEL_ENDING)
     from caloforge.card import read_scores
     from caloforge.quantize.export import export_generator
     from caloforge.train.trained import load_trained

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from caloforge.cli.options import OutputFile, stderr
+from caloforge.cli.options import MODEL_ENDING, OutputFile, Threads, check_output, stderr
 
 
 def quantize(
@@ -26,9 +26,7 @@ def quantize(
     drop_slower: Annotated[
         bool, typer.Option(help="Leave layers in float that INT8 makes slower here.")
     ] = True,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Cores to use; all by default.")
-    ] = None,
+    threads: Threads = None,
 ) -> None:
     """Quantize a model to INT8, layer by layer, as far as the physics holds.
 
@@ -36,7 +34,7 @@ def quantize(
     does not win on this machine.
     """
     from caloforge._extras import require
-    from caloforge.atomic import check_writable, replacing
+    from caloforge.atomic import replacing
     from caloforge.provenance import available_cores
     from caloforge.zoo import model_path
 
@@ -45,7 +43,7 @@ def quantize(
     from caloforge.quantize.run import quantize as run_quantize
     from caloforge.quantize.tables import outcome_tables
 
-    check_writable(output)
+    check_output(output, MODEL_ENDING)
     path = model_path(model)
     with stderr.status(f"quantizing {path.name}") as status:
         outcome = run_quantize(

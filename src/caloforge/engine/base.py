@@ -92,7 +92,7 @@ def card_of(session: Any, path: Path) -> ModelCard:
     Raises
     ------
     ModelError
-        if there is none, or the graph's inputs are not those of a caloforge model.
+        if there is none, or the graph's tensors are not those that the card tells.
     """
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
@@ -102,7 +102,15 @@ def card_of(session: Any, path: Path) -> ModelCard:
     if not names <= set(INPUTS) or "latent" not in names:
         msg = f"{path}: its inputs are {sorted(names)}, a caloforge model takes {list(INPUTS)}"
         raise ModelError(msg)
-    return ModelCard.from_json(text, where=str(path))
+    card = ModelCard.from_json(text, where=str(path))
+    for node, asked in (
+        *((node, (card.latent.dim,)) for node in session.get_inputs() if node.name == "latent"),
+        *((node, card.cell_shape) for node in session.get_outputs() if node.name == OUTPUT),
+    ):
+        if any(isinstance(n, int) and n != m for n, m in zip(node.shape[1:], asked, strict=False)):
+            msg = f"{path}: its card says {asked} for '{node.name}', its graph {node.shape[1:]}"
+            raise ModelError(msg)
+    return card
 
 
 def read_card(path: str | Path) -> ModelCard:

@@ -120,6 +120,15 @@ class ShowerFile:
             raise InputError(msg)
         return found
 
+    def _numbers(self, name: str) -> Any:
+        """A dataset that holds numbers along at least one axis."""
+        found = self._dataset(name)
+        if found.dtype.kind not in "fiu" or not found.shape:
+            what = f"{found.dtype} of shape {found.shape}"
+            msg = f"{self.path}: {name} must be numbers, one a shower, got {what}"
+            raise InputError(msg)
+        return found
+
     def _check_cells(self) -> None:
         if self._cells.dtype.kind not in "fiu":
             msg = f"{self.path}: {self.CELLS} must hold numbers, got {self._cells.dtype}"
@@ -145,7 +154,7 @@ class ShowerFile:
         """Primary energies in GeV, (N,)."""
         if "energy" in self._file or "target" not in self._file:
             return self._vector("energy")
-        target = self._dataset("target")
+        target = self._numbers("target")
         if target.ndim != 2 or target.shape[1] < 2:
             msg = f"{self.path}: target must be (N, 2) = (pdg, Ep), got {target.shape}"
             raise InputError(msg)
@@ -167,7 +176,7 @@ class ShowerFile:
             raise InputError(msg) from None
 
     def _vector(self, name: str) -> AnyArray:
-        values = self._read(self._dataset(name), ..., name)
+        values = self._read(self._numbers(name), ..., name)
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
     def _find_detector(self) -> Detector:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from caloforge.atomic import check_room, check_writable
-from caloforge.errors import InputError
+from caloforge.errors import DetectorError, InputError
 from caloforge.io import ShowerWriter
 from caloforge.io.gan3d_writer import sample_bytes
 from caloforge.provenance import write_record
@@ -88,7 +88,12 @@ def produce(
         on_progress(done)
 
     if missing:
-        (runner or LocalRunner())(folder, count)
+        try:
+            (runner or LocalRunner())(folder, count)
+        except (DetectorError, InputError):
+            if len(folder.missing()) == len(production.shards):
+                folder.remove()
+            raise
     per_shower = assemble(folder, output, compression)
     total = float(production.conditions.energy.sum(dtype=np.float64))
     rate = float(np.median(1e3 * per_shower / production.conditions.energy))

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from caloforge import scaling
 from caloforge.atomic import partial_path, writing
-from caloforge.errors import OutputError
+from caloforge.errors import DetectorError, OutputError
 from caloforge.io import ShowerFile, open_showers
 from caloforge.provenance import file_digest, write_record
 from caloforge.showers import Showers
@@ -96,6 +96,9 @@ def check_folder(folder: Path) -> None:
     OutputError
         if it is a file, holds foreign files, or its parent cannot be written.
     """
+    if folder.name in ("", ".."):
+        msg = f"cannot write '{folder}': give the report's folder a name"
+        raise OutputError(msg)
     if folder.is_dir():
         foreign = sorted({p.name for p in folder.iterdir()} - {METRICS, REPORT, RECORD, FIGURES})
         if foreign:
@@ -119,6 +122,8 @@ def _work(
     figures: str | None,
     on_progress: Reporter,
 ) -> tuple[ValidationResult, list[Picture]]:
+    if training is not None:
+        _check_training(training, reference)
     with open_showers(reference) as first, open_showers(generated) as second:
         on_progress("reading")
         labels = _labels(first, second)
@@ -134,6 +139,17 @@ def _work(
         comparison, result, lambda done, total: on_progress("figures", done, total), figures
     )
     return result, pictures
+
+
+def _check_training(training: Path, reference: Path) -> None:
+    """Refuse a training sample whose showers cannot be compared with the reference's."""
+    with open_showers(training) as known, open_showers(reference) as sample:
+        if (known.detector.digest, known.window) != (sample.detector.digest, sample.window):
+            msg = (
+                f"{training} holds {known.cell_shape} cells of {known.detector.name}, "
+                f"{reference} {sample.cell_shape} cells of {sample.detector.name}"
+            )
+            raise DetectorError(msg)
 
 
 def _chunks(file: ShowerFile) -> Iterator[Showers]:
