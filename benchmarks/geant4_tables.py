@@ -171,14 +171,15 @@ def draw(
     found = numbers["layers"]
     visible = np.array(found["share"]) > 0.01
     at = np.arange(len(visible))
-    layers.axhspan(-1.5, 1.5, color="#dddddd")
+    layers.axhspan(-LIMITS["layers"], LIMITS["layers"], color="#dddddd")
     layers.errorbar(
         at[visible], np.array(found["difference_percent"])[visible],
         np.array(found["error_percent"])[visible], fmt="o", markersize=4,
     )  # fmt: skip
     layers.set(xlabel="layer", ylabel="built-in / evaluated - 1 [%]", title="layer means")
     edges = np.geomspace(10, 500, BINS + 1)
-    response.axhspan(-0.5, 0.5, color="#dddddd")
+    allowed = LIMITS["sampling fraction"]
+    response.axhspan(-allowed, allowed, color="#dddddd")
     for i in range(BINS):
         parts = [
             values[(energy >= edges[i]) & (energy < edges[i + 1])]

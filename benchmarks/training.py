@@ -126,7 +126,8 @@ def unarranged(objective: GanObjective) -> GanObjective:
 
 def arranged(objective: GanObjective) -> GanObjective:
     """The objective with standard layers, its weights channels-last."""
-    plain(objective.generator), plain(objective.discriminator)
+    for module in (objective.generator, objective.discriminator):
+        plain(module)
     return objective
 
 

@@ -6,7 +6,7 @@ The tuner chooses; then every sharing of the cores with every batch is measured 
 with the tuner's choice.
 """
 
-import sys
+import argparse
 
 from caloforge.engine import load_engine, read_card
 from caloforge.engine.choose import choose_plan
@@ -17,8 +17,11 @@ from caloforge.zoo import model_path
 
 def main() -> None:
     """Print every plan, fastest first, and how far the tuner's is from the fastest."""
-    path = model_path(sys.argv[1])
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 7
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("rounds", type=int, nargs="?", default=7)
+    options = parser.parse_args()
+    path = model_path(options.model)
     cores = available_cores()
     base = choose_plan(path, read_card(path), streams=cores)
     chosen = tune(path, base)[0].plan
@@ -28,7 +31,7 @@ def main() -> None:
         if cores % streams == 0
         for batch in BATCHES
     ]
-    times = measure_engines([load_engine(path, plan) for plan in plans], rounds)
+    times = measure_engines([load_engine(path, plan) for plan in plans], options.rounds)
     for ms, plan in sorted(zip(times, plans, strict=True), key=lambda pair: pair[0]):
         print(f"{ms:.4f} ms  {plan}{'  <- tuner' if plan == chosen else ''}")
     print(f"the tuner is {times[plans.index(chosen)] / min(times) - 1:.1%} off the best")

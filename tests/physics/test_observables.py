@@ -45,8 +45,6 @@ def test_hits_and_spectrum_are_counts(cells):
         expected = slow.hits(cells[shower], layer, np.float32(THRESHOLDS[index]))
         assert hits[shower, layer, index] == expected
     np.testing.assert_array_equal(observables.hits_above(cells, 1e-4), hits[:, :, 1].sum(axis=1))
-    share = observables.sparsity(cells, 1e-4)
-    np.testing.assert_allclose(share, 1 - hits[:, :, 1].sum(axis=1) / cells[0].size)
     edges = np.logspace(-7, -1, 13)
     spectrum = observables.cell_spectrum(cells, edges)
     for shower, counts in zip(cells, spectrum, strict=True):
@@ -72,9 +70,6 @@ def test_layer_widths_are_the_widths_of_each_layer(cells):
         one = observables.profile(cells[..., layer : layer + 1], "x")
         np.testing.assert_allclose(
             observables.layer_widths(xz)[:, layer], observables.width(one), rtol=1e-5, atol=1e-6
-        )
-        np.testing.assert_allclose(
-            observables.layer_centres(xz)[:, layer], observables.centre(one), rtol=1e-5
         )
 
 

@@ -11,6 +11,8 @@ from torch.nn import functional
 
 from caloforge.scaling import THRESHOLD_GEV, TRAINING_POWER
 
+ENERGY_UNIT_GEV = 100.0
+"""Primary energy that is 1 to a network (published: it multiplies the latent vector)."""
 IMAGE_UNIT_GEV = 0.01
 """Cell energy that is 1 in a training image (the published factor of 100 per GeV)."""
 

@@ -17,8 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from caloforge.models.base import Domain, Generator
-from caloforge.models.blocks import IMAGE_UNIT_GEV, ConvBlock2d, halvings, zero_below_threshold
-from caloforge.models.conv3d import ENERGY_UNIT_GEV
+from caloforge.models.blocks import (
+    ENERGY_UNIT_GEV,
+    IMAGE_UNIT_GEV,
+    ConvBlock2d,
+    halvings,
+    zero_below_threshold,
+)
 from caloforge.models.discriminator2d import Discriminator2dOptions
 
 START_CHANNELS = 32

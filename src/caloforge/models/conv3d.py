@@ -25,13 +25,11 @@ from torch.nn import functional
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.models.base import Discriminator, Domain, Generator, Judgement
-from caloforge.models.blocks import IMAGE_UNIT_GEV, crop, zero_below_threshold
+from caloforge.models.blocks import ENERGY_UNIT_GEV, IMAGE_UNIT_GEV, crop, zero_below_threshold
 from caloforge.models.dropout import ByteDropout
 from caloforge.models.folding import FoldedConv3d, Size
 from caloforge.scaling import TRAINING_POWER
 
-ENERGY_UNIT_GEV = 100.0
-"""Primary energy that multiplies the latent vector by one (published)."""
 START_CHANNELS = 8
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from caloforge.config import FrozenModel
 from caloforge.models.base import ConditionFeatures, Discriminator, Domain, Judgement
-from caloforge.models.blocks import halvings
+from caloforge.models.blocks import ENERGY_UNIT_GEV, halvings
 from caloforge.scaling import TRAINING_POWER
 
 TYPICAL_RESPONSE = 0.02
@@ -49,7 +49,7 @@ class Discriminator2d(Discriminator):
 
     def judge(self, image: Tensor, ecal: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
         """See :class:`Discriminator`."""
-        relative = image * (energy / 100.0).pow(-TRAINING_POWER).reshape(-1, 1, 1, 1)
+        relative = image * (energy / ENERGY_UNIT_GEV).pow(-TRAINING_POWER).reshape(-1, 1, 1, 1)
         maps = self.convolutions(relative.permute(0, 3, 1, 2))
         by_layer = (relative.mean(dim=(1, 2)) + 1e-4).log()
         features = self.head(torch.cat([maps, by_layer, self.conditions(energy, theta)], dim=1))

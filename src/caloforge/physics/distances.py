@@ -27,10 +27,8 @@ def energy_bins(energy: AnyArray) -> IntArray:
     return np.where(np.asarray(energy) == edges[-1], len(edges) - 2, index)
 
 
-def common_bins(
-    reference: AnyArray, generated: AnyArray, minimum: int = scaling.MIN_BIN_SHOWERS
-) -> Iterator[tuple[IntArray, IntArray]]:
-    """Rows of either sample in each energy bin that both fill with `minimum` showers.
+def common_bins(reference: AnyArray, generated: AnyArray) -> Iterator[tuple[IntArray, IntArray]]:
+    """Rows of either sample in each energy bin that both fill with MIN_BIN_SHOWERS.
 
     `reference` and `generated` are primary energies in GeV. If no bin is full enough, one bin
     holds everything.
@@ -39,7 +37,7 @@ def common_bins(
     found = False
     for index in range(-1, len(scaling.ENERGY_EDGES_GEV)):
         rows = np.flatnonzero(bins[0] == index), np.flatnonzero(bins[1] == index)
-        if min(len(rows[0]), len(rows[1])) >= minimum:
+        if min(len(rows[0]), len(rows[1])) >= scaling.MIN_BIN_SHOWERS:
             found = True
             yield rows
     if not found:

@@ -8,6 +8,7 @@ import numpy as np
 
 from caloforge import scaling
 from caloforge.physics import observables
+from caloforge.physics.distances import profile_error
 from caloforge.physics.features import angle_varies
 from caloforge.physics.summary import Summary
 from caloforge.typing import AnyArray, IntArray
@@ -102,8 +103,7 @@ def _shapes(reference: Summary, generated: Summary) -> float:
             (sample.profile(axis) / sample.energy[:, None]).mean(axis=0)
             for sample in (reference, generated)
         )
-        used = expected > scaling.PROFILE_MIN_SHARE * expected.sum()
-        errors.append(np.mean(np.abs(got[used] - expected[used]) / expected[used]))
+        errors.append(profile_error(expected, got))
     return float(np.mean(errors))
 
 

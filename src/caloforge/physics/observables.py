@@ -88,11 +88,6 @@ def width(profiles: AnyArray) -> Float64Array:
     return np.sqrt(central_moment(profiles, 2))
 
 
-def layer_centres(side: AnyArray) -> Float64Array:
-    """Transverse centre in every layer `(N, Z)` of an "xz" or "yz" projection `(N, n, Z)`."""
-    return centre(np.swapaxes(side, 1, 2))
-
-
 def layer_widths(side: AnyArray) -> Float64Array:
     """Transverse width in every layer `(N, Z)` of an "xz" or "yz" projection `(N, n, Z)`."""
     return width(np.swapaxes(side, 1, 2))
@@ -131,11 +126,6 @@ def hits_above(cells: FloatArray, threshold: float) -> IntArray:
     """Number of cells above `threshold` (GeV), `(N,)`."""
     counts: IntArray = layer_hits(cells, (threshold,)).sum(axis=(1, 2))
     return counts
-
-
-def sparsity(cells: FloatArray, threshold: float) -> Float64Array:
-    """Share of the cells that are not above `threshold` (GeV), `(N,)`: 1 is an empty image."""
-    return 1.0 - hits_above(cells, threshold) / max(cells[0].size if len(cells) else 1, 1)
 
 
 def cell_spectrum(cells: FloatArray, edges: AnyArray) -> IntArray:

@@ -52,6 +52,11 @@ class Comparison:
     detector: Detector
 
     @property
+    def labels(self) -> tuple[str, str]:
+        """How the two samples are called."""
+        return self.reference.label, self.generated.label
+
+    @property
     def paired(self) -> bool:
         """Whether row i of both samples was made at the same energy and angle."""
         first, second = self.reference.summary, self.generated.summary
@@ -180,12 +185,11 @@ def compare(
             f"{detector.name}, {labels[1]} {shapes[1]} cells of {other.name}"
         )
         raise DetectorError(msg)
-    # the angle is a feature only where both samples can have it
-    second = _with_columns_of(first, second)
-    return Comparison(first, second, detector)
+    return Comparison(first, _with_columns_of(first, second), detector)
 
 
 def _with_columns_of(reference: Sample, sample: Sample) -> Sample:
+    """The sample with the angle as a feature where, and only where, the reference has it."""
     if reference.features.names == sample.features.names:
         return sample
     wanted = "angle" in reference.features.names

@@ -22,7 +22,10 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True)
 class Measure:
-    """One line of the table: `limits` is a key of scaling.LIMITS, `ideal` the perfect score."""
+    """One line of the table: `name` is a key of scaling.LIMITS, `ideal` the perfect score.
+
+    With `below_only` only values below the ideal are bad.
+    """
 
     name: str
     title: str

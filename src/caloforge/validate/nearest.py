@@ -31,10 +31,6 @@ class NearestDistances:
         """Median distance generated over reference, its error, and the error of 1 (the floor)."""
         return _ratio(self.generated_to_library, self.reference_to_library, rng)
 
-    def to_itself(self, rng: np.random.Generator) -> tuple[float, float, float]:
-        """The same for the distances within each sample."""
-        return _ratio(self.generated_to_itself, self.reference_to_itself, rng)
-
 
 def nearest_distances(
     comparison: Comparison, parts: tuple[IntArray, IntArray, IntArray], library: Summary | None

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from caloforge.scaling import HIT_THRESHOLDS_GEV
 from caloforge.typing import AnyArray, FloatArray, IntArray
 from caloforge.validate.plots import (
     BAND,
@@ -82,12 +83,12 @@ def mean_projection_plot(
 
 
 def showers_3d_plot(showers: Sequence[FloatArray], *, titles: Sequence[str], title: str) -> Figure:
-    """Single showers (X, Y, Z): a dot per cell, its size and colour the logarithm of its energy."""
+    """Single showers (X, Y, Z) in GeV: a dot per hit cell, sized and coloured by log energy."""
     figure = Figure(figsize=(11.4, 5.0), dpi=DPI)
     figure.subplots_adjust(left=0.0, right=0.95, top=0.95, bottom=0.03, wspace=0.0)
     for number, (cells, name) in enumerate(zip(showers, titles, strict=True)):
         axes = figure.add_subplot(1, len(showers), number + 1, projection="3d")
-        x, y, z = np.nonzero(cells > 1e-6)
+        x, y, z = np.nonzero(cells > HIT_THRESHOLDS_GEV[0])
         energy = np.log10(cells[x, y, z] * 1e3)
         order = np.argsort(energy)
         drawn = axes.scatter(
@@ -163,15 +164,17 @@ def roc_plot(entries: Sequence[tuple[str, AnyArray, IntArray, str]], *, title: s
     return figure
 
 
-def ratio_bars_plot(names: Sequence[str], ratios: AnyArray, *, title: str, xlabel: str) -> Figure:
-    """One bar a feature around 1."""
+def ratio_bars_plot(
+    names: Sequence[str], ratios: AnyArray, *, title: str, xlabel: str, band: float
+) -> Figure:
+    """One bar a feature around 1, and the band 1 +- `band`."""
     figure = Figure(figsize=(SIZE[0], max(3.0, 0.19 * len(names) + 1.0)), dpi=DPI)
     axes = figure.subplots(gridspec_kw={"left": 0.3, "right": 0.96})
     figure.subplots_adjust(
         top=1 - 0.35 / figure.get_figheight(), bottom=0.6 / figure.get_figheight()
     )
     axes.set_title(title, loc="left")
-    axes.axvspan(0.95, 1.05, color=FILL, lw=0)
+    axes.axvspan(1 - band, 1 + band, color=FILL, lw=0)
     axes.axvline(1, color=REFERENCE, lw=0.8)
     rows = np.arange(len(names))[::-1]
     shown = np.clip(ratios, 0.5, 1.5)

@@ -75,8 +75,9 @@ def _with_ratio(title: str) -> tuple[Figure, Axes, Axes]:
     return figure, upper, lower
 
 
-def plain(title: str, size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=size, dpi=DPI)
+def plain(title: str) -> tuple[Figure, Axes]:
+    """A figure with one plot."""
+    figure = Figure(figsize=SIZE, dpi=DPI)
     axes = figure.subplots(gridspec_kw={"left": 0.145, "right": 0.97, "top": 0.93, "bottom": 0.125})
     axes.set_title(title, loc="left")
     return figure, axes
@@ -126,10 +127,7 @@ def profile_plot(
 ) -> Figure:
     """Mean of per-shower profiles (N, n) with the error of the mean, and their ratio."""
     figure, upper, lower = _with_ratio(title)
-    means = [
-        (values.mean(axis=0), values.std(axis=0) / np.sqrt(len(values)))
-        for values in (reference, generated)
-    ]
+    means = [_mean_and_error(values) for values in (reference, generated)]
     edges = np.arange(reference.shape[1] + 1) - 0.5
     _draw_pair(upper, lower, edges, means[0], means[1], labels)
     _scale_y(upper, log, np.concatenate([mean for mean, _ in means]))
@@ -178,10 +176,7 @@ def spectrum_plot(
 ) -> Figure:
     """Mean number of cells per bin of cell energy, from per-shower counts (N, B)."""
     figure, upper, lower = _with_ratio(title)
-    means = [
-        (values.mean(axis=0), values.std(axis=0) / np.sqrt(len(values)))
-        for values in (reference, generated)
-    ]
+    means = [_mean_and_error(values) for values in (reference, generated)]
     _draw_pair(upper, lower, edges, means[0], means[1], labels)
     upper.set_xscale("log")
     _scale_y(upper, True, np.concatenate([mean for mean, _ in means]))
@@ -229,6 +224,11 @@ def trend_plot(
     upper.set_ylabel(ylabel)
     lower.set_xlabel(xlabel)
     return figure
+
+
+def _mean_and_error(values: AnyArray) -> tuple[Float64Array, Float64Array]:
+    """Mean over showers (N, ...) and the error of the mean."""
+    return values.mean(axis=0), values.std(axis=0) / np.sqrt(len(values))
 
 
 def _binned(

@@ -23,6 +23,11 @@ class Slice:
     reference: Sample
     generated: Sample
 
+    @property
+    def labels(self) -> tuple[str, str]:
+        """How the two samples are called."""
+        return self.reference.label, self.generated.label
+
 
 def everything(comparison: Comparison) -> Slice:
     """The whole comparison."""
