@@ -63,7 +63,7 @@ def build(
 def load_toml(
     path: str | Path, model: type[ModelT], *, error: type[CaloforgeError] = ConfigError
 ) -> ModelT:
-    """Read a TOML file into a checked, frozen object."""
+    """Read a TOML file into a checked, frozen object; errors as of read_toml and build."""
     path = Path(path)
     return build(model, read_toml(path, error), where=str(path), error=error)
 

@@ -26,7 +26,7 @@ TRACKED_PACKAGES = (
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as ``sha256:...``."""
+    """SHA-256 of a file's bytes, as ``sha256:...``; OSError where it cannot be read."""
     with open(path, "rb") as stream:
         return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -60,15 +60,19 @@ def versions() -> dict[str, str]:
     return found
 
 
+def cpu_field(field: str) -> str:
+    """What Linux tells of the first processor core ("model name", "flags", ...), else nothing."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    pairs = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in pairs if name.strip() == field), "")
+
+
 def cpu_name() -> str:
     """The processor's model name, as the operating system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return cpu_field("model name") or platform.processor() or platform.machine()
 
 
 def core_numbers() -> list[int]:
@@ -92,7 +96,15 @@ def write_record(
     seed: int | None,
     seconds: float,
 ) -> None:
-    """Write a verb's record: configuration, input digests, seed, versions, host and seconds."""
+    """Write a verb's record: configuration, input digests, seed, versions, host and seconds.
+
+    ``inputs`` are names of files with their digests.
+
+    Raises
+    ------
+    OutputError
+        if the file cannot be written.
+    """
     record = {
         "verb": verb,
         "config": config,

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from caloforge.errors import ConfigError, InputError, OutputError, TrainingError  # noqa: E402
-from caloforge.train.checkpoint import load_state  # noqa: E402
+from caloforge.train.checkpoint import load_state, save_state  # noqa: E402
 from caloforge.train.gan import GanObjective  # noqa: E402
 from caloforge.train.log import RunLog  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
@@ -201,6 +201,11 @@ def test_a_damaged_run_folder_is_one_line(train, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{half")
     with pytest.raises(OutputError, match=r"run\.json is damaged, name a new folder"):
+        train()
+    (tmp_path / "run" / "run.json").unlink()
+    train(epochs=1)
+    save_state(tmp_path / "run" / "checkpoint.safetensors", {"objective": {}, "progress": {}})
+    with pytest.raises(InputError, match="of another version of caloforge"):
         train()
 
 

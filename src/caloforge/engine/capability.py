@@ -1,9 +1,9 @@
 """What the processor can do beyond float32, asked of the operating system."""
 
-from pathlib import Path
 from typing import Self
 
 from caloforge.config import FrozenModel
+from caloforge.provenance import cpu_field
 
 
 class Capabilities(FrozenModel):
@@ -30,20 +30,8 @@ class Capabilities(FrozenModel):
     @classmethod
     def of_this_cpu(cls) -> Self:
         """What this machine's processor offers; nothing where it cannot be found out."""
-        return cls.from_flags(_cpu_flags())
+        return cls.from_flags(set(cpu_field("flags").split()))
 
     def __str__(self) -> str:
         bf16, vnni = (("yes" if has else "no") for has in (self.bfloat16, self.int8))
         return f"BF16 {bf16}, INT8 dot product (VNNI) {vnni}"
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return set()
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.strip() == "flags":
-            return set(value.split())
-    return set()

@@ -10,7 +10,13 @@ from caloforge.typing import FloatArray
 
 
 class OnnxEngine:
-    """A model file in ONNX Runtime: a session for each stream, pinned to cores of its own."""
+    """A model file in ONNX Runtime: a session for each stream, pinned to cores of its own.
+
+    Raises
+    ------
+    ModelError
+        if the file is not an ONNX model, or has no model card.
+    """
 
     def __init__(self, path: Path, plan: Plan) -> None:
         self.plan = plan

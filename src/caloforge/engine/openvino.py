@@ -17,7 +17,15 @@ PRECISION_HINT = {"float32": "f32", "bfloat16": "bf16"}
 
 
 class OpenVinoEngine:
-    """A model file in OpenVINO, its graph specialised for the plan's batch."""
+    """A model file in OpenVINO, its graph specialised for the plan's batch.
+
+    Raises
+    ------
+    ModelError
+        if the file is not a caloforge model, or OpenVINO cannot run it.
+    MissingExtraError
+        if OpenVINO is not installed.
+    """
 
     def __init__(self, path: Path, plan: Plan) -> None:
         self.card = read_card(path)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.atomic import replacing
-from caloforge.errors import OutputError, TrainingError
+from caloforge.errors import InputError, OutputError, TrainingError
 from caloforge.lock import hold
 from caloforge.train import ranks
 from caloforge.train.checkpoint import BEST, CHECKPOINT, load_state, not_finite, save_state
@@ -110,13 +110,20 @@ class RunFolder:
             yield
 
     def resume(self, objective: Objective) -> Progress:
-        """Load the last checkpoint into the objective, if there is one."""
+        """Load the last checkpoint into the objective, if there is one.
+
+        Raises :class:`InputError` where it is damaged, or not what the objective wrote.
+        """
         path = self.checkpoint
         state = ranks.from_first(lambda: load_state(path) if path.exists() else None)
         if state is None:
             return Progress()
-        objective.load_state_dict(state["objective"])
-        return Progress(**state["progress"])
+        try:
+            objective.load_state_dict(state["objective"])
+            return Progress(**state["progress"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as problem:
+            msg = f"{path} is of another version of caloforge, name a new folder: {problem}"
+            raise InputError(msg) from None
 
     def save(self, objective: Objective, progress: Progress) -> None:
         """Replace the checkpoint; :class:`TrainingError` if a weight is no longer a number."""
