@@ -1,11 +1,15 @@
 """Outputs are written beside their place and renamed when they are whole."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from caloforge.errors import OutputError
+
+HDF5_FAILURE = re.compile(r"errno = \d+, error message = '([^']*)'")
+"""What the HDF5 library says, in errors of several kinds, of a write that the system refused."""
 
 
 def partial_path(path: Path) -> Path:
@@ -60,8 +64,12 @@ def writing(path: Path) -> Iterator[None]:
     """Turn a full disk or a lost folder met while writing ``path`` into an OutputError."""
     try:
         yield
-    except OSError as error:
-        msg = f"cannot write {path}: {error.strerror or error}"
+    except (OSError, RuntimeError) as error:
+        failed = HDF5_FAILURE.search(str(error))
+        if isinstance(error, RuntimeError) and failed is None:
+            raise
+        reason = failed[1] if failed else getattr(error, "strerror", None) or error
+        msg = f"cannot write {path}: {reason}"
         raise OutputError(msg) from None
 
 

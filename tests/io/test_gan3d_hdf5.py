@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 
 from caloforge import io
+from caloforge.atomic import writing
 from caloforge.errors import DetectorError, InputError, OutputError
+from caloforge.io.gan3d_writer import abandon
 from caloforge.io.raw import RawRows
 
 
@@ -128,6 +132,24 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(tmp_path, toy_showers, monk
     with pytest.raises(OutputError, match="No space left"):
         io.write(tmp_path / "out.h5", toy_showers)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_hdf5_says_of_a_full_disk_is_one_line(tmp_path):
+    said = "Can't close (time = now\n, errno = 28, error message = 'No space left on device', buf)"
+    with pytest.raises(OutputError, match=r"out: No space left on device$"), writing(Path("out")):
+        raise RuntimeError(said)
+    with pytest.raises(RuntimeError, match="no matter of disks"), writing(Path("out")):
+        raise RuntimeError("no matter of disks")
+
+
+def test_an_abandoned_file_is_emptied_before_it_is_closed(tmp_path):
+    path = tmp_path / "a.h5"
+    file = h5py.File(path, "w")
+    file["values"] = np.zeros(10_000)
+    file.flush()
+    full = path.stat().st_size
+    abandon(file, path)
+    assert not file.id.valid and path.stat().st_size < full
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, toy_showers, toy_detector):

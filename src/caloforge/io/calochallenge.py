@@ -5,7 +5,8 @@ layers (https://calochallenge.github.io/homepage, arXiv 2410.21611); the binning
 detector's window. Particles enter along the cylinder's axis.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from caloforge.io.gan3d_hdf5 import (
     detector_to_json,
     open_hdf5,
 )
-from caloforge.io.gan3d_writer import COMPRESSED_ROWS
+from caloforge.io.gan3d_writer import COMPRESSED_ROWS, abandon
 from caloforge.showers import Showers
 from caloforge.typing import AnyArray, FloatArray
 from caloforge.units import MeV
@@ -101,10 +102,10 @@ def write_calochallenge(
             "of rings and sectors"
         )
         raise InputError(msg)
-    with replacing(path) as partial, h5py.File(partial, "w") as file:
+    with replacing(path) as partial, _new_file(partial) as file:
         file.attrs.update(sample.attributes)
         file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(sample.detector)
-        _create(file, len(sample), int(np.prod(sample.cell_shape)), compression)
+        energies, cells = _create(file, len(sample), int(np.prod(sample.cell_shape)), compression)
         done = 0
         for showers in chunks:
             if not np.allclose(showers.theta, np.pi / 2, atol=1e-4):
@@ -112,15 +113,29 @@ def write_calochallenge(
                 raise InputError(msg)
             voxels = showers.cells.transpose(0, 3, 2, 1).reshape(len(showers), -1) / MeV
             rows = slice(done, done + len(showers))
-            file[VOXELS][rows] = voxels
-            file[ENERGIES][rows, 0] = showers.energy / MeV
+            cells[rows] = voxels
+            energies[rows, 0] = showers.energy / MeV
             done += len(showers)
 
 
-def _create(file: Any, n: int, voxels: int, compression: str | None) -> None:
+@contextmanager
+def _new_file(path: Path) -> Iterator[Any]:
+    """An HDF5 file to fill; it is on the disk when the context ends without an error."""
+    file = h5py.File(path, "w")
+    try:
+        yield file
+        file.flush()
+    except BaseException:
+        abandon(file, path)
+        raise
+    file.close()
+
+
+def _create(file: Any, n: int, voxels: int, compression: str | None) -> tuple[Any, Any]:
+    """The datasets of energies and voxels."""
     options = {"dtype": "<f4", "track_times": False}
-    file.create_dataset(ENERGIES, (n, 1), **options)
+    energies = file.create_dataset(ENERGIES, (n, 1), **options)
     if compression is not None:
         chunk = (min(COMPRESSED_ROWS, n), voxels)
         options |= {"chunks": chunk, "compression": compression, "shuffle": True}
-    file.create_dataset(VOXELS, (n, voxels), **options)
+    return energies, file.create_dataset(VOXELS, (n, voxels), **options)

@@ -1,5 +1,6 @@
 """Samples written in the 3DGAN HDF5 layout (see :mod:`~caloforge.io.gan3d_hdf5`)."""
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +27,8 @@ class ShowerWriter:
 
     ``compression`` is None (contiguous, fastest), ``lzf`` or ``gzip``. With ``resume`` an
     unfinished partial file of the same length is continued (``resumed`` says so). Leaving the
-    context without ``finish`` because of an error removes the partial file; a kill leaves it.
+    context without ``finish`` because of an error removes the partial file; a kill leaves it, and
+    so does Ctrl-C where ``resume`` is not None: somebody will go on with it.
 
     Raises
     ------
@@ -43,9 +45,10 @@ class ShowerWriter:
         *,
         compression: str | None = None,
         attributes: Mapping[str, Any] | None = None,
-        resume: bool = False,
+        resume: bool | None = None,
     ) -> None:
         self.path, self.partial = path, partial_path(path)
+        self._keep = (KeyboardInterrupt,) if resume is not None else ()
         check_writable(path)
         with writing(path):
             reopened = self._reopen((n, *cell_shape)) if resume else None
@@ -56,7 +59,8 @@ class ShowerWriter:
             try:
                 if not self.resumed:
                     self._create(detector, cell_shape, n, compression, attributes or {})
-                self._rows = RawRows(self.partial, [self._file[name] for name in DATASETS])
+                self._datasets = {name: self._file[name] for name in DATASETS}
+                self._rows = RawRows(self.partial, list(self._datasets.values()))
             except Exception:
                 self._discard()
                 raise
@@ -115,7 +119,7 @@ class ShowerWriter:
             if self._rows.holds(name):
                 self._rows.write(name, start, rows)
             else:
-                self._file[name][start : start + len(rows)] = rows
+                self._datasets[name][start : start + len(rows)] = rows
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system; OutputError if it fails."""
@@ -127,6 +131,7 @@ class ShowerWriter:
         """Close the file and put it in its place; OutputError if that fails."""
         with writing(self.path):
             self._rows.flush()
+            self._file.flush()
             self._rows.close()
             self._file.close()
             self.partial.replace(self.path)
@@ -140,7 +145,7 @@ class ShowerWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None and not issubclass(kind, KeyboardInterrupt):
+        if kind is not None and not issubclass(kind, self._keep):
             self._rows.close()
             self._discard()
         elif self._file.id.valid:
@@ -149,10 +154,21 @@ class ShowerWriter:
                 self._file.close()
 
     def _discard(self) -> None:
-        """Close and remove the partial file, also where the disk no longer takes what is left."""
-        with suppress(OSError, RuntimeError):
-            self._file.close()
+        """Close and remove the partial file."""
+        abandon(self._file, self.partial)
         self.partial.unlink(missing_ok=True)
+
+
+def abandon(file: Any, path: Path) -> None:
+    """Close an HDF5 file whose content is not wanted, also on a full disk.
+
+    The library insists on writing what it still holds, and crashes the process where it cannot:
+    emptying the file first gives it the room.
+    """
+    with suppress(OSError):
+        os.truncate(path, 0)
+    with suppress(OSError, RuntimeError):
+        file.close()
 
 
 def sample_bytes(n: int, cell_shape: tuple[int, ...]) -> int:
