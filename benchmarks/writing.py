@@ -8,7 +8,7 @@ handing the file on to the disk. ``sparse``: indices and energies of the hit cel
 numpy. Every file is new, and removed.
 """
 
-import sys
+import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -81,8 +81,11 @@ WAYS: dict[str, Callable[[Path, Showers, int], None]] = {
 
 def main() -> None:
     """Time every way and print a line for each."""
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    folder = sys.argv[2] if len(sys.argv) > 2 else "."
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("showers", type=int, nargs="?", default=20_000)
+    parser.add_argument("folder", nargs="?", default=".")
+    options = parser.parse_args()
+    n, folder = options.showers, options.folder
     sample = io.read(zoo.sample_path("clic_ecal_fixed"), 0, ROWS)
     print(f"{'way':14s} {'us/shower':>10s} {'CPU us':>8s} {'bytes':>8s}")
     for name, write in WAYS.items():

@@ -61,10 +61,15 @@ class CaloChallengeFile(ShowerFile):
             for window in candidate.windows:
                 shape = candidate.cell_shape(window)
                 if candidate.readout == "cylinder" and int(np.prod(shape)) == voxels:
+                    self._cylinder = candidate
                     return shape
         names = ", ".join(each.name for each in candidates)
         msg = f"{self.path} has {voxels} voxels a shower, which fit no cylinder of {names}"
         raise DetectorError(msg)
+
+    def _find_detector(self) -> Detector:
+        """The detector that the voxels were told by, not one of pads with as many cells."""
+        return self._cylinder
 
     def _candidates(self, detector: Detector | None) -> list[Detector]:
         """Detectors that the file may be of."""
