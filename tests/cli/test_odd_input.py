@@ -83,6 +83,23 @@ def test_the_systems_own_refusals_are_one_line(refused, toy_model, tmp_path, mon
     assert "not enough memory: Unable to allocate 15.4 TiB" in line
 
 
+def test_an_interrupted_conversion_is_one_line_and_leaves_nothing(
+    toy_showers, tmp_path, monkeypatch, capsys
+):
+    sample = tmp_path / "sample.h5"
+    io.write(sample, toy_showers)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("caloforge.io.ShowerWriter.write", interrupt)
+    with pytest.raises(SystemExit) as caught:
+        main(["convert", str(sample), "-o", str(tmp_path / "x.h5")])
+    assert caught.value.code == 130
+    assert capsys.readouterr().err.splitlines()[-1].startswith("caloforge: interrupted")
+    assert list(tmp_path.iterdir()) == [sample]
+
+
 def test_a_card_that_does_not_fit_its_graph(refused, toy_detector, tmp_path):
     from caloforge.card import METADATA_KEY
     from caloforge.engine import read_card

@@ -121,13 +121,20 @@ def test_an_abandoned_trial_is_taken_up_where_it_stood(files, monkeypatch):
     assert taken == [1, 2]
 
 
-def test_networks_over_the_budget_are_not_trained(files):
+def test_networks_over_the_budget_are_not_trained(files, capsys):
     worker = make_worker(files, lambda text: "budget_ms = 1e-9\n" + text)
     said = []
     worker.run(lambda trial, what: said.append(what))
     assert len(said) == 4 and all("over the budget of 1e-09" in what for what in said)
     assert {trial.state for trial in worker.queue.study.trials} == {TrialState.PRUNED}
     assert not epochs_trained(files / "search")
+    folder, space, sample = (str(files / name) for name in ("search", "space.toml", "toy.h5"))
+    with pytest.raises(SystemExit) as end:
+        main(["search", space, "--data", sample, "-o", folder])
+    assert end.value.code == 0
+    said = capsys.readouterr()
+    assert "no trial has been trained" in " ".join(said.err.split())
+    assert said.out == "" and not (files / "search" / "best.toml").exists()
 
 
 def test_impossible_trials_are_told_and_the_search_goes_on(files):

@@ -71,3 +71,49 @@ def test_wrong_paths_are_one_line(sample, recipe_file, tmp_path, capsys):
     assert "cannot use" in refused(capsys, "train", recipe_file, "--data", sample, "-o", inside)
     assert "no finished epoch" in refused(capsys, "export", run, "-o", tmp_path / "x.onnx")
     assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "message"),
+    [
+        ("latent = 8", "latent = 100000000000000", "cannot be made here"),
+        ("seed = 3", f"seed = {2**64}", "seed: input should be less than"),
+    ],
+)
+def test_what_no_machine_holds_is_one_line(
+    sample, recipe_file, tmp_path, capsys, given, asked, message
+):
+    text = recipe_file.read_text()
+    assert given in text
+    recipe_file.write_text(text.replace(given, asked))
+    line = refused(capsys, "train", recipe_file, "--data", sample, "-o", tmp_path / "run")
+    assert message in line
+
+
+def test_a_checkpoint_of_something_else_is_not_exported(tmp_path, capsys):
+    from caloforge.train.checkpoint import save_state
+
+    pytest.importorskip("onnxscript")
+    save_state(tmp_path / "best.safetensors", {"weights": 1})
+    line = refused(capsys, "export", tmp_path, "-o", tmp_path / "x.onnx")
+    assert "is not the best epoch of a training" in line
+
+
+def test_ctrl_c_of_several_ranks_is_one_line(sample, recipe_file, tmp_path, capsys, monkeypatch):
+    import signal
+
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+
+    def interrupted(*_):
+        msg = "Process 1 got signal: 2"
+        raise SignalException(msg, signal.SIGINT)
+
+    monkeypatch.setattr("caloforge.train.launch.available_cores", lambda: 2)
+    monkeypatch.setattr("caloforge.train.launch.elastic_launch", lambda *_: interrupted)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    options = ["--data", str(sample), "-o", str(tmp_path / "run"), "--ranks", "2"]
+    with pytest.raises(SystemExit) as end:
+        main(["train", str(recipe_file), *options])
+    assert end.value.code == 130
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("caloforge: interrupted")

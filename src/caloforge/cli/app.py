@@ -58,7 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a user's error is one line on stderr and exit code 2."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        sys.exit(app(args=given or ["--help"], standalone_mode=False) or 0)
+        code = app(args=given or ["--help"], standalone_mode=False) or 0
+        if code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(code)
     except CaloforgeError as error:
         _refuse(str(error))
     except typer.TyperException as error:

@@ -54,7 +54,11 @@ def search(
     queue = TrialQueue(folder, read)
     worker = Worker(read, queue, paths, described)
     worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))
-    _show(write_results(queue.study, read, folder))
+    front = write_results(queue.study, read, folder)
+    if not front:
+        stderr.print(f"{folder}: no trial has been trained to its end yet")
+        return
+    _show(front)
     stderr.print(f"{folder}: best.toml is the recipe of the lowest validation number")
 
 

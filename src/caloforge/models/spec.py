@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from caloforge.config import FrozenModel
+from caloforge.errors import ConfigError
 from caloforge.models.base import Discriminator, Domain, Generator
 from caloforge.models.conv2d import Conv2dGenerator, Conv2dOptions
 from caloforge.models.conv3d import Conv3dDiscriminator, Conv3dGenerator, Conv3dOptions
@@ -51,8 +52,19 @@ NETWORKS: dict[str, NetworkSpec] = {
 
 
 def build_generator(options: FrozenModel, domain: Domain) -> Generator:
-    """The generator that network options (of any network in the table) describe."""
-    return network_of(options).generator(options, domain)
+    """The generator that network options (of any network in the table) describe.
+
+    Raises
+    ------
+    ConfigError
+        if the memory does not hold it.
+    """
+    try:
+        return network_of(options).generator(options, domain)
+    except RuntimeError as problem:
+        reason = str(problem).splitlines()[0]
+        msg = f"network '{options.name}' cannot be made here: {reason}"  # type: ignore[attr-defined]
+        raise ConfigError(msg) from None
 
 
 def network_of(options: FrozenModel) -> NetworkSpec:

@@ -102,7 +102,7 @@ class SearchSpace(FrozenModel):
 
     recipe: str
     trials: int = Field(30, gt=0)
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**32)
     sampler: Literal["tpe", "cmaes", "random"] = "tpe"
     pruner: Literal["patient", "none"] = "patient"
     budget_ms: float | None = Field(None, gt=0)

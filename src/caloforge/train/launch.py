@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import (
     ChildFailedError,
     ProcessFailure,
@@ -45,9 +47,20 @@ def launch(ranks: int, work: Callable[..., None], *arguments: Any) -> None:
         monitor_interval=0.2,
     )
     try:
-        elastic_launch(config, work)(*arguments)
+        elastic_launch(config, _rank)(work, *arguments)
     except ChildFailedError as problem:
         raise TrainingError(_cause(*problem.get_first_failure())) from None
+    except SignalException as problem:
+        if problem.sigval == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        msg = f"the training was ended by {problem.sigval.name}; the same command goes on"
+        raise TrainingError(msg) from None
+
+
+def _rank(work: Callable[..., None], *arguments: Any) -> None:
+    """One of the processes: Ctrl-C ends it at once, the launcher tells the user."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    work(*arguments)
 
 
 def taking_part(work: Callable[..., None], *arguments: Any) -> None:

@@ -62,7 +62,7 @@ class Recipe(FrozenModel):
     """A whole training: network, objective, data, loop.  ``name`` becomes the model's name."""
 
     name: str = Field(min_length=1)
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**63)
     network: NetworkOptions
     objective: ObjectiveOptions
     data: DataOptions = DataOptions()

@@ -31,12 +31,16 @@ def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
         msg = f"{folder} holds no finished epoch of a training (no {path.name})"
         raise InputError(msg)
     state = load_state(path)
-    description, progress = state["description"], state["progress"]
+    parts = ("description", "progress", "generator")
+    if missing := [part for part in parts if part not in state]:
+        msg = f"{path} is not the best epoch of a training: it has no {missing[0]}"
+        raise ModelError(msg)
+    description, progress, weights = (state[part] for part in parts)
     recipe = build(Recipe, description["recipe"], where=str(path), error=ModelError)
     domain = build(Domain, description["domain"], where=str(path), error=ModelError)
     generator = build_generator(recipe.network, domain)
     try:
-        generator.load_state_dict(state["generator"])
+        generator.load_state_dict(weights)
     except RuntimeError as problem:
         msg = f"{path}: the weights do not fit the recipe's network: {problem}"
         raise ModelError(msg) from None
