@@ -1,3 +1,4 @@
+import fcntl
 from pathlib import Path
 
 import h5py
@@ -101,6 +102,15 @@ def test_bad_files_are_refused_in_one_line(tmp_path, toy_detector, toy_showers):
     refuse("not finite", ECAL=cells, energy=np.full(len(cells), 1e300))
     refuse("infinite", ECAL=cells * 0 + 3e38, energy=energy)
     refuse("NaN", ECAL=np.full_like(cells, np.nan), energy=energy)
+
+
+def test_a_file_that_somebody_writes_is_not_called_damaged(tmp_path, toy_showers):
+    path = tmp_path / "showers.h5"
+    io.write(path, toy_showers)
+    with open(path, "r+b") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="is being written by another program"):
+            io.read(path)
 
 
 def test_a_dataset_that_cannot_be_read_is_named(tmp_path, toy_detector, toy_showers):

@@ -237,6 +237,8 @@ def open_hdf5(path: Path) -> Any:
     except OSError as error:
         damaged = "truncated" in str(error) or h5py.is_hdf5(path)
         problem = "is a damaged or truncated HDF5 file" if damaged else "is not an HDF5 file"
+        if "unable to lock" in str(error):
+            problem = "is being written by another program"
         msg = f"{path} {problem}"
         raise InputError(msg) from None
 

@@ -89,11 +89,15 @@ def _mean_share(values: AnyArray, energy: AnyArray, rows: IntArray) -> Float64Ar
 def separation_power(reference: AnyArray, generated: AnyArray) -> float:
     """Separation of two histograms: half the sum of (h1 - h2)^2 / (h1 + h2), both of unit sum.
 
-    0 for the same shape, 1 for histograms that nowhere overlap.
+    0 for the same shape, 1 for histograms that nowhere overlap, or where only one is empty.
 
     >>> separation_power(np.array([1.0, 0.0]), np.array([0.0, 2.0]))
     1.0
+    >>> separation_power(np.array([1.0, 0.0]), np.array([0.0, 0.0]))
+    1.0
     """
+    if not np.any(reference) or not np.any(generated):
+        return float(np.any(reference) != np.any(generated))
     first, second = (np.asarray(h, dtype=np.float64) / np.sum(h) for h in (reference, generated))
     both = first + second
     difference = (first - second) ** 2
