@@ -19,8 +19,8 @@ from caloforge.models.factorised_axis import Hits  # noqa: E402
 from caloforge.models.factorised_centre import centred  # noqa: E402
 from caloforge.models.factorised_deposits import (  # noqa: E402
     EXPECTATIONS,
-    LAYER_CLASSES,
     QUANTILES,
+    SORTS,
     DepositSampler,
 )
 from caloforge.models.factorised_knots import Knots  # noqa: E402
@@ -74,7 +74,7 @@ def generator(layer_sample):
     network = FactorisedGenerator(SMALL, domain())
     network.layers.measure(*layer_sample, torch.full((2000,), math.pi / 2))
     rows = [toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
-    network.deposits.table.copy_(torch.stack(rows).repeat(LAYER_CLASSES, 1).flatten())
+    network.deposits.table.copy_(torch.stack(rows).repeat(SORTS, 1).flatten())
     return network.eval()
 
 
@@ -276,7 +276,7 @@ def test_the_logarithm_is_right_in_its_range():
 def test_the_mean_deposit_is_the_expectation(knots):
     sampler = DepositSampler(1, knots)
     rows = torch.stack([toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])
-    sampler.table.copy_(rows.repeat(LAYER_CLASSES, 1).flatten())
+    sampler.table.copy_(rows.repeat(SORTS, 1).flatten())
     expected = torch.full((4000, 5, 5, 1), 2e-4)
     uniform = (torch.rand_like(expected), torch.rand_like(expected))
     made = sampler(expected, expected.sum(dim=(1, 2)), fifty(knots, 4000), uniform)
@@ -330,7 +330,7 @@ def inclined(layer_sample):
     theta = torch.acos(torch.rand(2000) - 0.5)
     network.layers.measure(*layer_sample, theta)
     rows = [toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
-    network.deposits.table.copy_(torch.stack(rows).repeat(LAYER_CLASSES, 1).flatten())
+    network.deposits.table.copy_(torch.stack(rows).repeat(SORTS, 1).flatten())
     network.pattern.shift.data.normal_(std=0.3)
     network.halo.per_gev.fill_(400.0)
     network.halo.distance.copy_(torch.linspace(3.0, 9.0, 256).repeat(6))

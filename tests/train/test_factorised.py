@@ -144,3 +144,27 @@ def test_the_largest_cell_fluctuates_as_measured_after_the_scaling():
             ((cells - expected) / expected.sqrt())[:, *pad, 0].std() for cells in (measured, made)
         )
         assert found == pytest.approx(float(wanted), rel=0.06)
+
+
+def test_the_primary_track_is_in_its_pad_in_the_first_layer_only():
+    """Layers of 1.5 MeV: in the first one the middle pad is always hit, in the last one rarely."""
+    torch.manual_seed(3)
+    knots, number = Knots(DOMAIN), 4000
+    condition = knots(torch.full((number,), 50.0), torch.full((number,), math.pi / 2))
+    layer_energy = torch.full((number, 4), 1.5e-3)
+    axis = torch.arange(9) - 4.0
+    radius = torch.hypot(axis[:, None], axis)[None, :, :, None]
+    pattern = torch.exp(-radius / (0.3 + 0.7 * torch.rand(number, 1, 1, 4)))
+    expected = 1.5e-3 * pattern / pattern.sum(dim=(1, 2), keepdim=True)
+    deposits = torch.poisson(expected / 3e-4)
+    deposits[:, 4, 4, 0] += 1.0
+    measured = scale_to_layers(deposits, layer_energy)[0]
+    sampler = DepositSampler(4, knots)
+    measurement = DepositMeasurement(sampler)
+    measurement.add(measured, layer_energy, expected, condition)
+    measurement.apply(sampler)
+    uniform = torch.rand(expected.shape), torch.rand(expected.shape)
+    hit = sampler(expected, layer_energy, condition, uniform)[:, 4, 4] > 1e-6
+    wanted, found = (measured[:, 4, 4] > 0).float().mean(dim=0), hit.float().mean(dim=0)
+    assert wanted[0] == 1.0 and found[0] > 0.98
+    assert wanted[3] < 0.95 and found[3] == pytest.approx(float(wanted[3]), abs=0.03)

@@ -1,11 +1,13 @@
 """The energy of a cell, given its expectation: a compound Poisson variable by its quantiles.
 
-A cell that expects m GeV is crossed by about m / 0.29 MeV particles (half a millimetre of silicon):
-most cells get none, some one, few many.  Measured on Geant4 showers, this distribution depends on
-m, in faint layers on the layer's energy (no cell gets more), and hardly on anything else, so a
-table of E / m is all that is needed.  Its axes: the layer's energy, in classes of a factor of two;
-log m, in steps between which the table is drawn at random; and the quantile u as u**(1/4), which
-resolves cells that are hit in one shower of ten thousand.
+A cell that expects m GeV is crossed by about m / 0.29 MeV particles (half a millimetre of
+silicon): most cells get none, some one, few many. Measured on Geant4 showers, this distribution
+depends on m; in faint layers on the layer's energy (no cell gets more); in the first layers on the
+track of the primary particle, which always crosses its pad; and hardly on anything else. So a
+table of E / m is all that is needed. Its axes: the sort of layer, a class of a factor of two in
+its energy, apart for each of the first layers; log m, in steps between which the table is drawn at
+random; and the quantile u as u**(1/4), which resolves cells that are hit in one shower of ten
+thousand.
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ EXPECTED_GEV = (2e-9, 3.0)
 STEPS_PER_DECADE = 8
 EXPECTATIONS = 64
 QUANTILES = 512
-FAINT_LAYER_GEV = 1e-3
-LAYER_CLASSES = 8
+FAINT_LAYER_GEV, LAYER_CLASSES = 1e-3, 8
+FIRST_LAYERS = 3
+FAINT_FIRST_LAYER_GEV, FIRST_LAYER_CLASSES = 2.5e-4, 6
+SORTS = LAYER_CLASSES + FIRST_LAYERS * FIRST_LAYER_CLASSES
 
 
 class DepositSampler(nn.Module):
@@ -34,7 +38,7 @@ class DepositSampler(nn.Module):
     def __init__(self, layers: int, knots: Knots) -> None:
         super().__init__()
         self.register_buffer("shift", torch.zeros(knots.size, layers))
-        self.register_buffer("table", torch.zeros(LAYER_CLASSES * EXPECTATIONS * QUANTILES))
+        self.register_buffer("table", torch.zeros(SORTS * EXPECTATIONS * QUANTILES))
         self.shift: Tensor
         self.table: Tensor
 
@@ -53,7 +57,7 @@ class DepositSampler(nn.Module):
         quantile, dither = uniform
         place = self.coordinate(expected, condition) + dither
         row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
-        row = row + (layer_class(layer_energy) * EXPECTATIONS)[:, None, None]
+        row = row + (layer_sort(layer_energy) * EXPECTATIONS)[:, None, None]
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
         index = (row * QUANTILES + column).to(torch.int32)
         ratio = torch.index_select(self.table, 0, index.flatten()).view_as(expected)
@@ -66,11 +70,19 @@ class DepositSampler(nn.Module):
         return ranged_logarithm(expected, *EXPECTED_GEV) * per_log + shift[:, None, None]
 
 
-def layer_class(layer_energy: Tensor) -> Tensor:
-    """Class (as a float) of layer energies in GeV: 0 below 1 MeV, one more for every doubling.
+def layer_sort(layer_energy: Tensor) -> Tensor:
+    """The table's sort (N, Z), as a float, of layers with these energies (N, Z) in GeV.
 
-    >>> layer_class(torch.tensor([0.0005, 0.0015, 0.003, 1.0]))
-    tensor([0., 1., 2., 7.])
+    >>> layer_sort(torch.tensor([[0.0005, 0.0005, 0.0005, 0.0005, 0.0015, 0.003, 1.0]]))
+    tensor([[10., 16., 22.,  0.,  1.,  2.,  7.]])
     """
-    doublings = torch.log2(layer_energy.clamp(min=1e-9) / FAINT_LAYER_GEV) + 1.0
-    return torch.floor(doublings.clamp(0.0, LAYER_CLASSES - 1.0))
+    first, others = layer_energy[:, :FIRST_LAYERS], layer_energy[:, FIRST_LAYERS:]
+    begin = LAYER_CLASSES + FIRST_LAYER_CLASSES * torch.arange(first.shape[1])
+    first = begin + _doublings(first, FAINT_FIRST_LAYER_GEV, FIRST_LAYER_CLASSES)
+    return torch.cat([first, _doublings(others, FAINT_LAYER_GEV, LAYER_CLASSES)], dim=1)
+
+
+def _doublings(energy: Tensor, faint: float, classes: int) -> Tensor:
+    """Class of an energy: 0 below ``faint``, one more for every doubling."""
+    doublings = torch.log2(energy.clamp(min=1e-9) / faint) + 1.0
+    return torch.floor(doublings.clamp(0.0, classes - 1.0))

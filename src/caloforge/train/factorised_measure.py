@@ -7,7 +7,8 @@ expectation, per layer and energy, makes the mean number of hits right.
 The cells of a layer add up to its energy, measured ones as well as sampled ones after their
 scaling.  Where independent cells have a relative variance k / m, that leaves k (1 - m / L) / m to a
 cell that expects m of the layer's L: in the core half of it.  The table must hold what independent
-cells have, so a measured cell counts in the row of m / (1 - m / L).
+cells have, so a measured cell counts in the row of m / (1 - m / L).  Not so in faint layers, where
+the question is which cells are hit: scaling does not change that.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from torch import Tensor
 
 from caloforge.models.factorised_deposits import (
     EXPECTATIONS,
-    LAYER_CLASSES,
     QUANTILES,
+    SORTS,
     STEPS_PER_DECADE,
     DepositSampler,
-    layer_class,
+    layer_sort,
 )
 from caloforge.models.factorised_knots import Condition
 
 BIN_WIDTH = 0.025
 LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO = -18.5, 13.5
 BINS = round((HIGHEST_LOG_RATIO - LOWEST_LOG_RATIO) / BIN_WIDTH)
-FEWEST_HITS = 400
+FEWEST_HITS = 20
 SINGLE_DEPOSIT_ROW = 2 * STEPS_PER_DECADE
 """Row (m = 1 keV) under which a hit is one deposit: its energy does not depend on m, its
 probability is proportional to m."""
@@ -38,6 +39,7 @@ FINE = 4
 LARGEST_SHIFT = 3.0
 MISSED_LOG_RATIO, FAINTEST_LOG_RATIO = -20.0, -50.0
 LARGEST_SHARE = 0.95
+FAINT_GEV = 4e-3
 GOLDEN = 0.6180339887
 """Steps of the golden ratio fill the unit interval evenly, however many rows there are."""
 
@@ -48,9 +50,9 @@ class DepositMeasurement:
     def __init__(self, sampler: DepositSampler) -> None:
         self.sampler = sampler
         knots, layers = sampler.shift.shape
-        shape = (knots, layers, LAYER_CLASSES, EXPECTATIONS * FINE)
-        self.cells = torch.zeros(LAYER_CLASSES, EXPECTATIONS, dtype=torch.float64)
-        self.energies = torch.zeros(LAYER_CLASSES, EXPECTATIONS, BINS, dtype=torch.float64)
+        shape = (knots, layers, SORTS, EXPECTATIONS * FINE)
+        self.cells = torch.zeros(SORTS, EXPECTATIONS, dtype=torch.float64)
+        self.energies = torch.zeros(SORTS, EXPECTATIONS, BINS, dtype=torch.float64)
         self.expectations = torch.zeros(shape, dtype=torch.float64)
         self.hits = torch.zeros(knots, layers, dtype=torch.float64)
 
@@ -68,9 +70,9 @@ class DepositMeasurement:
     ) -> None:
         """Count cells and their expectations (N, X, Y, Z), and layer energies (N, Z), in GeV."""
         place = self._place(expected, condition)
-        sort = layer_class(layer_energy).long()[:, None, None]
-        share = expected / layer_energy[:, None, None].clamp(min=1e-9)
-        independent = expected / (1.0 - share.clamp(max=LARGEST_SHARE))
+        sort = layer_sort(layer_energy).long()[:, None, None]
+        whole = torch.where(layer_energy < FAINT_GEV, math.inf, layer_energy)[:, None, None]
+        independent = expected / (1.0 - (expected / whole).clamp(max=LARGEST_SHARE))
         row = torch.round(self._place(independent, condition)).long() + sort * EXPECTATIONS
         self.cells += torch.bincount(row.flatten(), minlength=self.cells.numel()).view_as(
             self.cells
@@ -83,7 +85,7 @@ class DepositMeasurement:
         weights = condition.weights.double()
         self.hits += weights.T @ hit.sum(dim=(1, 2)).double()
         layer = torch.arange(cells.shape[3])
-        fine = (place * FINE).long() + (layer * LAYER_CLASSES + sort) * (EXPECTATIONS * FINE)
+        fine = (place * FINE).long() + (layer * SORTS + sort) * (EXPECTATIONS * FINE)
         size = self.expectations[0].numel()
         for knot in range(len(self.hits)):
             weight = weights[:, knot, None, None, None].expand_as(fine)
@@ -101,9 +103,9 @@ class DepositMeasurement:
 
     def _tables(self) -> tuple[Tensor, Tensor]:
         """Energy over expectation (sorts, rows, columns); hit probability (sorts, rows)."""
-        table = torch.zeros(LAYER_CLASSES, EXPECTATIONS, QUANTILES)
-        probability = torch.zeros(LAYER_CLASSES, EXPECTATIONS, dtype=torch.float64)
-        for sort in range(LAYER_CLASSES):
+        table = torch.zeros(SORTS, EXPECTATIONS, QUANTILES)
+        probability = torch.zeros(SORTS, EXPECTATIONS, dtype=torch.float64)
+        for sort in range(SORTS):
             counts, cells = self._enough(sort)
             reference = counts[SINGLE_DEPOSIT_ROW]
             for row in range(EXPECTATIONS):
