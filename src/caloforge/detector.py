@@ -14,6 +14,8 @@ from caloforge.typing import Float64Array
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+MOST_LAYERS = 1000
+"""Of one kind in a detector; the finest calorimeters that are planned have some hundred."""
 
 
 class Material(FrozenModel):
@@ -56,7 +58,7 @@ class Layer(FrozenModel):
     The stack fills the layer; ``pitch_mm`` may state the layer's thickness as a check.
     """
 
-    count: Count = 1
+    count: Annotated[Count, Field(le=MOST_LAYERS)] = 1
     pitch_mm: Positive | None = None
     stack: Annotated[tuple[Slab, ...], Field(min_length=1)]
 
@@ -117,7 +119,7 @@ class Detector(FrozenModel):
     the layers must fit into a given depth.
     """
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     title: str
     pad_mm: tuple[Positive, Positive]
     readout: Literal["pads", "cylinder"] = "pads"

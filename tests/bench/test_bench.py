@@ -170,6 +170,14 @@ def test_a_figure_that_cannot_be_drawn_is_refused_before_the_work(tmp_path, toy_
         )  # fmt: skip
 
 
+def test_a_training_is_timed_one_way_at_a_time():
+    with pytest.raises(InputError, match="one at a time"):
+        CliRunner().invoke(
+            app, ["bench", "--time-to-train", "a.toml", "--scaling", "a.toml", "--data", "b.h5"],
+            catch_exceptions=False,
+        )  # fmt: skip
+
+
 def test_wrong_streams_are_refused(toy_model):
     for text in ("0", "two", "1,999"):
         with pytest.raises(CaloforgeError, match=f"streams '{text}' is not understood"):

@@ -33,6 +33,8 @@ def test_digest_changes_with_physics_alone():
         ('nist = "G4_Si"', 'nist = "G4_Si"\ndensity_g_cm3 = 2.3', "either 'nist', or both"),
         ("sensitive = true", "sensitive = false", "at least one slab"),
         ("count = 17", "count = ", "not valid TOML"),
+        ("count = 17", "count = 1000000", "less than or equal to 1000"),
+        ('name = "clic_ecal"', 'name = ""', "name: .* at least 1 char"),
         ("theta_deg = [60.0, 120.0]", "theta_deg = [120.0, 60.0]", "must rise"),
     ],
 )

@@ -140,6 +140,9 @@ def _training(
     from caloforge.bench.training import time_to_train as run_to_target
     from caloforge.train.recipe import load_recipe
 
+    if time_to_train and scaling:
+        msg = "--time-to-train and --scaling: one at a time"
+        raise InputError(msg)
     if not data:
         msg = "training is timed on showers: give them with --data"
         raise InputError(msg)
@@ -151,20 +154,20 @@ def _training(
             raise InputError(msg)
         check_figure_path(plot)
     require("torch").set_num_threads(cores)
-    results: list[scale.Scaling | TimeToTrain] = []
+    result: scale.Scaling | TimeToTrain
     with stderr.status("training") as status:
         if time_to_train:
             recipe = load_recipe(time_to_train)
-            results.append(run_to_target(recipe, data, target, seeds, on_run=status.update))
-        if scaling:
-            results.append(scale.measure_scaling(load_recipe(scaling), data, *network))
-    for result in results:
-        Console().print(result.table())
+            result = run_to_target(recipe, data, target, seeds, on_run=status.update)
+        else:
+            assert scaling is not None
+            result = scale.measure_scaling(load_recipe(scaling), data, *network)
+    Console().print(result.table())
     if output is not None:
         with replacing(output) as partial:
-            partial.write_text("".join(r.model_dump_json(indent=2) + "\n" for r in results))
-    if plot is not None and isinstance(results[-1], scale.Scaling):
-        scale.plot_scaling(results[-1], plot)
+            partial.write_text(result.model_dump_json(indent=2) + "\n")
+    if plot is not None and isinstance(result, scale.Scaling):
+        scale.plot_scaling(result, plot)
 
 
 def _profile(models: list[str], cores: int, batch: int | None) -> None:
