@@ -1,5 +1,6 @@
 """Inclined showers: the factorised network and the angle 3DGAN train on them; mirrors hold."""
 
+import copy
 import math
 
 import pytest
@@ -10,6 +11,7 @@ from caloforge.models.base import Domain  # noqa: E402
 from caloforge.models.spec import build_generator  # noqa: E402
 from caloforge.train.factorised import FactorisedObjective  # noqa: E402
 from caloforge.train.factorised_impact import ImpactEncoder  # noqa: E402
+from caloforge.train.factorised_tilt import TiltMeasurement  # noqa: E402
 from caloforge.train.gan import GanObjective  # noqa: E402
 from caloforge.train.objective import Batch, DataSummary  # noqa: E402
 from caloforge.train.recipe import Recipe  # noqa: E402
@@ -84,6 +86,22 @@ def test_inclined_showers_have_the_sums_the_halo_and_the_lean_of_the_sample(trai
     assert lean[0] == pytest.approx(lean[1], rel=0.25)
 
 
+def test_showers_wander_from_their_direction_as_measured_ones_do(trained):
+    torch.manual_seed(4)
+    energy = 10.0 * 50.0 ** torch.rand(1500)
+    theta = torch.full((1500,), 1.2)
+    condition, generator = trained.knots(energy, theta), copy.deepcopy(trained)
+    measurement = TiltMeasurement()
+    with torch.no_grad():
+        generator.axis.wander.fill_(0.4)
+        cells = generator(generator.draw_latent(1500), energy, theta)
+        measurement.add(cells, generator.axis.depth, condition)
+        generator.axis.wander.zero_()
+        measurement.apply(generator, condition)
+        found = (condition.weights @ generator.axis.wander).mean()
+    assert found.item() == pytest.approx(0.4, rel=0.2)
+
+
 def test_the_encoder_follows_the_two_mirrors(trained):
     torch.manual_seed(2)
     encoder, showers = ImpactEncoder(DOMAIN, trained.knots), batch(3)
@@ -91,7 +109,7 @@ def test_the_encoder_follows_the_two_mirrors(trained):
     def impact(cells, theta):
         condition = trained.knots(showers.energy, theta)
         layer_energy = cells.sum(dim=(1, 2))
-        return encoder(cells, condition, trained.axis.displacement(layer_energy, condition)).T
+        return encoder(cells, condition, trained.axis.displacement(layer_energy, condition.slope)).T
 
     x, y = impact(showers.cells, showers.theta)
     mirrored_x = impact(showers.cells.flip(1), showers.theta)

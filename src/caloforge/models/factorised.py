@@ -32,13 +32,15 @@ from caloforge.models.factorised_centre import centred
 from caloforge.models.factorised_deposits import DepositSampler
 from caloforge.models.factorised_halo import Halo
 from caloforge.models.factorised_knots import Condition, Knots
-from caloforge.models.factorised_layers import LayerEnergies
+from caloforge.models.factorised_layers import LayerEnergies, normal_from_uniform
 from caloforge.models.factorised_noise import CellNoise
 from caloforge.models.factorised_pattern import TransversePattern
 from caloforge.scaling import THRESHOLD_GEV
 
 IMPACT_DIM = 2
 """x and y in the pad that is hit: uniform.  Centring the image may make another pad its middle."""
+TILT_DIM = 2
+"""Uniform numbers that make the normal one by which an inclined shower wanders."""
 
 
 class FactorisedOptions(FrozenModel):
@@ -90,15 +92,19 @@ class FactorisedGenerator(Generator):
             IMPACT_DIM,
             self.noise.latent_dim,
             self.halo.latent_dim if self.halo else 0,
+            TILT_DIM if self.knots.inclined else 0,
         ]
         self.latent_dim = sum(self.parts)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`Generator`."""
         condition = self.knots(energy, theta)
-        for_layers, for_impact, for_cells, for_halo = torch.split(latent, self.parts, dim=1)
+        for_layers, for_impact, for_cells, for_halo, for_tilt = torch.split(
+            latent, self.parts, dim=1
+        )
         layer_energy = self.layers(for_layers, condition)
-        axis = self.axis(for_impact - 0.5, layer_energy, condition)
+        tilt = normal_from_uniform(for_tilt)[:, :1] if self.knots.inclined else None
+        axis = self.axis(for_impact - 0.5, layer_energy, condition, tilt)
         centre = self.axis.centre(axis)
         expected, beside = self.expected(layer_energy, condition, axis, centre)
         uniform = self.noise(for_cells, condition)

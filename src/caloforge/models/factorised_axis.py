@@ -1,8 +1,9 @@
 """The axis of an inclined shower, and the window of pads around it.
 
 The image is centred on the barycentre, so the axis passes the impact point at the barycentre's
-depth and moves along y by cot(theta) for a unit of depth.  A window of whole pads follows it from
-layer to layer: in it every cell is asked for its energy.
+depth and moves along y by cot(theta) for a unit of depth, give or take: faint showers wander by
+degrees from the particle's direction.  A window of whole pads follows it from layer to layer: in it
+every cell is asked for its energy.
 """
 
 from __future__ import annotations
@@ -41,29 +42,43 @@ class ShowerAxis(nn.Module):
         self.window = window or (x, y)
         self.reach = ((x - self.window[0]) // 2, (y - self.window[1]) // 2)
         self.most_moved = min(MOST_MOVED, *self.reach)
+        if self.inclined:
+            self.register_buffer("wander", torch.zeros(knots.size))
         self.register_buffer("depth", torch.tensor(domain.depths_in_pads), persistent=False)
         pads = [torch.arange(size, dtype=torch.float32) for size in self.window]
         self.register_buffer("pads_x", pads[0] + self.reach[0], persistent=False)
         self.register_buffer("pads_y", pads[1] + self.reach[1], persistent=False)
         place = (self.pads_x[:, None, None] * y + self.pads_y[:, None]) * layers
         self.register_buffer("place", place + torch.arange(layers), persistent=False)
+        self.wander: Tensor
         self.depth: Tensor
         self.pads_x: Tensor
         self.pads_y: Tensor
         self.place: Tensor
 
-    def forward(self, impact: Tensor, layer_energy: Tensor, condition: Condition) -> Tensor:
-        """Axis (N, Z, 2) in pads from the image's centre, from impact points (N, 2)."""
+    def forward(
+        self, impact: Tensor, layer_energy: Tensor, condition: Condition, tilt: Tensor | None = None
+    ) -> Tensor:
+        """Axis (N, Z, 2) in pads from the image's centre, from impact points (N, 2).
+
+        ``tilt`` (N, 1): standard normal numbers, how far inclined showers wander.
+        """
         x, y = impact[:, :1].expand_as(layer_energy), impact[:, 1:].expand_as(layer_energy)
         if self.inclined:
-            y = y + self.displacement(layer_energy, condition)
+            slope = condition.slope
+            if tilt is not None:
+                slope = slope + (condition.weights @ self.wander)[:, None] * tilt
+            y = y + self.displacement(layer_energy, slope)
         return torch.stack([x, y], dim=2)
 
-    def displacement(self, layer_energy: Tensor, condition: Condition) -> Tensor:
-        """How far (N, Z) in pads along y the axis is from the barycentre, in each layer."""
+    def displacement(self, layer_energy: Tensor, slope: Tensor) -> Tensor:
+        """How far (N, Z) in pads along y the axis is from the barycentre, in each layer.
+
+        ``slope`` (N, 1): pads along y for a pad of depth, on the average ``condition.slope``.
+        """
         total = layer_energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
         barycentre = (layer_energy * self.depth).sum(dim=1, keepdim=True) / total
-        return (self.depth - barycentre) * condition.slope
+        return (self.depth - barycentre) * slope
 
     def centre(self, axis: Tensor) -> Tensor:
         """Whole pads (N, Z) along y from the image's centre to the window's, for an axis."""

@@ -28,6 +28,7 @@ from caloforge.train.factorised_core import CoreMeasurement
 from caloforge.train.factorised_halo import HaloMeasurement
 from caloforge.train.factorised_impact import ImpactEncoder
 from caloforge.train.factorised_measure import DepositMeasurement
+from caloforge.train.factorised_tilt import TiltMeasurement
 from caloforge.train.objective import Batch, DataSummary, WeightAverage
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def look(generator: FactorisedGenerator, encoder: ImpactEncoder, batch: Batch) -
     """What a generator expects of a batch of Geant4 showers."""
     layer_energy = batch.cells.sum(dim=(1, 2))
     condition = generator.knots(batch.energy, batch.theta)
-    moved = generator.axis.displacement(layer_energy, condition)
+    moved = generator.axis.displacement(layer_energy, condition.slope)
     axis = generator.axis(encoder(batch.cells, condition, moved), layer_energy, condition)
     centre = generator.axis.centre(axis.detach())
     cells = generator.axis.cut(batch.cells, centre)
@@ -119,6 +120,7 @@ class FactorisedObjective:
         self.deposits = DepositMeasurement(generator.deposits)
         self.core = CoreMeasurement(generator.noise.core)
         self.halo = HaloMeasurement()
+        self.tilt = TiltMeasurement()
 
     @property
     def ema_generator(self) -> Generator:
@@ -189,6 +191,8 @@ class FactorisedObjective:
             self.halo.add(
                 generator.halo, batch.cells, view.condition, view.axis, view.centre, view.beside
             )
+        if generator.knots.inclined:
+            self.tilt.add(batch.cells, generator.axis.depth, view.condition)
         self.seen.append([view.layer_energy, batch.energy, batch.theta])
         if self.steps == self.last_step:
             self._complete(generator)
@@ -197,11 +201,14 @@ class FactorisedObjective:
     def _complete(self, generator: FactorisedGenerator) -> None:
         """Set all tables from what was measured, and take the averaged weights."""
         layers, energy, theta = map(torch.cat, zip(*self.seen, strict=True))
-        generator.layers.calibrate(layers, generator.knots(energy, theta))
+        condition = generator.knots(energy, theta)
+        generator.layers.calibrate(layers, condition)
         self.deposits.apply(generator.deposits)
         self.core.apply(generator.noise.core)
         if generator.halo is not None:
             self.halo.apply(generator.halo, generator.knots)
+        if generator.knots.inclined:
+            self.tilt.apply(generator, condition)
         self.generator.load_state_dict(generator.state_dict())
 
     def _averaged(self) -> tuple[FactorisedGenerator, ImpactEncoder]:
@@ -227,6 +234,7 @@ class FactorisedObjective:
             "deposits": self.deposits.state_dict(),
             "core": self.core.state_dict(),
             "halo": self.halo.state_dict(),
+            "tilt": self.tilt.state_dict(),
             "seen": self.seen,
             "steps": [self.steps, self.average.steps],
         }
@@ -240,5 +248,6 @@ class FactorisedObjective:
         self.deposits.load_state_dict(state["deposits"])
         self.core.load_state_dict(state["core"])
         self.halo.load_state_dict(state["halo"])
+        self.tilt.load_state_dict(state["tilt"])
         self.seen = state["seen"]
         self.steps, self.average.steps = state["steps"]
