@@ -15,6 +15,7 @@ from caloforge.cli.options import (
     PrecisionOption,
     RuntimeOption,
     Seed,
+    ShowerCount,
     Threads,
     check_output,
     parse_compression,
@@ -74,12 +75,12 @@ def generate(
     conditions = _conditions(generator.card, n, energy, theta, like, seed)
     generator.card.check_range(conditions)
     with shower_progress() as progress:
-        task = progress.add_task(f"generating {output.name}", total=len(conditions))
+        count = ShowerCount(progress, f"generating {output.name}", len(conditions))
         seconds = generate_file(
             generator, conditions, output, seed=seed, compression=chosen_compression,
-            on_progress=lambda done: progress.update(task, completed=done),
+            on_progress=count,
         )  # fmt: skip
-    each = 1e3 * seconds / len(conditions)
+    each = 1e3 * seconds / max(len(conditions) - count.before, 1)
     stderr.print(f"{output}: {len(conditions)} showers, {each:.3f} ms each with the file written")
 
 

@@ -112,13 +112,14 @@ def one_of(text: str, allowed: tuple[str, ...], what: str) -> str:
 
 
 class RateColumn(ProgressColumn):
-    """Showers a second since the start."""
+    """Showers a second since the start, without those that an earlier run left."""
 
     def render(self, task: Task) -> Text:
         elapsed = task.finished_time if task.finished else task.elapsed
-        if not elapsed or not task.completed:
+        made = task.completed - task.fields.get("before", 0)
+        if not elapsed or not made:
             return Text("-- showers/s")
-        return Text(f"{task.completed / elapsed:,.1f} showers/s")
+        return Text(f"{made / elapsed:,.1f} showers/s")
 
 
 class ShowerProgress(Progress):
@@ -135,6 +136,23 @@ class ShowerProgress(Progress):
             for task in self.task_ids:
                 self.update(task, visible=False)
         super().__exit__(kind, error, trace)
+
+
+class ShowerCount:
+    """Tells a bar how many showers there are; ``before``: those that an earlier run left.
+
+    To be called with the number of showers so far, first of all before any is made.
+    """
+
+    def __init__(self, progress: Progress, description: str, total: int) -> None:
+        self.progress, self.before = progress, 0
+        self.task = progress.add_task(description, total=total)
+        self.started = False
+
+    def __call__(self, done: int) -> None:
+        if not self.started:
+            self.before, self.started = done, True
+        self.progress.update(self.task, completed=done, before=self.before)
 
 
 def shower_progress() -> Progress:

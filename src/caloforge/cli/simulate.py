@@ -11,6 +11,7 @@ from caloforge.cli.options import (
     Number,
     OutputFile,
     Seed,
+    ShowerCount,
     check_output,
     parse_compression,
     shower_progress,
@@ -105,10 +106,9 @@ def _produce(
 
         runner = DaskRunner(scheduler)
     with shower_progress() as progress:
-        task = progress.add_task(f"simulating {output.name}", total=len(production))
         return produce(
             production, output, runner=runner, compression=compression,
-            on_progress=lambda done: progress.update(task, completed=done),
+            on_progress=ShowerCount(progress, f"simulating {output.name}", len(production)),
         )  # fmt: skip
 
 
