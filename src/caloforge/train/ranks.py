@@ -18,6 +18,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from caloforge.errors import ConfigError, TrainingError
 from caloforge.train.common_norm import share_statistics
@@ -45,7 +47,12 @@ def joined(threads: int | None = None) -> Iterator[None]:
         return
     cores = pin(int(os.environ["LOCAL_RANK"]), local_size())
     torch.set_num_threads(threads or cores)
-    dist.init_process_group("gloo", timeout=TIMEOUT)
+    # The launcher's store outlives a restart: without a prefix, ranks would find the addresses of
+    # those that died.
+    store, number, total = next(rendezvous("env://", timeout=TIMEOUT))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = PrefixStore(f"attempt {attempt}", store)
+    dist.init_process_group("gloo", store=store, rank=number, world_size=total, timeout=TIMEOUT)
     try:
         yield
     finally:
