@@ -129,9 +129,8 @@ class ShowerWriter:
 
     def finish(self) -> None:
         """Close the file and put it in its place; OutputError if that fails."""
+        self.flush()
         with writing(self.path):
-            self._rows.flush()
-            self._file.flush()
             self._rows.close()
             self._file.close()
             self.partial.replace(self.path)

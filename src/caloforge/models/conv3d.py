@@ -28,6 +28,7 @@ from caloforge.models.base import Discriminator, Domain, Generator, Judgement
 from caloforge.models.blocks import ENERGY_UNIT_GEV, IMAGE_UNIT_GEV, crop, zero_below_threshold
 from caloforge.models.dropout import ByteDropout
 from caloforge.models.folding import FoldedConv3d, Size
+from caloforge.models.slope import measured_slope
 from caloforge.scaling import TRAINING_POWER
 
 START_CHANNELS = 8
@@ -131,18 +132,11 @@ class Conv3dDiscriminator(Discriminator):
 def measured_angle(image: Tensor, depth: Tensor) -> Tensor:
     """Theta (N,) in rad by an energy-weighted line through the barycentres of the layers.
 
-    ``image``: training images (N, X, Y, Z); ``depth`` (Z,) of the layers in pads.  A lambda layer:
-    no weights, but a gradient.
+    ``image``: training images (N, X, Y, Z); ``depth`` (Z,) of the layers in pads.
     """
-    by_layer = ((image.float() ** (1.0 / TRAINING_POWER)).sum(dim=1)).transpose(1, 2)
-    energy = by_layer.sum(dim=2)
-    y = torch.arange(by_layer.shape[2], device=image.device) - 0.5 * (by_layer.shape[2] - 1)
-    share = energy / energy.sum(dim=1, keepdim=True).clamp(min=1e-9)
-    barycentre = (by_layer @ y) / energy.clamp(min=1e-9)
-    from_z = depth - (share * depth).sum(dim=1, keepdim=True)
-    from_y = barycentre - (share * barycentre).sum(dim=1, keepdim=True)
-    variance = (share * from_z**2).sum(dim=1).clamp(min=1e-6)
-    return 0.5 * math.pi - torch.atan((share * from_z * from_y).sum(dim=1) / variance)
+    return 0.5 * math.pi - torch.atan(
+        measured_slope(image.float() ** (1.0 / TRAINING_POWER), depth)
+    )
 
 
 def _judge(inputs: int, outputs: int, padding: int, *, norm: bool = True) -> nn.Module:

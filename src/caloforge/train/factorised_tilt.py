@@ -12,6 +12,7 @@ from torch import Tensor
 
 from caloforge.models.factorised import FactorisedGenerator
 from caloforge.models.factorised_knots import Condition
+from caloforge.models.slope import measured_slope
 
 ROUNDS = 2
 BATCH = 64
@@ -53,18 +54,3 @@ def _mean_square(deviation: Tensor, condition: Condition) -> Tensor:
     """Mean square (K,) of deviations (N,) around the knots."""
     weights = condition.weights
     return (deviation**2 @ weights) / weights.sum(dim=0).clamp(min=1e-12)
-
-
-def measured_slope(cells: Tensor, depth: Tensor) -> Tensor:
-    """Slope (N,), in pads along y for a pad of depth, of the line through the layers' barycentres.
-
-    ``cells`` (N, X, Y, Z) in GeV, ``depth`` (Z,) in pads; layers count by their energy.
-    """
-    by_y = cells.sum(dim=1)
-    energy = by_y.sum(dim=1)
-    share = energy / energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
-    pads = torch.arange(by_y.shape[1], dtype=cells.dtype)
-    y = (by_y * pads[:, None]).sum(dim=1) / energy.clamp(min=1e-12)
-    from_middle = depth - (share * depth).sum(dim=1, keepdim=True)
-    covariance = (share * from_middle * y).sum(dim=1)
-    return covariance / (share * from_middle**2).sum(dim=1).clamp(min=1e-6)
