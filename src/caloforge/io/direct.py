@@ -33,9 +33,8 @@ def write_all(descriptor: int, data: memoryview, position: int) -> None:
 class _Block:
     """A stretch of the file in aligned memory, and the parts of it that have been written."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
-        self.memory = memory
-        self.bytes: AnyArray = np.frombuffer(memory, np.uint8)
+    def __init__(self) -> None:
+        self.bytes: AnyArray = np.frombuffer(mmap.mmap(-1, BLOCK_BYTES), np.uint8)
         self.filled: list[tuple[int, int]] = []
 
     def fill(self, begin: int, end: int) -> bool:
@@ -86,15 +85,15 @@ class DirectFile:
             data, position = data[len(part) :], position + len(part)
 
     def _new_block(self, number: int) -> _Block:
-        block = self._spare.pop() if self._spare else _Block(mmap.mmap(-1, BLOCK_BYTES))
+        block = self._spare.pop() if self._spare else _Block()
         self._blocks[number] = block
         return block
 
     def _hand_over(self, number: int, block: _Block) -> None:
         self._room.acquire()
         with self._lock:
-            done = [future for future in self._handed if future.done()]
-            self._handed = [future for future in self._handed if not future.done()]
+            done = {future for future in self._handed if future.done()}
+            self._handed = [future for future in self._handed if future not in done]
             self._handed.append(self._disk.submit(self._put, number, block))
         for future in done:
             future.result()
