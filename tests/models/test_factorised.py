@@ -23,11 +23,17 @@ from caloforge.models.factorised_deposits import (  # noqa: E402
     SORTS,
     DepositSampler,
 )
+from caloforge.models.factorised_halo import (  # noqa: E402
+    MEANS,
+    MEANS_PER_ROOT,
+    poisson_table,
+)
 from caloforge.models.factorised_knots import Knots  # noqa: E402
 from caloforge.models.factorised_layers import LayerEnergies, normal_from_uniform  # noqa: E402
 from caloforge.models.factorised_noise import CellNoise  # noqa: E402
 from caloforge.models.factorised_pattern import TransversePattern  # noqa: E402
 from caloforge.models.logarithm import ranged_logarithm  # noqa: E402
+from caloforge.train.factorised_halo import alias_table  # noqa: E402
 from caloforge.train.factorised_measure import (  # noqa: E402
     BIN_WIDTH,
     BINS,
@@ -311,11 +317,24 @@ def test_a_shower_is_centred_on_its_barycentre():
     for shower, (x, y) in enumerate([(3, 4), (2, 4), (3, 6), (4, 3), (0, 8)]):
         cells[shower, x, y] = torch.tensor([1.0, 2.0, 0.5])
         cells[shower, (x + 1) % 7, y] = 0.2
-    moved = centred(cells)
+    moved = centred(cells, (7, 9))
     assert torch.equal(moved[:, 3, 4], cells[[0] * 5, 3, 4])
     assert torch.equal(moved[:4], moved[:1].expand(4, -1, -1, -1))
     assert torch.allclose(moved.sum(dim=(1, 2)), cells.sum(dim=(1, 2)))
-    assert torch.equal(centred(moved), moved)
+    assert torch.equal(centred(moved, (7, 9)), moved)
+
+
+@pytest.mark.parametrize("x,y", [(0, 0), (1, 0), (-1, 2)])
+def test_a_window_and_the_hits_beside_it_are_centred_together(x, y):
+    window, energy = torch.zeros(2, 5, 5, 3), torch.zeros(2, 3, 2)
+    window[:, 2 + x, 2 + y] = 1.0
+    window[:, 4, 0, 1] = 1e-3
+    energy[:, 2], hit_x, hit_y = torch.tensor([1e-3, 2e-3]), energy * 0 + 1, energy * 0 + 9
+    image = centred(window, (11, 11), Hits(energy, hit_x, hit_y))
+    assert (image[:, 5, 5] == 1.0).all()
+    assert (image[:, 7 - x, 3 - y, 1] == 1e-3).all()
+    assert image[0, (1 - x) % 11, (9 - y) % 11, 2] == pytest.approx(3e-3)
+    assert image.sum() == pytest.approx(2 * 3.004)
 
 
 INCLINED = domain((15, 21, 6), (math.radians(60), math.radians(120)))
@@ -333,7 +352,6 @@ def inclined(layer_sample):
     network.deposits.table.copy_(torch.stack(rows).repeat(SORTS, 1).flatten())
     network.pattern.shift.data.normal_(std=0.3)
     network.halo.per_gev.fill_(400.0)
-    network.halo.distance.copy_(torch.linspace(3.0, 9.0, 256).repeat(6))
     network.halo.deposit.fill_(3e-4)
     return network.eval()
 
@@ -415,22 +433,60 @@ def test_the_halo_lies_beside_the_window_with_the_expected_hits(inclined):
     torch.manual_seed(4)
     n, halo = 3000, inclined.halo
     condition = inclined.knots(torch.full((n,), 50.0), torch.full((n,), math.pi / 2))
-    axis, beside = torch.zeros(n, 6, 2), torch.full((n, 6), 0.01)
-    halo.distance.fill_(8.0)
-    hits = halo(beside, condition, axis, torch.zeros(n, 6), torch.rand(n, halo.latent_dim))
+    beside, centre = torch.full((n, 6), 0.01), torch.zeros(n, 6)
+    hits = halo(beside, condition, centre, torch.rand(n, halo.latent_dim))
     hit = hits.energy > 0
     x, y = hits.x[hit], hits.y[hit]
-    assert (((x - 7).abs() > 3) | ((y - 10).abs() > 4)).all() and (x >= 0).all() and (x < 15).all()
-    inside_image = 1 - 2 * 2 * math.acos(7.5 / 8) / (2 * math.pi)
-    assert hit.sum(dim=2).float().mean().item() == pytest.approx(4.0 * inside_image, rel=0.02)
+    assert (((x - 7).abs() > 3) | ((y - 10).abs() > 4)).all()
+    assert (x.min(), x.max(), y.min(), y.max()) == (0, 14, 0, 20)
+    in_image = (15 * 21 - 7 * 9) / math.prod(halo.pads)
+    number = hit.sum(dim=2).float()
+    assert number.mean().item() == pytest.approx(4.0 * in_image, rel=0.02)
+    assert (number.var() / number.mean()).item() == pytest.approx(1.0, abs=0.05)
     halo.pairs.copy_(torch.tensor([0.2, 0.4]))
-    paired = halo(beside, condition, axis, torch.zeros(n, 6), torch.rand(n, halo.latent_dim))
-    number = (paired.energy > 0).sum(dim=2).float()
-    assert number.mean().item() == pytest.approx(4.0 * inside_image, rel=0.03)
-    assert (number.var() / number.mean()).item() > 1.4
+    paired = halo(beside, condition, centre, torch.rand(n, halo.latent_dim))
     hit = paired.energy > 0
-    far = (paired.x.diff().abs() + paired.y.diff().abs())[hit[..., 1:] & hit[..., :-1]]
-    assert 0.15 < (far == 1).float().mean() < 0.35
+    number = hit.sum(dim=2).float()
+    assert number.mean().item() == pytest.approx(4.0 * in_image, rel=0.05)
+    assert (number.var() / number.mean()).item() > 1.2
+    first, second = hit.chunk(2, dim=2)
+    far = [pads[..., 24:] - pads[..., :24] for pads in (paired.x, paired.y)]
+    assert ((far[0].abs() + far[1].abs())[second] == 1).all()
+    assert (second & first).sum() / first.sum() == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("theta", [math.radians(62), math.radians(118)])
+def test_the_halo_leans_with_the_shower_and_follows_the_window(inclined, theta):
+    torch.manual_seed(5)
+    n, halo, (x, y) = 500, inclined.halo, inclined.halo.pads
+    share = torch.zeros(2, 6, x, y)
+    share[0, :, 0, 2], share[1, :, 14, y - 3] = 1.0, 1.0
+    kept, instead = zip(*(alias_table(pads) for pads in share.flatten(2).flatten(0, 1)))
+    halo.kept.copy_(torch.cat(kept))
+    halo.instead.copy_(torch.cat(instead))
+    condition = inclined.knots(torch.full((n,), 50.0), torch.full((n,), theta))
+    centre = torch.full((n, 6), 3.0)
+    hits = halo(torch.full((n, 6), 0.01), condition, centre, torch.rand(n, halo.latent_dim))
+    leant = hits.x == 14
+    assert leant.float().mean().item() == pytest.approx(halo.lean(condition)[0].item(), abs=0.02)
+    side = 1 if theta < math.pi / 2 else -1
+    assert (hits.y[leant] == 10 + 3 + side * (y // 2 - 2)).all()
+    assert (hits.y[hits.x == 0] == 10 + 3 - side * (y // 2 - 2)).all()
+
+
+def test_poisson_quantiles_have_their_mean_and_variance():
+    mean = (torch.arange(MEANS) / MEANS_PER_ROOT) ** 2
+    counts = poisson_table()
+    assert torch.allclose(counts.mean(dim=1), mean, rtol=1e-3, atol=5e-3)
+    assert torch.allclose(counts.var(dim=1), mean, rtol=0.02, atol=5e-3)
+
+
+def test_aliases_give_every_place_its_share():
+    share = torch.rand(50).pow(4)
+    share = share / share.sum()
+    kept, instead = alias_table(share)
+    drawn = (kept / 50).index_add(0, instead.long(), (1 - kept) / 50)
+    assert torch.allclose(drawn, share, atol=1e-6)
 
 
 def test_a_window_of_the_wrong_parity_is_refused():

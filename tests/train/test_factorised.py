@@ -28,40 +28,41 @@ DOMAIN = Domain(
 )
 
 
-def recipe(epochs=3):
+def recipe(epochs=3, **network):
+    small = {"name": "factorised", "flow_steps": 2, "flow_width": 8, "rings": 4}
     return Recipe.model_validate(
         {
             "name": "toy",
-            "network": {"name": "factorised", "flow_steps": 2, "flow_width": 8, "rings": 4},
+            "network": small | network,
             "objective": {"name": "factorised"},
             "training": {"epochs": epochs, "batch_size": BATCH, "ema_decay": 0.5},
         }
     )
 
 
-def batch(step):
+def batch(step, per_gev=1.0):
     """Showers of deposits of 0.3 MeV around the centre, Poisson in number."""
     rng = torch.Generator().manual_seed(step)
     energy = 10.0 * 50.0 ** torch.rand(BATCH, generator=rng)
     axis = torch.arange(9) - 4.0
     profile = torch.exp(-torch.hypot(axis[:, None], axis[None]))[None, :, :, None]
-    rate = profile * energy[:, None, None, None] * torch.tensor([0.2, 0.6, 0.8, 0.4])
+    rate = profile * energy[:, None, None, None] * torch.tensor([0.2, 0.6, 0.8, 0.4]) * per_gev
     return Batch(3e-4 * torch.poisson(rate, generator=rng), energy, torch.full((BATCH,), 1.57))
 
 
-def objective():
+def objective(**network):
     torch.manual_seed(0)
-    options = recipe()
+    options = recipe(**network)
     generator = FactorisedGenerator(options.network, DOMAIN)
     return FactorisedObjective(options, generator, DataSummary(DOMAIN, STEPS * BATCH, None))
 
 
-def train(target, first=0, last=3 * STEPS):
+def train(target, first=0, last=3 * STEPS, per_gev=1.0):
     for step in range(first, last):
         if step % STEPS == 0 or step == first:
             target.start_epoch(step // STEPS)
         torch.manual_seed(step)
-        values = target.step(batch(step))
+        values = target.step(batch(step, per_gev))
         assert all(math.isfinite(value) for value in values.values())
     return target
 
@@ -80,6 +81,22 @@ def test_showers_come_with_the_last_step_and_conserve_the_sample_means():
     )
     response = (cells / energy[:, None, None, None]).sum(dim=(1, 2, 3)).mean()
     assert response.item() == pytest.approx(real.sum(dim=(1, 2, 3)).mean().item(), rel=0.05)
+
+
+def test_hits_beside_the_window_are_those_of_the_sample():
+    trained = train(objective(window=(5, 5)), per_gev=0.1).ema_generator
+    torch.manual_seed(2)
+    real = [batch(step, per_gev=0.1) for step in range(8)]
+    energy, theta = (torch.cat([getattr(b, k) for b in real]) for k in ("energy", "theta"))
+    with torch.no_grad():
+        made = trained(trained.draw_latent(len(energy)), energy, theta)
+    cells = torch.cat([part.cells for part in real])
+    outside = torch.ones(9, 9, dtype=torch.bool)
+    outside[2:7, 2:7] = False
+    counts = [(part[:, outside] > 0).float().mean(dim=(0, 1)) for part in (made, cells)]
+    assert torch.allclose(*counts, rtol=0.25)
+    corner = [(part[:, [0, 0, 8, 8], [0, 8, 0, 8]] > 0).float().mean() for part in (made, cells)]
+    assert corner[0].item() == pytest.approx(corner[1].item(), rel=0.3)
 
 
 @pytest.mark.parametrize("stop", [2, STEPS + 1, 2 * STEPS + 2])

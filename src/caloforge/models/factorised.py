@@ -50,8 +50,8 @@ class FactorisedOptions(FrozenModel):
     each.  ``rings``: Gaussians in a layer's transverse pattern; ``pattern_width``: hidden units of
     the network that weighs them.  ``sharing``: probability that a cell's deposits follow those of a
     neighbour (particles that cross two pads).  ``window``: pads in x and y about the axis in which
-    every cell is asked for its energy, and beside which hits are drawn as points, at most
-    ``halo_points`` thrown in a layer (None: the whole image).
+    every cell is asked for its energy (None: the whole image); beside it hits are drawn as points,
+    those of at most ``halo_points`` particles in a layer.
     """
 
     name: Literal["factorised"] = "factorised"
@@ -61,7 +61,7 @@ class FactorisedOptions(FrozenModel):
     pattern_width: int = Field(96, gt=0)
     sharing: float = Field(0.09, ge=0, lt=0.5)
     window: tuple[int, int] | None = None
-    halo_points: int = Field(64, gt=0)
+    halo_points: int = Field(40, gt=0)
 
 
 class FactorisedGenerator(Generator):
@@ -82,11 +82,11 @@ class FactorisedGenerator(Generator):
         window, layers = self.axis.window, domain.shape[2]
         self.pattern = TransversePattern(
             window, layers, options.rings, options.pattern_width, self.knots,
-            whole=not self.axis.follows,
+            whole=self.axis.whole,
         )  # fmt: skip
         self.noise = CellNoise((*window, layers), options.sharing, self.knots)
         self.deposits = DepositSampler(layers, self.knots)
-        self.halo = Halo(self.axis, options.halo_points, self.knots) if self.axis.follows else None
+        self.halo = None if self.axis.whole else Halo(self.axis, options.halo_points, self.knots)
         self.parts = [
             self.layers.latent_dim,
             IMPACT_DIM,
@@ -110,11 +110,14 @@ class FactorisedGenerator(Generator):
         uniform = self.noise(for_cells, condition)
         deposit = self.deposits(expected, layer_energy, condition, uniform)
         if self.halo is None:
-            return centred(scale_to_layers(deposit, layer_energy)[0])
-        hits = self.halo(beside, condition, axis, centre, for_halo)
+            cells, _ = scale_to_layers(deposit, layer_energy)
+            return centred(cells, self.axis.image[:2])
+        hits = self.halo(beside, condition, centre, for_halo)
         cells, scale = scale_to_layers(deposit, layer_energy, hits.energy.sum(dim=2))
         hits = hits._replace(energy=hits.energy * scale[..., None])
-        return self.axis.image_of(cells, centre, hits)
+        if self.knots.inclined:
+            return self.axis.image_of(cells, centre, hits)
+        return centred(cells, self.axis.image[:2], hits)
 
     def expected(
         self, layer_energy: Tensor, condition: Condition, axis: Tensor, centre: Tensor

@@ -31,17 +31,19 @@ class Hits(NamedTuple):
 class ShowerAxis(nn.Module):
     """Where the axis of a shower crosses the layers, and the pads around it.
 
-    ``window``: pads in x and y that follow the axis; None: the whole image, which stays.
+    ``window``: pads in x and y about the axis, which they follow where showers are inclined;
+    None: the whole image, which stays.
     """
 
     def __init__(self, domain: Domain, window: tuple[int, int] | None, knots: Knots) -> None:
         super().__init__()
         x, y, layers = domain.shape
-        self.image, self.follows = domain.shape, window is not None
+        self.image, self.whole = domain.shape, window is None
         self.inclined = knots.inclined
         self.window = window or (x, y)
         self.reach = ((x - self.window[0]) // 2, (y - self.window[1]) // 2)
         self.most_moved = min(MOST_MOVED, *self.reach)
+        self.most_followed = self.reach[1] - self.most_moved if self.inclined else 0
         if self.inclined:
             self.register_buffer("wander", torch.zeros(knots.size))
         self.register_buffer("depth", torch.tensor(domain.depths_in_pads), persistent=False)
@@ -82,14 +84,13 @@ class ShowerAxis(nn.Module):
 
     def centre(self, axis: Tensor) -> Tensor:
         """Whole pads (N, Z) along y from the image's centre to the window's, for an axis."""
-        if not self.inclined or not self.follows:
+        if not self.most_followed:
             return torch.zeros_like(axis[..., 1])
-        most = self.reach[1] - self.most_moved
-        return torch.floor(axis[..., 1] + 0.5).clamp(-most, most)
+        return torch.floor(axis[..., 1] + 0.5).clamp(-self.most_followed, self.most_followed)
 
     def cut(self, cells: Tensor, centre: Tensor) -> Tensor:
         """The windows (N, X, Y, Z) of cells (N, X, Y, Z) at ``centre`` (N, Z)."""
-        if not self.follows:
+        if self.whole:
             return cells
         columns = cells[:, self.reach[0] : self.reach[0] + self.window[0]]
         index = centre[:, None, None] + self.pads_y[:, None]

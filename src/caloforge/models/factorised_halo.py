@@ -1,11 +1,11 @@
 """The halo: single hits far from the axis, drawn as points instead of asking every cell.
 
 Beside the window around the axis a shower is a Poisson process: photons and electrons of a few MeV,
-each leaving about 0.3 MeV in one pad, whatever the shower.  Points are thrown around the halo's
-centre with the measured density in the distance, in the order of their distance (the arrival times
-of the process); those that fall into the window or beside the image are not hits.  A point that
-follows the one before at no distance lies in the next pad: a particle that crosses two pads, as
-those that deposit much energy often do.
+each leaving about 0.3 MeV in one pad, whatever the shower.  A layer's number of them is drawn from
+its Poisson distribution, the pad of each from the measured density by Walker's alias method
+(ACM TOMS 3 (1977) 253): the table's row says how often a pad keeps the points that fall on it, and
+which other one has the rest.  A hit may be followed by one in the next pad: a particle that crosses
+two pads, as those that deposit much energy often do.
 """
 
 from __future__ import annotations
@@ -19,75 +19,78 @@ from caloforge.models.factorised_axis import Hits, ShowerAxis
 from caloforge.models.factorised_knots import Condition, Knots
 from caloforge.models.factorised_noise import fraction
 
-DISTANCES, ENERGIES = 256, 1024
+ENERGIES = 1024
 PAIR_POWER = 16
 """Pairs rise with the deposit's quantile to this power: only the largest often have a neighbour."""
+MEANS, MEANS_PER_ROOT, PROBABILITIES = 128, 16, 512
+"""Rows of the Poisson table, in steps of the root of the mean, and its columns."""
 
 
 class Halo(nn.Module):
-    """Hits beside the window; at most ``points`` thrown in a layer."""
+    """Hits beside the window; at most ``points`` particles in a layer, of one or two hits each.
+
+    The pads of the tables are counted along x from the image's corner, along y from the window,
+    in the direction in which the shower leans.
+    """
 
     def __init__(self, axis: ShowerAxis, points: int, knots: Knots) -> None:
         super().__init__()
-        layers = axis.image[2]
+        x, y, layers = axis.image
         self.image, self.window, self.grid = axis.image, axis.window, (layers, points)
-        self.latent_dim = 3 * layers * points
-        self.register_buffer("before", torch.ones(points, points).triu(), persistent=False)
-        self.register_buffer("later", (torch.arange(points) > 0).float(), persistent=False)
-        self.register_buffer(
-            "row", torch.arange(layers)[:, None] * float(DISTANCES), persistent=False
-        )
-        self.register_buffer("shift", torch.zeros(2, layers))
+        self.parts = [layers, layers, *[layers * points] * 3]
+        self.latent_dim = sum(self.parts)
+        self.pads = (x, y + 2 * axis.most_followed)
+        self.steepest, self.leans = knots.steepest, 2 if knots.inclined else 1
+        rows = (self.leans * layers, math.prod(self.pads))
         self.register_buffer("per_gev", torch.zeros(knots.size, layers))
         self.register_buffer("pairs", torch.zeros(2))
-        self.register_buffer("distance", torch.ones(layers * DISTANCES))
+        self.register_buffer("kept", torch.ones(math.prod(rows)))
+        self.register_buffer("instead", torch.zeros(math.prod(rows)))
         self.register_buffer("deposit", torch.zeros(ENERGIES))
-        self.before: Tensor
-        self.later: Tensor
-        self.row: Tensor
-        self.shift: Tensor
+        self.register_buffer("poisson", poisson_table().flatten(), persistent=False)
+        self.register_buffer("rank", torch.arange(points, dtype=torch.float32), persistent=False)
+        row = torch.arange(layers, dtype=torch.float32)[:, None]
+        self.register_buffer("row", row, persistent=False)
         self.per_gev: Tensor
         self.pairs: Tensor
-        self.distance: Tensor
+        self.kept: Tensor
+        self.instead: Tensor
         self.deposit: Tensor
+        self.poisson: Tensor
+        self.rank: Tensor
+        self.row: Tensor
 
     def forward(
-        self, beside: Tensor, condition: Condition, axis: Tensor, centre: Tensor, latent: Tensor
+        self, beside: Tensor, condition: Condition, centre: Tensor, latent: Tensor
     ) -> Hits:
         """Hits before the layer is scaled to its sum.
 
-        ``beside`` (N, Z): GeV expected beside the window; ``axis`` (N, Z, 2): x and y of the axis
-        and ``centre`` (N, Z): y of the window, in pads from the centre of the image.
+        ``beside`` (N, Z): GeV expected beside the window; ``centre`` (N, Z): y of the window in
+        pads from the centre of the image.
         """
-        waiting, turn, size = (part.reshape(-1, *self.grid) for part in latent.chunk(3, dim=1))
-        few, more = self.pairs
-        pairs = (few + more * _before(size) ** PAIR_POWER) * self.later
-        paired = waiting < pairs
-        free = ((1.0 - waiting) / (1.0 - pairs)).clamp(min=1e-7)
-        arrival = torch.where(paired, 0.0, -torch.log(free)) @ self.before
-        alone = 1.0 - few - more / (PAIR_POWER + 1)
-        rate = (beside * (condition.weights @ self.per_gev) * alone)[..., None]
-        level = (arrival / rate.clamp(min=1e-6)).clamp(max=1.0 - 1e-6)
-        distance = _look_up(self.distance, torch.floor(level * DISTANCES) + self.row)
-        turn, follower = _tracks(turn, paired)
-        angle = 2.0 * math.pi * turn
-        x = distance * torch.cos(angle) + axis[..., :1]
-        y = distance * torch.sin(angle) * condition.stretch[..., None]
-        y = y + (axis[..., 1] + self.shifted(condition))[..., None]
-        side = torch.floor(4.0 * fraction(16.0 * turn))
-        step_x = follower * ((side == 0).float() - (side == 1).float())
-        step_y = follower * ((side == 2).float() - (side == 3).float())
-        pad_x = torch.floor(x + self.image[0] / 2) + step_x
-        pad_y = torch.floor(y + self.image[1] / 2) + step_y
-        hit = (arrival < rate) & self.beside(pad_x, pad_y, centre[..., None])
-        energy = _look_up(self.deposit, torch.floor(size * ENERGIES))
-        return Hits(torch.where(hit, energy, 0.0), pad_x, pad_y)
+        count, dither, *points = torch.split(latent, self.parts, dim=1)
+        where, first, second = (part.reshape(-1, *self.grid) for part in points)
+        particles = self._particles(self.rate(beside, condition), count, dither)
+        x, y = self._pad(where, fraction(second * ENERGIES), condition, centre)
+        there = self.rank < particles[..., None]
+        follow = fraction(first * ENERGIES) / self.followed(first)
+        step_x, step_y = _step(follow)
+        x, y = torch.cat([x, x + step_x], dim=2), torch.cat([y, y + step_y], dim=2)
+        there = torch.cat([there, there & (follow < 1.0)], dim=2)
+        energy = _look_up(self.deposit, torch.floor(torch.cat([first, second], dim=2) * ENERGIES))
+        hit = there & self.beside(x, y, centre[..., None])
+        return Hits(torch.where(hit, energy, 0.0), x, y)
 
-    def shifted(self, condition: Condition) -> Tensor:
-        """How far (N, Z) in pads along y the halo's centre is from the axis."""
-        at, with_energy = self.shift
-        shifted: Tensor = at + with_energy * condition.features[:, :1]
-        return shifted * condition.slope
+    def rate(self, beside: Tensor, condition: Condition) -> Tensor:
+        """Particles (N, Z) expected beside the window, in the image or not."""
+        few, more = self.pairs
+        hits_each = 1.0 + few + more / (PAIR_POWER + 1)
+        return beside * (condition.weights @ self.per_gev) / hits_each
+
+    def followed(self, quantile: Tensor) -> Tensor:
+        """Probability that a deposit of this quantile is followed by one in the next pad."""
+        few, more = self.pairs
+        return (few + more * quantile**PAIR_POWER).clamp(min=1e-6)
 
     def beside(self, pad_x: Tensor, pad_y: Tensor, centre: Tensor) -> Tensor:
         """Whether pads (counted from the image's corner) are in the image, beside the window."""
@@ -97,17 +100,52 @@ class Halo(nn.Module):
         across = (pad_y - half_y - centre).abs()
         return inside & ((from_x > (self.window[0] - 1) / 2) | (across > (self.window[1] - 1) / 2))
 
+    def lean(self, condition: Condition) -> Tensor:
+        """How much (N, 1) showers lean, 1 for the most inclined ones of the domain."""
+        return (condition.slope.abs() / self.steepest).clamp(max=1.0)
 
-def _tracks(turn: Tensor, paired: Tensor) -> tuple[Tensor, Tensor]:
-    """Directions of points of which those ``paired`` take that of the one before, and how many
-    there are before them: 0, 1 or 2."""
-    second = paired & (_before(paired.float()) > 0)
-    turn = torch.where(paired, _before(turn), turn)
-    return torch.where(second, _before(turn), turn), paired.float() + second.float()
+    def side(self, condition: Condition) -> Tensor:
+        """The direction (N, 1) along y in which showers lean: 1 or -1."""
+        return torch.where(condition.slope < 0.0, -1.0, 1.0)
+
+    def _particles(self, rate: Tensor, count: Tensor, dither: Tensor) -> Tensor:
+        row = torch.floor(torch.sqrt(rate) * MEANS_PER_ROOT + dither).clamp(max=MEANS - 1.0)
+        return _look_up(self.poisson, row * PROBABILITIES + torch.floor(count * PROBABILITIES))
+
+    def _pad(
+        self, where: Tensor, dither: Tensor, condition: Condition, centre: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Pads (N, Z, points) in x and y, counted from the image's corner."""
+        row, half = self.row, (self.pads[1] - 1) / 2
+        if self.leans > 1:
+            row = row + self.grid[0] * (dither < self.lean(condition)[..., None]).float()
+        place = where * math.prod(self.pads)
+        pad = torch.floor(place)
+        index = row * math.prod(self.pads) + pad
+        kept = place - pad < _look_up(self.kept, index)
+        pad = torch.where(kept, pad, _look_up(self.instead, index))
+        x = torch.floor((pad + 0.5) / self.pads[1])
+        from_window = pad - x * self.pads[1] - half
+        if self.leans > 1:
+            from_window = from_window * self.side(condition)[..., None]
+        return x, from_window + (centre[..., None] + (self.image[1] - 1) / 2)
 
 
-def _before(points: Tensor) -> Tensor:
-    return torch.cat([points[..., :1], points[..., :-1]], dim=2)
+def poisson_table() -> Tensor:
+    """Quantiles (MEANS, PROBABILITIES) of Poisson distributions, of means (row / 16)**2."""
+    mean = (torch.arange(MEANS, dtype=torch.float64) / MEANS_PER_ROOT) ** 2
+    counts = torch.arange(2.0 * float(mean[-1]), dtype=torch.float64)
+    chance = torch.exp(torch.xlogy(counts, mean[:, None]) - mean[:, None] - torch.lgamma(counts + 1))
+    level = (torch.arange(PROBABILITIES, dtype=torch.float64) + 0.5) / PROBABILITIES
+    below = chance.cumsum(dim=1)
+    return torch.searchsorted(below, level.expand(MEANS, -1).contiguous()).float()
+
+
+def _step(number: Tensor) -> tuple[Tensor, Tensor]:
+    """One pad in x or y, forth or back, by a quarter of [0, 1) each."""
+    quarter = torch.floor(4.0 * number)
+    along_y = (quarter == 2.0).float() - (quarter == 3.0).float()
+    return (quarter == 0.0).float() - (quarter == 1.0).float(), along_y
 
 
 def _look_up(table: Tensor, index: Tensor) -> Tensor:

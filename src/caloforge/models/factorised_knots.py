@@ -63,6 +63,7 @@ class Knots(nn.Module):
         tilt = max(abs(math.cos(theta)) for theta in domain.theta_range_rad)
         self.inclined = tilt > SMALLEST_TILT
         self.per_tilt = (ANGLE_KNOTS - 1) / tilt**2 if self.inclined else 0.0
+        self.steepest = tilt / math.sqrt(1.0 - tilt**2)
         self.counts = (ENERGY_KNOTS, ANGLE_KNOTS) if self.inclined else (ENERGY_KNOTS,)
         self.size = math.prod(self.counts)
         axes = [torch.arange(count, dtype=torch.float32) for count in self.counts]

@@ -189,7 +189,7 @@ class FactorisedObjective:
         self.core.add(view.cells, view.expected, view.condition)
         if generator.halo is not None:
             self.halo.add(
-                generator.halo, batch.cells, view.condition, view.axis, view.centre, view.beside
+                generator.halo, batch.cells, view.condition, view.centre, view.beside
             )
         if generator.knots.inclined:
             self.tilt.add(batch.cells, generator.axis.depth, view.condition)

@@ -1,4 +1,4 @@
-"""Measures the halo of showers: how many hits lie beside the window, how far out, how large."""
+"""Measures the halo of showers: how many hits lie beside the window, in which pads, how large."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from caloforge.models.factorised_halo import DISTANCES, ENERGIES, PAIR_POWER, Halo
+from caloforge.models.factorised_halo import ENERGIES, PAIR_POWER, Halo
 from caloforge.models.factorised_knots import Condition
-from caloforge.models.factorised_layers import local_moments
 
-NEAREST_PADS, FARTHEST_PADS, BINS = 0.5, 60.0, 72
-DIRECTIONS = 16
 FEWEST_EXPOSED = 2e-3
-"""Smallest part of a circle, mean over showers, that must lie beside the window to be measured."""
-MOST_PAIRS = 0.4
+"""Smallest part of the showers in which a pad must lie in the image to be measured."""
+MOST_NEIGHBOURS = 0.6
+BATCH = 256
 
 
 class HaloMeasurement:
@@ -25,87 +23,125 @@ class HaloMeasurement:
     def __init__(self) -> None:
         self.hits: list[Tensor] = []
         self.showers: list[list[Tensor]] = []
-        self.paired: list[Tensor] = []
 
     def state_dict(self) -> dict[str, list]:  # type: ignore[type-arg]
         """What has been collected."""
-        return {"hits": self.hits, "showers": self.showers, "paired": self.paired}
+        return {"hits": self.hits, "showers": self.showers}
 
     def load_state_dict(self, state: dict[str, list]) -> None:  # type: ignore[type-arg]
         """The inverse of :meth:`state_dict`."""
         self.hits, self.showers = state["hits"], state["showers"]
-        self.paired = state["paired"]
 
     def add(
-        self,
-        halo: Halo,
-        cells: Tensor,
-        condition: Condition,
-        axis: Tensor,
-        centre: Tensor,
-        beside: Tensor,
+        self, halo: Halo, cells: Tensor, condition: Condition, centre: Tensor, beside: Tensor
     ) -> None:
         """Add cells (N, X, Y, Z) in GeV; the rest as the halo takes it."""
         first = sum(len(shower[0]) for shower in self.showers)
-        shower, x, y, layer = torch.nonzero(cells, as_tuple=True)
-        out = halo.beside(x, y, centre[shower, layer])
-        shower, x, y, layer = shower[out], x[out], y[out], layer[out]
-        from_x = x - (halo.image[0] - 1) / 2 - axis[shower, layer, 0]
-        from_y = y - (halo.image[1] - 1) / 2 - axis[shower, layer, 1]
-        energy = cells[shower, x, y, layer]
+        pad_x, pad_y = (torch.arange(size)[:, None] for size in cells.shape[1:3])
+        out = halo.beside(pad_x[:, None], pad_y, centre[:, None, None])
+        far = torch.where(out, cells, 0.0)
+        shower, x, y, layer = torch.nonzero(far, as_tuple=True)
+        neighbour, energy = (part[shower, x, y, layer] for part in (_has_neighbour(far), far))
         self.hits.append(
-            torch.stack([(shower + first).float(), layer.float(), from_x, from_y, energy])
+            torch.stack([(shower + first).float(), layer.float(), x, y, energy, neighbour])
         )
-        self.paired.append(_has_neighbour(cells)[shower, x, y, layer])
-        self.showers.append([condition.energy, condition.theta, axis, centre, beside])
+        self.showers.append([condition.energy, condition.theta, centre, beside])
 
     def apply(self, halo: Halo, knots: torch.nn.Module) -> None:
         """Set the tables of a halo."""
-        energy, theta, axis, centre, beside = map(torch.cat, zip(*self.showers, strict=True))
+        energy, theta, centre, beside = map(torch.cat, zip(*self.showers, strict=True))
         condition: Condition = knots(energy, theta)
-        shower, layer, x, y, deposit = torch.cat(self.hits, dim=1)
-        shower, layer = shower.long(), layer.long()
-        slope, stretch = condition.slope[shower, 0], condition.stretch[shower, 0]
-        halo.shift.copy_(_shift(halo, layer, x, y, slope, condition.features[shower, 0]))
-        shifted = halo.shifted(condition)
-        distance = torch.hypot(x, (y - shifted[shower, layer]) / stretch)
-        exposed = _exposed(halo, condition, axis, centre)
-        density = _density(halo, layer, distance, exposed, beside)
-        halo.distance.copy_(_quantiles(density).flatten())
-        counts = torch.zeros(beside.shape)
-        counts.index_put_((shower, layer), torch.ones(len(shower)), accumulate=True)
-        per_gev = (condition.weights.T @ counts) / (condition.weights.T @ beside).clamp(min=1e-9)
-        seen = (exposed * density).sum(dim=2) / density.sum(dim=1)
-        halo.per_gev.copy_(
-            per_gev
-            / torch.stack(
-                [local_moments(condition.weights, seen[:, i])[0] for i in range(seen.shape[1])],
-                dim=1,
-            ).clamp(min=0.02)
+        shower, layer, x, y, deposit, neighbour = torch.cat(self.hits, dim=1)
+        shower, layer, x = shower.long(), layer.long(), x.long()
+        along = _along(halo, condition, centre)
+        half = (halo.pads[1] - 1) / 2
+        from_window = (y - (halo.image[1] - 1) / 2 - centre[shower, layer]).mul(
+            halo.side(condition)[shower, 0]
         )
-        halo.pairs.copy_(_pairs(deposit, torch.cat(self.paired)))
+        row = torch.round(from_window + half).long()
+        visible = ((along >= 0) & (along <= halo.image[1] - 1)).float()
+        lean = halo.lean(condition)
+        leans = torch.cat([1.0 - lean, lean], dim=1) if halo.leans > 1 else torch.ones_like(lean)
+        hits = torch.zeros(halo.leans, halo.grid[0], *halo.pads)
+        for which in range(halo.leans):
+            hits[which].index_put_((layer, x, row), leans[shower, which], accumulate=True)
+        share = _share(halo, hits, torch.einsum("na,nz,nzy->azy", leans, beside, visible))
+        seen = torch.einsum("na,azy,nzy->nz", leans, share.sum(dim=2), visible)
+        counts = torch.zeros_like(beside)
+        counts.index_put_((shower, layer), torch.ones(len(shower)), accumulate=True)
+        weights = condition.weights
+        per_gev = (weights.T @ counts) / (weights.T @ (beside * seen)).clamp(min=1e-9)
+        halo.per_gev.copy_(per_gev)
+        kept, instead = zip(*(alias_table(pads) for pads in share.flatten(2).flatten(0, 1)))
+        halo.kept.copy_(torch.cat(kept))
+        halo.instead.copy_(torch.cat(instead))
+        at = (layer, x, row)
+        beside_it = sum(
+            leans[shower, which] * _around(share[which])[at] for which in range(halo.leans)
+        )
+        rate = (beside * (weights @ per_gev))[shower, layer]
+        free = _is_free(halo, x, y, centre[shower, layer])
+        by_chance = 1.0 - torch.exp(-rate * beside_it)
+        halo.pairs.copy_(_pairs(deposit[free], neighbour[free], by_chance[free]))
         sizes = torch.sort(deposit.double()).values
         steps = (torch.arange(ENERGIES + 1) * len(sizes)) // ENERGIES
         total = torch.cat([torch.zeros(1, dtype=torch.float64), sizes.cumsum(0)])[steps]
         halo.deposit.copy_(total.diff() / steps.diff().clamp(min=1))
+        made = _made(halo, beside, condition, centre)
+        halo.per_gev.mul_((weights.T @ counts) / (weights.T @ made).clamp(min=1e-9))
 
 
-def _shift(
-    halo: Halo, layer: Tensor, x: Tensor, y: Tensor, slope: Tensor, feature: Tensor
-) -> Tensor:
-    """Distance (2, Z) in pads of the halo's centre from the axis in units of cot(theta): its mean,
-    and its change with the energy's feature.
+def _along(halo: Halo, condition: Condition, centre: Tensor) -> Tensor:
+    """Pads (N, Z, Y) of the image along y that the tables' pads are."""
+    from_window = torch.arange(halo.pads[1]) - (halo.pads[1] - 1) / 2
+    middle = (halo.image[1] - 1) / 2
+    return halo.side(condition)[..., None] * from_window + centre[..., None] + middle
 
-    From columns of pads that lie beside the window as a whole.
+
+def _share(halo: Halo, hits: Tensor, exposed: Tensor) -> Tensor:
+    """Share (leans, Z, X, Y) of the points that fall on each pad of the tables.
+
+    ``hits`` (leans, Z, X, Y); ``exposed`` (leans, Z, Y): GeV expected beside the window in the
+    showers whose image holds that pad.  A layer's neighbours count by half, mirror images in full.
     """
-    column = x.abs() > halo.window[0] / 2 + 0.5
-    layer, y = layer[column], y[column]
-    design = torch.stack([slope, slope * feature], dim=1)[column]
-    layers = halo.grid[0]
-    product = torch.zeros(layers, 2).index_add_(0, layer, design * y[:, None])
-    square = torch.zeros(layers, 2, 2).index_add_(0, layer, design[:, :, None] * design[:, None])
-    solved: Tensor = torch.linalg.solve(square + torch.eye(2), product)
-    return solved.T
+    hits, exposed = hits + hits.flip(2), exposed * 2.0
+    if halo.leans == 1:
+        hits, exposed = hits + hits.flip(3), exposed + exposed.flip(2)
+        if halo.pads[0] == halo.pads[1]:
+            hits, exposed = hits + hits.transpose(2, 3), exposed * 2.0
+    hits, exposed = _with_next_layers(hits), _with_next_layers(exposed)
+    enough = exposed > FEWEST_EXPOSED * exposed.amax(dim=2, keepdim=True)
+    density = torch.where(enough[:, :, None], hits / exposed.clamp(min=1e-12)[:, :, None], 0.0)
+    return density / density.sum(dim=(2, 3), keepdim=True).clamp(min=1e-12)
+
+
+def _with_next_layers(values: Tensor) -> Tensor:
+    """Values (leans, Z, ...) with half of those of the layers before and behind."""
+    before = torch.cat([values[:, :1], values[:, :-1]], dim=1)
+    behind = torch.cat([values[:, 1:], values[:, -1:]], dim=1)
+    return values + 0.5 * (before + behind)
+
+
+def alias_table(share: Tensor) -> tuple[Tensor, Tensor]:
+    """How often each place keeps what falls on it, and which other place has the rest: both (K,).
+
+    For shares (K,) that add up to one (or to nothing: then every place keeps all).  Places are
+    drawn uniformly.
+
+    >>> alias_table(torch.tensor([0.75, 0.25]))
+    (tensor([1.0000, 0.5000]), tensor([0., 0.]))
+    """
+    left = (share.double() * len(share)).tolist()
+    kept, instead = [1.0] * len(left), [float(place) for place in range(len(left))]
+    poor = [place for place, value in enumerate(left) if value < 1.0]
+    rich = [place for place, value in enumerate(left) if value >= 1.0]
+    while poor and rich:
+        place, giver = poor.pop(), rich[-1]
+        kept[place], instead[place] = left[place], float(giver)
+        left[giver] -= 1.0 - left[place]
+        if left[giver] < 1.0:
+            poor.append(rich.pop())
+    return torch.tensor(kept), torch.tensor(instead)
 
 
 def _has_neighbour(cells: Tensor) -> Tensor:
@@ -115,57 +151,41 @@ def _has_neighbour(cells: Tensor) -> Tensor:
     return beside.float()
 
 
-def _pairs(deposit: Tensor, paired: Tensor) -> Tensor:
+def _is_free(halo: Halo, x: Tensor, y: Tensor, centre: Tensor) -> Tensor:
+    """Whether all four pads around pads are in the image, beside the window, as they are."""
+    free = halo.beside(x + 1, y, centre) & halo.beside(x - 1, y, centre)
+    return free & halo.beside(x, y + 1, centre) & halo.beside(x, y - 1, centre)
+
+
+def _made(halo: Halo, beside: Tensor, condition: Condition, centre: Tensor) -> Tensor:
+    """Pads (N, Z) that the halo hits in showers like those measured."""
+    pads = math.prod(halo.image[:2])
+    made = []
+    for part in torch.arange(len(beside)).split(BATCH):
+        some = Condition(*(values[part] for values in condition))
+        hits = halo(beside[part], some, centre[part], torch.rand(len(part), halo.latent_dim))
+        place = torch.where(hits.energy > 0, hits.x * halo.image[1] + hits.y, float(pads)).long()
+        hit = torch.zeros(*place.shape[:2], pads + 1).scatter(2, place, 1.0)
+        made.append(hit[..., :pads].sum(dim=2))
+    return torch.cat(made)
+
+
+def _around(share: Tensor) -> Tensor:
+    """Share (Z, X, Y) of the points in the four pads around each."""
+    wide = functional.pad(share, (1, 1, 1, 1))
+    return wide[:, 2:, 1:-1] + wide[:, :-2, 1:-1] + wide[:, 1:-1, 2:] + wide[:, 1:-1, :-2]
+
+
+def _pairs(deposit: Tensor, neighbour: Tensor, by_chance: Tensor) -> Tensor:
     """How often a deposit is followed by one in the next pad: always, and more for the largest.
 
-    Half of all neighbours follow, the other half are followed.
+    ``neighbour``: whether each has one, also ``by_chance``.  Half of all others follow, the other
+    half are followed.
     """
     quantile = (torch.argsort(torch.argsort(deposit)) + 0.5) / len(deposit)
     design = torch.stack([torch.ones_like(quantile), quantile**PAIR_POWER], dim=1)
-    followed = (paired - 0.5 * paired.mean())[:, None]
-    fitted: Tensor = torch.linalg.lstsq(design, followed).solution[:, 0]
-    return fitted.clamp(0.0, MOST_PAIRS)
-
-
-def _edges() -> Tensor:
-    ends = math.log(NEAREST_PADS), math.log(FARTHEST_PADS)
-    return torch.cat([torch.zeros(1), torch.exp(torch.linspace(*ends, BINS))])
-
-
-def _exposed(halo: Halo, condition: Condition, axis: Tensor, centre: Tensor) -> Tensor:
-    """Part (N, Z, bins) of circles around the halo's centre that lies in the image, beside the
-    window."""
-    edges = _edges()
-    middle = 0.5 * (edges[1:] + edges[:-1])
-    origin = axis[..., 1] + halo.shifted(condition)
-    exposed = torch.zeros(*centre.shape, BINS)
-    for step in range(DIRECTIONS):
-        angle = 2 * math.pi * (step + 0.5) / DIRECTIONS
-        x = axis[..., :1] + middle * math.cos(angle)
-        y = origin[..., None] + middle * math.sin(angle) * condition.stretch[..., None]
-        pads = torch.floor(x + halo.image[0] / 2), torch.floor(y + halo.image[1] / 2)
-        exposed += halo.beside(*pads, centre[..., None]).float() / DIRECTIONS
-    return exposed
-
-
-def _density(
-    halo: Halo, layer: Tensor, distance: Tensor, exposed: Tensor, beside: Tensor
-) -> Tensor:
-    """Hits (Z, bins) per distance bin and GeV beside the window, if all circles were exposed."""
-    row = torch.bucketize(distance, _edges()[1:-1]) + layer * BINS
-    hits = torch.bincount(row, minlength=halo.grid[0] * BINS).view(-1, BINS)
-    exposure = torch.einsum("nz,nzb->zb", beside, exposed)
-    enough = exposure > FEWEST_EXPOSED * beside.sum(dim=0)[:, None]
-    return torch.where(enough, hits / exposure.clamp(min=1e-12), 0.0).clamp(min=1e-12)
-
-
-def _quantiles(density: Tensor) -> Tensor:
-    """Distances (Z, DISTANCES) in pads at equal steps of the integral of densities (Z, bins)."""
-    share = torch.cat([torch.zeros(len(density), 1), density.cumsum(dim=1)], dim=1)
-    share = share / share[:, -1:]
-    levels = ((torch.arange(DISTANCES) + 0.5) / DISTANCES).expand(len(density), -1).contiguous()
-    below = (torch.searchsorted(share, levels, right=True) - 1).clamp(0, BINS - 1)
-    low, high = share.gather(1, below), share.gather(1, below + 1)
-    part = (levels - low) / (high - low).clamp(min=1e-12)
-    edges = _edges()
-    return edges[below] + part * (edges[below + 1] - edges[below])
+    paired = (neighbour - by_chance) / (1.0 - by_chance).clamp(min=0.1)
+    mean = paired.mean().clamp(0.0, MOST_NEIGHBOURS)
+    followed = (paired - 0.5 * mean) * 2.0 / (2.0 - mean)
+    fitted: Tensor = torch.linalg.lstsq(design, followed[:, None]).solution[:, 0]
+    return fitted.clamp(0.0, MOST_NEIGHBOURS)
