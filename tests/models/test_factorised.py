@@ -326,11 +326,11 @@ def test_a_shower_is_centred_on_its_barycentre():
 
 @pytest.mark.parametrize("x,y", [(0, 0), (1, 0), (-1, 2)])
 def test_a_window_and_the_hits_beside_it_are_centred_together(x, y):
-    window, energy = torch.zeros(2, 5, 5, 3), torch.zeros(2, 3, 2)
+    window, energy = torch.zeros(2, 5, 5, 3), torch.tensor([[1e-3, 2e-3]]).repeat(2, 1)
     window[:, 2 + x, 2 + y] = 1.0
     window[:, 4, 0, 1] = 1e-3
-    energy[:, 2], hit_x, hit_y = torch.tensor([1e-3, 2e-3]), energy * 0 + 1, energy * 0 + 9
-    image = centred(window, (11, 11), Hits(energy, hit_x, hit_y))
+    at_1, at_9, in_2 = (torch.full((2, 2), place) for place in (1.0, 9.0, 2.0))
+    image = centred(window, (11, 11), Hits(energy, at_1, at_9, in_2))
     assert (image[:, 5, 5] == 1.0).all()
     assert (image[:, 7 - x, 3 - y, 1] == 1e-3).all()
     assert image[0, (1 - x) % 11, (9 - y) % 11, 2] == pytest.approx(3e-3)
@@ -344,7 +344,7 @@ INCLINED = domain((15, 21, 6), (math.radians(60), math.radians(120)))
 def inclined(layer_sample):
     """A small inclined network with a window, its tables of a plausible form."""
     torch.manual_seed(0)
-    options = SMALL.model_copy(update={"window": (7, 9), "halo_points": 24})
+    options = SMALL.model_copy(update={"window": (7, 9), "halo_particles": 120})
     network = FactorisedGenerator(options, INCLINED)
     theta = torch.acos(torch.rand(2000) - 0.5)
     network.layers.measure(*layer_sample, theta)
@@ -391,10 +391,10 @@ def test_the_axis_passes_the_impact_point_at_the_barycentre(inclined):
 
 def test_a_window_cut_out_and_put_back_is_the_image(inclined):
     centre = torch.tensor([[-4.0, -2.0, 0.0, 1.0, 3.0, 4.0]])
-    window, none = torch.zeros(1, 7, 9, 6), torch.zeros(1, 6, 1)
+    window, none = torch.zeros(1, 7, 9, 6), torch.zeros(1, 1)
     window[0, 3, 4] = 1.0
     window[0, 2, 4, 0] = 1e-3
-    image = inclined.axis.image_of(window, centre, Hits(none, none, none))
+    image = inclined.axis.image_of(window, centre, Hits(none, none, none, none))
     assert torch.equal(inclined.axis.cut(image, centre), window)
     for layer, y in enumerate(centre[0]):
         assert image[0, 7, 10 + int(y), layer] == 1.0
@@ -404,9 +404,8 @@ def test_a_window_cut_out_and_put_back_is_the_image(inclined):
 def test_the_image_is_centred_on_the_barycentre(inclined, x, y):
     window, centre = torch.zeros(1, 7, 9, 6), torch.zeros(1, 6)
     window[0, 3 + x, 4 + y] = 1.0
-    far = torch.zeros(1, 6, 1)
-    far[0, 2] = 0.1
-    image = inclined.axis.image_of(window, centre, Hits(far, far * 0 + 7, far * 0 + 20))
+    far = (torch.full((1, 1), value) for value in (0.1, 7.0, 20.0, 2.0))
+    image = inclined.axis.image_of(window, centre, Hits(*far))
     assert (image[0, 7, 10] == 1.0).all()
     assert image[0, 7 - x, min(20, 20 - y), 2] == pytest.approx(0.1)
     assert image.sum() == pytest.approx(6.1)
@@ -440,19 +439,23 @@ def test_the_halo_lies_beside_the_window_with_the_expected_hits(inclined):
     assert (((x - 7).abs() > 3) | ((y - 10).abs() > 4)).all()
     assert (x.min(), x.max(), y.min(), y.max()) == (0, 14, 0, 20)
     in_image = (15 * 21 - 7 * 9) / math.prod(halo.pads)
-    number = hit.sum(dim=2).float()
+    number = layer_sums(hits)
     assert number.mean().item() == pytest.approx(4.0 * in_image, rel=0.02)
     assert (number.var() / number.mean()).item() == pytest.approx(1.0, abs=0.05)
     halo.pairs.copy_(torch.tensor([0.2, 0.4]))
     paired = halo(beside, condition, centre, torch.rand(n, halo.latent_dim))
-    hit = paired.energy > 0
-    number = hit.sum(dim=2).float()
+    number = layer_sums(paired)
     assert number.mean().item() == pytest.approx(4.0 * in_image, rel=0.05)
     assert (number.var() / number.mean()).item() > 1.2
-    first, second = hit.chunk(2, dim=2)
-    far = [pads[..., 24:] - pads[..., :24] for pads in (paired.x, paired.y)]
-    assert ((far[0].abs() + far[1].abs())[second] == 1).all()
+    first, second = (paired.energy > 0).chunk(2, dim=1)
+    far = [torch.sub(*pads.chunk(2, dim=1)).abs() for pads in (paired.x, paired.y)]
+    assert ((far[0] + far[1])[second] == 1).all()
     assert (second & first).sum() / first.sum() == pytest.approx(0.2, abs=0.03)
+
+
+def layer_sums(hits):
+    """Numbers of hits in the layers (N, 6)."""
+    return hits._replace(energy=(hits.energy > 0).float()).layer_energy(6)
 
 
 @pytest.mark.parametrize("theta", [math.radians(62), math.radians(118)])

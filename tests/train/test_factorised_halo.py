@@ -20,7 +20,7 @@ PERPENDICULAR = (math.pi / 2, math.pi / 2)
 def halo_of(theta_range):
     domain = Domain(shape=SHAPE, energy_range_gev=(10.0, 500.0), theta_range_rad=theta_range)
     knots = Knots(domain)
-    return Halo(ShowerAxis(domain, WINDOW, knots), 24, knots), knots
+    return Halo(ShowerAxis(domain, WINDOW, knots), 72, knots), knots
 
 
 def shares(halo):
@@ -53,10 +53,9 @@ def measured(request):
     centre = torch.randint(-most, most + 1, (SHOWERS, SHAPE[2])).float()
     beside = 0.004 * torch.rand(SHOWERS, SHAPE[2])
     hits = truth(beside, condition, centre, torch.rand(SHOWERS, truth.latent_dim))
-    place = (hits.x * SHAPE[1] + hits.y) * SHAPE[2] + torch.arange(SHAPE[2])[:, None]
-    hit = hits.energy > 0
-    flat = torch.zeros(SHOWERS, math.prod(SHAPE))
-    flat.scatter_add_(1, torch.where(hit, place, 0.0).long().flatten(1), hits.energy.flatten(1))
+    place = (hits.x * SHAPE[1] + hits.y) * SHAPE[2] + hits.layer
+    place = torch.where(hits.energy > 0, place, 0.0).long()
+    flat = torch.zeros(SHOWERS, math.prod(SHAPE)).scatter_add(1, place, hits.energy)
     measurement, found = HaloMeasurement(), halo_of(request.param)[0]
     for part in torch.arange(SHOWERS).split(500):
         some = type(condition)(*(values[part] for values in condition))

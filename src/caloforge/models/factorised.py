@@ -51,7 +51,7 @@ class FactorisedOptions(FrozenModel):
     the network that weighs them.  ``sharing``: probability that a cell's deposits follow those of a
     neighbour (particles that cross two pads).  ``window``: pads in x and y about the axis in which
     every cell is asked for its energy (None: the whole image); beside it hits are drawn as points,
-    those of at most ``halo_points`` particles in a layer.
+    those of at most ``halo_particles`` in a shower.
     """
 
     name: Literal["factorised"] = "factorised"
@@ -61,7 +61,7 @@ class FactorisedOptions(FrozenModel):
     pattern_width: int = Field(96, gt=0)
     sharing: float = Field(0.09, ge=0, lt=0.5)
     window: tuple[int, int] | None = None
-    halo_points: int = Field(40, gt=0)
+    halo_particles: int = Field(384, gt=0)
 
 
 class FactorisedGenerator(Generator):
@@ -86,7 +86,7 @@ class FactorisedGenerator(Generator):
         )  # fmt: skip
         self.noise = CellNoise((*window, layers), options.sharing, self.knots)
         self.deposits = DepositSampler(layers, self.knots)
-        self.halo = None if self.axis.whole else Halo(self.axis, options.halo_points, self.knots)
+        self.halo = None if self.axis.whole else Halo(self.axis, options.halo_particles, self.knots)
         self.parts = [
             self.layers.latent_dim,
             IMPACT_DIM,
@@ -113,8 +113,9 @@ class FactorisedGenerator(Generator):
             cells, _ = scale_to_layers(deposit, layer_energy)
             return centred(cells, self.axis.image[:2])
         hits = self.halo(beside, condition, centre, for_halo)
-        cells, scale = scale_to_layers(deposit, layer_energy, hits.energy.sum(dim=2))
-        hits = hits._replace(energy=hits.energy * scale[..., None])
+        in_hits = hits.layer_energy(layer_energy.shape[1])
+        cells, scale = scale_to_layers(deposit, layer_energy, in_hits)
+        hits = hits.scaled(scale)
         if self.knots.inclined:
             return self.axis.image_of(cells, centre, hits)
         return centred(cells, self.axis.image[:2], hits)

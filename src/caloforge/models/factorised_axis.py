@@ -21,11 +21,29 @@ MOST_MOVED = 2
 
 
 class Hits(NamedTuple):
-    """Energies (N, Z, points) in GeV, 0 for a point that is none; pads counted from the corner."""
+    """Energies (N, points) in GeV, 0 for a point that is none; pads counted from the corner."""
 
     energy: Tensor
     x: Tensor
     y: Tensor
+    layer: Tensor
+
+    def layer_energy(self, layers: int) -> Tensor:
+        """Sums (N, Z) in GeV."""
+        empty = torch.zeros_like(self.energy[:, :1]).expand(-1, layers)
+        return empty.scatter_add(1, self.layer.long(), self.energy)
+
+    def scaled(self, factor: Tensor) -> Hits:
+        """With the energies of each layer multiplied by its factor (N, Z)."""
+        return self._replace(energy=self.energy * of_layers(factor, self.layer))
+
+
+def of_layers(values: Tensor, layer: Tensor) -> Tensor:
+    """Values (N, Z) of showers' layers at points (N, points) in layers ``layer``."""
+    showers, layers = values.shape
+    first = torch.arange(showers)[:, None].to(torch.int32) * layers
+    index = layer.to(torch.int32) + first
+    return torch.index_select(values.flatten(), 0, index.flatten()).view_as(layer)
 
 
 class ShowerAxis(nn.Module):
@@ -102,21 +120,19 @@ class ShowerAxis(nn.Module):
         As Geant4's images are: at low energies the barycentre may lie a pad from the axis.
         """
         x, y, z = self.image
-        energy = window.sum(dim=(1, 2, 3)) + hits.energy.sum(dim=(1, 2))
+        energy = window.sum(dim=(1, 2, 3)) + hits.energy.sum(dim=1)
         by_y = window.sum(dim=1)
-        first_x = window.sum(dim=(2, 3)) @ self.pads_x + (hits.energy * hits.x).sum(dim=(1, 2))
+        first_x = window.sum(dim=(2, 3)) @ self.pads_x + (hits.energy * hits.x).sum(dim=1)
         first_y = (by_y.sum(dim=2) @ self.pads_y) + (by_y.sum(dim=1) * centre).sum(dim=1)
-        first_y = first_y + (hits.energy * hits.y).sum(dim=(1, 2))
+        first_y = first_y + (hits.energy * hits.y).sum(dim=1)
         per_energy = 1.0 / energy.clamp(min=1e-12)
-        move_x = self._to_centre(first_x * per_energy, x)[:, None, None]
-        move_y = self._to_centre(first_y * per_energy, y)[:, None, None]
-        moved = (centre[:, None] + move_y + move_x * y) * z
-        place = self.place + moved[:, None]
+        move_x = self._to_centre(first_x * per_energy, x)[:, None]
+        move_y = self._to_centre(first_y * per_energy, y)[:, None]
+        place = self.place + ((centre + move_y + move_x * y) * z)[:, None, None]
         hit_x = (hits.x + move_x).clamp(0.0, x - 1.0)
         hit_y = (hits.y + move_y).clamp(0.0, y - 1.0)
-        hit_place = (hit_x * y + hit_y) * z + torch.arange(z)[:, None]
-        energies = torch.cat([window.flatten(1), hits.energy.flatten(1)], dim=1)
-        places = torch.cat([place.flatten(1), hit_place.flatten(1)], dim=1)
+        energies = torch.cat([window.flatten(1), hits.energy], dim=1)
+        places = torch.cat([place.flatten(1), (hit_x * y + hit_y) * z + hits.layer], dim=1)
         empty = torch.zeros_like(energy[:, None]).expand(-1, x * y * z)
         return empty.scatter_add(1, places.long(), energies).reshape(-1, x, y, z)
 

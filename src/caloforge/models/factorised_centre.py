@@ -23,15 +23,13 @@ def centred(window: Tensor, image: tuple[int, int], hits: Hits | None = None) ->
     sums = (torch.stack([torch.ones_like(rows), *offsets]) @ cells).sum(dim=2)
     if hits is not None:
         parts = [hits.energy, *(hits.energy * pads for pads in _from_middle(hits, image))]
-        sums = sums + torch.stack([part.sum(dim=(1, 2)) for part in parts], dim=1)
+        sums = sums + torch.stack([part.sum(dim=1) for part in parts], dim=1)
     move = torch.floor(sums[:, 1:] / sums[:, :1].clamp(min=1e-12) + 0.5)
     images = _moved(cells, size, image, move)
     if hits is not None:
-        x = _within(hits.x - move[:, :1, None], image[0])
-        y = _within(hits.y - move[:, 1:, None], image[1])
-        place = (x * image[1] + y) * layers + torch.arange(layers)[:, None]
-        flat = images.reshape(showers, -1)
-        images = flat.scatter_add(1, place.long().flatten(1), hits.energy.flatten(1))
+        x, y = _within(hits.x - move[:, :1], image[0]), _within(hits.y - move[:, 1:], image[1])
+        place = (x * image[1] + y) * layers + hits.layer
+        images = images.reshape(showers, -1).scatter_add(1, place.long(), hits.energy)
     return images.reshape(showers, *image, layers)
 
 

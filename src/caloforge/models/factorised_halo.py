@@ -2,10 +2,11 @@
 
 Beside the window around the axis a shower is a Poisson process: photons and electrons of a few MeV,
 each leaving about 0.3 MeV in one pad, whatever the shower.  A layer's number of them is drawn from
-its Poisson distribution, the pad of each from the measured density by Walker's alias method
-(ACM TOMS 3 (1977) 253): the table's row says how often a pad keeps the points that fall on it, and
-which other one has the rest.  A hit may be followed by one in the next pad: a particle that crosses
-two pads, as those that deposit much energy often do.
+its Poisson distribution; counted through from the first layer to the last, each finds its layer.
+Its pad is drawn from the measured density by Walker's alias method (ACM TOMS 3 (1977) 253): the
+table's row says how often a pad keeps the points that fall on it, and which other one has the rest.
+A hit may be followed by one in the next pad: a particle that crosses two pads, as those that
+deposit much energy often do.
 """
 
 from __future__ import annotations
@@ -15,50 +16,54 @@ import math
 import torch
 from torch import Tensor, nn
 
-from caloforge.models.factorised_axis import Hits, ShowerAxis
+from caloforge.models.factorised_axis import Hits, ShowerAxis, of_layers
 from caloforge.models.factorised_knots import Condition, Knots
 from caloforge.models.factorised_noise import fraction
 
 ENERGIES = 1024
 PAIR_POWER = 16
 """Pairs rise with the deposit's quantile to this power: only the largest often have a neighbour."""
+DITHER = 32
+"""The digits of a particle's number behind those of its deposit say whether it has a partner, and
+those behind this factor of them which of two tables it takes."""
 MEANS, MEANS_PER_ROOT, PROBABILITIES = 128, 16, 512
 """Rows of the Poisson table, in steps of the root of the mean, and its columns."""
 
 
 class Halo(nn.Module):
-    """Hits beside the window; at most ``points`` particles in a layer, of one or two hits each.
+    """Hits beside the window; those of at most ``particles`` in a shower, one or two hits of each.
 
     The pads of the tables are counted along x from the image's corner, along y from the window,
     in the direction in which the shower leans.
     """
 
-    def __init__(self, axis: ShowerAxis, points: int, knots: Knots) -> None:
+    def __init__(self, axis: ShowerAxis, particles: int, knots: Knots) -> None:
         super().__init__()
-        x, y, layers = axis.image
-        self.image, self.window, self.grid = axis.image, axis.window, (layers, points)
-        self.parts = [layers, layers, *[layers * points] * 3]
+        x, y, self.layers = axis.image
+        self.image, self.window = axis.image, axis.window
+        self.parts = [self.layers, self.layers, particles, particles]
         self.latent_dim = sum(self.parts)
         self.pads = (x, y + 2 * axis.most_followed)
         self.steepest, self.leans = knots.steepest, 2 if knots.inclined else 1
-        rows = (self.leans * layers, math.prod(self.pads))
-        self.register_buffer("per_gev", torch.zeros(knots.size, layers))
+        places = self.leans * self.layers * math.prod(self.pads)
+        self.register_buffer("per_gev", torch.zeros(knots.size, self.layers))
         self.register_buffer("pairs", torch.zeros(2))
-        self.register_buffer("kept", torch.ones(math.prod(rows)))
-        self.register_buffer("instead", torch.zeros(math.prod(rows)))
+        self.register_buffer("kept", torch.ones(places))
+        self.register_buffer("instead", torch.zeros(places))
         self.register_buffer("deposit", torch.zeros(ENERGIES))
         self.register_buffer("poisson", poisson_table().flatten(), persistent=False)
-        self.register_buffer("rank", torch.arange(points, dtype=torch.float32), persistent=False)
-        row = torch.arange(layers, dtype=torch.float32)[:, None]
-        self.register_buffer("row", row, persistent=False)
+        before = torch.ones(self.layers, self.layers).triu()
+        self.register_buffer("before", before, persistent=False)
+        number = torch.arange(particles, dtype=torch.float32)
+        self.register_buffer("number", number, persistent=False)
         self.per_gev: Tensor
         self.pairs: Tensor
         self.kept: Tensor
         self.instead: Tensor
         self.deposit: Tensor
         self.poisson: Tensor
-        self.rank: Tensor
-        self.row: Tensor
+        self.before: Tensor
+        self.number: Tensor
 
     def forward(
         self, beside: Tensor, condition: Condition, centre: Tensor, latent: Tensor
@@ -68,18 +73,23 @@ class Halo(nn.Module):
         ``beside`` (N, Z): GeV expected beside the window; ``centre`` (N, Z): y of the window in
         pads from the centre of the image.
         """
-        count, dither, *points = torch.split(latent, self.parts, dim=1)
-        where, first, second = (part.reshape(-1, *self.grid) for part in points)
-        particles = self._particles(self.rate(beside, condition), count, dither)
-        x, y = self._pad(where, fraction(second * ENERGIES), condition, centre)
-        there = self.rank < particles[..., None]
-        follow = fraction(first * ENERGIES) / self.followed(first)
+        count, dither, where, size = torch.split(latent, self.parts, dim=1)
+        layer = self._layer(self._particles(self.rate(beside, condition), count, dither))
+        there = layer < self.layers
+        layer = layer.clamp(max=self.layers - 1.0)
+        centre = of_layers(centre, layer)
+        x, y = self._pad(where, size, layer, condition, centre)
+        follow = fraction(size * ENERGIES) / self.followed(size)
         step_x, step_y = _step(follow)
-        x, y = torch.cat([x, x + step_x], dim=2), torch.cat([y, y + step_y], dim=2)
-        there = torch.cat([there, there & (follow < 1.0)], dim=2)
-        energy = _look_up(self.deposit, torch.floor(torch.cat([first, second], dim=2) * ENERGIES))
-        hit = there & self.beside(x, y, centre[..., None])
-        return Hits(torch.where(hit, energy, 0.0), x, y)
+        x, y, layer, centre = (
+            torch.cat([own, of_next], dim=1)
+            for own, of_next in ((x, x + step_x), (y, y + step_y), (layer, layer), (centre, centre))
+        )
+        there = torch.cat([there, there & (follow < 1.0)], dim=1)
+        size = torch.cat([size, fraction(4.0 * follow)], dim=1)
+        energy = _look_up(self.deposit, torch.floor(size * ENERGIES))
+        hit = there & self.beside(x, y, centre)
+        return Hits(torch.where(hit, energy, 0.0), x, y, layer)
 
     def rate(self, beside: Tensor, condition: Condition) -> Tensor:
         """Particles (N, Z) expected beside the window, in the image or not."""
@@ -109,16 +119,23 @@ class Halo(nn.Module):
         return torch.where(condition.slope < 0.0, -1.0, 1.0)
 
     def _particles(self, rate: Tensor, count: Tensor, dither: Tensor) -> Tensor:
+        """Numbers of particles (N, Z)."""
         row = torch.floor(torch.sqrt(rate) * MEANS_PER_ROOT + dither).clamp(max=MEANS - 1.0)
         return _look_up(self.poisson, row * PROBABILITIES + torch.floor(count * PROBABILITIES))
 
+    def _layer(self, particles: Tensor) -> Tensor:
+        """Layers (N, particles) of all that a shower may have; Z of those it does not have."""
+        last = particles @ self.before
+        return (self.number >= last[..., None]).float().sum(dim=1)
+
     def _pad(
-        self, where: Tensor, dither: Tensor, condition: Condition, centre: Tensor
+        self, where: Tensor, size: Tensor, layer: Tensor, condition: Condition, centre: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Pads (N, Z, points) in x and y, counted from the image's corner."""
-        row, half = self.row, (self.pads[1] - 1) / 2
+        """Pads (N, particles) in x and y, counted from the image's corner."""
+        row, half = layer, (self.pads[1] - 1) / 2
         if self.leans > 1:
-            row = row + self.grid[0] * (dither < self.lean(condition)[..., None]).float()
+            leaning = fraction(size * (ENERGIES * DITHER)) < self.lean(condition)
+            row = row + self.layers * leaning.float()
         place = where * math.prod(self.pads)
         pad = torch.floor(place)
         index = row * math.prod(self.pads) + pad
@@ -127,8 +144,8 @@ class Halo(nn.Module):
         x = torch.floor((pad + 0.5) / self.pads[1])
         from_window = pad - x * self.pads[1] - half
         if self.leans > 1:
-            from_window = from_window * self.side(condition)[..., None]
-        return x, from_window + (centre[..., None] + (self.image[1] - 1) / 2)
+            from_window = from_window * self.side(condition)
+        return x, from_window + (centre + (self.image[1] - 1) / 2)
 
 
 def poisson_table() -> Tensor:

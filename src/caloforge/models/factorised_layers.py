@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from caloforge.models.circle import on_circle
 from caloforge.models.factorised_knots import Condition, Knots
 from caloforge.typing import Float64Array, IntArray
 
@@ -172,8 +173,8 @@ def normal_from_uniform(uniform: Tensor) -> Tensor:
     """Standard normal numbers (N, 2k) from uniform ones (N, 2k) in [0, 1): Box and Muller."""
     radius_from, angle = uniform.chunk(2, dim=1)
     radius = torch.sqrt(-2.0 * torch.log(1.0 - radius_from.clamp(max=1.0 - 1e-7)))
-    turn = 2.0 * math.pi * angle
-    return torch.cat([radius * torch.cos(turn), radius * torch.sin(turn)], dim=1)
+    cosine, sine = on_circle(angle)
+    return torch.cat([radius * cosine, radius * sine], dim=1)
 
 
 def normal_distribution(score: Float64Array) -> Float64Array:

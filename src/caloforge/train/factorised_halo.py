@@ -62,7 +62,7 @@ class HaloMeasurement:
         visible = ((along >= 0) & (along <= halo.image[1] - 1)).float()
         lean = halo.lean(condition)
         leans = torch.cat([1.0 - lean, lean], dim=1) if halo.leans > 1 else torch.ones_like(lean)
-        hits = torch.zeros(halo.leans, halo.grid[0], *halo.pads)
+        hits = torch.zeros(halo.leans, halo.layers, *halo.pads)
         for which in range(halo.leans):
             hits[which].index_put_((layer, x, row), leans[shower, which], accumulate=True)
         share = _share(halo, hits, torch.einsum("na,nz,nzy->azy", leans, beside, visible))
@@ -164,9 +164,10 @@ def _made(halo: Halo, beside: Tensor, condition: Condition, centre: Tensor) -> T
     for part in torch.arange(len(beside)).split(BATCH):
         some = Condition(*(values[part] for values in condition))
         hits = halo(beside[part], some, centre[part], torch.rand(len(part), halo.latent_dim))
-        place = torch.where(hits.energy > 0, hits.x * halo.image[1] + hits.y, float(pads)).long()
-        hit = torch.zeros(*place.shape[:2], pads + 1).scatter(2, place, 1.0)
-        made.append(hit[..., :pads].sum(dim=2))
+        place = (hits.layer * halo.image[0] + hits.x) * halo.image[1] + hits.y
+        place = torch.where(hits.energy > 0, place, float(halo.layers * pads)).long()
+        hit = torch.zeros(len(part), halo.layers * pads + 1).scatter(1, place, 1.0)
+        made.append(hit[:, :-1].reshape(-1, halo.layers, pads).sum(dim=2))
     return torch.cat(made)
 
 

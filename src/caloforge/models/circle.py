@@ -1,0 +1,42 @@
+"""Points on a circle, in operations that every engine vectorises: engines compute sines one at a
+time."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+TERMS = 5
+
+
+def on_circle(turn: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of 2 pi times ``turn``, which lies in [0, 1), right to 1e-6.
+
+    >>> cosine, sine = on_circle(torch.tensor([0.0, 0.125, 0.25, 0.5]))
+    >>> (cosine + 0.0).round(decimals=5), (sine + 0.0).round(decimals=5)
+    (tensor([ 1.0000,  0.7071,  0.0000, -1.0000]), tensor([0.0000, 0.7071, 1.0000, 0.0000]))
+    """
+    half = turn - 0.5
+    square = half * half
+    sine, cosine = half * _polynomial(_SINE, square), _polynomial(_COSINE, square)
+    return 2.0 * sine * sine - 1.0, -2.0 * sine * cosine
+
+
+def _polynomial(coefficients: list[float], value: Tensor) -> Tensor:
+    *lower, last, highest = coefficients
+    result = value * highest + last
+    for coefficient in reversed(lower):
+        result = result * value + coefficient
+    return result
+
+
+def _fitted(values: np.ndarray, square: np.ndarray) -> list[float]:
+    """Coefficients of the polynomial in the square of half a turn that takes these values."""
+    fit = np.polynomial.Chebyshev.fit(square, values, TERMS)
+    return [float(value) for value in fit.convert(kind=np.polynomial.Polynomial).coef]
+
+
+_HALF = 0.5 * np.cos(np.pi * (np.arange(200) + 0.5) / 400)
+_SINE = _fitted(np.sin(np.pi * _HALF) / _HALF, _HALF**2)
+_COSINE = _fitted(np.cos(np.pi * _HALF), _HALF**2)
