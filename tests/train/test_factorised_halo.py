@@ -29,7 +29,7 @@ def shares(halo):
     y = torch.arange(halo.pads[1]) - (halo.pads[1] - 1) / 2
     density = []
     for lean in range(halo.leans):
-        distance = torch.hypot(x[:, None], y - 1.5 * lean)
+        distance = torch.hypot(x[:, None], y - lean)
         pads = torch.exp(-0.3 * distance)
         pads[(x.abs()[:, None] <= 2) & (y.abs() <= 3)] = 0.0
         density.append(pads / pads.sum())

@@ -86,7 +86,7 @@ def test_inclined_showers_have_the_sums_the_halo_and_the_lean_of_the_sample(trai
     assert lean[0] == pytest.approx(lean[1], rel=0.25)
 
 
-def test_showers_wander_from_their_direction_as_measured_ones_do(trained):
+def test_showers_lean_and_wander_as_measured_ones_do(trained):
     torch.manual_seed(4)
     energy = 10.0 * 50.0 ** torch.rand(1500)
     theta = torch.full((1500,), 1.2)
@@ -94,12 +94,18 @@ def test_showers_wander_from_their_direction_as_measured_ones_do(trained):
     measurement = TiltMeasurement()
     with torch.no_grad():
         generator.axis.wander.fill_(0.4)
+        generator.axis.lean.fill_(-0.3)
         cells = generator(generator.draw_latent(1500), energy, theta)
         measurement.add(cells, generator.axis.depth, condition)
         generator.axis.wander.zero_()
+        generator.axis.lean.zero_()
         measurement.apply(generator, condition)
-        found = (condition.weights @ generator.axis.wander).mean()
-    assert found.item() == pytest.approx(0.4, rel=0.2)
+        lean, wander = (
+            (condition.weights @ values).mean().item()
+            for values in (generator.axis.lean, generator.axis.wander)
+        )
+    assert wander == pytest.approx(0.4, rel=0.2)
+    assert lean == pytest.approx(-0.3, abs=0.07)
 
 
 def test_the_encoder_follows_the_two_mirrors(trained):

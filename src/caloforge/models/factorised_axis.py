@@ -1,8 +1,8 @@
 """The axis of an inclined shower, and the window of pads around it.
 
 The image is centred on the barycentre, so the axis passes the impact point at the barycentre's
-depth and moves along y by cot(theta) for a unit of depth, give or take: faint showers wander by
-degrees from the particle's direction.  A window of whole pads follows it from layer to layer: in it
+depth and moves along y by about cot(theta) for a unit of depth: showers lean a little less than
+their particle, and faint ones wander by degrees.  A window of whole pads follows it from layer to layer: in it
 every cell is asked for its energy.
 """
 
@@ -63,6 +63,7 @@ class ShowerAxis(nn.Module):
         self.most_moved = min(MOST_MOVED, *self.reach)
         self.most_followed = self.reach[1] - self.most_moved if self.inclined else 0
         if self.inclined:
+            self.register_buffer("lean", torch.zeros(knots.size))
             self.register_buffer("wander", torch.zeros(knots.size))
         self.register_buffer("depth", torch.tensor(domain.depths_in_pads), persistent=False)
         pads = [torch.arange(size, dtype=torch.float32) for size in self.window]
@@ -70,6 +71,7 @@ class ShowerAxis(nn.Module):
         self.register_buffer("pads_y", pads[1] + self.reach[1], persistent=False)
         place = (self.pads_x[:, None, None] * y + self.pads_y[:, None]) * layers
         self.register_buffer("place", place + torch.arange(layers), persistent=False)
+        self.lean: Tensor
         self.wander: Tensor
         self.depth: Tensor
         self.pads_x: Tensor
@@ -81,12 +83,14 @@ class ShowerAxis(nn.Module):
     ) -> Tensor:
         """Axis (N, Z, 2) in pads from the image's centre, from impact points (N, 2).
 
-        ``tilt`` (N, 1): standard normal numbers, how far inclined showers wander.
+        ``tilt`` (N, 1): standard normal numbers, how far inclined showers wander; None: the
+        particle's direction.
         """
         x, y = impact[:, :1].expand_as(layer_energy), impact[:, 1:].expand_as(layer_energy)
         if self.inclined:
             slope = condition.slope
             if tilt is not None:
+                slope = slope * (1.0 + condition.weights @ self.lean)[:, None]
                 slope = slope + (condition.weights @ self.wander)[:, None] * tilt
             y = y + self.displacement(layer_energy, slope)
         return torch.stack([x, y], dim=2)
@@ -131,10 +135,10 @@ class ShowerAxis(nn.Module):
         place = self.place + ((centre + move_y + move_x * y) * z)[:, None, None]
         hit_x = (hits.x + move_x).clamp(0.0, x - 1.0)
         hit_y = (hits.y + move_y).clamp(0.0, y - 1.0)
-        energies = torch.cat([window.flatten(1), hits.energy], dim=1)
-        places = torch.cat([place.flatten(1), (hit_x * y + hit_y) * z + hits.layer], dim=1)
         empty = torch.zeros_like(energy[:, None]).expand(-1, x * y * z)
-        return empty.scatter_add(1, places.long(), energies).reshape(-1, x, y, z)
+        image = empty.scatter(1, place.long().flatten(1), window.flatten(1))
+        hit_place = (hit_x * y + hit_y) * z + hits.layer
+        return image.scatter_add(1, hit_place.long(), hits.energy).reshape(-1, x, y, z)
 
     def _to_centre(self, barycentre: Tensor, size: int) -> Tensor:
         """Whole pads (N,) that bring a barycentre (N,), in pads from the corner, to the centre."""

@@ -26,6 +26,8 @@ PAIR_POWER = 16
 DITHER = 32
 """The digits of a particle's number behind those of its deposit say whether it has a partner, and
 those behind this factor of them which of two tables it takes."""
+LEANS = 3
+"""Tables of pads, equally spaced in abs(cot(theta)), where showers are inclined."""
 MEANS, MEANS_PER_ROOT, PROBABILITIES = 128, 16, 512
 """Rows of the Poisson table, in steps of the root of the mean, and its columns."""
 
@@ -44,7 +46,7 @@ class Halo(nn.Module):
         self.parts = [self.layers, self.layers, particles, particles]
         self.latent_dim = sum(self.parts)
         self.pads = (x, y + 2 * axis.most_followed)
-        self.steepest, self.leans = knots.steepest, 2 if knots.inclined else 1
+        self.steepest, self.leans = knots.steepest, LEANS if knots.inclined else 1
         places = self.leans * self.layers * math.prod(self.pads)
         self.register_buffer("per_gev", torch.zeros(knots.size, self.layers))
         self.register_buffer("pairs", torch.zeros(2))
@@ -111,8 +113,9 @@ class Halo(nn.Module):
         return inside & ((from_x > (self.window[0] - 1) / 2) | (across > (self.window[1] - 1) / 2))
 
     def lean(self, condition: Condition) -> Tensor:
-        """How much (N, 1) showers lean, 1 for the most inclined ones of the domain."""
-        return (condition.slope.abs() / self.steepest).clamp(max=1.0)
+        """Place (N, 1) of showers between the tables: the last is for the domain's steepest ones."""
+        last = self.leans - 1.0
+        return (condition.slope.abs() * (last / self.steepest)).clamp(max=last)
 
     def side(self, condition: Condition) -> Tensor:
         """The direction (N, 1) along y in which showers lean: 1 or -1."""
@@ -134,8 +137,8 @@ class Halo(nn.Module):
         """Pads (N, particles) in x and y, counted from the image's corner."""
         row, half = layer, (self.pads[1] - 1) / 2
         if self.leans > 1:
-            leaning = fraction(size * (ENERGIES * DITHER)) < self.lean(condition)
-            row = row + self.layers * leaning.float()
+            dither = fraction(size * (ENERGIES * DITHER))
+            row = row + self.layers * torch.floor(self.lean(condition) + dither)
         place = where * math.prod(self.pads)
         pad = torch.floor(place)
         index = row * math.prod(self.pads) + pad

@@ -12,7 +12,7 @@ from caloforge.models.factorised_halo import ENERGIES, PAIR_POWER, Halo
 from caloforge.models.factorised_knots import Condition
 
 FEWEST_EXPOSED = 2e-3
-"""Smallest part of the showers in which a pad must lie in the image to be measured."""
+"""Part of the showers in which a pad must lie in the image to be measured."""
 MOST_NEIGHBOURS = 0.6
 BATCH = 256
 
@@ -60,12 +60,12 @@ class HaloMeasurement:
         )
         row = torch.round(from_window + half).long()
         visible = ((along >= 0) & (along <= halo.image[1] - 1)).float()
-        lean = halo.lean(condition)
-        leans = torch.cat([1.0 - lean, lean], dim=1) if halo.leans > 1 else torch.ones_like(lean)
+        leans = (1.0 - (halo.lean(condition) - torch.arange(halo.leans)).abs()).clamp(min=0.0)
         hits = torch.zeros(halo.leans, halo.layers, *halo.pads)
         for which in range(halo.leans):
             hits[which].index_put_((layer, x, row), leans[shower, which], accumulate=True)
-        share = _share(halo, hits, torch.einsum("na,nz,nzy->azy", leans, beside, visible))
+        exposed = torch.einsum("na,nb,nz,nzy->abzy", leans, leans, beside, visible)
+        share = _share(halo, hits, exposed)
         seen = torch.einsum("na,azy,nzy->nz", leans, share.sum(dim=2), visible)
         counts = torch.zeros_like(beside)
         counts.index_put_((shower, layer), torch.ones(len(shower)), accumulate=True)
@@ -101,24 +101,30 @@ def _along(halo: Halo, condition: Condition, centre: Tensor) -> Tensor:
 def _share(halo: Halo, hits: Tensor, exposed: Tensor) -> Tensor:
     """Share (leans, Z, X, Y) of the points that fall on each pad of the tables.
 
-    ``hits`` (leans, Z, X, Y); ``exposed`` (leans, Z, Y): GeV expected beside the window in the
-    showers whose image holds that pad.  A layer's neighbours count by half, mirror images in full.
+    Least squares: in a shower with weights w, hits are expected in proportion to the sum of w times
+    the tables.  ``hits`` (leans, Z, X, Y) are sums of w; ``exposed`` (leans, leans, Z, Y) of their
+    products, times the GeV expected beside the window in showers whose image holds that pad.  A
+    layer's neighbours count by half, mirror images in full.
     """
     hits, exposed = hits + hits.flip(2), exposed * 2.0
     if halo.leans == 1:
-        hits, exposed = hits + hits.flip(3), exposed + exposed.flip(2)
+        hits, exposed = hits + hits.flip(3), exposed + exposed.flip(3)
         if halo.pads[0] == halo.pads[1]:
             hits, exposed = hits + hits.transpose(2, 3), exposed * 2.0
-    hits, exposed = _with_next_layers(hits), _with_next_layers(exposed)
-    enough = exposed > FEWEST_EXPOSED * exposed.amax(dim=2, keepdim=True)
-    density = torch.where(enough[:, :, None], hits / exposed.clamp(min=1e-12)[:, :, None], 0.0)
+    hits, exposed = _with_next_layers(hits, 1), _with_next_layers(exposed, 2)
+    product = exposed.permute(2, 3, 0, 1).double()
+    scale = product.diagonal(dim1=2, dim2=3).amax(dim=(1, 2))[:, None, None, None]
+    ridge = FEWEST_EXPOSED * scale.clamp(min=1e-12) * torch.eye(halo.leans)
+    density = torch.linalg.solve(product + ridge, hits.permute(1, 3, 0, 2).double())
+    density = density.permute(2, 0, 3, 1).clamp(min=0.0).float()
     return density / density.sum(dim=(2, 3), keepdim=True).clamp(min=1e-12)
 
 
-def _with_next_layers(values: Tensor) -> Tensor:
-    """Values (leans, Z, ...) with half of those of the layers before and behind."""
-    before = torch.cat([values[:, :1], values[:, :-1]], dim=1)
-    behind = torch.cat([values[:, 1:], values[:, -1:]], dim=1)
+def _with_next_layers(values: Tensor, dim: int) -> Tensor:
+    """Values with half of those of the layers, which are counted along ``dim``, around."""
+    last = values.shape[dim] - 1
+    before = torch.cat([values.narrow(dim, 0, 1), values.narrow(dim, 0, last)], dim=dim)
+    behind = torch.cat([values.narrow(dim, 1, last), values.narrow(dim, last, 1)], dim=dim)
     return values + 0.5 * (before + behind)
 
 
