@@ -14,7 +14,7 @@ from caloforge.models.factorised_knots import Condition
 FEWEST_EXPOSED = 2e-3
 """Part of the showers in which a pad must lie in the image to be measured."""
 MOST_NEIGHBOURS = 0.6
-BATCH = 256
+BATCH, ROUNDS = 256, 8
 
 
 class HaloMeasurement:
@@ -72,9 +72,6 @@ class HaloMeasurement:
         weights = condition.weights
         per_gev = (weights.T @ counts) / (weights.T @ (beside * seen)).clamp(min=1e-9)
         halo.per_gev.copy_(per_gev)
-        kept, instead = zip(*(alias_table(pads) for pads in share.flatten(2).flatten(0, 1)))
-        halo.kept.copy_(torch.cat(kept))
-        halo.instead.copy_(torch.cat(instead))
         at = (layer, x, row)
         beside_it = sum(
             leans[shower, which] * _around(share[which])[at] for which in range(halo.leans)
@@ -83,12 +80,18 @@ class HaloMeasurement:
         free = _is_free(halo, x, y, centre[shower, layer])
         by_chance = 1.0 - torch.exp(-rate * beside_it)
         halo.pairs.copy_(_pairs(deposit[free], neighbour[free], by_chance[free]))
+        share = _of_particles(share, halo.pairs[0] + halo.pairs[1] / (PAIR_POWER + 1))
+        kept, instead = zip(*(alias_table(pads) for pads in share.flatten(2).flatten(0, 1)))
+        halo.kept.copy_(torch.cat(kept))
+        halo.instead.copy_(torch.cat(instead))
         sizes = torch.sort(deposit.double()).values
         steps = (torch.arange(ENERGIES + 1) * len(sizes)) // ENERGIES
         total = torch.cat([torch.zeros(1, dtype=torch.float64), sizes.cumsum(0)])[steps]
         halo.deposit.copy_(total.diff() / steps.diff().clamp(min=1))
-        made = _made(halo, beside, condition, centre)
+        made, _ = _made(halo, beside, condition, centre)
         halo.per_gev.mul_((weights.T @ counts) / (weights.T @ made).clamp(min=1e-9))
+        _, energy_made = _made(halo, beside, condition, centre)
+        halo.deposit.mul_(deposit.sum() / energy_made)
 
 
 def _along(halo: Halo, condition: Condition, centre: Tensor) -> Tensor:
@@ -163,10 +166,12 @@ def _is_free(halo: Halo, x: Tensor, y: Tensor, centre: Tensor) -> Tensor:
     return free & halo.beside(x, y + 1, centre) & halo.beside(x, y - 1, centre)
 
 
-def _made(halo: Halo, beside: Tensor, condition: Condition, centre: Tensor) -> Tensor:
-    """Pads (N, Z) that the halo hits in showers like those measured."""
+def _made(
+    halo: Halo, beside: Tensor, condition: Condition, centre: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Pads (N, Z) that the halo hits in showers like those measured, and its energy in all."""
     pads = math.prod(halo.image[:2])
-    made = []
+    made, energy = [], torch.zeros(())
     for part in torch.arange(len(beside)).split(BATCH):
         some = Condition(*(values[part] for values in condition))
         hits = halo(beside[part], some, centre[part], torch.rand(len(part), halo.latent_dim))
@@ -174,7 +179,22 @@ def _made(halo: Halo, beside: Tensor, condition: Condition, centre: Tensor) -> T
         place = torch.where(hits.energy > 0, place, float(halo.layers * pads)).long()
         hit = torch.zeros(len(part), halo.layers * pads + 1).scatter(1, place, 1.0)
         made.append(hit[:, :-1].reshape(-1, halo.layers, pads).sum(dim=2))
-    return torch.cat(made)
+        energy += hits.energy.sum()
+    return torch.cat(made), energy
+
+
+def _of_particles(share: Tensor, partners: Tensor) -> Tensor:
+    """Share of the particles that fall on each pad, for that of hits (leans, Z, X, Y).
+
+    Each particle has so many ``partners`` in the pads around it; those in the window are no hits.
+    """
+    particles = share
+    for _ in range(ROUNDS):
+        around = torch.stack([_around(tables) for tables in particles])
+        hits = torch.where(share > 0, particles + 0.25 * partners * around, 0.0)
+        hits = hits / hits.sum(dim=(2, 3), keepdim=True).clamp(min=1e-12)
+        particles = particles * share / hits.clamp(min=1e-12)
+    return particles / particles.sum(dim=(2, 3), keepdim=True).clamp(min=1e-12)
 
 
 def _around(share: Tensor) -> Tensor:
