@@ -33,7 +33,7 @@ from caloforge.models.factorised_layers import LayerEnergies, normal_from_unifor
 from caloforge.models.factorised_noise import CellNoise  # noqa: E402
 from caloforge.models.factorised_pattern import TransversePattern  # noqa: E402
 from caloforge.models.logarithm import ranged_logarithm  # noqa: E402
-from caloforge.train.factorised_halo import alias_table  # noqa: E402
+from caloforge.train.factorised_halo import alias_table, set_pads  # noqa: E402
 from caloforge.train.factorised_measure import (  # noqa: E402
     BIN_WIDTH,
     BINS,
@@ -464,14 +464,14 @@ def test_the_halo_leans_with_the_shower_and_follows_the_window(inclined, theta):
     n, halo, (x, y) = 500, inclined.halo, inclined.halo.pads
     share = torch.zeros(3, 6, x, y)
     share[0, :, 7, 0], share[1, :, 0, 2], share[2, :, 14, y - 3] = 1.0, 1.0, 1.0
-    kept, instead = zip(*(alias_table(pads) for pads in share.flatten(2).flatten(0, 1)))
-    halo.kept.copy_(torch.cat(kept))
-    halo.instead.copy_(torch.cat(instead))
+    set_pads(halo, share)
     condition = inclined.knots(torch.full((n,), 50.0), torch.full((n,), theta))
     centre = torch.full((n, 6), 3.0)
     hits = halo(torch.full((n, 6), 0.01), condition, centre, torch.rand(n, halo.latent_dim))
     leant = hits.x == 14
-    assert leant.float().mean().item() == pytest.approx(halo.lean(condition)[0].item() - 1, abs=0.02)
+    assert leant.float().mean().item() == pytest.approx(
+        halo.lean(condition)[0].item() - 1, abs=0.02
+    )
     side = 1 if theta < math.pi / 2 else -1
     assert (hits.y[leant] == 10 + 3 + side * (y // 2 - 2)).all()
     assert not (hits.x[:, :120] == 7).any()

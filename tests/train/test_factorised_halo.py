@@ -10,7 +10,7 @@ from caloforge.models.base import Domain  # noqa: E402
 from caloforge.models.factorised_axis import ShowerAxis  # noqa: E402
 from caloforge.models.factorised_halo import Halo  # noqa: E402
 from caloforge.models.factorised_knots import Knots  # noqa: E402
-from caloforge.train.factorised_halo import HaloMeasurement, alias_table  # noqa: E402
+from caloforge.train.factorised_halo import HaloMeasurement, set_pads  # noqa: E402
 
 SHAPE, WINDOW, SHOWERS, PARTICLES_PER_GEV = (11, 15, 3), (5, 7), 4000, 1000.0
 INCLINED = (math.radians(60), math.radians(120))
@@ -43,9 +43,7 @@ def measured(request):
     truth.per_gev.fill_(PARTICLES_PER_GEV)
     truth.pairs.copy_(torch.tensor([0.15, 0.3]))
     truth.deposit.copy_(torch.linspace(1e-4, 1e-3, len(truth.deposit)))
-    kept, instead = zip(*(alias_table(pads) for pads in shares(truth).flatten(2).flatten(0, 1)))
-    truth.kept.copy_(torch.cat(kept))
-    truth.instead.copy_(torch.cat(instead))
+    set_pads(truth, shares(truth))
     low, high = request.param
     energy = 10.0 * 50.0 ** torch.rand(SHOWERS)
     condition = knots(energy, low + (high - low) * torch.rand(SHOWERS))

@@ -4,7 +4,6 @@ time."""
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 TERMS = 5

@@ -2,8 +2,8 @@
 
 The image is centred on the barycentre, so the axis passes the impact point at the barycentre's
 depth and moves along y by about cot(theta) for a unit of depth: showers lean a little less than
-their particle, and faint ones wander by degrees.  A window of whole pads follows it from layer to layer: in it
-every cell is asked for its energy.
+their particle, and faint ones wander by degrees.  A window of whole pads follows it from layer to
+layer: in it every cell is asked for its energy.
 """
 
 from __future__ import annotations

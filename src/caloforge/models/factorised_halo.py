@@ -67,9 +67,7 @@ class Halo(nn.Module):
         self.before: Tensor
         self.number: Tensor
 
-    def forward(
-        self, beside: Tensor, condition: Condition, centre: Tensor, latent: Tensor
-    ) -> Hits:
+    def forward(self, beside: Tensor, condition: Condition, centre: Tensor, latent: Tensor) -> Hits:
         """Hits before the layer is scaled to its sum.
 
         ``beside`` (N, Z): GeV expected beside the window; ``centre`` (N, Z): y of the window in
@@ -95,14 +93,21 @@ class Halo(nn.Module):
 
     def rate(self, beside: Tensor, condition: Condition) -> Tensor:
         """Particles (N, Z) expected beside the window, in the image or not."""
-        few, more = self.pairs
-        hits_each = 1.0 + few + more / (PAIR_POWER + 1)
-        return beside * (condition.weights @ self.per_gev) / hits_each
+        rate: Tensor = beside * (condition.weights @ self.per_gev) / (1.0 + self.partners)
+        return rate
 
     def followed(self, quantile: Tensor) -> Tensor:
         """Probability that a deposit of this quantile is followed by one in the next pad."""
         few, more = self.pairs
-        return (few + more * quantile**PAIR_POWER).clamp(min=1e-6)
+        followed: Tensor = (few + more * quantile**PAIR_POWER).clamp(min=1e-6)
+        return followed
+
+    @property
+    def partners(self) -> Tensor:
+        """Mean number of partners that a particle's hit has."""
+        few, more = self.pairs
+        mean: Tensor = few + more / (PAIR_POWER + 1)
+        return mean
 
     def beside(self, pad_x: Tensor, pad_y: Tensor, centre: Tensor) -> Tensor:
         """Whether pads (counted from the image's corner) are in the image, beside the window."""
@@ -113,7 +118,7 @@ class Halo(nn.Module):
         return inside & ((from_x > (self.window[0] - 1) / 2) | (across > (self.window[1] - 1) / 2))
 
     def lean(self, condition: Condition) -> Tensor:
-        """Place (N, 1) of showers between the tables: the last is for the domain's steepest ones."""
+        """Place (N, 1) of showers between the tables, whose last is for the steepest ones."""
         last = self.leans - 1.0
         return (condition.slope.abs() * (last / self.steepest)).clamp(max=last)
 
@@ -155,7 +160,9 @@ def poisson_table() -> Tensor:
     """Quantiles (MEANS, PROBABILITIES) of Poisson distributions, of means (row / 16)**2."""
     mean = (torch.arange(MEANS, dtype=torch.float64) / MEANS_PER_ROOT) ** 2
     counts = torch.arange(2.0 * float(mean[-1]), dtype=torch.float64)
-    chance = torch.exp(torch.xlogy(counts, mean[:, None]) - mean[:, None] - torch.lgamma(counts + 1))
+    chance = torch.exp(
+        torch.xlogy(counts, mean[:, None]) - mean[:, None] - torch.lgamma(counts + 1)
+    )
     level = (torch.arange(PROBABILITIES, dtype=torch.float64) + 0.5) / PROBABILITIES
     below = chance.cumsum(dim=1)
     return torch.searchsorted(below, level.expand(MEANS, -1).contiguous()).float()

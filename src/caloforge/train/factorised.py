@@ -188,9 +188,7 @@ class FactorisedObjective:
         self.deposits.add(view.cells, view.layer_energy, view.expected, view.condition)
         self.core.add(view.cells, view.expected, view.condition)
         if generator.halo is not None:
-            self.halo.add(
-                generator.halo, batch.cells, view.condition, view.centre, view.beside
-            )
+            self.halo.add(generator.halo, batch.cells, view.condition, view.centre, view.beside)
         if generator.knots.inclined:
             self.tilt.add(batch.cells, generator.axis.depth, view.condition)
         self.seen.append([view.layer_energy, batch.energy, batch.theta])

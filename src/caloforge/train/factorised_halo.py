@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -50,55 +51,80 @@ class HaloMeasurement:
     def apply(self, halo: Halo, knots: torch.nn.Module) -> None:
         """Set the tables of a halo."""
         energy, theta, centre, beside = map(torch.cat, zip(*self.showers, strict=True))
-        condition: Condition = knots(energy, theta)
+        showers = _Showers(knots(energy, theta), centre, beside)
         shower, layer, x, y, deposit, neighbour = torch.cat(self.hits, dim=1)
-        shower, layer, x = shower.long(), layer.long(), x.long()
-        along = _along(halo, condition, centre)
-        half = (halo.pads[1] - 1) / 2
-        from_window = (y - (halo.image[1] - 1) / 2 - centre[shower, layer]).mul(
-            halo.side(condition)[shower, 0]
-        )
-        row = torch.round(from_window + half).long()
-        visible = ((along >= 0) & (along <= halo.image[1] - 1)).float()
-        leans = (1.0 - (halo.lean(condition) - torch.arange(halo.leans)).abs()).clamp(min=0.0)
-        hits = torch.zeros(halo.leans, halo.layers, *halo.pads)
-        for which in range(halo.leans):
-            hits[which].index_put_((layer, x, row), leans[shower, which], accumulate=True)
-        exposed = torch.einsum("na,nb,nz,nzy->abzy", leans, leans, beside, visible)
-        share = _share(halo, hits, exposed)
-        seen = torch.einsum("na,azy,nzy->nz", leans, share.sum(dim=2), visible)
-        counts = torch.zeros_like(beside)
-        counts.index_put_((shower, layer), torch.ones(len(shower)), accumulate=True)
-        weights = condition.weights
+        at = (shower.long(), layer.long(), x.long(), y.long())
+        share, seen = _hit_pads(halo, showers, at)
+        counts = torch.zeros_like(beside).index_put(at[:2], torch.ones(()), accumulate=True)
+        weights = showers.condition.weights
         per_gev = (weights.T @ counts) / (weights.T @ (beside * seen)).clamp(min=1e-9)
         halo.per_gev.copy_(per_gev)
-        at = (layer, x, row)
-        beside_it = sum(
-            leans[shower, which] * _around(share[which])[at] for which in range(halo.leans)
-        )
-        rate = (beside * (weights @ per_gev))[shower, layer]
-        free = _is_free(halo, x, y, centre[shower, layer])
-        by_chance = 1.0 - torch.exp(-rate * beside_it)
+        by_chance = _chance_of_neighbour(halo, showers, share, at)
+        free = _is_free(halo, x, y, centre[at[:2]])
         halo.pairs.copy_(_pairs(deposit[free], neighbour[free], by_chance[free]))
-        share = _of_particles(share, halo.pairs[0] + halo.pairs[1] / (PAIR_POWER + 1))
-        kept, instead = zip(*(alias_table(pads) for pads in share.flatten(2).flatten(0, 1)))
-        halo.kept.copy_(torch.cat(kept))
-        halo.instead.copy_(torch.cat(instead))
-        sizes = torch.sort(deposit.double()).values
-        steps = (torch.arange(ENERGIES + 1) * len(sizes)) // ENERGIES
-        total = torch.cat([torch.zeros(1, dtype=torch.float64), sizes.cumsum(0)])[steps]
-        halo.deposit.copy_(total.diff() / steps.diff().clamp(min=1))
-        made, _ = _made(halo, beside, condition, centre)
+        set_pads(halo, _of_particles(share, halo.partners))
+        halo.deposit.copy_(_quantiles(deposit))
+        made, _ = _made(halo, showers)
         halo.per_gev.mul_((weights.T @ counts) / (weights.T @ made).clamp(min=1e-9))
-        _, energy_made = _made(halo, beside, condition, centre)
+        _, energy_made = _made(halo, showers)
         halo.deposit.mul_(deposit.sum() / energy_made)
 
 
-def _along(halo: Halo, condition: Condition, centre: Tensor) -> Tensor:
-    """Pads (N, Z, Y) of the image along y that the tables' pads are."""
+class _Showers(NamedTuple):
+    """What the halo was told of all showers."""
+
+    condition: Condition
+    centre: Tensor
+    beside: Tensor
+
+    def leans(self, halo: Halo) -> Tensor:
+        """Weights (N, leans) of the tables."""
+        place = halo.lean(self.condition) - torch.arange(halo.leans)
+        return (1.0 - place.abs()).clamp(min=0.0)
+
+
+At = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Shower, layer and pad in x and y of hits, (hits,) each."""
+
+
+def _hit_pads(halo: Halo, showers: _Showers, at: At) -> tuple[Tensor, Tensor]:
+    """Share (leans, Z, X, Y) of the hits in the tables' pads; part (N, Z) that an image holds."""
+    condition, centre, beside = showers
     from_window = torch.arange(halo.pads[1]) - (halo.pads[1] - 1) / 2
-    middle = (halo.image[1] - 1) / 2
-    return halo.side(condition)[..., None] * from_window + centre[..., None] + middle
+    in_image = halo.side(condition)[..., None] * from_window + centre[..., None]
+    visible = (in_image.abs() <= (halo.image[1] - 1) / 2).float()
+    leans, (shower, layer, x, _) = showers.leans(halo), at
+    hits = torch.zeros(halo.leans, halo.layers, *halo.pads)
+    for table, weight in zip(hits, leans.T, strict=True):
+        table.index_put_((layer, x, _row(halo, showers, at)), weight[shower], accumulate=True)
+    exposed = torch.einsum("na,nb,nz,nzy->abzy", leans, leans, beside, visible)
+    share = _share(halo, hits, exposed)
+    return share, torch.einsum("na,azy,nzy->nz", leans, share.sum(dim=2), visible)
+
+
+def _row(halo: Halo, showers: _Showers, at: At) -> Tensor:
+    """Pads (hits,) along y in the tables."""
+    shower, layer, _, y = at
+    from_window = y - (halo.image[1] - 1) / 2 - showers.centre[shower, layer]
+    turned = halo.side(showers.condition)[shower, 0] * from_window
+    return torch.round(turned + (halo.pads[1] - 1) / 2).long()
+
+
+def _chance_of_neighbour(halo: Halo, showers: _Showers, share: Tensor, at: At) -> Tensor:
+    """Probability (hits,) that another particle has hit one of the four pads around."""
+    shower, layer, x, _ = at
+    leans, row = showers.leans(halo)[shower], _row(halo, showers, at)
+    around = torch.stack([_around(table)[layer, x, row] for table in share], dim=1)
+    rate = showers.beside * (showers.condition.weights @ halo.per_gev)
+    return 1.0 - torch.exp(-rate[shower, layer] * (leans * around).sum(dim=1))
+
+
+def _quantiles(deposit: Tensor) -> Tensor:
+    """Mean deposits (ENERGIES,) between equally spaced quantiles."""
+    sizes = torch.sort(deposit.double()).values
+    steps = (torch.arange(ENERGIES + 1) * len(sizes)) // ENERGIES
+    total = torch.cat([torch.zeros(1, dtype=torch.float64), sizes.cumsum(0)])[steps]
+    return total.diff() / steps.diff().clamp(min=1)
 
 
 def _share(halo: Halo, hits: Tensor, exposed: Tensor) -> Tensor:
@@ -118,8 +144,8 @@ def _share(halo: Halo, hits: Tensor, exposed: Tensor) -> Tensor:
     product = exposed.permute(2, 3, 0, 1).double()
     scale = product.diagonal(dim1=2, dim2=3).amax(dim=(1, 2))[:, None, None, None]
     ridge = FEWEST_EXPOSED * scale.clamp(min=1e-12) * torch.eye(halo.leans)
-    density = torch.linalg.solve(product + ridge, hits.permute(1, 3, 0, 2).double())
-    density = density.permute(2, 0, 3, 1).clamp(min=0.0).float()
+    solved: Tensor = torch.linalg.solve(product + ridge, hits.permute(1, 3, 0, 2).double())
+    density = solved.permute(2, 0, 3, 1).clamp(min=0.0).float()
     return density / density.sum(dim=(2, 3), keepdim=True).clamp(min=1e-12)
 
 
@@ -129,6 +155,13 @@ def _with_next_layers(values: Tensor, dim: int) -> Tensor:
     before = torch.cat([values.narrow(dim, 0, 1), values.narrow(dim, 0, last)], dim=dim)
     behind = torch.cat([values.narrow(dim, 1, last), values.narrow(dim, last, 1)], dim=dim)
     return values + 0.5 * (before + behind)
+
+
+def set_pads(halo: Halo, share: Tensor) -> None:
+    """Give a halo the tables of these shares (leans, Z, X, Y)."""
+    tables = [alias_table(pads) for pads in share.flatten(0, 1).flatten(1)]
+    halo.kept.copy_(torch.cat([kept for kept, _ in tables]))
+    halo.instead.copy_(torch.cat([instead for _, instead in tables]))
 
 
 def alias_table(share: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,13 +199,12 @@ def _is_free(halo: Halo, x: Tensor, y: Tensor, centre: Tensor) -> Tensor:
     return free & halo.beside(x, y + 1, centre) & halo.beside(x, y - 1, centre)
 
 
-def _made(
-    halo: Halo, beside: Tensor, condition: Condition, centre: Tensor
-) -> tuple[Tensor, Tensor]:
+def _made(halo: Halo, showers: _Showers) -> tuple[Tensor, Tensor]:
     """Pads (N, Z) that the halo hits in showers like those measured, and its energy in all."""
+    condition, centre, beside = showers
     pads = math.prod(halo.image[:2])
     made, energy = [], torch.zeros(())
-    for part in torch.arange(len(beside)).split(BATCH):
+    for part in torch.split(torch.arange(len(beside)), BATCH):
         some = Condition(*(values[part] for values in condition))
         hits = halo(beside[part], some, centre[part], torch.rand(len(part), halo.latent_dim))
         place = (hits.layer * halo.image[0] + hits.x) * halo.image[1] + hits.y
