@@ -12,7 +12,8 @@ TERMS = 5
 def on_circle(turn: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of 2 pi times ``turn``, which lies in [0, 1), right to 1e-6.
 
-    >>> cosine, sine = on_circle(torch.tensor([0.0, 0.125, 0.25, 0.5]))
+    >>> from torch import tensor
+    >>> cosine, sine = on_circle(tensor([0.0, 0.125, 0.25, 0.5]))
     >>> (cosine + 0.0).round(decimals=5), (sine + 0.0).round(decimals=5)
     (tensor([ 1.0000,  0.7071,  0.0000, -1.0000]), tensor([0.0000, 0.7071, 1.0000, 0.0000]))
     """
