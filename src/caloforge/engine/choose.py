@@ -12,6 +12,8 @@ from caloforge.engine.plan import (
     CELLS_AT_A_TIME,
     DEFAULT_BATCH,
     QUANTIZED_BATCH,
+    TABLE_BATCH,
+    TABLE_CELLS_AT_A_TIME,
     Plan,
     Precision,
 )
@@ -61,8 +63,10 @@ def choose_plan(
 
 def default_batch(card: ModelCard) -> int:
     """Showers at a time where nothing was measured: fewer of many cells, but not for INT8."""
-    batch = DEFAULT_BATCH
-    while batch > 1 and batch * math.prod(card.cell_shape) > CELLS_AT_A_TIME:
+    batch, cells = DEFAULT_BATCH, CELLS_AT_A_TIME
+    if card.float32_only:
+        batch, cells = TABLE_BATCH, TABLE_CELLS_AT_A_TIME
+    while batch > 1 and batch * math.prod(card.cell_shape) > cells:
         batch //= 2
     return max(batch, QUANTIZED_BATCH) if card.format == "int8" else batch
 
