@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests.conftest import make_showers
@@ -90,13 +92,21 @@ def test_a_model_file_is_a_start_too(first, sample, recipe_file, tmp_path):
     assert torch.equal(training.objective.generator.dense.weight, dense)
 
 
+def test_a_bundled_model_is_a_start_by_its_name():
+    start = read_start(Path("clic_ecal_fixed"))
+    assert (start.parent.name, start.network) == ("clic_ecal_fixed", "factorised")
+    assert start.parts["generator"]["halo.deposit"].mean().item() == pytest.approx(3e-4, rel=0.1)
+
+
 def test_another_network_or_no_model_is_refused(first, sample, recipe_file, tmp_path):
     text = recipe_file.read_text().replace('"layered2d"', '"conv2d"').replace("latent = 8\n", "")
     recipe_file.write_text(text)
     recipe = load_recipe(recipe_file)
     with pytest.raises(ModelError, match="toy is a layered2d: a conv2d cannot start from it"):
         Training(recipe, [sample], tmp_path / "other", Silent(), start=first)
-    with pytest.raises(ModelError, match="no run folder with a finished epoch, and no model file"):
+    with pytest.raises(
+        ModelError, match="no run folder with a finished epoch, no model file and no"
+    ):
         read_start(tmp_path / "nothing")
     (tmp_path / "text.onnx").write_text("no")
     with pytest.raises(ModelError, match="no ONNX file"):

@@ -20,7 +20,7 @@ def train(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", help="Start from the weights of this run folder or model file."),
+        typer.Option("--from", help="Start from this run folder, model file or bundled model."),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")

@@ -19,6 +19,7 @@ from caloforge.errors import ModelError
 from caloforge.provenance import file_digest
 from caloforge.train.checkpoint import BEST, CHECKPOINT, load_state
 from caloforge.train.objective import Objective
+from caloforge.zoo import model_names, model_path
 
 State = dict[str, Tensor]
 
@@ -33,7 +34,7 @@ class Start:
 
 
 def read_start(path: Path) -> Start:
-    """The weights of a run folder, or those that a model file still holds.
+    """The weights of a run folder, or those that a model file (or a bundled model) still holds.
 
     Raises
     ------
@@ -42,7 +43,9 @@ def read_start(path: Path) -> Start:
     InputError
         if a file of the run folder is damaged.
     """
-    return _from_run(path) if (path / BEST).is_file() else _from_model(path)
+    if (path / BEST).is_file():
+        return _from_run(path)
+    return _from_model(model_path(path) if str(path) in model_names() else path)
 
 
 def _from_run(folder: Path) -> Start:
@@ -63,7 +66,10 @@ def _from_model(path: Path) -> Start:
     from onnx import numpy_helper
 
     if not path.is_file():
-        msg = f"{path} is no run folder with a finished epoch, and no model file"
+        msg = (
+            f"{path} is no run folder with a finished epoch, no model file and no bundled model: "
+            f"{', '.join(model_names())}"
+        )
         raise ModelError(msg)
     try:
         model = onnx.load(str(path))
