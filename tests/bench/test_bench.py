@@ -67,8 +67,10 @@ def test_a_report_holds_times_speed_ups_and_fidelity(tmp_path, toy_model, geant4
 
 def test_a_sample_without_a_recorded_time_is_refused(tmp_path, toy_model, toy_detector):
     io.write(tmp_path / "plain.h5", make_showers(toy_detector, 10))
-    with pytest.raises(InputError, match="does not record how long Geant4 took"):
-        run(toy_model, tmp_path / "plain.h5", None)
+    said = write_sample(tmp_path / "said.h5", toy_detector, geant4_ms_per_GeV="long")
+    for path in (tmp_path / "plain.h5", said):
+        with pytest.raises(InputError, match="does not record how long Geant4 took"):
+            run(toy_model, path, None)
 
 
 def test_geant4_can_be_timed_in_the_same_run(tmp_path, toy_model, geant4, monkeypatch):

@@ -110,15 +110,16 @@ def _rows(
 
 
 def _recorded(sample: ShowerFile, conditions: Conditions, cores: int) -> Baseline:
-    recorded = sample.attributes.get(GEANT4_ATTRIBUTE)
-    if recorded is None:
+    try:
+        recorded = float(sample.attributes[GEANT4_ATTRIBUTE])
+    except (KeyError, TypeError, ValueError):
         msg = (
             f"{sample.path} does not record how long Geant4 took "
             f"(attribute {GEANT4_ATTRIBUTE}): give another sample with --geant4"
         )
-        raise InputError(msg)
+        raise InputError(msg) from None
     return Baseline(
-        ms_per_gev=float(recorded), mean_energy_gev=float(conditions.energy.mean()),
+        ms_per_gev=recorded, mean_energy_gev=float(conditions.energy.mean()),
         cores=cores, origin=f"recorded in {sample.path.name} (one core)",
     )  # fmt: skip
 
