@@ -16,7 +16,7 @@ SLOWER = 1.10
 """Two batch sizes in a row that are this much slower than a smaller one end the search upwards;
 plans within this factor of the fastest meet again in the final."""
 FINALISTS = 4
-FINAL_ROUNDS = 5
+FINAL_ROUNDS = 10
 SECONDS = 0.15
 """Length of one measurement; the fastest of each plan's counts, because others disturb it."""
 SHORT_REPEATS = 3
