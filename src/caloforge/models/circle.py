@@ -6,7 +6,9 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-TERMS = 5
+from caloforge.models.polynomial import fitted, polynomial
+
+DEGREE = 5
 
 
 def on_circle(turn: Tensor) -> tuple[Tensor, Tensor]:
@@ -19,24 +21,10 @@ def on_circle(turn: Tensor) -> tuple[Tensor, Tensor]:
     """
     half = turn - 0.5
     square = half * half
-    sine, cosine = half * _polynomial(_SINE, square), _polynomial(_COSINE, square)
+    sine, cosine = half * polynomial(_SINE, square), polynomial(_COSINE, square)
     return 2.0 * sine * sine - 1.0, -2.0 * sine * cosine
 
 
-def _polynomial(coefficients: list[float], value: Tensor) -> Tensor:
-    *lower, last, highest = coefficients
-    result = value * highest + last
-    for coefficient in reversed(lower):
-        result = result * value + coefficient
-    return result
-
-
-def _fitted(values: np.ndarray, square: np.ndarray) -> list[float]:
-    """Coefficients of the polynomial in the square of half a turn that takes these values."""
-    fit = np.polynomial.Chebyshev.fit(square, values, TERMS)
-    return [float(value) for value in fit.convert(kind=np.polynomial.Polynomial).coef]
-
-
 _HALF = 0.5 * np.cos(np.pi * (np.arange(200) + 0.5) / 400)
-_SINE = _fitted(np.sin(np.pi * _HALF) / _HALF, _HALF**2)
-_COSINE = _fitted(np.cos(np.pi * _HALF), _HALF**2)
+_SINE = fitted(_HALF**2, np.sin(np.pi * _HALF) / _HALF, DEGREE)
+_COSINE = fitted(_HALF**2, np.cos(np.pi * _HALF), DEGREE)

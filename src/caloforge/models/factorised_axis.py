@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.models.base import Domain
-from caloforge.models.factorised_knots import Condition, Knots
+from caloforge.models.factorised_knots import Condition, Knots, look_up
 
 MOST_MOVED = 2
 """Pads by which an image may be moved to have the barycentre in its centre."""
@@ -42,8 +42,7 @@ def of_layers(values: Tensor, layer: Tensor) -> Tensor:
     """Values (N, Z) of showers' layers at points (N, points) in layers ``layer``."""
     showers, layers = values.shape
     first = torch.arange(showers)[:, None].to(torch.int32) * layers
-    index = layer.to(torch.int32) + first
-    return torch.index_select(values.flatten(), 0, index.flatten()).view_as(layer)
+    return look_up(values.flatten(), layer.to(torch.int32) + first)
 
 
 class ShowerAxis(nn.Module):

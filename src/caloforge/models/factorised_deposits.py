@@ -17,7 +17,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from caloforge.models.factorised_knots import Condition, Knots
+from caloforge.models.factorised_knots import Condition, Knots, look_up
 from caloforge.models.logarithm import ranged_logarithm
 
 LOWEST_GEV = 1e-8
@@ -59,9 +59,7 @@ class DepositSampler(nn.Module):
         row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
         row = row + (layer_sort(layer_energy) * EXPECTATIONS)[:, None, None]
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
-        index = (row * QUANTILES + column).to(torch.int32)
-        ratio = torch.index_select(self.table, 0, index.flatten()).view_as(expected)
-        return expected * ratio
+        return expected * look_up(self.table, row * QUANTILES + column)
 
     def coordinate(self, expected: Tensor, condition: Condition) -> Tensor:
         """Place (N, X, Y, Z) of expectations in GeV among the table's rows."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.models.factorised_axis import Hits, ShowerAxis, of_layers
-from caloforge.models.factorised_knots import Condition, Knots
+from caloforge.models.factorised_knots import Condition, Knots, look_up
 from caloforge.models.factorised_noise import fraction
 
 ENERGIES = 1024
@@ -87,7 +87,7 @@ class Halo(nn.Module):
         )
         there = torch.cat([there, there & (follow < 1.0)], dim=1)
         size = torch.cat([size, fraction(4.0 * follow)], dim=1)
-        energy = _look_up(self.deposit, torch.floor(size * ENERGIES))
+        energy = look_up(self.deposit, torch.floor(size * ENERGIES))
         hit = there & self.beside(x, y, centre)
         return Hits(torch.where(hit, energy, 0.0), x, y, layer)
 
@@ -129,7 +129,7 @@ class Halo(nn.Module):
     def _particles(self, rate: Tensor, count: Tensor, dither: Tensor) -> Tensor:
         """Numbers of particles (N, Z)."""
         row = torch.floor(torch.sqrt(rate) * MEANS_PER_ROOT + dither).clamp(max=MEANS - 1.0)
-        return _look_up(self.poisson, row * PROBABILITIES + torch.floor(count * PROBABILITIES))
+        return look_up(self.poisson, row * PROBABILITIES + torch.floor(count * PROBABILITIES))
 
     def _layer(self, particles: Tensor) -> Tensor:
         """Layers (N, particles) of all that a shower may have; Z of those it does not have."""
@@ -147,8 +147,8 @@ class Halo(nn.Module):
         place = where * math.prod(self.pads)
         pad = torch.floor(place)
         index = row * math.prod(self.pads) + pad
-        kept = place - pad < _look_up(self.kept, index)
-        pad = torch.where(kept, pad, _look_up(self.instead, index))
+        kept = place - pad < look_up(self.kept, index)
+        pad = torch.where(kept, pad, look_up(self.instead, index))
         x = torch.floor((pad + 0.5) / self.pads[1])
         from_window = pad - x * self.pads[1] - half
         if self.leans > 1:
@@ -173,7 +173,3 @@ def _step(number: Tensor) -> tuple[Tensor, Tensor]:
     quarter = torch.floor(4.0 * number)
     along_y = (quarter == 2.0).float() - (quarter == 3.0).float()
     return (quarter == 0.0).float() - (quarter == 1.0).float(), along_y
-
-
-def _look_up(table: Tensor, index: Tensor) -> Tensor:
-    return torch.index_select(table, 0, index.to(torch.int32).flatten()).view_as(index)

@@ -127,3 +127,8 @@ def _local_quantiles(
         below = np.cumsum(weight[order]) - 0.5 * weight[order]
         table[variable] = np.interp(levels, below / weight.sum(), level[order, variable])
     return table
+
+
+def look_up(table: Tensor, index: Tensor) -> Tensor:
+    """Entries of a table (K,) at whole numbers of any shape and type."""
+    return torch.index_select(table, 0, index.to(torch.int32).flatten()).view_as(index)

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caloforge.models.polynomial import fitted, polynomial
+
 ROOTS = 3
 TERMS = 6
 
@@ -36,11 +38,7 @@ def ranged_logarithm(values: Tensor, low: float, high: float) -> Tensor:
     for _ in range(ROOTS):
         root = torch.sqrt(root)
     ratio = (root - middle) / (root + middle)
-    square = ratio * ratio
-    *lower, last, highest = _series((top - middle) / (top + middle))
-    series = square * highest + last
-    for coefficient in reversed(lower):
-        series = series * square + coefficient
+    series = polynomial(_series((top - middle) / (top + middle)), ratio * ratio)
     logarithm: Tensor = ratio * series * (2.0 * power) + power * math.log(middle)
     return logarithm
 
@@ -48,5 +46,4 @@ def ranged_logarithm(values: Tensor, low: float, high: float) -> Tensor:
 def _series(largest: float) -> list[float]:
     """Coefficients of the polynomial in w**2 that is artanh(w) / w up to the largest w."""
     ratio = largest * np.cos(np.pi * (np.arange(200) + 0.5) / 400)
-    fit = np.polynomial.Chebyshev.fit(ratio**2, np.arctanh(ratio) / ratio, TERMS - 1)
-    return [float(value) for value in fit.convert(kind=np.polynomial.Polynomial).coef]
+    return fitted(ratio**2, np.arctanh(ratio) / ratio, TERMS - 1)

@@ -93,10 +93,10 @@ def _hit_pads(halo: Halo, showers: _Showers, at: At) -> tuple[Tensor, Tensor]:
     from_window = torch.arange(halo.pads[1]) - (halo.pads[1] - 1) / 2
     in_image = halo.side(condition)[..., None] * from_window + centre[..., None]
     visible = (in_image.abs() <= (halo.image[1] - 1) / 2).float()
-    leans, (shower, layer, x, _) = showers.leans(halo), at
+    leans, row, (shower, layer, x, _) = showers.leans(halo), _row(halo, showers, at), at
     hits = torch.zeros(halo.leans, halo.layers, *halo.pads)
     for table, weight in zip(hits, leans.T, strict=True):
-        table.index_put_((layer, x, _row(halo, showers, at)), weight[shower], accumulate=True)
+        table.index_put_((layer, x, row), weight[shower], accumulate=True)
     exposed = torch.einsum("na,nb,nz,nzy->abzy", leans, leans, beside, visible)
     share = _share(halo, hits, exposed)
     return share, torch.einsum("na,azy,nzy->nz", leans, share.sum(dim=2), visible)
