@@ -21,6 +21,7 @@ from caloforge.engine.parity import check_parity
 from caloforge.engine.produce import Sink, collected, produce
 from caloforge.errors import ModelError
 from caloforge.io import ShowerWriter
+from caloforge.io.identity import identity_attributes
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.zoo import model_path
@@ -148,7 +149,9 @@ def generate_file(
     request = _request(generator, conditions, seed, compression)
     journal = _Journal(path, request)
     shape = generator.card.cell_shape
-    about = {"generator": "caloforge", "particle": generator.card.particle, **request}
+    card = generator.card
+    identity = identity_attributes(card.detector, card.particle, card.calibration)
+    about = {"generator": "caloforge", **identity, **request}
     with ShowerWriter(
         path, generator.card.detector, shape, len(conditions),
         compression=compression, attributes=about, resume=journal.done > 0,

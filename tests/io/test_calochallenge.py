@@ -83,7 +83,7 @@ def test_what_fits_no_cylinder_is_refused(tmp_path, cylinder, toy_showers):
     with pytest.raises(DetectorError, match="fit no cylinder of toy"):
         io.read(path, detector=cylinder)
     write_raw(path, np.zeros((2, 6480)), np.full((3, 1), 256.0))
-    with pytest.raises(InputError, match="showers has 2 showers, energy 3"):
+    with pytest.raises(InputError, match="showers has 2 showers, incident_energies 3"):
         io.read(path)
     write_raw(path, np.full((2, 6480), -1.0), np.full((2, 1), 256.0))
     with pytest.raises(InputError, match="negative"):
