@@ -166,8 +166,7 @@ class ShowerdataWriter(RowsWriter):
 def nearest_layer(depth: Float64Array, middles: Float64Array) -> IntArray:
     """Number of the layer whose middle (mm) is nearest to each depth (n,)."""
     borders = (middles[1:] + middles[:-1]) / 2
-    layers: IntArray = np.searchsorted(borders, depth)
-    return layers
+    return np.searchsorted(borders, depth).astype(np.int64)
 
 
 def points_of(cells: AnyArray, detector: Detector) -> AnyArray:
