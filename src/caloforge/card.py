@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from caloforge.beam import Conditions
+from caloforge.calibration import Calibration
 from caloforge.config import FrozenModel
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError, ModelError, RangeError
+from caloforge.particle import may_be_same
 from caloforge.typing import FloatArray
 from caloforge.units import degree
 
@@ -72,7 +74,8 @@ class ModelCard(FrozenModel):
     detector: Detector
     detector_digest: str
     window: str
-    particle: str = "e-"
+    particle: str = "e-"  # of the models made before cards said so
+    calibration: Calibration = Calibration()
     energy_range_gev: tuple[float, float]
     theta_range_rad: tuple[float, float]
     latent: Latent
@@ -133,6 +136,35 @@ class ModelCard(FrozenModel):
                 f"the model {self.name} to {self.detector.name} (window {self.window})"
             )
             raise DetectorError(msg)
+
+    def check_particle(self, particle: str, *, where: object) -> None:
+        """Refuse showers of another particle; ``where`` names their origin.
+
+        Raises
+        ------
+        InputError
+            naming both particles.
+        """
+        if not may_be_same(particle, self.particle):
+            msg = (
+                f"{where} holds showers of {particle}, the model {self.name} makes {self.particle}"
+            )
+            raise InputError(msg)
+
+    def check_calibration(self, calibration: Calibration, *, where: object) -> None:
+        """Refuse showers whose cells mean something else; ``where`` names their origin.
+
+        Raises
+        ------
+        InputError
+            naming both meanings.
+        """
+        if not calibration.compares_with(self.calibration):
+            msg = (
+                f"the cells of {where} are: {calibration}; those of the model {self.name}: "
+                f"{self.calibration}. `caloforge convert --calibrate` applies a factor"
+            )
+            raise InputError(msg)
 
     def check_range(self, conditions: Conditions) -> None:
         """Refuse conditions that the model was not trained for.

@@ -63,7 +63,11 @@ class Generator:
         conditions = energy if isinstance(energy, Conditions) else Conditions.of(energy, theta)
         make = partial(self.batches, conditions, seed=seed)
         cells = collected(make, (len(conditions), *self.card.cell_shape))
-        return Showers(cells, conditions.energy, conditions.theta, self.card.detector)
+        card = self.card
+        return Showers(
+            cells, conditions.energy, conditions.theta, card.detector, card.particle,
+            card.calibration,
+        )  # fmt: skip
 
     def batches(
         self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0

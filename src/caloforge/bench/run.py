@@ -151,7 +151,9 @@ def _sample(case: Case, conditions: Conditions) -> Showers:
     card = case.source.card
     make = partial(case.source.batches, conditions, seed=0)
     cells = collected(make, (len(conditions), *card.cell_shape))
-    return Showers(cells, conditions.energy, conditions.theta, card.detector)
+    return Showers(
+        cells, conditions.energy, conditions.theta, card.detector, card.particle, card.calibration
+    )
 
 
 def _number(reference: Showers, other: Showers) -> float:
