@@ -29,7 +29,9 @@ Initializers = Mapping[str, NDArray[np.generic]]
 @torch.no_grad()
 def tables(generator: FactorisedGenerator) -> dict[str, Tensor]:
     """Every table that a sampler needs, in the form that the graph holds (up to its shape)."""
-    found = {name: value for name, value in generator.named_parameters() if ".network." in name}
+    found: dict[str, Tensor] = {
+        name: value for name, value in generator.named_parameters() if ".network." in name
+    }
     for number, coupling in enumerate(generator.layers.couplings):
         order: Tensor = coupling.inverse_order  # type: ignore[assignment]
         found[f"layers.couplings.{number}.inverse_order"] = order
