@@ -181,7 +181,7 @@ class ModelCard(FrozenModel):
 
 
 def read_scores(metrics: Path) -> dict[str, Score]:
-    """The scores that a validation wrote to its ``metrics.json``.
+    """The scores that a validation wrote to its ``metrics.json``, without the undefined ones.
 
     Raises
     ------
@@ -193,6 +193,7 @@ def read_scores(metrics: Path) -> dict[str, Score]:
         return {
             name: Score(value=score["value"], error=score["error"], floor=score["floor"])
             for name, score in found.items()
+            if score["value"] is not None
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         msg = f"{metrics} is not the metrics.json of a validation: {problem}"
@@ -219,6 +220,8 @@ def with_error(value: float, error: float | None) -> str:
     >>> with_error(0.02203, 0.00541), with_error(1.0101, 0.0132)
     ('0.022 ± 0.005', '1.010 ± 0.013')
     """
+    if not math.isfinite(value):
+        return "not defined"
     if error is None or not (math.isfinite(error) and error > 0):
         return f"{value:.3g}"
     first = math.floor(math.log10(error))

@@ -96,6 +96,12 @@ LIMITS = {
 FLOOR_SIGMAS = 2.0
 """A score within so many errors of its floor cannot be told from Geant4 with this sample."""
 
+NO_SPREAD = 1e-9
+"""A feature whose standard deviation is less than this share of its largest value is constant."""
+
+MEANINGLESS_ERROR = 3.0
+"""An error of more than so many times the wider limit makes a pass an accident."""
+
 SEPARATION_BINS = 20
 """Bins of the separation power, filled equally by the reference."""
 

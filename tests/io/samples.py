@@ -96,6 +96,28 @@ def calochallenge(rings, sectors, layers) -> Truth:
     return Truth("calochallenge", cells, energy, None, "e-", CALIBRATED, data=data)
 
 
+DATASET_1 = {  # rings and sectors of the layers that see the particle
+    "photons": ("gamma", [(8, 1), (16, 10), (19, 10), (5, 1), (5, 1)]),
+    "pions": ("pi+", [(8, 1), (10, 10), (10, 10), (5, 1), (15, 10), (16, 10), (10, 1)]),
+}
+
+
+def calochallenge1(which) -> Truth:
+    particle, layers = DATASET_1[which]
+    energy = 0.256 * 2.0 ** np.arange(N)
+    shape = max(r for r, _ in layers), max(s for _, s in layers), len(layers)
+    voxels = np.random.default_rng(3).exponential(1, (N, sum(r * s for r, s in layers)))
+    voxels *= (0.9 * energy / voxels.sum(1))[:, None]
+    cells, place = np.zeros((N, *shape)), 0
+    for z, (rings, sectors) in enumerate(layers):
+        for s in range(sectors):
+            for r in range(rings):
+                cells[:, r, s, z] = voxels[:, place]
+                place += 1
+    data = {"incident_energies": 1e3 * energy[:, None], "showers": 1e3 * voxels}
+    return Truth("calochallenge", cells, energy, None, particle, CALIBRATED, data=data)
+
+
 def lemurs() -> Truth:
     energy, theta, phi = energies(1, 1000), angles(0.87, 2.27), angles(0, 6.28, 3)
     cells = images((9, 16, 45), 0.97 * energy)
@@ -154,6 +176,8 @@ def ddml() -> Truth:
 SAMPLES = {
     "clic_fixed": clic_fixed,
     "clic_angle": clic_angle,
+    "calochallenge1_photons": lambda: calochallenge1("photons"),
+    "calochallenge1_pions": lambda: calochallenge1("pions"),
     "calochallenge2": lambda: calochallenge(9, 16, 45),
     "lemurs": lemurs,
     "par04": par04,

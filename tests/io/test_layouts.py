@@ -65,6 +65,7 @@ def test_info_lists_the_layouts(capsys):
 HOLD = {  # sample -> layouts that can hold it
     "clic_fixed": ["ddml", "showerdata", "gan3d"],
     "clic_angle": ["ddml", "showerdata", "gan3d"],
+    "calochallenge1_pions": ["gan3d", "calochallenge"],
     "calochallenge2": ["gan3d", "lemurs", "calochallenge", "ddml"],
     "lemurs": ["gan3d", "lemurs"],
     "getting_high": ["gan3d", "getting_high", "showerdata", "ddml"],

@@ -15,7 +15,7 @@ from caloforge.io.rows import RowsWriter, SampleHead, check_perpendicular
 from caloforge.io.sample import ShowerFile
 from caloforge.io.shapes import scalar_per_shower
 from caloforge.particle import UNKNOWN
-from caloforge.typing import AnyArray, IntArray
+from caloforge.typing import AnyArray
 from caloforge.units import MeV
 
 ENERGIES, VOXELS = "incident_energies", "showers"
@@ -71,7 +71,7 @@ class CaloChallengeFile(ShowerFile):
             names = ", ".join(bundled_detectors()) if detector is None else detector.name
             msg = f"{self.path} has {voxels} voxels a shower, which fit no cylinder of {names}"
             raise DetectorError(msg)
-        self._places = voxel_places(detector, window)
+        self._geometry = detector.geometry(window)
         return detector.cell_shape(window)
 
     def _detector_of_shape(self) -> Detector | None:
@@ -92,9 +92,7 @@ class CaloChallengeFile(ShowerFile):
         return PARTICLES.get(self._challenge, UNKNOWN)
 
     def _images(self, stored: AnyArray) -> AnyArray:
-        cells = np.zeros((len(stored), int(np.prod(self.cell_shape))), np.float32)
-        cells[:, self._places] = stored * MeV
-        return cells.reshape(-1, *self.cell_shape)
+        return self._geometry.images(stored * MeV)
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return scalar_per_shower(self._incident.read(start, stop)) * MeV
@@ -105,15 +103,9 @@ def window_with(detector: Detector, voxels: int) -> str | None:
     if detector.readout != "cylinder":
         return None
     for window in detector.windows:
-        if len(voxel_places(detector, window)) == voxels:
+        if np.count_nonzero(detector.geometry(window).present) == voxels:
             return window
     return None
-
-
-def voxel_places(detector: Detector, window: str) -> IntArray:
-    """Place of each voxel in a raveled image (X, Y, Z), shape (voxels,)."""
-    shape = detector.cell_shape(window)
-    return np.arange(int(np.prod(shape))).reshape(shape).transpose(2, 1, 0).ravel()
 
 
 class CaloChallengeWriter(RowsWriter):
@@ -128,12 +120,11 @@ class CaloChallengeWriter(RowsWriter):
                 "the CaloChallenge layout holds cylinders only"
             )
             raise InputError(msg)
-        self._places = voxel_places(detector, detector.window_of(head.cell_shape))
+        self._geometry = detector.geometry(detector.window_of(head.cell_shape))
         self.dataset(ENERGIES, (head.showers, 1))
-        self.dataset(VOXELS, (head.showers, len(self._places)), compression)
+        self.dataset(VOXELS, (head.showers, len(self._geometry.voxels)), compression)
 
     def _write(self, rows: slice, block: Block) -> None:
         check_perpendicular(block, "CaloChallenge")
-        voxels = block.cells.reshape(len(block), -1)[:, self._places]
-        self.put(VOXELS, rows, voxels / MeV)
+        self.put(VOXELS, rows, self._geometry.flattened(block.cells) / MeV)
         self.put(ENERGIES, rows, (block.energy / MeV)[:, None])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from caloforge import units
 from caloforge.calibration import Calibration
@@ -64,6 +64,14 @@ class SampleMap(FrozenModel):
     shape: tuple[Annotated[int, Field(ge=1)], ...] | None = None
     particle: str | None = None
     calibration: str | None = None
+
+    @field_validator("energy", mode="before")
+    @classmethod
+    def _number_or_name(cls, value: object) -> object:
+        try:
+            return float(value) if isinstance(value, str) else value
+        except ValueError:
+            return value
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -126,7 +126,8 @@ class ShowerdataFile(ShowerFile):
         if not np.all(np.abs(x) <= IN_PLANE * length) or not np.all(length > 0):
             msg = f"{self.path}: {DIRECTIONS} must lie in the y-z plane: angles are in it"
             raise InputError(msg)
-        return np.arctan2(z, y)
+        theta: AnyArray = np.arctan2(z, y)
+        return theta
 
 
 class ShowerdataWriter(RowsWriter):

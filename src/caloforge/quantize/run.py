@@ -30,6 +30,8 @@ class Format(FrozenModel):
     name: str
     score: float
     ms: float
+    error: float | None = None
+    """Bootstrap error of the score."""
 
 
 class Outcome(FrozenModel):
@@ -137,15 +139,12 @@ def _formats(
         ways.append(("bfloat16", model, streams.model_copy(update={"precision": "bfloat16"})))
     ways.append(("int8", result, streams))
     judge = search.judge
-    scores = [
-        judge.number(cells_of_all(graph, search.card, judge, judge.items, plan))
-        for _, graph, plan in ways
-    ]
+    cells = [cells_of_all(graph, search.card, judge, judge.items, plan) for _, graph, plan in ways]
     engines = [_engine(graph, search.card, plan) for _, graph, plan in ways]
     times = measure_engines(engines, ROUNDS)
     return tuple(
-        Format(name=name, score=number, ms=ms)
-        for (name, _, _), number, ms in zip(ways, scores, times, strict=True)
+        Format(name=name, score=judge.number(made), error=judge.error(made), ms=ms)
+        for (name, _, _), made, ms in zip(ways, cells, times, strict=True)
     )
 
 
@@ -155,7 +154,10 @@ def _engine(model: Any, card: ModelCard, plan: Plan) -> Any:
 
 
 def _card(card: ModelCard, path: Path, data: Path, outcome: Outcome) -> ModelCard:
-    scores = {found.name: found.score for found in outcome.formats}
+    scores = {
+        found.name: Score(value=found.score, error=found.error, floor=outcome.floor)
+        for found in outcome.formats
+    }
     recipe = {
         "tool": "nncf quantize_with_accuracy_control",
         "data": {"file": data.name, "digest": file_digest(data)},
@@ -165,15 +167,14 @@ def _card(card: ModelCard, path: Path, data: Path, outcome: Outcome) -> ModelCar
         "slower": list(outcome.slower),
         "layers": outcome.layers,
     }
-    own, floor = scores["int8"], {"error": outcome.floor_error, "floor": outcome.floor}
     return card.model_copy(
         update={
             "name": f"{card.name}_int8",
             "format": "int8",
             "parent": Parent(name=card.name, digest=file_digest(path), how=recipe),
             "scores": {
-                outcome.score: Score(value=own, **floor),
-                f"{outcome.score} of the parent": Score(value=scores["float32"], **floor),
+                outcome.score: scores["int8"],
+                f"{outcome.score} of the parent": scores["float32"],
             },
             "versions": versions(),
         }
