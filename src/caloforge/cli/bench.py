@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from caloforge.cli.options import Batch, Threads, stderr
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.errors import InputError
 from caloforge.figures import check_figure_path
 
@@ -62,6 +63,9 @@ def bench(
     network: Annotated[
         tuple[float, float], typer.Option(help="Latency (us) and bandwidth (Gbit/s) between ranks.")
     ] = (20.0, 100.0),
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Time models on every runtime and format of this machine, beside Geant4.
 
@@ -76,7 +80,7 @@ def bench(
     from caloforge.provenance import available_cores
     from caloforge.zoo import model_path
 
-    cores = threads or available_cores()
+    cores, reading = threads or available_cores(), Reading(detector, layout, where)
     if time_to_train or scaling:
         _training(time_to_train, scaling, data, target, seeds, network, cores, output, plot)
         return
@@ -89,7 +93,7 @@ def bench(
         _tune(models, cores)
     card = read_card(model_path(models[0]))
     if formats:
-        _formats(models, geant4 or _bundled_sample(card), cores, output)
+        _formats(models, geant4 or _bundled_sample(card), cores, output, reading)
     if profile or tune or formats:
         return
     if live:
@@ -107,7 +111,7 @@ def bench(
         report = run_bench(
             cases, geant4=geant4 or _bundled_sample(card), showers=showers, seconds=seconds,
             repeats=repeats, disk=(output or Path()).parent if disk else None, cores=cores,
-            live=live, on_step=status.update,
+            live=live, opens=reading.open, on_step=status.update,
         )  # fmt: skip
     for table in report_tables(report):
         Console().print(table)
@@ -204,7 +208,9 @@ def _tune(models: list[str], cores: int) -> None:
             stderr.print("the cache folder cannot be written: the best plan is not kept")
 
 
-def _formats(models: list[str], data: Path | None, cores: int, output: Path | None) -> None:
+def _formats(
+    models: list[str], data: Path | None, cores: int, output: Path | None, reading: Reading
+) -> None:
     import json
 
     from caloforge._extras import require
@@ -222,7 +228,8 @@ def _formats(models: list[str], data: Path | None, cores: int, output: Path | No
     if output is not None:
         check_writable(output)
     with stderr.status("comparing formats"):
-        rows = compare_formats([model_path(model) for model in models], data, cores=cores)
+        paths = [model_path(model) for model in models]
+        rows = compare_formats(paths, data, cores=cores, opens=reading.open)
     Console().print(formats_table(rows))
     if output is not None:
         with replacing(output) as partial:
@@ -243,12 +250,14 @@ def _streams(text: str | None, cores: int) -> list[int]:
 
 
 def _bundled_sample(card: "ModelCard") -> Path | None:
-    """The bundled Geant4 sample of the model's detector and window, None if there is none."""
+    """The bundled Geant4 sample of such showers as the model makes, None if there is none."""
     from caloforge.io import open_showers
+    from caloforge.particle import may_be_same
     from caloforge.zoo import FOLDER, SAMPLE_SUFFIX
 
     for path in sorted(FOLDER.glob(f"*{SAMPLE_SUFFIX}")):
         with open_showers(path) as sample:
-            if card.fits(sample.detector, sample.window):
+            of_model = may_be_same(sample.particle, card.particle)
+            if of_model and card.fits(sample.detector, sample.window):
                 return path
     return None
