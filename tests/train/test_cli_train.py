@@ -69,7 +69,7 @@ def test_wrong_paths_are_one_line(sample, recipe_file, tmp_path, capsys):
     assert "missing" in refused(capsys, "train", recipe_file, "--data", missing, "-o", run)
     inside = recipe_file / "run"
     assert "cannot use" in refused(capsys, "train", recipe_file, "--data", sample, "-o", inside)
-    assert "no finished epoch" in refused(capsys, "export", run, "-o", tmp_path / "x.onnx")
+    assert "no finished epoch" in refused(capsys, "export", tmp_path, "-o", tmp_path / "x.onnx")
     assert not run.exists()
 
 

@@ -40,7 +40,7 @@ def simulate(
     ] = None,
     n: Number = None,
     like: Annotated[
-        Path | None, typer.Option(help="Take the energies and angles of this sample.")
+        Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
     ] = None,
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")] = 1,
@@ -81,11 +81,10 @@ def simulate(
         _replay(production, event, output, chosen_compression)
         return
     summary = _produce(production, output, jobs, scheduler, chosen_compression)
-    total = float(production.conditions.energy.sum())
-    per_gev = 1e3 * summary.seconds_per_shower.sum() / total
     stderr.print(
         f"{output}: {len(production)} showers in {summary.seconds:.1f} s; "
-        f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, {per_gev:.2f} ms/GeV; "
+        f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, "
+        f"{summary.ms_per_gev:.2f} ms/GeV; "
         f"data: {production.data.title}"
     )
 

@@ -19,8 +19,10 @@ COLOURS = {"pass": "green", "floor": "cyan", "near": "yellow", "fail": "bold red
 
 
 def validate(
-    reference: Annotated[Path, typer.Argument(help="The reference sample, usually Geant4 (.h5).")],
-    generated: Annotated[Path, typer.Argument(help="The sample to be judged (.h5).")],
+    reference: Annotated[
+        Path, typer.Argument(exists=True, help="The reference sample, usually Geant4 (.h5).")
+    ],
+    generated: Annotated[Path, typer.Argument(exists=True, help="The sample to be judged (.h5).")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for report.html and metrics.json.")
     ],
@@ -29,7 +31,7 @@ def validate(
     ] = False,
     training: Annotated[
         Path | None,
-        typer.Option(help="The model's training sample: is any of it repeated?"),
+        typer.Option(exists=True, help="The model's training sample: is any of it repeated?"),
     ] = None,
     figures: Annotated[
         str | None, typer.Option(help="Each figure as a file, too: png, pdf or svg.")
