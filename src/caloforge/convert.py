@@ -10,7 +10,6 @@ from caloforge.errors import InputError
 from caloforge.io import ShowerFile, ShowerWriter
 from caloforge.io.calochallenge import write_calochallenge
 from caloforge.io.root import write_tree
-from caloforge.lock import claimed
 from caloforge.physics import observables
 from caloforge.scaling import HIT_THRESHOLDS_GEV
 from caloforge.showers import Showers
@@ -105,7 +104,7 @@ def _to_root(sample: ShowerFile, path: Path, cells: bool, on_progress: Progress)
 def _to_hdf5(
     sample: ShowerFile, path: Path, compression: str | None, on_progress: Progress
 ) -> None:
-    with claimed(path), ShowerWriter(
+    with ShowerWriter(
         path, sample.detector, sample.cell_shape, len(sample),
         compression=compression, attributes=sample.attributes,
     ) as writer:  # fmt: skip
