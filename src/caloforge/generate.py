@@ -61,10 +61,12 @@ class Generator:
         RangeError
             if an energy or angle is outside the model's range.
         """
-        asked = Conditions.like(conditions)
+        asked, card = Conditions.like(conditions), self.card
         make = partial(self.batches, asked, seed=seed)
-        cells = collected(make, (len(asked), *self.card.cell_shape))
-        return Showers(cells, asked.energy, asked.theta, self.card.detector)
+        cells = collected(make, (len(asked), *card.cell_shape))
+        return Showers(
+            cells, asked.energy, asked.theta, card.detector, card.particle, card.calibration
+        )
 
     def batches(
         self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0

@@ -64,6 +64,10 @@ def test_all_layers_become_int8_where_the_physics_holds(tmp_path, easy):
     parent = card.scores["validation_number of the parent"]
     assert parent.value == pytest.approx(scores["float32"])
     assert parent.floor == pytest.approx(outcome.floor)
+    errors = {found.name: found.error for found in outcome.formats}
+    assert 0 < errors["int8"] != outcome.floor_error
+    assert card.scores["validation_number"].error == pytest.approx(errors["int8"])
+    assert parent.error == pytest.approx(errors["float32"])
 
 
 def test_the_file_gives_the_same_showers_in_both_runtimes(tmp_path, easy):

@@ -25,7 +25,7 @@ from torch import nn
 from caloforge.config import FrozenModel
 from caloforge.errors import InputError
 from caloforge.figures import save_figure
-from caloforge.train.gan import GanObjective
+from caloforge.networks.gan.objective import GanObjective
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe
 

@@ -26,7 +26,7 @@ def export(
         require(module)
     check_output(output, MODEL_ENDING)
     from caloforge.card import read_scores
-    from caloforge.quantize.export import export_generator
+    from caloforge.export import export_generator
     from caloforge.train.trained import load_trained
 
     generator, card = load_trained(run)

@@ -49,7 +49,7 @@ def train(
 
     for module in ("torch", "safetensors", "tensorboard"):
         require(module)
-    from caloforge.train.launch import launch, taking_part
+    from caloforge.ranks.launch import launch, taking_part
 
     arguments = (recipe, [*data, *(more_data or [])], run, start, epochs, detector, threads)
     if ranks > 1:
@@ -78,14 +78,14 @@ def _train(
 ) -> None:
     """One process' part; the first of several is the one that is heard."""
     from caloforge.detector import load_detector
-    from caloforge.train import ranks
+    from caloforge.ranks import group
     from caloforge.train.loop import Training
     from caloforge.train.recipe import load_recipe
 
     checked = load_recipe(recipe)
     described = None if detector is None else load_detector(detector)
-    with ranks.joined(threads), shower_progress() as progress:
-        stderr.quiet = ranks.rank() > 0
+    with group.joined(threads), shower_progress() as progress:
+        stderr.quiet = group.rank() > 0
         training = Training(checked, data, run, ProgressReporter(progress), described, start)
         if training.taken is not None:
             stderr.print(f"{training.taken:.0%} of the weights start from {start}")

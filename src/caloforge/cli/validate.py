@@ -15,7 +15,13 @@ from caloforge.figures import FORMATS
 if TYPE_CHECKING:
     from caloforge.validate.result import ValidationResult
 
-COLOURS = {"pass": "green", "floor": "cyan", "near": "yellow", "fail": "bold red"}
+COLOURS = {
+    "pass": "green",
+    "floor": "cyan",
+    "near": "yellow",
+    "fail": "bold red",
+    "undecided": "magenta",
+}
 
 
 def validate(
@@ -73,10 +79,10 @@ def _table(result: "ValidationResult") -> Table:
         f"{reference['label']} ({reference['showers']})"
     )
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("measure", no_wrap=True)
+    table.add_column("measure")
     for name in ("score", "floor", "limit"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    table.add_column("verdict", no_wrap=True, min_width=len("undecided"))
     for score in result.scores:
         colour = COLOURS[score.verdict]
         table.add_row(

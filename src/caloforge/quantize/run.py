@@ -31,6 +31,8 @@ class Format(FrozenModel):
     name: str
     score: float
     ms: float
+    error: float | None = None
+    """Bootstrap error of the score."""
     runtime: str = "openvino"
 
     @property
@@ -152,17 +154,26 @@ def _formats(
     ways.append(("int8", result, card.model_copy(update={"format": "int8"}), plan))
     found = [checked(graph, its_card, how) for _, graph, its_card, how in ways]
     engines = [engine for engine, _ in found]
-    scores = [judge.number(cells_of(engine, judge, judge.items)) for engine in engines]
+    cells = [cells_of(engine, judge, judge.items) for engine in engines]
     times = measure_engines(engines, ROUNDS)
     formats = tuple(
-        Format(name=name, score=score, ms=ms, runtime=engine.plan.runtime)
-        for (name, *_), score, ms, engine in zip(ways, scores, times, engines, strict=True)
+        Format(
+            name=name,
+            score=judge.number(made),
+            error=judge.error(made),
+            ms=ms,
+            runtime=engine.plan.runtime,
+        )
+        for (name, *_), made, ms, engine in zip(ways, cells, times, engines, strict=True)
     )
     return formats, tuple(note for _, note in found if note is not None)
 
 
 def _card(card: ModelCard, path: Path, data: Path, outcome: Outcome) -> ModelCard:
-    scores = {found.name: found.score for found in outcome.formats}
+    scores = {
+        found.name: Score(value=found.score, error=found.error, floor=outcome.floor)
+        for found in outcome.formats
+    }
     recipe = {
         "tool": "nncf quantize_with_accuracy_control",
         "data": {"file": data.name, "digest": file_digest(data)},
@@ -172,15 +183,14 @@ def _card(card: ModelCard, path: Path, data: Path, outcome: Outcome) -> ModelCar
         "slower": list(outcome.slower),
         "layers": outcome.layers,
     }
-    own, floor = scores["int8"], {"error": outcome.floor_error, "floor": outcome.floor}
     return card.model_copy(
         update={
             "name": f"{card.name}_int8",
             "format": "int8",
             "parent": Parent(name=card.name, digest=file_digest(path), how=recipe),
             "scores": {
-                outcome.score: Score(value=own, **floor),
-                f"{outcome.score} of the parent": Score(value=scores["float32"], **floor),
+                outcome.score: scores["int8"],
+                f"{outcome.score} of the parent": scores["float32"],
             },
             "versions": versions(),
         }

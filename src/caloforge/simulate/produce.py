@@ -134,7 +134,9 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
         shard = folder.load(0)
     cells = shard.hits[0].image(production.cell_shape)[None]
     condition = production.conditions[event]
-    shower = Showers(cells, condition.energy, condition.theta, production.detector)
+    shower = Showers(
+        cells, condition.energy, condition.theta, production.detector, production.particle
+    )
     return shower, float(shard.seconds[0])
 
 
