@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.docs.pages import PAGES, ROOT, Example, examples
 
 import caloforge
 from caloforge.cli.app import main
 from caloforge.zoo import sample_path
-from tests.docs.pages import PAGES, ROOT, Example, examples
 
 SMALLER = [
     (r"(simulate .*)--energy \S+", r"\1--energy 10:12"),

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from caloforge.cli.options import DescribedDetector, shower_progress, stderr
+from caloforge.cli.options import shower_progress, stderr
 from caloforge.cli.progress import LOG_NAME
+from caloforge.cli.reading import DetectorOption
 from caloforge.errors import ModelError
 from caloforge.zoo import model_names
 
@@ -34,7 +35,7 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
     ] = None,
-    detector: DescribedDetector = None,
+    detector: DetectorOption = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores (of each rank); all by default.")
     ] = None,

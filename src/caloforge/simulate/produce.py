@@ -10,9 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from caloforge.atomic import check_room, check_writable
+from caloforge.calibration import DEPOSITED
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import ShowerWriter
 from caloforge.io.gan3d_writer import sample_bytes
+from caloforge.io.identity import identity_attributes
 from caloforge.provenance import write_record
 from caloforge.showers import Showers
 from caloforge.simulate.pool import OnShowers, Pool
@@ -150,7 +152,7 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Floa
     attributes = {
         "generator": f"Geant4 {version}, {PHYSICS}, {PRODUCTION_CUT_MM} mm cut",
         "geant4_data": production.data.title,
-        "particle": production.particle,
+        **identity_attributes(production.detector, production.particle, DEPOSITED),
         "seed": production.seed,
         "window": production.window,
     }
