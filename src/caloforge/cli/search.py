@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from caloforge.cli.options import DescribedDetector, stderr
+from caloforge.cli.options import DescribedDetector, shower_progress, stderr
+from caloforge.cli.progress import LOG_NAME
+from caloforge.cli.train import ProgressReporter
 
 if TYPE_CHECKING:
     from caloforge.search.front import Found
@@ -52,8 +54,9 @@ def search(
     paths = [*data, *(more_data or [])]
     ShowerFiles(paths, None, described)
     queue = TrialQueue(folder, read)
-    worker = Worker(read, queue, paths, described)
-    worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))
+    with shower_progress(folder / LOG_NAME) as progress:
+        worker = Worker(read, queue, paths, described, ProgressReporter(progress))
+        worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))
     front = write_results(queue.study, read, folder)
     if not front:
         stderr.print(f"{folder}: no trial has been trained to its end yet")

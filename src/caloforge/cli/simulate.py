@@ -17,6 +17,7 @@ from caloforge.cli.options import (
     shower_progress,
     stderr,
 )
+from caloforge.cli.progress import LOG_NAME
 from caloforge.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def _produce(
     compression: str | None,
 ) -> "Summary":
     from caloforge.simulate.produce import LocalRunner, Runner, check_output, produce
+    from caloforge.simulate.shards import shards_path
 
     check_output(production, output, compression)
     runner: Runner = LocalRunner(jobs)
@@ -104,7 +106,7 @@ def _produce(
         from caloforge.simulate.farm import DaskRunner
 
         runner = DaskRunner(scheduler)
-    with shower_progress() as progress:
+    with shower_progress(shards_path(output) / LOG_NAME) as progress:
         return produce(
             production, output, runner=runner, compression=compression,
             on_progress=ShowerCount(progress, f"simulating {output.name}", len(production)),

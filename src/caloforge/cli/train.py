@@ -9,6 +9,7 @@ import typer
 from rich.progress import Progress
 
 from caloforge.cli.options import DescribedDetector, shower_progress, stderr
+from caloforge.cli.progress import LOG_NAME
 from caloforge.errors import ModelError
 from caloforge.zoo import model_names
 
@@ -84,7 +85,7 @@ def _train(
 
     checked = load_recipe(recipe)
     described = None if detector is None else load_detector(detector)
-    with group.joined(threads), shower_progress() as progress:
+    with group.joined(threads), shower_progress(run / LOG_NAME) as progress:
         stderr.quiet = group.rank() > 0
         training = Training(checked, data, run, ProgressReporter(progress), described, start)
         if training.taken is not None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from caloforge.cli.options import one_of, stderr
+from caloforge.cli.options import one_of
+from caloforge.cli.progress import LOG_NAME, step_progress
 from caloforge.figures import FORMATS
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def validate(
     from caloforge.validate.files import REPORT, validate_files
 
     ending = None if figures is None else one_of(figures, FORMATS, "figure format")
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=stderr, transient=True) as progress:
+    with step_progress("figures", output / LOG_NAME) as progress:
         task = progress.add_task("reading", total=None)
 
         def show(step: str, done: int = 0, total: int | None = None) -> None:

@@ -45,10 +45,11 @@ class LocalRunner:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a production took: seconds of each shower (N,), and of the whole call.
+    """What a production took: processor seconds of each shower (N,), and seconds of the call.
 
-    ``ms_per_gev`` is what bench takes for Geant4's time: the median over the showers of one core's
-    milliseconds per GeV of primary energy, which a few disturbed showers do not shift.
+    ``ms_per_gev`` is *the* number for Geant4's speed, here and in ``caloforge bench``: the median
+    over the showers of one core's milliseconds per GeV of primary energy. Record and file have it
+    as ``geant4_ms_per_GeV``.
     """
 
     seconds_per_shower: Float64Array
