@@ -13,10 +13,10 @@ from caloforge.zoo import model_path
 
 
 def known_detector(name: str | None) -> str | None:
-    """A detector's name or file, refused at once if it cannot be read."""
-    from caloforge.detector import load_detector
+    """A detector's name or file, refused at once if it is neither."""
+    if name is not None and not Path(name).is_file():
+        from caloforge.detector import load_detector
 
-    if name is not None:
         load_detector(name)
     return name
 
