@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import typer
+from tests.docs.pages import PAGES, ROOT, examples
 
 from caloforge.cli.app import VERBS, app, load_verb
-from tests.docs.pages import PAGES, ROOT, examples
 
 INLINE = re.compile(r"`caloforge ([^`]+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
