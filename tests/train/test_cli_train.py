@@ -117,3 +117,16 @@ def test_ctrl_c_of_several_ranks_is_one_line(sample, recipe_file, tmp_path, caps
     assert end.value.code == 130
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("caloforge: interrupted")
+
+
+def test_bfloat16_on_a_processor_without_it_is_said(
+    sample, recipe_file, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    text = recipe_file.read_text()
+    recipe_file.write_text(text.replace("[training]\n", '[training]\nprecision = "bfloat16"\n'))
+    command = ["train", str(recipe_file), "--data", str(sample), "-o", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--epochs", "1", "--threads", "1"])
+    assert end.value.code == 0
+    assert "note: this CPU has no BF16" in capsys.readouterr().err
