@@ -4,9 +4,9 @@ import re
 
 import pytest
 import typer
+from tests.docs.pages import PAGES, ROOT, examples
 
 from caloforge.cli.app import app
-from tests.docs.pages import PAGES, ROOT, examples
 
 INLINE = re.compile(r"`caloforge ([^`]+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
