@@ -8,7 +8,7 @@ ALL    := .[train,search,openvino,simulate,dask,quantize,test,docs]
 MODELS := clic_ecal_fixed clic_ecal_angle
 ZOO    := src/caloforge/zoo
 
-.PHONY: demo test test-all check docs wheel pretrained lock clean FORCE
+.PHONY: demo test test-portable test-all check docs wheel pretrained lock clean FORCE
 
 # Every bundled model beside Geant4: showers in demo/MODEL.h5, the report in demo/MODEL.
 demo: $(VENV)/.base
@@ -23,6 +23,17 @@ FORCE:
 
 test: $(VENV)/.all check
 	@$(BIN)/python -m pytest -q
+
+# The tests as a processor with AVX2 only, of one core, would see them: torch, oneDNN (OpenVINO),
+# OpenBLAS, MKL and numpy are kept from anything newer. ONNX Runtime cannot be.
+NEWER    = from numpy._core._multiarray_umath import __cpu_dispatch__ as d, __cpu_features__ as f; \
+           print(*(n for n in d if f[n] and ("512" in n or n == "X86_V4")))
+PORTABLE = ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell \
+           MKL_ENABLE_INSTRUCTIONS=AVX2 OMP_NUM_THREADS=1 \
+           NPY_DISABLE_CPU_FEATURES="$$($(BIN)/python -c '$(NEWER)')" \
+           $$(command -v taskset > /dev/null && echo taskset -c 0)
+test-portable: $(VENV)/.all
+	@$(PORTABLE) $(BIN)/python -m pytest -q $(TESTS)
 
 test-all: $(VENV)/.all check
 	@$(BIN)/python -m pytest -q -m "slow or not slow"

@@ -69,7 +69,7 @@ def test_wrong_paths_are_one_line(sample, recipe_file, tmp_path, capsys):
     assert "missing" in refused(capsys, "train", recipe_file, "--data", missing, "-o", run)
     inside = recipe_file / "run"
     assert "cannot use" in refused(capsys, "train", recipe_file, "--data", sample, "-o", inside)
-    assert "no finished epoch" in refused(capsys, "export", run, "-o", tmp_path / "x.onnx")
+    assert "no finished epoch" in refused(capsys, "export", tmp_path, "-o", tmp_path / "x.onnx")
     assert not run.exists()
 
 
@@ -108,8 +108,8 @@ def test_ctrl_c_of_several_ranks_is_one_line(sample, recipe_file, tmp_path, caps
         msg = "Process 1 got signal: 2"
         raise SignalException(msg, signal.SIGINT)
 
-    monkeypatch.setattr("caloforge.train.launch.available_cores", lambda: 2)
-    monkeypatch.setattr("caloforge.train.launch.elastic_launch", lambda *_: interrupted)
+    monkeypatch.setattr("caloforge.ranks.launch.available_cores", lambda: 2)
+    monkeypatch.setattr("caloforge.ranks.launch.elastic_launch", lambda *_: interrupted)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     options = ["--data", str(sample), "-o", str(tmp_path / "run"), "--ranks", "2"]
     with pytest.raises(SystemExit) as end:

@@ -10,7 +10,7 @@ from caloforge.errors import InputError
 
 
 def convert(
-    sample: Annotated[Path, typer.Argument(help="The sample to read.")],
+    sample: Annotated[Path, typer.Argument(exists=True, help="The sample to read.")],
     output: OutputFile,
     cells: Annotated[
         bool, typer.Option("--cells", help="ROOT: write the hit cells of every shower too.")

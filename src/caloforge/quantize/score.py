@@ -18,6 +18,7 @@ from caloforge.typing import AnyArray, Float64Array, FloatArray
 ITEM = 32
 """Showers that are run together; the unit that layers are ranked on."""
 FLOOR_SPLITS = 20
+BOOTSTRAPS = 20
 
 ScoreFunction = Callable[[FloatArray, FloatArray, AnyArray], float]
 
@@ -57,6 +58,12 @@ class Judge:
         """The score of cells made for some rows; 0 is perfect."""
         reference = self.reference[rows]
         return SCORES[self.score](reference.cells, cells, reference.energy)
+
+    def error(self, cells: FloatArray) -> float:
+        """Bootstrap error of the score of cells (N, X, Y, Z) in GeV made for all rows."""
+        rng, n = np.random.default_rng(1), len(self.reference)
+        picks = [rng.integers(0, n, n) for _ in range(BOOTSTRAPS)]
+        return float(np.std([self.number(cells[rows], rows) for rows in picks], ddof=1))
 
     def floor(self) -> tuple[float, float]:
         """The score between two halves of the reference: its mean and standard deviation."""

@@ -22,9 +22,9 @@ from typing import Any
 from caloforge.atomic import replacing
 from caloforge.errors import InputError, OutputError, TrainingError
 from caloforge.lock import hold
-from caloforge.train import ranks
+from caloforge.networks.objective import Objective
+from caloforge.ranks import group
 from caloforge.train.checkpoint import BEST, CHECKPOINT, load_state, not_finite, save_state
-from caloforge.train.objective import Objective
 from caloforge.train.recipe import Recipe
 
 MAY_DIFFER = ("epochs", "log_every_steps", "checkpoint_every_seconds")
@@ -59,7 +59,7 @@ class RunFolder:
         self.path, self.recipe = path, recipe
         self.checkpoint, self.best = path / CHECKPOINT, path / BEST
         self.description = {"recipe": recipe.model_dump(mode="json"), **description}
-        ranks.from_first(self._claim)
+        group.from_first(self._claim)
 
     def _claim(self) -> None:
         try:
@@ -99,7 +99,7 @@ class RunFolder:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other trainings out; :class:`OutputError` where one is at work already."""
-        if ranks.rank() > 0:
+        if group.rank() > 0:
             yield
             return
         held = hold(self.path / LOCK, wait=PATIENCE_SECONDS)
@@ -115,7 +115,7 @@ class RunFolder:
         Raises :class:`InputError` where it is damaged, or not what the objective wrote.
         """
         path = self.checkpoint
-        state = ranks.from_first(lambda: load_state(path) if path.exists() else None)
+        state = group.from_first(lambda: load_state(path) if path.exists() else None)
         if state is None:
             return Progress()
         try:

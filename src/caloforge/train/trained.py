@@ -9,8 +9,8 @@ from caloforge.card import Latent, ModelCard, Parent, Score, Training, TrainingD
 from caloforge.config import build
 from caloforge.detector import Detector
 from caloforge.errors import InputError, ModelError
-from caloforge.models.base import Domain, Generator
-from caloforge.models.spec import build_generator
+from caloforge.networks.base import Domain, Generator
+from caloforge.networks.spec import build_generator
 from caloforge.provenance import versions
 from caloforge.train.checkpoint import BEST, load_state
 from caloforge.train.recipe import Recipe

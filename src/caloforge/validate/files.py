@@ -73,7 +73,7 @@ def validate_files(
                 (partial / FIGURES).mkdir()
                 for picture in pictures:
                     (partial / FIGURES / f"{picture.name}.{figures}").write_bytes(picture.file)
-            metrics = json.dumps(result.to_dict(), indent=2) + "\n"
+            metrics = json.dumps(result.to_dict(), indent=2, allow_nan=False) + "\n"
             (partial / METRICS).write_text(metrics, encoding="utf-8")
             write_record(
                 partial / RECORD, verb="validate", config={"level": level},
