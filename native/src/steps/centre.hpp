@@ -93,14 +93,16 @@ CALOFORGE_INLINE int within(int place, int size) {
 void set_places(const Model& model, bool closed, Move move, Shower& shower) {
     std::int32_t* place = shower.place.data();
     for (int pad = 0; pad < model.pads; ++pad) place[pad] = shower.nowhere;
-    for (int x = 0; x < model.window_x; ++x) {
-        int row = x + model.reach_x + move.x;
-        if (closed) row = within(row, model.image_x);
+    const int first_y = model.reach_y + move.y;
+    const int begin_y = closed ? within(first_y, model.image_y) : first_y;
+    int row = closed ? within(model.reach_x + move.x, model.image_x) : model.reach_x + move.x;
+    for (int x = 0; x < model.window_x; ++x, place += model.stride) {
+        int column = begin_y;
         for (int y = 0; y < model.window_y; ++y) {
-            int column = y + model.reach_y + move.y;
-            if (closed) column = within(column, model.image_y);
-            place[x * model.stride + y] = (row * model.image_y + column) * model.layers;
+            place[y] = (row * model.image_y + column) * model.layers;
+            if (++column == model.image_y && closed) column = 0;
         }
+        if (++row == model.image_x && closed) row = 0;
     }
 }
 

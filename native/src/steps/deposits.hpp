@@ -33,10 +33,11 @@ CALOFORGE_INLINE int sort_of(int layer, float energy) {
 
 // The number of the cell itself, or of the neighbour along x or y with which it shares.
 CALOFORGE_INLINE std::uint32_t shared(
-    std::uint32_t own, std::uint32_t along_x, std::uint32_t along_y, std::int32_t sharing) {
+    std::uint32_t own, std::uint32_t along_x, std::uint32_t along_y, std::int32_t below_x,
+    std::int32_t below_y) {
     const std::int32_t second = second_of(own);
-    const std::uint32_t near_y = second < 2 * sharing ? along_y : own;
-    return second < sharing ? along_x : near_y;
+    const std::uint32_t near_y = second < below_y ? along_y : own;
+    return second < below_x ? along_x : near_y;
 }
 
 // Deposits of `count` cells with what they expect and are asked with: 24 bits of the quantile and
@@ -46,8 +47,7 @@ NOINL void ask(
     float* deposit) {
     CALOFORGE_LANES
     for (int i = 0; i < count; ++i) {
-        const auto eighth = static_cast<float>(static_cast<std::int32_t>(asked[i] & 0xff));
-        const float dither = (eighth + 0.5f) * 0.00390625f;
+        const float dither = (static_cast<float>(second_of(asked[i])) + 0.5f) * 0.00390625f;
         const float place =
             logarithm(clamped(expected[i], least_expected, most_expected)) * rows_per_log +
             (shift - first_row) + dither;
@@ -88,9 +88,11 @@ NOINL int list_ones(const std::uint8_t* ones, int count, std::int32_t* place) {
 // Lists the cells of a layer whose quantile is below the bound of their chance; returns how many.
 // What a cell is asked with: the quantile, its own or a neighbour's, and eight bits to dither.
 NOINL int list_candidates(
-    const Model& model, const Bound& bound, float shift, const float* expected,
+    const Model& model, const Bound& bound, int layer, float shift, const float* expected,
     const std::uint32_t* number, Shower& shower, std::int32_t* pad) {
-    const auto sharing = static_cast<std::int32_t>(model.sharing * 65536.0f + 0.5f);
+    const std::int32_t below_x = in_layer(model.sharing, layer);
+    const std::int32_t below_y = in_layer(2.0f * model.sharing, layer);
+    const float steady = bound.high, low = bound.low;
     const float factor = exponential(shift / rows_per_log);
     const float steep = bound.steep * factor, flat = bound.flat * factor;
     const int pads = model.pads, stride = model.stride;
@@ -99,9 +101,9 @@ NOINL int list_candidates(
     CALOFORGE_LANES
     for (int i = 0; i < pads; ++i) {
         const std::uint32_t own = number[i];
-        const std::uint32_t quantile = shared(own, number[i + stride], number[i + 1], sharing);
+        const std::uint32_t quantile = shared(own, number[i + stride], number[i + 1], below_x, below_y);
         const float chance =
-            at_most(steep * expected[i] + bound.low, flat * expected[i] + bound.high);
+            at_most(steep * expected[i] + low, flat * expected[i] + steady);
         asked[i] = (quantile & 0xffffff00u) | (own & 0xffu);
         below[i] = static_cast<float>(quantile_of(quantile)) < chance ? 1 : 0;
     }
@@ -144,7 +146,7 @@ void make_deposits(const Model& model, const float* shifts, int layer, Shower& s
     Candidates& candidates = shower.candidates;
     float* deposit = &candidates.energy[first];
     int count = list_candidates(
-        model, model.bounds[sort], shift, expected, number, shower, &candidates.pad[first]);
+        model, model.bounds[sort], layer, shift, expected, number, shower, &candidates.pad[first]);
     ask_cells(model, table, shift, expected, shower, first, count);
     float total = sum_of(deposit, count) + shower.in_halo[layer];
     float threshold = threshold_gev;

@@ -16,9 +16,17 @@ CALOFORGE_INLINE std::int32_t quantile_of(std::uint32_t number) {
     return static_cast<std::int32_t>(number >> 8);
 }
 
-// The other number of a cell, in units of 2**-16: its last bits are those of the quantile.
+// The other number of a cell, in units of 1 / 256.
 CALOFORGE_INLINE std::int32_t second_of(std::uint32_t number) {
-    return static_cast<std::int32_t>(((number & 0xff) << 8) | ((number >> 8) & 0xff));
+    return static_cast<std::int32_t>(number & 0xff);
+}
+
+// A probability in units of 1 / 256, in one layer: rounded up or down so that the mean of all
+// layers is right.
+CALOFORGE_INLINE std::int32_t in_layer(float probability, int layer) {
+    const float part = probability * 256.0f;
+    return static_cast<std::int32_t>(static_cast<float>(layer + 1) * part + 0.5f) -
+           static_cast<std::int32_t>(static_cast<float>(layer) * part + 0.5f);
 }
 
 // Normal numbers [layers][9] of the core's pads: a fast part, and a slow one that remembers the

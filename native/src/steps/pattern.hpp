@@ -64,86 +64,78 @@ void set_shares(const Model& model, const Condition& condition, Shower& shower) 
     }
 }
 
-// Rows `first` to `first + rows` of the window: sums over rings, in order, of share_x weighed share_y.
-// `parts` vectors of each row are made from `y` on.
+// Some rows of the window: sums over rings, in their order, of share_x times weighed share_y.
 template <int rows, int size, int parts>
-CALOFORGE_INLINE void expect_rows(
-    const float* in_x, const float* in_y, const std::int32_t* active, int count, int rings,
-    int stride, int y, float* expected) {
+CALOFORGE_INLINE void expect_rows(const Active& active, const float* in_y, int stride, float* expected) {
     using Vector = Floats<size>;
+    const float* factor = active.factor;
     Vector sum[rows][parts] = {};
-    for (int i = 0; i < count; ++i) {
-        const int ring = active[i];
-        Vector share[parts];
-        for (int part = 0; part < parts; ++part)
-            share[part] =
-                *reinterpret_cast<const Vector*>(in_y + ring * stride + y + part * size);
-        for (int row = 0; row < rows; ++row)
-            for (int part = 0; part < parts; ++part)
-                sum[row][part] += share[part] * in_x[row * rings + ring];
+    for (int i = 0; i < active.count; ++i) {
+        const float* share = in_y + active.offset[i];
+        for (int part = 0; part < parts; ++part) {
+            const Vector shares = *reinterpret_cast<const Vector*>(share + part * size);
+            for (int row = 0; row < rows; ++row) sum[row][part] += shares * factor[row];
+        }
+        factor += rows;
     }
     for (int row = 0; row < rows; ++row)
         for (int part = 0; part < parts; ++part)
-            *reinterpret_cast<Vector*>(expected + row * stride + y + part * size) = sum[row][part];
+            *reinterpret_cast<Vector*>(expected + row * stride + part * size) = sum[row][part];
 }
 
 template <int rows>
-CALOFORGE_INLINE void expect_row_block(
-    const float* in_x, const float* in_y, const std::int32_t* active, int count, int rings,
-    int stride, float* expected) {
+CALOFORGE_INLINE void expect_block(const Active& active, const float* in_y, int stride, float* expected) {
     constexpr int half = width < 8 ? width : 8;
     int y = 0;
     for (; y + 16 <= stride; y += 16)
-        expect_rows<rows, width, 16 / width>(
-            in_x, in_y, active, count, rings, stride, y, expected);
+        expect_rows<rows, width, 16 / width>(active, in_y + y, stride, expected + y);
     for (; y < stride; y += 8)
-        expect_rows<rows, half, 8 / half>(in_x, in_y, active, count, rings, stride, y, expected);
+        expect_rows<rows, half, 8 / half>(active, in_y + y, stride, expected + y);
 }
 
-// Lists the rings that reach one of `rows` rows of pads; returns how many.
-CALOFORGE_INLINE int list_active(const float* in_x, int rows, int rings, std::int32_t* active) {
-    int count = 0;
-    for (int ring = 0; ring < rings; ++ring) {
+// Lists the rings that reach one of `rows` rows of pads.
+CALOFORGE_INLINE void list_active(const Model& model, const float* in_x, int rows, Active& active) {
+    active.count = 0;
+    for (int ring = 0; ring < model.rings; ++ring) {
         bool reaches = false;
-        for (int row = 0; row < rows; ++row) reaches |= in_x[row * rings + ring] != 0.0f;
-        active[count] = ring;
-        count += reaches ? 1 : 0;
+        for (int row = 0; row < rows; ++row) {
+            const float share = in_x[row * model.rings + ring];
+            active.factor[active.count * rows + row] = share;
+            reaches |= share != 0.0f;
+        }
+        active.offset[active.count] = ring * model.stride;
+        active.count += reaches ? 1 : 0;
     }
-    return count;
 }
 
 // Sets what the cells of the window expect, in GeV.
 void set_expected(const Model& model, Shower& shower) {
-    constexpr int block = width == 4 ? 2 : 5;  // rows whose sums stay in registers
+    constexpr int rows = width == 4 ? 2 : 5;  // whose sums stay in registers
     const int rings = model.rings, stride = model.stride, window_x = model.window_x;
-    const float* in_x = shower.in_x.data();
-    float* weighed = shower.weighed.data();
-    for (int x = 0; x < window_x; x += block) {
-        const int rows = smaller(block, window_x - x);
-        shower.active_count[x / block] = list_active(
-            in_x + x * rings, rows, rings, &shower.active[x / block * rings]);
+    const int blocks = window_x / rows, single = window_x - blocks * rows;
+    Active* active = shower.active.data();
+    for (int block = 0; block < blocks + single; ++block) {
+        const bool one = block >= blocks;
+        const int x = one ? window_x - single + (block - blocks) : block * rows;
+        active[block].offset = &shower.active_offset[block * rings];
+        active[block].factor = &shower.active_factor[x * rings];
+        list_active(model, &shower.in_x[x * rings], one ? 1 : rows, active[block]);
     }
+    float* weighed = shower.weighed.data();
     for (int layer = 0; layer < model.layers; ++layer) {
         const float* in_y = &shower.in_y[model.inclined ? layer * rings * stride : 0];
         const float* weight = &shower.rings[layer * rings];
         for (int ring = 0; ring < rings; ++ring) {
             CALOFORGE_LANES
-            for (int y = 0; y < stride; ++y)
-                weighed[ring * stride + y] = in_y[ring * stride + y] * weight[ring];
+            for (int y = ring * stride; y < (ring + 1) * stride; ++y)
+                weighed[y] = in_y[y] * weight[ring];
         }
         float* expected = &shower.expected[static_cast<std::size_t>(layer) * model.pads];
-        for (int x = 0; x < window_x; x += block) {
-            const std::int32_t* active = &shower.active[x / block * rings];
-            const int count = shower.active_count[x / block];
-            if (x + block <= window_x) {
-                expect_row_block<block>(in_x + x * rings, weighed, active, count, rings, stride,
-                                        expected + x * stride);
-                continue;
-            }
-            for (int row = x; row < window_x; ++row)
-                expect_row_block<1>(in_x + row * rings, weighed, active, count, rings, stride,
-                                    expected + row * stride);
-        }
+        for (int block = 0; block < blocks; ++block)
+            expect_block<rows>(active[block], weighed, stride, expected + block * rows * stride);
+        for (int block = blocks; block < blocks + single; ++block)
+            expect_block<1>(active[block], weighed, stride,
+                            expected + (window_x - single + block - blocks) * stride);
     }
 }
 

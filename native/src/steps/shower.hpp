@@ -36,6 +36,13 @@ struct Candidates {
     Array<std::uint32_t> asked;  // of one layer
 };
 
+// The rings that reach a block of rows of pads, and their shares in each of the rows.
+struct Active {
+    std::int32_t* offset;  // where the ring's shares along y begin
+    float* factor;         // [rings][rows]
+    int count;
+};
+
 struct Shower {
     explicit Shower(const Model& model)
         : numbers_of_layer(lanes_for(model.pads + model.stride)),
@@ -43,7 +50,8 @@ struct Shower {
           axis_y(model.layers), centre(model.layers), beside(model.layers),
           sums_x(model.rings), sums_y(model.rings),
           weighed(model.rings * model.stride),
-          active(model.rings * model.window_x), active_count(model.window_x),
+          active(model.window_x), active_offset(model.rings * model.window_x),
+          active_factor(model.rings * (model.window_x + 1)),
           in_x(model.rings * model.window_x),
           in_y(static_cast<std::size_t>(model.layers) * model.rings * model.stride),
           expected(static_cast<std::size_t>(model.layers) * model.pads),
@@ -68,7 +76,9 @@ struct Shower {
     Array<float> beside;  // [layers] GeV expected beside the window
     Array<float> sums_x, sums_y;   // [rings]
     Array<float> weighed;                // [rings][stride]: in_y of a layer, weighed
-    Array<std::int32_t> active, active_count;  // rings that reach some rows of pads
+    Array<Active> active;                // of the blocks of rows
+    Array<std::int32_t> active_offset;
+    Array<float> active_factor;
     Array<float> in_x;             // [window_x][rings]: shares in each row of pads
     Array<float> in_y;             // [layers or 1][rings][stride]
     Array<float> expected;         // [layers][pads] GeV
