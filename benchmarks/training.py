@@ -30,13 +30,13 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from caloforge.detector import load_detector
-from caloforge.models.base import Domain
-from caloforge.models.dropout import ByteDropout
-from caloforge.models.folding import FoldedConv3d
-from caloforge.models.spec import NETWORKS
+from caloforge.networks.base import Domain
+from caloforge.networks.gan.dropout import ByteDropout
+from caloforge.networks.gan.folding import FoldedConv3d
+from caloforge.networks.gan.objective import GanObjective
+from caloforge.networks.objective import Batch, DataSummary
+from caloforge.networks.spec import NETWORKS
 from caloforge.showers import Showers
-from caloforge.train.gan import GanObjective
-from caloforge.train.objective import Batch, DataSummary
 from caloforge.train.recipe import Recipe
 
 SHAPE = (25, 25, 25)

@@ -7,18 +7,18 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from caloforge.errors import ConfigError  # noqa: E402
-from caloforge.models.base import Domain  # noqa: E402
-from caloforge.models.factorised import (  # noqa: E402
+from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.factorised.deposits import DepositSampler  # noqa: E402
+from caloforge.networks.factorised.fit.deposits import DepositMeasurement  # noqa: E402
+from caloforge.networks.factorised.fit.impact import ImpactEncoder  # noqa: E402
+from caloforge.networks.factorised.fit.objective import FactorisedObjective  # noqa: E402
+from caloforge.networks.factorised.generator import (  # noqa: E402
     FactorisedGenerator,
     FactorisedOptions,
     scale_to_layers,
 )
-from caloforge.models.factorised_deposits import DepositSampler  # noqa: E402
-from caloforge.models.factorised_knots import Knots  # noqa: E402
-from caloforge.train.factorised import FactorisedObjective  # noqa: E402
-from caloforge.train.factorised_impact import ImpactEncoder  # noqa: E402
-from caloforge.train.factorised_measure import DepositMeasurement  # noqa: E402
-from caloforge.train.objective import Batch, DataSummary  # noqa: E402
+from caloforge.networks.factorised.knots import Knots  # noqa: E402
+from caloforge.networks.objective import Batch, DataSummary  # noqa: E402
 from caloforge.train.recipe import Recipe  # noqa: E402
 
 SHAPE = (9, 9, 4)

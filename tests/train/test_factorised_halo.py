@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from caloforge.models.base import Domain  # noqa: E402
-from caloforge.models.factorised_axis import ShowerAxis  # noqa: E402
-from caloforge.models.factorised_halo import Halo  # noqa: E402
-from caloforge.models.factorised_knots import Knots  # noqa: E402
-from caloforge.train.factorised_halo import HaloMeasurement, set_pads  # noqa: E402
+from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.factorised.axis import ShowerAxis  # noqa: E402
+from caloforge.networks.factorised.fit.halo import HaloMeasurement, set_pads  # noqa: E402
+from caloforge.networks.factorised.halo import Halo  # noqa: E402
+from caloforge.networks.factorised.knots import Knots  # noqa: E402
 
 SHAPE, WINDOW, SHOWERS, PARTICLES_PER_GEV = (11, 15, 3), (5, 7), 4000, 1000.0
 INCLINED = (math.radians(60), math.radians(120))

@@ -7,13 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from caloforge.models.base import Domain  # noqa: E402
-from caloforge.models.spec import build_generator  # noqa: E402
-from caloforge.train.factorised import FactorisedObjective  # noqa: E402
-from caloforge.train.factorised_impact import ImpactEncoder  # noqa: E402
-from caloforge.train.factorised_tilt import TiltMeasurement  # noqa: E402
-from caloforge.train.gan import GanObjective  # noqa: E402
-from caloforge.train.objective import Batch, DataSummary  # noqa: E402
+from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.factorised.fit.impact import ImpactEncoder  # noqa: E402
+from caloforge.networks.factorised.fit.objective import FactorisedObjective  # noqa: E402
+from caloforge.networks.factorised.fit.tilt import TiltMeasurement  # noqa: E402
+from caloforge.networks.gan.objective import GanObjective  # noqa: E402
+from caloforge.networks.objective import Batch, DataSummary  # noqa: E402
+from caloforge.networks.spec import build_generator  # noqa: E402
 from caloforge.train.recipe import Recipe  # noqa: E402
 
 STEPS, BATCH, DEPTHS = 6, 48, (0.0, 1.5, 3.0, 4.5)

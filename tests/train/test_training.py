@@ -12,8 +12,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from caloforge.errors import ConfigError, InputError, OutputError, TrainingError  # noqa: E402
+from caloforge.networks.gan.objective import GanObjective  # noqa: E402
 from caloforge.train.checkpoint import load_state, save_state  # noqa: E402
-from caloforge.train.gan import GanObjective  # noqa: E402
 from caloforge.train.log import RunLog  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
 from caloforge.train.recipe import Recipe, load_recipe  # noqa: E402

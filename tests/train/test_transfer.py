@@ -79,7 +79,7 @@ def test_another_window_takes_the_convolutions(first, recipe_file, tmp_path, toy
 
 def test_a_model_file_is_a_start_too(first, sample, recipe_file, tmp_path):
     pytest.importorskip("onnxscript")
-    from caloforge.quantize.export import export_generator
+    from caloforge.export import export_generator
 
     generator, card = load_trained(first)
     export_generator(generator, card, tmp_path / "model.onnx")

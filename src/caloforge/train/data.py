@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from caloforge.errors import InputError
-from caloforge.models.base import Domain
+from caloforge.networks.base import Domain
+from caloforge.networks.objective import Batch, DataSummary
+from caloforge.ranks import group
 from caloforge.scaling import ANGLE_TOLERANCE_RAD
 from caloforge.showers import Showers
-from caloforge.train import ranks
 from caloforge.train.augment import augment, symmetries
 from caloforge.train.files import ShowerFiles, energy_range, theta_range
-from caloforge.train.objective import Batch, DataSummary
 from caloforge.train.recipe import DataOptions
 from caloforge.typing import IntArray
 
@@ -43,7 +43,7 @@ class TrainingData:
     ) -> None:
         self.files = files
         self.options, self.batch_size, self.seed = options, batch_size, seed
-        self.own = ranks.own(batch_size)
+        self.own = group.own(batch_size)
         n = len(self.files)
         held_out = np.random.default_rng([seed, 0]).permutation(n)[
             : max(2, round(n * options.validation_fraction))
@@ -145,7 +145,7 @@ class TrainingData:
     def _fits(self) -> bool:
         if self.options.cache != "auto":
             return self.options.cache == "memory"
-        size = 4 * len(self.files) * int(np.prod(self.files.shape)) * ranks.local_size()
+        size = 4 * len(self.files) * int(np.prod(self.files.shape)) * group.local_size()
         return size < MEMORY_SHARE * _free_memory()
 
     def _load(self) -> Showers:
@@ -153,7 +153,9 @@ class TrainingData:
         cells = np.empty((len(files), *files.shape), dtype=np.float32)
         for start, stop in files.runs():
             cells[start:stop] = files.read_run(start, stop).cells
-        return Showers(cells, files.energy, files.theta, files.detector)
+        return Showers(
+            cells, files.energy, files.theta, files.detector, files.particle, files.calibration
+        )
 
     def _check_augmentation(self) -> None:
         x, y, _ = self.files.shape

@@ -14,13 +14,14 @@ import torch
 
 from caloforge.detector import Detector
 from caloforge.errors import OutputError, TrainingError
-from caloforge.models.spec import build_generator
+from caloforge.networks.objective import Objective
+from caloforge.networks.spec import build_generator
 from caloforge.provenance import write_record
-from caloforge.train import ranks, transfer
+from caloforge.ranks import group
+from caloforge.train import transfer
 from caloforge.train.data import TrainingData
 from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
-from caloforge.train.objective import Objective
 from caloforge.train.recipe import Recipe
 from caloforge.train.run import Progress, RunFolder
 from caloforge.train.spec import OBJECTIVES
@@ -88,10 +89,12 @@ class Training:
         summary = self.data.summary()
         showers = self.data.validation(options.validation_showers)
         description = {
-            "data": ranks.from_first(self.data.files.description),
+            "data": group.from_first(self.data.files.description),
             "domain": summary.domain.model_dump(mode="json"),
             "detector": showers.detector.model_dump(mode="json"),
             "window": showers.window,
+            "particle": showers.particle,
+            "calibration": showers.calibration.model_dump(mode="json"),
         }
         parent = None if start is None else transfer.read_start(start)
         if parent is not None:
@@ -107,13 +110,13 @@ class Training:
             name = str(recipe.network.name)  # type: ignore[attr-defined]
             self.taken = transfer.start_from(parent, self.objective, name)
         self.validator = Validator(showers, recipe.seed)
-        self.writes = ranks.rank() == 0
+        self.writes = group.rank() == 0
         self.log: RunLog | None = None
 
     def run(self, epochs: int | None = None) -> Trained:
         """Train to the end of epoch ``epochs`` (default: the recipe's), resuming where it stood."""
         try:
-            with ranks.contact(self.folder.last_good), self.folder.exclusive():
+            with group.contact(self.folder.last_good), self.folder.exclusive():
                 progress = self._run(epochs or self.recipe.training.epochs)
         except OSError as problem:
             msg = f"cannot write to {self.folder.path}: {problem.strerror or problem}"
@@ -148,7 +151,7 @@ class Training:
         clock = saved = time.perf_counter()
         for batch in self.data.batches(progress.epoch, progress.step):
             _seed_step(self.recipe.seed, progress)
-            values = ranks.averaged(objective.step(batch))
+            values = group.averaged(objective.step(batch))
             progress.step += 1
             self._check(values, progress)
             _add(progress, values)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field
 
 from caloforge.config import FrozenModel, load_toml
-from caloforge.models.spec import NETWORKS
+from caloforge.networks.spec import NETWORKS
 from caloforge.train.spec import OBJECTIVES
 
 

@@ -22,13 +22,15 @@ from typing import Any
 from caloforge.atomic import replacing
 from caloforge.errors import InputError, OutputError, TrainingError
 from caloforge.lock import hold
-from caloforge.train import ranks
+from caloforge.networks.objective import Objective
+from caloforge.ranks import group
 from caloforge.train.checkpoint import BEST, CHECKPOINT, load_state, not_finite, save_state
-from caloforge.train.objective import Objective
 from caloforge.train.recipe import Recipe
 
 MAY_DIFFER = ("epochs", "log_every_steps", "checkpoint_every_seconds")
 """Training options that a resumed run may change."""
+SAID_LATER = ("particle", "calibration")
+"""What the descriptions of older run folders do not have."""
 LOCK = "lock"
 """File that the process which trains in the folder holds."""
 PATIENCE_SECONDS = 10.0
@@ -59,7 +61,7 @@ class RunFolder:
         self.path, self.recipe = path, recipe
         self.checkpoint, self.best = path / CHECKPOINT, path / BEST
         self.description = {"recipe": recipe.model_dump(mode="json"), **description}
-        ranks.from_first(self._claim)
+        group.from_first(self._claim)
 
     def _claim(self) -> None:
         try:
@@ -86,6 +88,7 @@ class RunFolder:
         return stored
 
     def _compare(self, stored: dict[str, Any]) -> None:
+        stored = {key: self.description[key] for key in SAID_LATER} | stored
         theirs, ours = _identity(stored), _identity(self.description)
         different = [key for key in sorted({*theirs, *ours}) if theirs.get(key) != ours.get(key)]
         if different:
@@ -99,7 +102,7 @@ class RunFolder:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other trainings out; :class:`OutputError` where one is at work already."""
-        if ranks.rank() > 0:
+        if group.rank() > 0:
             yield
             return
         held = hold(self.path / LOCK, wait=PATIENCE_SECONDS)
@@ -115,7 +118,7 @@ class RunFolder:
         Raises :class:`InputError` where it is damaged, or not what the objective wrote.
         """
         path = self.checkpoint
-        state = ranks.from_first(lambda: load_state(path) if path.exists() else None)
+        state = group.from_first(lambda: load_state(path) if path.exists() else None)
         if state is None:
             return Progress()
         try:

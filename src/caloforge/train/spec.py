@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from caloforge.config import FrozenModel
-from caloforge.train.factorised import FactorisedObjective, FactorisedOptions
-from caloforge.train.gan import GanObjective, GanOptions
-from caloforge.train.objective import Objective
+from caloforge.networks.factorised.fit.objective import FactorisedObjective, FactorisedOptions
+from caloforge.networks.gan.objective import GanObjective, GanOptions
+from caloforge.networks.objective import Objective
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from caloforge.models.base import Generator
+from caloforge.networks.base import Generator
 from caloforge.physics.distances import validation_number
+from caloforge.ranks import group
 from caloforge.showers import Showers
-from caloforge.train import ranks
 from caloforge.typing import FloatArray
 
 BATCH = 128
@@ -35,8 +35,8 @@ class Validator:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             latent = generator.draw_latent(len(energy))
-        share = -(-len(energy) // ranks.size())
-        own = (ranks.rank() * share + torch.arange(share)) % len(energy)
+        share = -(-len(energy) // group.size())
+        own = (group.rank() * share + torch.arange(share)) % len(energy)
         parts = [generator(latent[i], energy[i], theta[i]) for i in torch.split(own, BATCH)]
-        cells: FloatArray = ranks.gathered(torch.cat(parts).float())[: len(energy)].numpy()
+        cells: FloatArray = group.gathered(torch.cat(parts).float())[: len(energy)].numpy()
         return cells
