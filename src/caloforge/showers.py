@@ -32,7 +32,7 @@ class Showers:
     Raises
     ------
     InputError
-        if shapes, lengths or values are impossible.
+        if shapes, lengths or values are impossible, or a cell that the detector lacks holds energy.
     DetectorError
         if the cells fit no window of the detector.
     """
@@ -59,6 +59,8 @@ class Showers:
         object.__setattr__(self, "energy", conditions.energy)
         object.__setattr__(self, "theta", conditions.theta)
         object.__setattr__(self, "particle", particle_name(self.particle))
+        if self.detector.layers_differ:
+            _check_absent(cells, self.detector, self.window)
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -164,4 +166,14 @@ def _check_unit(sums: FloatArray, energy: FloatArray, calibration: Calibration) 
             f"the cells sum to {fraction:.3g} times Ep (median): "
             "cells and energy must both be in GeV (cells in MeV by mistake?)"
         )
+        raise InputError(msg)
+
+
+def _check_absent(cells: FloatArray, detector: Detector, window: str) -> None:
+    """Refuse energy in cells that the layer does not have."""
+    absent = ~detector.geometry(window).present
+    wrong = np.argwhere((cells > 0).any(axis=0) & absent)
+    if len(wrong):
+        x, y, z = wrong[0]
+        msg = f"cell ({x}, {y}) of layer {z} holds energy, but {detector.name} has no such cell"
         raise InputError(msg)

@@ -212,6 +212,33 @@ def test_cylinder_reads_rings_and_sectors(toy_detector: Detector, built_in: Data
     assert rings[0] > rings[1:].sum() and np.all(sectors > 0)
 
 
+def test_layers_may_have_rings_and_sectors_of_their_own(
+    toy_detector: Detector, built_in: DataSets
+) -> None:
+    stack = (
+        Slab(material="W", thickness_mm=10.0),
+        Slab(material="Si", thickness_mm=1.0, sensitive=True),
+    )
+    layers = (
+        Layer(stack=stack, ring_edges_mm=(0, 5, 10, 15, 30), sectors=8),
+        Layer(stack=stack, ring_edges_mm=(0, 10, 30), sectors=1, count=2),
+    )
+    window = toy_detector.windows["fixed"].model_copy(update={"shape": (4, 8)})
+    regular = toy_detector.model_copy(
+        update={"readout": "cylinder", "windows": {"rings": window.model_copy(
+            update={"shape": (6, 8)})}, "layers": (Layer(count=3, stack=stack),)}
+    )  # fmt: skip
+    own = regular.model_copy(update={"layers": layers, "windows": {"rings": window}})
+    conditions = Conditions.of([5.0] * 6)
+    fine = Geant4Source(regular, "rings", data="built-in").sample(conditions, seed=1).cells
+    cells = Geant4Source(own, "rings", data="built-in").sample(conditions, seed=1).cells
+    assert not cells[:, ~own.geometry("rings").present].any()
+    inner, outer = cells[:, :2, 0, 1:].sum(axis=(0, 2))
+    as_coarse = fine[:, :2, :, 1:].sum(), fine[:, 2:, :, 1:].sum()
+    assert inner / (inner + outer) == pytest.approx(as_coarse[0] / sum(as_coarse), rel=0.1)
+    assert np.all(cells[:, :, :, 0].sum(axis=(0, 1)) > 0)  # every sector of the first layer
+
+
 TOY_TOML = """
 name = "toy"
 title = "a toy"

@@ -11,7 +11,6 @@ from caloforge.errors import InputError
 
 if TYPE_CHECKING:
     from caloforge.card import ModelCard, Score
-    from caloforge.detector import Detector
     from caloforge.io import ShowerFile
 
 
@@ -34,8 +33,10 @@ def info(
         raise InputError(msg)
     scores: dict[str, Score] = {}
     if is_detector:
+        from caloforge.detector_description import detector_rows
+
         detector = load_detector(subject)
-        rows = _detector_rows(detector)
+        rows = detector_rows(detector)
         if draw is not None:
             from caloforge.detector_drawing import save_drawing
 
@@ -70,28 +71,6 @@ def _score_table(scores: "dict[str, Score]") -> Table:
         floor = "" if score.floor is None else f"{score.floor:.3g}"
         table.add_row(name, with_error(score.value, score.error), floor)
     return table
-
-
-def _detector_rows(detector: "Detector") -> dict[str, str]:
-    from caloforge.detector_drawing import layer_bar
-
-    rows = {
-        "what": "detector",
-        "title": detector.title,
-        "layers": f"{detector.n_layers}, {detector.depth_mm:g} mm deep",
-        "pads": f"{detector.pad_mm[0]:g} x {detector.pad_mm[1]:g} mm",
-    }
-    for layer in detector.layers:
-        bar, letters = layer_bar(layer)
-        slabs = (
-            f"{letters[slab.material]} {slab.material} {slab.thickness_mm:g}"
-            for slab in layer.stack
-        )
-        rows[f"{layer.count} layers of {layer.thickness_mm:g} mm"] = f"{bar}\n{', '.join(slabs)}"
-    for name, window in detector.windows.items():
-        low, high = window.theta_deg
-        rows[f"window {name}"] = f"{detector.cell_shape(name)} cells, theta {low:g}-{high:g} deg"
-    return rows | {"digest": detector.digest}
 
 
 def _model_rows(card: "ModelCard", path: Path) -> dict[str, str]:
