@@ -69,7 +69,9 @@ def simulate(
     chosen_compression = parse_compression(compression)
     check_output(output, SAMPLE_ENDING)
     described = load_detector(detector)
-    chosen_data = choose_data(data, cache_folder())
+    chosen_data = choose_data(data, cache_folder(), described)
+    if chosen_data.note:
+        stderr.print(f"note: {chosen_data.note}", soft_wrap=True, highlight=False)
     chosen_window = next(iter(described.windows)) if window is None else window
 
     def request(conditions: "Conditions") -> Production:
