@@ -90,6 +90,8 @@ def simulate(
         f"{summary.ms_per_gev:.2f} ms/GeV; "
         f"data: {production.data.title}"
     )
+    if summary.aborted:
+        stderr.print(f"Geant4 aborted {summary.aborted} events; they were made again")
 
 
 def _produce(

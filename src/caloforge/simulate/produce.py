@@ -50,11 +50,13 @@ class Summary:
     ``ms_per_gev`` is *the* number for Geant4's speed, here and in ``caloforge bench``: the median
     over the showers of one core's milliseconds per GeV of primary energy. The record has it as
     ``geant4_ms_per_gev``; files of others carry it as the attribute ``geant4_ms_per_GeV``.
+    ``aborted`` counts the events that Geant4 aborted and that were made again.
     """
 
     seconds_per_shower: Float64Array
     seconds: float
     ms_per_gev: float
+    aborted: int
 
 
 def produce(
@@ -96,9 +98,9 @@ def produce(
             if len(folder.missing()) == len(production.shards):
                 folder.remove()
             raise
-    per_shower = assemble(folder, output, compression)
+    per_shower, aborted = assemble(folder, output, compression)
     rate = float(np.median(1e3 * per_shower / production.conditions.energy))
-    summary = Summary(per_shower, perf_counter() - began, rate)
+    summary = Summary(per_shower, perf_counter() - began, rate, aborted)
     write_record(
         output.with_suffix(".record.json"),
         verb="simulate",
@@ -106,6 +108,7 @@ def produce(
             **production.description,
             "geant4_seconds": round(float(per_shower.sum()), 3),
             "geant4_ms_per_gev": round(rate, 4),
+            "aborted_events_made_again": aborted,
             "seconds_per_shower": [round(float(each), 6) for each in per_shower],
         },
         inputs={},
@@ -139,11 +142,14 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
     return shower, float(shard.seconds[0])
 
 
-def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Float64Array:
-    """Write the sample from its shards; return the seconds of each shower, shape (N,)."""
+def assemble(
+    folder: ShardFolder, output: Path, compression: str | None
+) -> tuple[Float64Array, int]:
+    """Write the sample from its shards; return the seconds of each shower, shape (N,), and how
+    many events were aborted."""
     production = folder.production
     shape = production.cell_shape
-    seconds = np.zeros(len(production))
+    seconds, aborted = np.zeros(len(production)), 0
     version = folder.load(0).geant4
     attributes = {
         "generator": f"Geant4 {version}, {PHYSICS}, {PRODUCTION_CUT_MM} mm cut",
@@ -161,8 +167,9 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Floa
             cells = np.stack([hits.image(shape) for hits in shard.hits])
             writer.write(int(events[0]), cells, production.conditions[events])
             seconds[events] = shard.seconds
+            aborted += shard.aborted
         writer.finish()
-    return seconds
+    return seconds, aborted
 
 
 def check_output(production: Production, output: Path, compression: str | None) -> None:
