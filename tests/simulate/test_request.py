@@ -30,6 +30,14 @@ def test_shards_hold_every_event_once_and_do_not_depend_on_jobs(
     assert len(found) > 32
 
 
+def test_shards_of_slow_particles_are_bounded_in_events(
+    toy_detector: Detector, built_in: DataSets
+) -> None:
+    found = production(toy_detector, built_in, conditions=Conditions.of(np.full(20_000, 1e-3)))
+    assert np.concatenate(found.shards).tolist() == list(range(20_000))
+    assert max(map(len, found.shards)) == 256 and len(found.shards) == 79
+
+
 def test_hadrons_are_outside_the_physics(toy_detector: Detector, built_in: DataSets) -> None:
     with pytest.raises(InputError, match="particle 'pi-' is outside the physics: allowed are e-"):
         production(toy_detector, built_in, particle="pi-")

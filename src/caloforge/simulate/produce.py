@@ -1,5 +1,6 @@
 """A production from request to file: shards, resumed where they are there, then one sample."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,11 @@ from caloforge.provenance import write_record
 from caloforge.showers import Showers
 from caloforge.simulate.pool import OnShowers, Pool
 from caloforge.simulate.request import PHYSICS, PRODUCTION_CUT_MM, Production
-from caloforge.simulate.shards import ShardFolder, shards_path
+from caloforge.simulate.shards import Shard, ShardFolder, shards_path
 from caloforge.typing import Float64Array
+
+IMAGE_BYTES = 2**26
+"""Most bytes of images that are unfolded at a time when the sample is written."""
 
 OnProgress = Callable[[int], None]
 """Called with how many showers of the production are finished."""
@@ -135,7 +139,7 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
     with TemporaryDirectory(prefix="caloforge-") as path:
         folder = ShardFolder(Path(path), production)
         Pool(folder, {0: np.array([event])}, jobs=1).run()
-        shard = folder.load(0)
+        shard = Shard.load(folder.file(0))
     cells = shard.hits[0].image(production.cell_shape)[None]
     condition = production.conditions[event]
     shower = Showers(cells, condition.energy, condition.theta, production.detector)
@@ -151,6 +155,7 @@ def assemble(
     shape = production.cell_shape
     seconds, aborted = np.zeros(len(production)), 0
     version = folder.load(0).geant4
+    at_once = max(1, IMAGE_BYTES // (4 * math.prod(shape)))
     attributes = {
         "generator": f"Geant4 {version}, {PHYSICS}, {PRODUCTION_CUT_MM} mm cut",
         "geant4_data": production.data.title,
@@ -164,8 +169,11 @@ def assemble(
     ) as writer:  # fmt: skip
         for number, events in enumerate(production.shards):
             shard = folder.load(number)
-            cells = np.stack([hits.image(shape) for hits in shard.hits])
-            writer.write(int(events[0]), cells, production.conditions[events])
+            for first in range(0, len(events), at_once):
+                part = events[first : first + at_once]
+                hits = shard.hits[first : first + at_once]
+                cells = np.stack([each.image(shape) for each in hits])
+                writer.write(int(part[0]), cells, production.conditions[part])
             seconds[events] = shard.seconds
             aborted += shard.aborted
         writer.finish()

@@ -105,8 +105,18 @@ class ShardFolder:
         return [n for n in range(len(self.production.shards)) if not self.file(n).exists()]
 
     def load(self, number: int) -> Shard:
-        """Read a finished shard; errors as of :meth:`Shard.load`."""
-        return Shard.load(self.file(number))
+        """Read a finished shard.
+
+        Raises
+        ------
+        InputError
+            if it is damaged, or another version of caloforge has cut the production otherwise.
+        """
+        shard = Shard.load(self.file(number))
+        if not np.array_equal(shard.events, self.production.shards[number]):
+            msg = f"{self.file(number)} holds other events than it should: remove {self.path}"
+            raise InputError(msg)
+        return shard
 
     def remove(self) -> None:
         """Remove the folder with everything in it."""
