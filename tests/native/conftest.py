@@ -8,15 +8,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("caloforge_native", reason="caloforge-native is not built (make test builds it)")
+pytest.importorskip(
+    "caloforge_native", reason="caloforge-native is not built (make test builds it)"
+)
 
-from caloforge.card import METADATA_KEY, ModelCard  # noqa: E402
-from caloforge.config import build  # noqa: E402
-from caloforge.errors import ModelError  # noqa: E402
 from caloforge.models.base import Domain  # noqa: E402
 from caloforge.models.factorised import FactorisedGenerator, FactorisedOptions  # noqa: E402
 from caloforge.models.factorised_pattern import SHIFT_SIGMAS  # noqa: E402
 from caloforge.models.factorised_tables import TABLES_KEY  # noqa: E402
+
+from caloforge.card import METADATA_KEY, ModelCard  # noqa: E402
+from caloforge.config import build  # noqa: E402
+from caloforge.errors import ModelError  # noqa: E402
 from caloforge.zoo import model_path  # noqa: E402
 
 BUNDLED = ("clic_ecal_fixed", "clic_ecal_angle")

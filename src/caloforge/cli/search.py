@@ -54,7 +54,7 @@ def search(
     described = None if detector is None else load_detector(detector)
     paths = [*data, *(more_data or [])]
     ShowerFiles(paths, None, described)
-    queue = TrialQueue(folder, read)
+    queue = TrialQueue(folder, read, stderr.print)
     with shower_progress(folder / LOG_NAME) as progress:
         worker = Worker(read, queue, paths, described, ProgressReporter(progress))
         worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))
