@@ -212,7 +212,7 @@ def test_record_holds_seconds_and_what_fixes_the_showers(
     assert record["config"]["data"].startswith("built-in")
     assert record["config"]["aborted_events_made_again"] == 0
     took = np.array(record["config"]["seconds_per_shower"]) / toy_production.conditions.energy
-    assert record["config"]["geant4_ms_per_gev"] == pytest.approx(1e3 * np.median(took), rel=1e-3)
+    assert record["config"]["geant4_ms_per_GeV"] == pytest.approx(1e3 * np.median(took), rel=1e-3)
     with io.open_showers(tmp_path / "a.h5") as file:
         assert file.attributes["generator"].startswith("Geant4 11.")
         assert (

@@ -75,7 +75,7 @@ def voxel_geometry(detector: Detector, window: str) -> VoxelGeometry:
     if detector.readout != "cylinder":
         msg = f"{detector.name} is read out in pads: rings and sectors are needed"
         raise DetectorError(msg)
-    shape = rings, sectors, layers = detector.cell_shape(window)
+    shape = _, sectors, _ = detector.cell_shape(window)
     order = np.arange(np.prod(shape)).reshape(shape).transpose(2, 1, 0).reshape(-1)
     ring, sector, layer = np.unravel_index(order, shape)
     radius = (ring + 0.5) * detector.pad_mm[0]
