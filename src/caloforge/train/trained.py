@@ -9,14 +9,14 @@ from caloforge.card import Latent, ModelCard, Parent, Score, Training, TrainingD
 from caloforge.config import build
 from caloforge.detector import Detector
 from caloforge.errors import InputError, ModelError
-from caloforge.networks.base import Domain, Generator
+from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.spec import build_generator
 from caloforge.provenance import versions
 from caloforge.train.checkpoint import BEST, load_state
 from caloforge.train.recipe import Recipe
 
 
-def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
+def load_trained(folder: Path) -> tuple[GeneratorNetwork, ModelCard]:
     """The generator of the best epoch in a run folder (evaluation mode), and its card.
 
     Raises
@@ -50,7 +50,7 @@ def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
 def _card(
     recipe: Recipe,
     domain: Domain,
-    generator: Generator,
+    generator: GeneratorNetwork,
     description: dict[str, Any],
     progress: dict[str, Any],
 ) -> ModelCard:
