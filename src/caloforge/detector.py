@@ -1,95 +1,29 @@
-"""A sampling calorimeter as data: materials, layers, pads and the windows that are cut from it."""
+"""A calorimeter as data: materials, layers, read-out and the windows that are cut from it."""
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from caloforge.config import FrozenModel, load_toml
 from caloforge.errors import DetectorError
+from caloforge.layer import Count, Layer, Slab
+from caloforge.material import Material, Positive
 from caloforge.provenance import json_digest
+from caloforge.readout import CellGeometry, pads, rings
 from caloforge.typing import Float64Array
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-MOST_LAYERS = 1000
-"""Of one kind in a detector; the finest calorimeters that are planned have some hundred."""
-
-
-class Material(FrozenModel):
-    """A material: a NIST name that Geant4 knows, or a density with mass fractions.
-
-    ``elements`` maps element symbols to mass fractions, which are normalised to unit sum.
-    """
-
-    nist: str | None = None
-    density_g_cm3: Positive | None = None
-    elements: dict[str, Positive] = {}
-
-    @model_validator(mode="after")
-    def _nist_or_composition(self) -> Self:
-        composed = self.density_g_cm3 is not None and bool(self.elements)
-        named = self.nist is not None and self.density_g_cm3 is None and not self.elements
-        if not composed ^ named or (composed and self.nist is not None):
-            msg = "a material has either 'nist', or both 'density_g_cm3' and 'elements'"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def mass_fractions(self) -> dict[str, float]:
-        """Mass fraction of each element, of unit sum (empty for a NIST material)."""
-        total = sum(self.elements.values())
-        return {symbol: share / total for symbol, share in self.elements.items()}
-
-
-class Slab(FrozenModel):
-    """One sheet of a layer: a material's name, a thickness in mm, and whether it is read out."""
-
-    material: str
-    thickness_mm: Positive
-    sensitive: bool = False
-
-
-class Layer(FrozenModel):
-    """``count`` identical layers, each a stack of slabs in the order the beam meets them.
-
-    The stack fills the layer; ``pitch_mm`` may state the layer's thickness as a check.
-    """
-
-    count: Annotated[Count, Field(le=MOST_LAYERS)] = 1
-    pitch_mm: Positive | None = None
-    stack: Annotated[tuple[Slab, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _is_read_out(self) -> Self:
-        if not any(slab.sensitive for slab in self.stack):
-            msg = "a layer needs at least one slab with sensitive = true"
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _fills_its_pitch(self) -> Self:
-        pitch = self.pitch_mm
-        if pitch is not None and abs(self.thickness_mm - pitch) > 1e-6 * pitch:
-            fault = "overlap" if self.thickness_mm > pitch else "leave a gap (fill it with air)"
-            msg = f"the slabs {fault}: {self.thickness_mm:g} mm of them, pitch_mm is {pitch:g}"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def thickness_mm(self) -> float:
-        """Thickness of one layer in mm."""
-        return sum(slab.thickness_mm for slab in self.stack)
-
-    @property
-    def centre_mm(self) -> float:
-        """Depth of the middle of the sensitive material in mm, from the layer's front."""
-        fronts = np.cumsum([0.0] + [slab.thickness_mm for slab in self.stack])
-        thickness = np.array([slab.thickness_mm * slab.sensitive for slab in self.stack])
-        middles = (fronts[:-1] + fronts[1:]) / 2
-        return float((middles * thickness).sum() / thickness.sum())
+__all__ = [
+    "Detector",
+    "Layer",
+    "Material",
+    "Slab",
+    "Window",
+    "bundled_detectors",
+    "load_detector",
+]
 
 
 class Window(FrozenModel):
@@ -112,11 +46,14 @@ class Window(FrozenModel):
 
 
 class Detector(FrozenModel):
-    """A sampling calorimeter, with the beam along z.
+    """A calorimeter, with the beam along z.
 
     It is read out in ``pads`` of ``pad_mm`` in x and y, or in a ``cylinder`` around the beam:
-    X counts rings, of width ``pad_mm[0]``, and Y equal sectors in phi. With ``depth_limit_mm``
-    the layers must fit into a given depth.
+    X counts rings, of width ``pad_mm[0]``, and Y equal sectors in phi. Where the layers of a
+    cylinder state their own rings and sectors, ``pad_mm`` is the narrowest ring's width, and the
+    window holds the largest of them. With ``depth_limit_mm`` the layers must fit into a given
+    depth. Layers without a stack make a read-out without material: nothing can be simulated, but
+    its showers can be read, trained on, generated and validated.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -124,7 +61,7 @@ class Detector(FrozenModel):
     pad_mm: tuple[Positive, Positive]
     readout: Literal["pads", "cylinder"] = "pads"
     depth_limit_mm: Positive | None = None
-    materials: dict[str, Material]
+    materials: dict[str, Material] = {}
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
     windows: Annotated[dict[str, Window], Field(min_length=1)]
 
@@ -136,6 +73,33 @@ class Detector(FrozenModel):
                     known = ", ".join(self.materials)
                     msg = f"unknown material '{slab.material}' in a layer; defined: {known}"
                     raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _all_material_or_none(self) -> Self:
+        if len({bool(layer.stack) for layer in self.layers}) > 1:
+            msg = "either every layer has a stack, or none (a read-out without material)"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _own_rings_fill_the_window(self) -> Self:
+        own = [layer for layer in self.layers if layer.ring_edges_mm is not None]
+        if not own:
+            return self
+        if self.readout != "cylinder" or len(own) < len(self.layers):
+            msg = "'ring_edges_mm' are for every layer of a detector with readout = \"cylinder\""
+            raise ValueError(msg)
+        edges = [np.array(layer.ring_edges_mm) for layer in own]
+        largest = max(len(each) - 1 for each in edges), max(layer.sectors or 0 for layer in own)
+        for name, window in self.windows.items():
+            if window.shape != largest:
+                msg = f"window '{name}' must hold the layers' {largest}, got {window.shape}"
+                raise ValueError(msg)
+        narrowest = min(np.diff(each).min() for each in edges)
+        if abs(self.pad_mm[0] - narrowest) > 1e-6 * narrowest:
+            msg = f"pad_mm must start with the narrowest ring's {narrowest:g}, got {self.pad_mm[0]}"
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
@@ -159,6 +123,22 @@ class Detector(FrozenModel):
         return sum(layer.count * layer.thickness_mm for layer in self.layers)
 
     @property
+    def has_material(self) -> bool:
+        """Whether the layers' stacks are known, so that showers can be simulated."""
+        return bool(self.layers[0].stack)
+
+    @property
+    def layers_differ(self) -> bool:
+        """Whether layers have rings and sectors of their own, so that cells may be absent."""
+        return self.layers[0].ring_edges_mm is not None
+
+    @property
+    def layer_numbers(self) -> list[int]:
+        """What the experiment calls each layer (n_layers); 0, 1, 2, ... where it is not said."""
+        each = [layer.number for layer in self.layers for _ in range(layer.count)]
+        return [place if number is None else number for place, number in enumerate(each)]
+
+    @property
     def layer_centres_mm(self) -> Float64Array:
         """Depth of each layer's sensitive middle in mm, shape (n_layers,)."""
         front, centres = 0.0, []
@@ -170,8 +150,9 @@ class Detector(FrozenModel):
 
     @property
     def digest(self) -> str:
-        """Digest of everything that shapes a shower: neither the title nor the windows."""
-        physical = self.model_dump(mode="json", exclude={"title", "windows"}, exclude_defaults=True)
+        """Digest of everything that shapes a shower: no title, windows or layers' numbers."""
+        labels: dict[str, Any] = {"title": True, "windows": True, "layers": {"__all__": {"number"}}}
+        physical = self.model_dump(mode="json", exclude=labels, exclude_defaults=True)
         return json_digest(physical)
 
     def cell_shape(self, window: str) -> tuple[int, int, int]:
@@ -186,6 +167,23 @@ class Detector(FrozenModel):
             msg = f"{self.name} has no window '{window}'; it has: {', '.join(self.windows)}"
             raise DetectorError(msg)
         return (*self.windows[window].shape, self.n_layers)
+
+    def geometry(self, window: str) -> CellGeometry:
+        """Where the cells of a window's image lie, and which are there; errors as cell_shape."""
+        shape = self.cell_shape(window)
+        if self.readout == "pads":
+            return pads(shape, self.pad_mm)
+        each = [layer for layer in self.layers for _ in range(layer.count)]
+        sectors = [layer.sectors or shape[1] for layer in each]
+        return rings(self._ring_edges_mm(window), sectors)
+
+    def radius_mm(self, window: str) -> float:
+        """Radius of a cylinder's outermost ring in mm; errors as cell_shape."""
+        return float(max(edges[-1] for edges in self._ring_edges_mm(window)))
+
+    def _ring_edges_mm(self, window: str) -> list[Float64Array]:
+        regular = np.arange(self.cell_shape(window)[0] + 1) * self.pad_mm[0]
+        return [layer.edges_mm(regular) for layer in self.layers for _ in range(layer.count)]
 
     def window_of(self, cell_shape: tuple[int, ...]) -> str:
         """Name of the window whose image has this shape (X, Y, Z).

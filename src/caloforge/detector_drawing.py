@@ -7,6 +7,7 @@ import numpy as np
 
 from caloforge.detector import Detector, Layer
 from caloforge.figures import check_figure_path, save_figure
+from caloforge.typing import Float64Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,15 +30,22 @@ def material_colours(detector: Detector) -> dict[str, str]:
 
 
 def draw_detector(detector: Detector) -> "Figure":
-    """A figure with the side view, one layer of each kind, and the cells of the first window."""
+    """A figure with the side view, one layer of each kind, and the cells of the first window.
+
+    Of a read-out without material: the cells of each layer.
+    """
     from matplotlib.figure import Figure
 
+    if not detector.has_material:
+        return _draw_readout(detector)
     figure = Figure(figsize=(11, 3.9), layout="constrained")
     side, layer, front = figure.subplots(1, 3, width_ratios=[2.2, 1.4, 1])
     colours = material_colours(detector)
     _draw_stack(side, detector, colours)
     _draw_layers(layer, detector, colours)
-    _draw_cells(front, detector)
+    finest = max(detector.layers, key=lambda layer: len(layer.ring_edges_mm or ()))
+    _draw_cells(front, detector, finest)
+    front.set(title=f"window '{next(iter(detector.windows))}'")
     figure.suptitle(detector.title)
     handles = [_patch(colour, name) for name, colour in colours.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
@@ -103,30 +111,55 @@ def _draw_layers(axes: "Axes", detector: Detector, colours: dict[str, str]) -> N
     axes.set(xlabel="mm", title="one layer")
 
 
-def _draw_cells(axes: "Axes", detector: Detector) -> None:
-    name, window = next(iter(detector.windows.items()))
-    n_x, n_y = window.shape
-    half = _half_width(detector)
-    if detector.readout == "cylinder":
-        from matplotlib.patches import Circle
+def _draw_readout(detector: Detector) -> "Figure":
+    """The cells of each layer of a read-out without material."""
+    from matplotlib.figure import Figure
 
-        for ring in range(1, n_x + 1):
-            axes.add_patch(Circle((0, 0), ring * detector.pad_mm[0], fill=False, linewidth=0.5))
-        for phi in np.arange(n_y) * 2 * np.pi / n_y:
-            axes.plot([0, half * np.cos(phi)], [0, half * np.sin(phi)], "k", linewidth=0.5)
+    layers = detector.layers if detector.layers_differ else detector.layers[:1]
+    figure = Figure(figsize=(2 + 2.5 * len(layers), 3.5), layout="constrained")
+    panels = figure.subplots(1, len(layers), squeeze=False)[0]
+    for number, axes, layer in zip(detector.layer_numbers, panels, layers, strict=False):
+        _draw_cells(axes, detector, layer)
+        axes.set(title=f"layer {number}")
+    figure.suptitle(detector.title)
+    return figure
+
+
+def _draw_cells(axes: "Axes", detector: Detector, layer: Layer) -> None:
+    n_x, n_y = next(iter(detector.windows.values())).shape
+    if detector.readout == "cylinder":
+        edges = layer.edges_mm(np.arange(n_x + 1) * detector.pad_mm[0])
+        _draw_rings(axes, edges, layer.sectors or n_y)
     else:
-        pad_x, pad_y = detector.pad_mm
-        for edge in (np.arange(n_x + 1) - n_x / 2) * pad_x:
-            axes.plot([edge, edge], [-n_y * pad_y / 2, n_y * pad_y / 2], "k", linewidth=0.4)
-        for edge in (np.arange(n_y + 1) - n_y / 2) * pad_y:
-            axes.plot([-n_x * pad_x / 2, n_x * pad_x / 2], [edge, edge], "k", linewidth=0.4)
-    axes.set(aspect="equal", xlabel="x [mm]", ylabel="y [mm]", title=f"window '{name}'")
+        _draw_pads(axes, (n_x, n_y), detector.pad_mm)
+
+
+def _draw_rings(axes: "Axes", edges_mm: Float64Array, sectors: int) -> None:
+    from matplotlib.patches import Circle
+
+    for edge in edges_mm:
+        axes.add_patch(Circle((0, 0), edge, fill=False, linewidth=0.5))
+    for phi in np.arange(sectors if sectors > 1 else 0) * 2 * np.pi / sectors:
+        ends = edges_mm[[0, -1]]
+        axes.plot(ends * np.cos(phi), ends * np.sin(phi), "k", linewidth=0.5)
+    half = 1.05 * edges_mm[-1]
+    axes.set(aspect="equal", xlim=(-half, half), ylim=(-half, half))
+    axes.set(xlabel="x [mm]", ylabel="y [mm]")
+
+
+def _draw_pads(axes: "Axes", shape: tuple[int, int], pad_mm: tuple[float, float]) -> None:
+    (half_x, half_y), (pad_x, pad_y) = np.array(shape) * pad_mm / 2, pad_mm
+    for edge in np.arange(shape[0] + 1) * pad_x - half_x:
+        axes.plot([edge, edge], [-half_y, half_y], "k", linewidth=0.4)
+    for edge in np.arange(shape[1] + 1) * pad_y - half_y:
+        axes.plot([-half_x, half_x], [edge, edge], "k", linewidth=0.4)
+    axes.set(aspect="equal", xlabel="x [mm]", ylabel="y [mm]")
 
 
 def _half_width(detector: Detector) -> float:
-    window = next(iter(detector.windows.values()))
+    name, window = next(iter(detector.windows.items()))
     if detector.readout == "cylinder":
-        return window.shape[0] * detector.pad_mm[0]
+        return detector.radius_mm(name)
     return max(n * pad for n, pad in zip(window.shape, detector.pad_mm, strict=True)) / 2
 
 

@@ -22,6 +22,8 @@ from caloforge.card import METADATA_KEY, ModelCard
 from caloforge.engine.base import INPUTS, OUTPUT
 from caloforge.engine.latent import draw_latent
 from caloforge.errors import ModelError
+from caloforge.networks.factorised.generator import FactorisedGenerator
+from caloforge.networks.factorised.tables import TABLES_KEY, description
 from caloforge.typing import FloatArray
 
 OPSET = 18
@@ -51,7 +53,7 @@ def export_generator(generator: nn.Module, card: ModelCard, path: Path) -> None:
         msg = f"the network gives cells {reference.shape[1:]}, its card says {card.cell_shape}"
         raise ModelError(msg)
     model = _trace(generator, inputs)
-    onnx.helper.set_model_props(model, {METADATA_KEY: card.model_dump_json()})
+    onnx.helper.set_model_props(model, _metadata(model, generator, card))
     content = model.SerializeToString()
     _check_parity(content, inputs, reference)
     with replacing(path) as partial:
@@ -100,6 +102,19 @@ def _trace(generator: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
     model = program.model_proto
     _forget_origin(model.graph)
     return model
+
+
+def _metadata(model: Any, generator: nn.Module, card: ModelCard) -> dict[str, str]:
+    """The card, and for samplers that need no graph the names of a factorised network's tables."""
+    metadata = {METADATA_KEY: card.model_dump_json()}
+    if isinstance(generator, FactorisedGenerator):
+        initializers = {
+            tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
+        }
+        metadata[TABLES_KEY] = description(
+            generator, card.energy_range_gev, card.theta_range_rad, initializers
+        )
+    return metadata
 
 
 def _forget_origin(graph: Any) -> None:

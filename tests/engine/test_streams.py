@@ -79,7 +79,7 @@ def test_results_come_in_order_from_streams_that_overlap(toy_model):
         time.sleep(0.01 if start % 2 else 0.0)
         return start, id(worker)
 
-    results = list(over_streams(engine, range(10), task))
+    results = list(over_streams(engine.workers, range(10), task))
     assert [start for start, _ in results] == list(range(10))
     assert len({worker for _, worker in results}) == 2
 

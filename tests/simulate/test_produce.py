@@ -16,6 +16,7 @@ import pytest
 
 from caloforge import io
 from caloforge.beam import Conditions
+from caloforge.bench.baseline import recorded
 from caloforge.detector import Detector, Layer, Material, Slab
 from caloforge.errors import DetectorError, InputError, SimulationError
 from caloforge.simulate import Geant4Source, Production, produce, replay
@@ -25,6 +26,7 @@ from caloforge.simulate.pool import Pool
 from caloforge.simulate.produce import LocalRunner, OnShowers
 from caloforge.simulate.shards import ShardFolder, shards_path
 from caloforge.source import ShowerSource
+from caloforge.typing import FloatArray
 
 # importing geant4_pybind without data variables asks for a download, so look for it only
 if find_spec("geant4_pybind") is None:
@@ -148,13 +150,26 @@ def test_geant4_is_a_shower_source(toy_detector: Detector) -> None:
     assert showers.cells.shape == (2, 5, 5, 4) and showers.cells.sum() > 0
     assert summary.seconds_per_shower.shape == (2,) and np.all(summary.seconds_per_shower > 0)
     assert not np.array_equal(source.sample(conditions, seed=2).cells, showers.cells)
+    batches: list[tuple[int, FloatArray]] = []
+    done = source.batches(conditions, lambda *batch: batches.append(batch), seed=1, start=1)
+    assert list(done) == [2]
+    ((first, cells),) = batches
+    assert first == 1 and np.array_equal(cells, showers.cells[1:])
 
 
 def test_record_holds_seconds_and_what_fixes_the_showers(
     tmp_path: Path, toy_production: Production
 ) -> None:
-    produce(toy_production, tmp_path / "a.h5")
+    """The seconds, and the one number that bench takes for Geant4's time from there."""
+    summary = produce(toy_production, tmp_path / "a.h5")
     record = json.loads((tmp_path / "a.record.json").read_text())
+    energy = toy_production.conditions.energy
+    rate = float(np.median(1e3 * summary.seconds_per_shower / energy))
+    with io.open_showers(tmp_path / "a.h5") as file:
+        baseline = recorded(file, toy_production.conditions, cores=2)
+    assert summary.ms_per_gev == rate
+    assert baseline.ms_per_gev == pytest.approx(rate, abs=1e-4)
+    assert baseline.ms == pytest.approx(rate * energy.mean() / 2, rel=1e-3)
     assert len(record["config"]["seconds_per_shower"]) == 7
     assert record["config"]["data"].startswith("built-in")
     with io.open_showers(tmp_path / "a.h5") as file:
@@ -210,6 +225,33 @@ def test_cylinder_reads_rings_and_sectors(toy_detector: Detector, built_in: Data
     sectors = cells.sum(axis=(0, 1, 3))
     assert cells.shape == (4, 6, 8, 3)
     assert rings[0] > rings[1:].sum() and np.all(sectors > 0)
+
+
+def test_layers_may_have_rings_and_sectors_of_their_own(
+    toy_detector: Detector, built_in: DataSets
+) -> None:
+    stack = (
+        Slab(material="W", thickness_mm=10.0),
+        Slab(material="Si", thickness_mm=1.0, sensitive=True),
+    )
+    layers = (
+        Layer(stack=stack, ring_edges_mm=(0, 5, 10, 15, 30), sectors=8),
+        Layer(stack=stack, ring_edges_mm=(0, 10, 30), sectors=1, count=2),
+    )
+    window = toy_detector.windows["fixed"].model_copy(update={"shape": (4, 8)})
+    regular = toy_detector.model_copy(
+        update={"readout": "cylinder", "windows": {"rings": window.model_copy(
+            update={"shape": (6, 8)})}, "layers": (Layer(count=3, stack=stack),)}
+    )  # fmt: skip
+    own = regular.model_copy(update={"layers": layers, "windows": {"rings": window}})
+    conditions = Conditions.of([5.0] * 6)
+    fine = Geant4Source(regular, "rings", data="built-in").sample(conditions, seed=1).cells
+    cells = Geant4Source(own, "rings", data="built-in").sample(conditions, seed=1).cells
+    assert not cells[:, ~own.geometry("rings").present].any()
+    inner, outer = cells[:, :2, 0, 1:].sum(axis=(0, 2))
+    as_coarse = fine[:, :2, :, 1:].sum(), fine[:, 2:, :, 1:].sum()
+    assert inner / (inner + outer) == pytest.approx(as_coarse[0] / sum(as_coarse), rel=0.1)
+    assert np.all(cells[:, :, :, 0].sum(axis=(0, 1)) > 0)  # every sector of the first layer
 
 
 TOY_TOML = """

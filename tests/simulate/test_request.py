@@ -138,3 +138,8 @@ def test_another_productions_shards_are_not_touched(
     with pytest.raises(OutputError, match="holds shards of another production"):
         ShardFolder(tmp_path / "s", toy_production)
     assert ShardFolder(tmp_path / "s", other).missing() == [1, 2, 3][: len(other.shards) - 1]
+
+
+def test_a_readout_without_material_cannot_be_simulated(built_in: DataSets) -> None:
+    with pytest.raises(DetectorError, match="calochallenge_pions is a read-out without material"):
+        production(load_detector("calochallenge_pions"), built_in, window="dataset1")

@@ -9,8 +9,9 @@ from caloforge.beam import Conditions
 from caloforge.bench.cases import Case
 from caloforge.bench.power import EnergyMeter
 from caloforge.bench.report import Timing
-from caloforge.engine.produce import forget, showers_in_a_task
+from caloforge.engine.streamed import showers_in_a_task
 from caloforge.generate import generate_file
+from caloforge.source import forget
 
 SEED = 1
 Job = Callable[[], None]
@@ -24,9 +25,8 @@ def alone(case: Case, conditions: Conditions) -> None:
 
 def to_disk(case: Case, conditions: Conditions, folder: Path) -> None:
     """Make the showers into an HDF5 file in a folder, and remove it."""
-    assert case.generator is not None
     with tempfile.TemporaryDirectory(dir=folder, prefix=".caloforge-bench-") as temporary:
-        generate_file(case.generator, conditions, Path(temporary) / "showers.h5", seed=SEED)
+        generate_file(case.source, conditions, Path(temporary) / "showers.h5", seed=SEED)
 
 
 def fitting_count(case: Case, conditions: Conditions, seconds: float) -> int:
@@ -34,7 +34,7 @@ def fitting_count(case: Case, conditions: Conditions, seconds: float) -> int:
 
     The case is warm afterwards.
     """
-    step = min(showers_in_a_task(case.batch) * case.streams, len(conditions))
+    step = min(showers_in_a_task(case.plan.batch) * case.plan.streams, len(conditions))
     alone(case, conditions[:step])
     began = time.perf_counter()
     alone(case, conditions[:step])

@@ -17,6 +17,7 @@ from caloforge.cli.options import (
     shower_progress,
     stderr,
 )
+from caloforge.cli.progress import LOG_NAME
 from caloforge.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def simulate(
     ] = None,
     n: Number = None,
     like: Annotated[
-        Path | None, typer.Option(help="Take the energies and angles of this sample.")
+        Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
     ] = None,
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")] = 1,
@@ -81,11 +82,10 @@ def simulate(
         _replay(production, event, output, chosen_compression)
         return
     summary = _produce(production, output, jobs, scheduler, chosen_compression)
-    total = float(production.conditions.energy.sum())
-    per_gev = 1e3 * summary.seconds_per_shower.sum() / total
     stderr.print(
         f"{output}: {len(production)} showers in {summary.seconds:.1f} s; "
-        f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, {per_gev:.2f} ms/GeV; "
+        f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, "
+        f"{summary.ms_per_gev:.2f} ms/GeV; "
         f"data: {production.data.title}"
     )
 
@@ -98,6 +98,7 @@ def _produce(
     compression: str | None,
 ) -> "Summary":
     from caloforge.simulate.produce import LocalRunner, Runner, check_output, produce
+    from caloforge.simulate.shards import shards_path
 
     check_output(production, output, compression)
     runner: Runner = LocalRunner(jobs)
@@ -105,7 +106,7 @@ def _produce(
         from caloforge.simulate.farm import DaskRunner
 
         runner = DaskRunner(scheduler)
-    with shower_progress() as progress:
+    with shower_progress(shards_path(output) / LOG_NAME) as progress:
         return produce(
             production, output, runner=runner, compression=compression,
             on_progress=ShowerCount(progress, f"simulating {output.name}", len(production)),

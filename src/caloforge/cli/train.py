@@ -9,25 +9,33 @@ import typer
 from rich.progress import Progress
 
 from caloforge.cli.options import shower_progress, stderr
+from caloforge.cli.progress import LOG_NAME
+from caloforge.cli.reading import DetectorOption
+from caloforge.errors import ModelError
+from caloforge.zoo import model_names
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
-    data: Annotated[list[Path], typer.Option("--data", help="Training showers (.h5).")],
+    recipe: Annotated[Path, typer.Argument(exists=True, help="The recipe, a TOML file.")],
+    data: Annotated[
+        list[Path], typer.Option("--data", exists=True, help="Training showers (.h5).")
+    ],
     run: Annotated[Path, typer.Option("--output", "-o", help="Run folder, new or to go on with.")],
     more_data: Annotated[
-        list[Path] | None, typer.Argument(help="More files of training showers.")
+        list[Path] | None, typer.Argument(exists=True, help="More files of training showers.")
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", help="Start from this run folder, model file or bundled model."),
+        typer.Option(
+            "--from",
+            callback=lambda path: _there(path),
+            help="Start from this run folder, model file or bundled model.",
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
     ] = None,
-    detector: Annotated[
-        str | None, typer.Option(help="Detector (.toml), where the files do not name it.")
-    ] = None,
+    detector: DetectorOption = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores (of each rank); all by default.")
     ] = None,
@@ -52,6 +60,15 @@ def train(
         taking_part(_train, *arguments)
 
 
+def _there(start: Path | None) -> Path | None:
+    """What a training starts from, refused before anything is imported if it is missing."""
+    if start is not None and not start.exists() and str(start) not in model_names():
+        bundled = ", ".join(model_names())
+        msg = f"{start} is no run folder, no model file and no bundled model: {bundled}"
+        raise ModelError(msg)
+    return start
+
+
 def _train(
     recipe: Path,
     data: list[Path],
@@ -71,7 +88,7 @@ def _train(
     if epochs is not None:
         checked = checked.with_epochs(epochs)
     described = None if detector is None else load_detector(detector)
-    with group.joined(threads), shower_progress() as progress:
+    with group.joined(threads), shower_progress(run / LOG_NAME) as progress:
         stderr.quiet = group.rank() > 0
         training = Training(checked, data, run, ProgressReporter(progress), described, start)
         if training.taken is not None:

@@ -3,12 +3,12 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
 
-from caloforge.engine.base import Engine, Worker
+from caloforge.engine.base import Worker
 
 Result = TypeVar("Result")
 AHEAD = 2
@@ -16,7 +16,7 @@ AHEAD = 2
 
 
 def over_streams(
-    engine: Engine, starts: range, task: Callable[[Worker, int], Result]
+    workers: Sequence[Worker], starts: range, task: Callable[[Worker, int], Result]
 ) -> Iterator[Result]:
     """``task(worker, start)`` for each start, at once on all streams; results in order of start.
 
@@ -24,7 +24,7 @@ def over_streams(
     tasks in work and drops the others.
     """
     free: SimpleQueue[Worker] = SimpleQueue()
-    for worker in engine.workers:
+    for worker in workers:
         free.put(worker)
     mine = threading.local()
 
@@ -36,11 +36,11 @@ def over_streams(
         return task(mine.worker, start)
 
     waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(len(engine.workers), initializer=enter)
+    pool = ThreadPoolExecutor(len(workers), initializer=enter)
     try:
         for start in starts:
             waiting.append(pool.submit(work, start))
-            if len(waiting) >= AHEAD * len(engine.workers):
+            if len(waiting) >= AHEAD * len(workers):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

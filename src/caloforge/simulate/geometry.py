@@ -2,16 +2,19 @@
 
 Every layer is one placement with its number as copy number; a sensitive slab is cut by two
 nested replicas, rows and cells (``pads``: x and y; ``cylinder``: rings and sectors around the
-beam axis), so that the depth in the volume tree names the cell. Lengths in mm, the front of the
-first layer at z = 0.
+beam axis), so that the depth in the volume tree names the cell. Rings of a layer's own are placed
+one by one. Lengths in mm, the front of the first layer at z = 0.
 """
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from caloforge.detector import Detector, Layer, Material, Slab
+from caloforge.detector import Detector
 from caloforge.errors import DetectorError
+from caloforge.layer import Layer, Slab
+from caloforge.material import Material
 
 CELL_DEPTH, ROW_DEPTH, LAYER_DEPTH = 0, 1, 3
 """Levels of the volume tree above a cell at which cell, row and layer are numbered."""
@@ -49,7 +52,8 @@ class VolumeBuilder:
     """Builds the volumes, and keeps them alive as long as Geant4 uses them."""
 
     def __init__(self, g4: Any, detector: Detector, window: str) -> None:
-        self.g4, self.detector, self.grid = g4, detector, grid_of(detector, window)
+        self.g4, self.detector, self.window = g4, detector, window
+        self.grid = grid_of(detector, window)
         self.materials = build_materials(g4, detector)
         self.vacuum = g4.G4NistManager.Instance().FindOrBuildMaterial("G4_Galactic")
         self.cells: list[Any] = []
@@ -58,9 +62,9 @@ class VolumeBuilder:
     @property
     def half_width(self) -> float:
         """Half the width of the calorimeter in mm (of a cylinder: its radius)."""
-        pad_x, pad_y = self.detector.pad_mm
         if self.detector.readout == "cylinder":
-            return self.grid.rows * pad_x
+            return self.detector.radius_mm(self.window)
+        pad_x, pad_y = self.detector.pad_mm
         return max(self.grid.rows * pad_x, self.grid.columns * pad_y) / 2
 
     def world(self) -> Any:
@@ -92,7 +96,9 @@ class VolumeBuilder:
                 material = self.materials[slab.material]
                 inner = self._slab_volume(slab.material, slab.thickness_mm, material)
                 self._place(inner, front + slab.thickness_mm / 2, volume, 0)
-                if slab.sensitive:
+                if slab.sensitive and layer.ring_edges_mm is not None:
+                    self._cut_into_own_rings(inner, slab, layer)
+                elif slab.sensitive:
                     self.cells.append(self._cut_into_cells(inner, slab))
             front += slab.thickness_mm
         return volume
@@ -123,15 +129,31 @@ class VolumeBuilder:
         rows = self._replicate("row", row, material, volume, grid.rows, axes[0])
         return self._replicate("cell", cell, material, rows, grid.columns, axes[1])
 
+    def _cut_into_own_rings(self, volume: Any, slab: Slab, layer: Layer) -> None:
+        material, sectors = self.materials[slab.material], layer.sectors or 1
+        step = 2 * math.pi / sectors
+        for number, edges in enumerate(pairwise(layer.ring_edges_mm or ())):
+            shape = self._tube("ring", edges[1], slab.thickness_mm, 2 * math.pi, edges[0])
+            ring = self._keep(self.g4.G4LogicalVolume(self._keep(shape), material, "ring"))
+            self._place(ring, 0.0, volume, number)
+            cell = self._tube("cell", edges[1], slab.thickness_mm, step, edges[0])
+            axis = self.g4.EAxis.kPhi, step
+            self.cells.append(self._replicate("cell", cell, material, ring, sectors, axis))
+
     def _replicate(
         self, name: str, shape: Any, material: Any, mother: Any, n: int, axis: tuple[Any, float]
     ) -> Any:
         volume = self._keep(self.g4.G4LogicalVolume(self._keep(shape), material, name))
-        self._keep(self.g4.G4PVReplica(name, volume, mother, axis[0], n, axis[1]))
+        if n == 1:  # Geant4 gets stuck in a replica of one sector
+            self._place(volume, 0.0, mother, 0)
+        else:
+            self._keep(self.g4.G4PVReplica(name, volume, mother, axis[0], n, axis[1]))
         return volume
 
-    def _tube(self, name: str, radius: float, thickness: float, angle: float) -> Any:
-        return self.g4.G4Tubs(name, 0.0, radius, thickness / 2, 0.0, angle)
+    def _tube(
+        self, name: str, radius: float, thickness: float, angle: float, inner: float = 0.0
+    ) -> Any:
+        return self.g4.G4Tubs(name, inner, radius, thickness / 2, 0.0, angle)
 
     def _place(self, volume: Any, z: float, mother: Any, number: int) -> None:
         where = self.g4.G4ThreeVector(0, 0, z)

@@ -10,9 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from caloforge.atomic import check_room, check_writable
+from caloforge.calibration import DEPOSITED
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import ShowerWriter
 from caloforge.io.gan3d_writer import sample_bytes
+from caloforge.io.identity import identity_attributes
 from caloforge.provenance import write_record
 from caloforge.showers import Showers
 from caloforge.simulate.pool import OnShowers, Pool
@@ -45,9 +47,11 @@ class LocalRunner:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a production took: seconds of each shower (N,), and of the whole call.
+    """What a production took: processor seconds of each shower (N,), and seconds of the call.
 
-    ``ms_per_gev`` is the median over the showers of milliseconds per GeV of primary energy.
+    ``ms_per_gev`` is *the* number for Geant4's speed, here and in ``caloforge bench``: the median
+    over the showers of one core's milliseconds per GeV of primary energy. Record and file have it
+    as ``geant4_ms_per_GeV``.
     """
 
     seconds_per_shower: Float64Array
@@ -95,7 +99,6 @@ def produce(
                 folder.remove()
             raise
     per_shower = assemble(folder, output, compression)
-    total = float(production.conditions.energy.sum(dtype=np.float64))
     rate = float(np.median(1e3 * per_shower / production.conditions.energy))
     summary = Summary(per_shower, perf_counter() - began, rate)
     write_record(
@@ -104,7 +107,7 @@ def produce(
         config={
             **production.description,
             "geant4_seconds": round(float(per_shower.sum()), 3),
-            "geant4_ms_per_gev": round(1e3 * float(per_shower.sum()) / total, 4),
+            "geant4_ms_per_GeV": round(rate, 4),
             "seconds_per_shower": [round(float(each), 6) for each in per_shower],
         },
         inputs={},
@@ -134,7 +137,9 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
         shard = folder.load(0)
     cells = shard.hits[0].image(production.cell_shape)[None]
     condition = production.conditions[event]
-    shower = Showers(cells, condition.energy, condition.theta, production.detector)
+    shower = Showers(
+        cells, condition.energy, condition.theta, production.detector, production.particle
+    )
     return shower, float(shard.seconds[0])
 
 
@@ -147,7 +152,7 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Floa
     attributes = {
         "generator": f"Geant4 {version}, {PHYSICS}, {PRODUCTION_CUT_MM} mm cut",
         "geant4_data": production.data.title,
-        "particle": production.particle,
+        **identity_attributes(production.detector, production.particle, DEPOSITED),
         "seed": production.seed,
         "window": production.window,
     }

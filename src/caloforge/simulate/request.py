@@ -9,7 +9,7 @@ import numpy as np
 
 from caloforge.beam import Conditions
 from caloforge.detector import Detector
-from caloforge.errors import InputError, RangeError
+from caloforge.errors import DetectorError, InputError, RangeError
 from caloforge.provenance import array_digest, json_digest, versions
 from caloforge.simulate.data import DataSets
 from caloforge.typing import IntArray
@@ -48,7 +48,7 @@ class Production:
     RangeError
         if an energy is outside the physics, or an angle's shower would miss the window.
     DetectorError
-        if the detector has no such window.
+        if the detector has no such window, or no material.
     """
 
     detector: Detector
@@ -60,6 +60,12 @@ class Production:
 
     def __post_init__(self) -> None:
         self.detector.cell_shape(self.window)
+        if not self.detector.has_material:
+            msg = (
+                f"{self.detector.name} is a read-out without material and cannot be simulated: "
+                "its layers need a stack"
+            )
+            raise DetectorError(msg)
         if self.particle not in PARTICLES:
             allowed = ", ".join(PARTICLES)
             msg = f"particle '{self.particle}' is outside the physics: allowed are {allowed}"
