@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from caloforge.cli.options import one_of, stderr
+from caloforge.cli.options import one_of
+from caloforge.cli.progress import LOG_NAME, step_progress
 from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.figures import FORMATS
 
@@ -26,8 +26,10 @@ COLOURS = {
 
 
 def validate(
-    reference: Annotated[Path, typer.Argument(help="The reference sample, usually Geant4 (.h5).")],
-    generated: Annotated[Path, typer.Argument(help="The sample to be judged (.h5).")],
+    reference: Annotated[
+        Path, typer.Argument(exists=True, help="The reference sample, usually Geant4 (.h5).")
+    ],
+    generated: Annotated[Path, typer.Argument(exists=True, help="The sample to be judged (.h5).")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for report.html and metrics.json.")
     ],
@@ -36,7 +38,7 @@ def validate(
     ] = False,
     training: Annotated[
         Path | None,
-        typer.Option(help="The model's training sample: is any of it repeated?"),
+        typer.Option(exists=True, help="The model's training sample: is any of it repeated?"),
     ] = None,
     figures: Annotated[
         str | None, typer.Option(help="Each figure as a file, too: png, pdf or svg.")
@@ -52,8 +54,7 @@ def validate(
     from caloforge.validate.files import REPORT, validate_files
 
     ending = None if figures is None else one_of(figures, FORMATS, "figure format")
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=stderr, transient=True) as progress:
+    with step_progress("figures", output / LOG_NAME) as progress:
         task = progress.add_task("reading", total=None)
 
         def show(step: str, done: int = 0, total: int | None = None) -> None:

@@ -10,7 +10,7 @@ from caloforge.card import Latent, ModelCard, Parent, Score, Training, TrainingD
 from caloforge.config import build
 from caloforge.detector import Detector
 from caloforge.errors import InputError, ModelError
-from caloforge.networks.base import Domain, Generator
+from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.spec import build_generator
 from caloforge.particle import UNKNOWN
 from caloforge.provenance import versions
@@ -18,7 +18,7 @@ from caloforge.train.checkpoint import BEST, load_state
 from caloforge.train.recipe import Recipe
 
 
-def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
+def load_trained(folder: Path) -> tuple[GeneratorNetwork, ModelCard]:
     """The generator of the best epoch in a run folder (evaluation mode), and its card.
 
     Raises
@@ -52,7 +52,7 @@ def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
 def _card(
     recipe: Recipe,
     domain: Domain,
-    generator: Generator,
+    generator: GeneratorNetwork,
     description: dict[str, Any],
     progress: dict[str, Any],
 ) -> ModelCard:
