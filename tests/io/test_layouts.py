@@ -177,9 +177,10 @@ def test_a_map_reads_a_file_of_nobodys_layout(tmp_path, capsys):
     said = capsys.readouterr().out
     toml.write_text(said[said.index("cells = ") :])
     assert SampleMap.parse(str(toml)) == SampleMap.parse(text)
-    flat = store(tmp_path / "flat.h5", e=turned.reshape(N, -1))
-    flat_map = SampleMap.parse("cells=e,energy=50,unit=MeV,order=zyx,shape=4x5x6")
-    with io.open_showers(flat, where=flat_map) as file:
+    flat = store(tmp_path / "flat.h5", e=turned.reshape(N, -1), id=np.full(N, 22))
+    flat_map = "cells=e,energy=50,unit=MeV,order=zyx,shape=4x5x6,pdg=id,calibration=scaled:2"
+    with io.open_showers(flat, where=SampleMap.parse(flat_map)) as file:
+        assert (file.particle, str(file.calibration)[-7:]) == ("gamma", "times 2")
         assert np.allclose(file.block(0, N).cells, cells, rtol=1e-6)
         assert np.all(file.energy == 50)
 
