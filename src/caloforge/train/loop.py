@@ -48,7 +48,8 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a training: the best epoch (counted from 1) and its validation number.
+    """The end of a training: the best epoch (counted from 1), its validation number, and the same
+    number between two halves of the validation showers (``floor``).
 
     Without an epoch that made showers, ``best_epoch`` is -1.
     """
@@ -56,6 +57,7 @@ class Trained:
     epochs: int
     best_epoch: int
     best_score: float
+    floor: float
     seconds: float
     best: Path
 
@@ -129,6 +131,7 @@ class Training:
             progress.epoch,
             progress.best_epoch,
             progress.best_score,
+            self.validator.floor["floor"],
             progress.seconds,
             self.folder.best,
         )
@@ -226,7 +229,7 @@ class Training:
 
     def _write_epoch(self, step: int, progress: Progress, score: float, better: bool) -> None:
         if better:
-            self.folder.save_best(self.objective, progress)
+            self.folder.save_best(self.objective, progress, self.validator.floor)
         self._write_log(step, progress.epoch, {"validation": score, "best": better})
         self.folder.save(self.objective, progress)
 
