@@ -15,7 +15,7 @@ import torch
 from caloforge.detector import Detector
 from caloforge.errors import OutputError, TrainingError
 from caloforge.networks.objective import Batch, Measurement, TrainingPlan
-from caloforge.networks.spec import build_objective, name_of
+from caloforge.networks.spec import build_objective
 from caloforge.provenance import write_record
 from caloforge.ranks import group
 from caloforge.train import transfer
@@ -113,7 +113,7 @@ class Training:
         self.objective = build_objective(recipe.network, recipe.objective, plan)
         self.taken = None
         if parent is not None:
-            self.taken = transfer.start_from(parent, self.objective, name_of(recipe.network))
+            self.taken = transfer.start_from(parent, self.objective, recipe, domain)
         self.validator = Validator(showers, recipe.seed)
         self.writes = group.rank() == 0
         self.log: RunLog | None = None
