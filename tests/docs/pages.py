@@ -1,7 +1,7 @@
-"""The examples in README and docs: fenced blocks, with what the page's source says about running them.
+"""The examples in README and docs: fenced blocks, and how the page's source says they are run.
 
-A comment above a block says how: `<!-- example: slow -->`, or `<!-- example: not run, REASON -->`. Blocks
-without one are quick. Only `console` and `python` blocks are examples.
+A comment above a block says it: `<!-- example: slow -->`, or `<!-- example: not run, REASON -->`.
+Blocks without one are quick. Only `console` and `python` blocks are examples.
 """
 
 import re
@@ -12,7 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(
-    r"(?:<!-- example: (?P<mark>slow|not run, [^>]+) -->\n)?^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```$",
+    r"(?:<!-- example: (?P<mark>slow|not run, [^>]+) -->\n)?"
+    r"^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.docs.pages import PAGES, ROOT, Example, examples
 
 import caloforge
 from caloforge.cli.app import main
 from caloforge.zoo import sample_path
-from tests.docs.pages import PAGES, ROOT, Example, examples
 
 SMALLER = [
     (r"(simulate .*)--energy \S+", r"\1--energy 10:12"),
@@ -20,7 +20,7 @@ SMALLER = [
     (r"(bench run .*)", r"\1 --seconds 0.01 --repeats 1 --showers 40"),
     (r"--trials \d+", "--trials 2"),
 ]
-"""What is shown, and what is run in its place: fewer showers of lower energy, shorter measurements."""
+"""What is shown, and what is run in its place: fewer showers, less energy, less time."""
 SMALLER_RECIPE = [
     (r"epochs = \d+", "epochs = 2"),
     (r"batch_size = \d+", "batch_size = 16"),
@@ -49,7 +49,7 @@ def runnable(block: Example) -> bool:
 
 
 class Reader:
-    """Follows a page in a folder that holds the recipes, and the files that a reader has already."""
+    """Follows a page, in a folder with the recipes and the files that a reader has already."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.names = folder, {}

@@ -15,6 +15,7 @@ from caloforge.bench.report import Baseline
 from caloforge.card import ModelCard
 from caloforge.errors import InputError
 from caloforge.io import ShowerFile, open_showers
+from caloforge.particle import may_be_same
 from caloforge.provenance import array_digest
 from caloforge.zoo import FOLDER, SAMPLE_SUFFIX
 
@@ -23,10 +24,11 @@ ATTRIBUTE = "geant4_ms_per_GeV"
 
 
 def bundled_sample(card: ModelCard) -> Path | None:
-    """The bundled Geant4 sample of the model's detector and window, None if there is none."""
+    """The bundled Geant4 sample of such showers as the model makes, None if there is none."""
     for path in sorted(FOLDER.glob(f"*{SAMPLE_SUFFIX}")):
         with open_showers(path) as sample:
-            if card.fits(sample.detector, sample.window):
+            of_model = may_be_same(sample.particle, card.particle)
+            if of_model and card.fits(sample.detector, sample.window):
                 return path
     return None
 

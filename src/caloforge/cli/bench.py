@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from caloforge.cli import bench_training
 from caloforge.cli.options import Batch, Threads, known_model, stderr
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.errors import InputError
 from caloforge.figures import check_figure_path
 
@@ -75,6 +76,9 @@ def run(
     plot: Annotated[
         Path | None, typer.Option(help="Figure to write: ms a shower against fidelity.")
     ] = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Time models on every runtime and format of this machine, beside Geant4.
 
@@ -88,7 +92,7 @@ def run(
     from caloforge.bench.table import report_tables
     from caloforge.provenance import available_cores
 
-    cores = threads or available_cores()
+    cores, reading = threads or available_cores(), Reading(detector, layout, where)
     numbers = _streams(streams, cores)
     if live:
         require("geant4_pybind")
@@ -100,7 +104,7 @@ def run(
         report = run_bench(
             cases, geant4=geant4 or bundled_sample(cases[0].source.card), showers=showers,
             seconds=seconds, repeats=repeats, disk=(output or Path()).parent if disk else None,
-            cores=cores, live=live, on_step=status.update,
+            cores=cores, live=live, opens=reading.open, on_step=status.update,
         )  # fmt: skip
     for table in report_tables(report):
         Console().print(table)
@@ -161,7 +165,13 @@ def profile(models: Models, threads: Threads = None, batch: Batch = None) -> Non
 
 @bench.command()
 def formats(
-    models: Models, geant4: Sample = None, threads: Threads = None, output: Json = None
+    models: Models,
+    geant4: Sample = None,
+    threads: Threads = None,
+    output: Json = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Compare the number formats of the first model with each other, and with further models."""
     import json
@@ -187,7 +197,8 @@ def formats(
         raise InputError(msg)
     stderr.print(f"this CPU: {Capabilities.of_this_cpu()}")
     with stderr.status("comparing formats"):
-        rows = compare_formats(paths, data, cores=threads or available_cores(), on_note=_note)
+        cores, reading = threads or available_cores(), Reading(detector, layout, where)
+        rows = compare_formats(paths, data, cores=cores, opens=reading.open, on_note=_note)
     Console().print(formats_table(rows))
     if output is not None:
         with replacing(output) as partial:

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from caloforge.cli.options import DescribedDetector, shower_progress, stderr
+from caloforge.cli.options import shower_progress, stderr
 from caloforge.cli.progress import LOG_NAME
+from caloforge.cli.reading import DetectorOption
 from caloforge.errors import ModelError
 from caloforge.zoo import model_names
 
@@ -34,7 +35,7 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
     ] = None,
-    detector: DescribedDetector = None,
+    detector: DetectorOption = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores (of each rank); all by default.")
     ] = None,
@@ -85,6 +86,8 @@ def _train(
     from caloforge.train.recipe import load_recipe
 
     checked = load_recipe(recipe)
+    if epochs is not None:
+        checked = checked.with_epochs(epochs)
     described = None if detector is None else load_detector(detector)
     with group.joined(threads), shower_progress(run / LOG_NAME) as progress:
         stderr.quiet = group.rank() > 0
@@ -93,10 +96,7 @@ def _train(
             stderr.print("note: this CPU has no BF16: bfloat16 is emulated, float32 is faster here")
         if training.taken is not None:
             stderr.print(f"{training.taken:.0%} of the weights start from {start}")
-        trained = training.run(epochs)
-    if trained.best_epoch < 0:
-        stderr.print(f"{run}: {trained.epochs} epochs; the model is made in the recipe's last one")
-        return
+        trained = training.run()
     stderr.print(
         f"{run}: epoch {trained.best_epoch} of {trained.epochs} is the best, validation number "
         f"{trained.best_score:.4g}; next: caloforge export {run} -o model.onnx"
@@ -121,7 +121,7 @@ class ProgressReporter:
 
     def step(self, epoch: int, values: dict[str, float]) -> None:
         """A batch more."""
-        description = f"epoch {epoch} of {self.epochs}"
+        description = f"epoch {epoch} of {self.epochs}" if values else "measuring"
         self.progress.update(self.task, advance=self.batch_size, description=description)
 
     def epoch(self, epoch: int, score: float, best: bool) -> None:
