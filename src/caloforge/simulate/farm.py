@@ -132,9 +132,8 @@ class Absence:
         if waited - self.said >= REMIND_SECONDS:
             self.said = waited
             bound = "as long as it takes" if wait is None else f"at most {wait:g} s"
-            self.runner.say(
-                f"no worker at {self.runner.address} for {waited:.0f} s: waiting for one, {bound}"
-            )
+            since = f" for {waited:.0f} s" if waited >= 1 else ""
+            self.runner.say(f"no worker at {self.runner.address}{since}: waiting for one, {bound}")
 
 
 def simulate_remotely(part: Production) -> bytes:
