@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from caloforge.beam import Conditions
+from caloforge.calibration import Calibration
 from caloforge.config import FrozenModel
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError, ModelError, RangeError
+from caloforge.particle import may_be_same
 from caloforge.typing import FloatArray
 from caloforge.units import degree
 
@@ -72,7 +74,8 @@ class ModelCard(FrozenModel):
     detector: Detector
     detector_digest: str
     window: str
-    particle: str = "e-"
+    particle: str = "e-"  # of the models made before cards said so
+    calibration: Calibration = Calibration()
     energy_range_gev: tuple[float, float]
     theta_range_rad: tuple[float, float]
     latent: Latent
@@ -134,6 +137,35 @@ class ModelCard(FrozenModel):
             )
             raise DetectorError(msg)
 
+    def check_particle(self, particle: str, *, where: object) -> None:
+        """Refuse showers of another particle; ``where`` names their origin.
+
+        Raises
+        ------
+        InputError
+            naming both particles.
+        """
+        if not may_be_same(particle, self.particle):
+            msg = (
+                f"{where} holds showers of {particle}, the model {self.name} makes {self.particle}"
+            )
+            raise InputError(msg)
+
+    def check_calibration(self, calibration: Calibration, *, where: object) -> None:
+        """Refuse showers whose cells mean something else; ``where`` names their origin.
+
+        Raises
+        ------
+        InputError
+            naming both meanings.
+        """
+        if not calibration.compares_with(self.calibration):
+            msg = (
+                f"the cells of {where} are: {calibration}; those of the model {self.name}: "
+                f"{self.calibration}. `caloforge convert --calibrate` applies a factor"
+            )
+            raise InputError(msg)
+
     def check_range(self, conditions: Conditions) -> None:
         """Refuse conditions that the model was not trained for.
 
@@ -149,7 +181,7 @@ class ModelCard(FrozenModel):
 
 
 def read_scores(metrics: Path) -> dict[str, Score]:
-    """The scores that a validation wrote to its ``metrics.json``.
+    """The scores that a validation wrote to its ``metrics.json``, without the undefined ones.
 
     Raises
     ------
@@ -161,6 +193,7 @@ def read_scores(metrics: Path) -> dict[str, Score]:
         return {
             name: Score(value=score["value"], error=score["error"], floor=score["floor"])
             for name, score in found.items()
+            if score["value"] is not None
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         msg = f"{metrics} is not the metrics.json of a validation: {problem}"
@@ -187,6 +220,8 @@ def with_error(value: float, error: float | None) -> str:
     >>> with_error(0.02203, 0.00541), with_error(1.0101, 0.0132)
     ('0.022 ± 0.005', '1.010 ± 0.013')
     """
+    if not math.isfinite(value):
+        return "not defined"
     if error is None or not (math.isfinite(error) and error > 0):
         return f"{value:.3g}"
     first = math.floor(math.log10(error))

@@ -17,8 +17,16 @@ TRAINING_POWER = 0.85
 MAX_PRIMARY_ENERGY_GEV = 10 * TeV
 """Above this a primary energy is taken for one in MeV by mistake."""
 
-MAX_SAMPLING_FRACTION = 0.5
-"""A shower whose cell sum exceeds this share of Ep is in the wrong unit."""
+CALIBRATED_FRACTION = 0.5
+"""Cells of sampling calorimeters that sum to more of Ep than this are not as deposited: they were
+calibrated to Ep, or scaled."""
+
+MAX_FRACTION = 3.0
+"""Cells whose sum exceeds this many Ep (median), beyond a scale that is stated, are in another
+unit: MeV beside GeV makes it tens (of what a sampling calorimeter sees) to a thousand."""
+
+NEGATIVE_TOLERANCE_GEV = THRESHOLD_GEV
+"""Cells that are negative by no more than this are rounding, and taken for zero."""
 
 ENERGY_POINTS_GEV = (50 * GeV, 100 * GeV, 200 * GeV, 300 * GeV, 400 * GeV)
 ENERGY_POINT_HALF_WIDTH_GEV = 5 * GeV
@@ -87,6 +95,12 @@ LIMITS = {
 
 FLOOR_SIGMAS = 2.0
 """A score within so many errors of its floor cannot be told from Geant4 with this sample."""
+
+NO_SPREAD = 1e-9
+"""A feature whose standard deviation is less than this share of its largest value is constant."""
+
+MEANINGLESS_ERROR = 3.0
+"""An error of more than so many times the wider limit makes a pass an accident."""
 
 SEPARATION_BINS = 20
 """Bins of the separation power, filled equally by the reference."""

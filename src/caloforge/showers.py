@@ -2,28 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from caloforge.beam import Conditions
+from caloforge.calibration import DEPOSITED, Calibration
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
-from caloforge.scaling import MAX_SAMPLING_FRACTION
-from caloforge.typing import FloatArray
+from caloforge.particle import UNKNOWN, particle_name
+from caloforge.scaling import MAX_FRACTION, NEGATIVE_TOLERANCE_GEV
+from caloforge.typing import AnyArray, BoolArray, FloatArray
+
+if TYPE_CHECKING:
+    from caloforge.hits import Hits
 
 
 @dataclass(frozen=True, eq=False)
 class Showers:
-    """N showers of one detector.
+    """N showers of one particle in one detector.
 
     Attributes
     ----------
-    cells : float32 (N, X, Y, Z), energy deposited in each cell in GeV; x and y transverse,
-        z the layer.
+    cells : float32 (N, X, Y, Z), energy in each cell in GeV, as ``calibration`` says; x and y
+        transverse, z the layer.
     energy : float32 (N,), primary energy Ep in GeV.
     theta : float32 (N,), polar angle in rad, pi / 2 = perpendicular.
     detector : the calorimeter that they belong to.
+    particle : Geant4's name of the primary, or ``unknown``.
+    calibration : what the energies in cells mean.
 
     Raises
     ------
@@ -37,6 +44,8 @@ class Showers:
     energy: FloatArray
     theta: FloatArray
     detector: Detector
+    particle: str = UNKNOWN
+    calibration: Calibration = DEPOSITED
 
     def __post_init__(self) -> None:
         cells = np.asarray(self.cells, dtype=np.float32)
@@ -48,19 +57,21 @@ class Showers:
         if len(conditions) != len(cells):
             msg = f"{len(cells)} showers in cells but {len(conditions)} energies"
             raise InputError(msg)
+        cells = checked_cells(cells, conditions.energy, self.calibration)
         object.__setattr__(self, "cells", cells)
         object.__setattr__(self, "energy", conditions.energy)
         object.__setattr__(self, "theta", conditions.theta)
-        _check_cells(cells, conditions.energy)
+        object.__setattr__(self, "particle", particle_name(self.particle))
         if self.detector.layers_differ:
-            _check_absent(cells, self.detector, self.window)
+            refuse_absent((cells > 0).any(axis=0), self.detector, self.window)
 
     def __len__(self) -> int:
         return len(self.cells)
 
     def __getitem__(self, index: Any) -> Self:
         """A subset by slice, index array or mask."""
-        return type(self)(self.cells[index], self.energy[index], self.theta[index], self.detector)
+        cells, energy, theta = self.cells[index], self.energy[index], self.theta[index]
+        return type(self)(cells, energy, theta, self.detector, self.particle, self.calibration)
 
     @property
     def conditions(self) -> Conditions:
@@ -72,56 +83,110 @@ class Showers:
         """Name of the detector's window that the cells fill."""
         return self.detector.window_of(self.cells.shape[1:])
 
+    def hits(self) -> "Hits":
+        """The same showers as their hits; :meth:`Hits.dense` is the inverse."""
+        from caloforge.hits import Hits
+
+        return Hits.of(self)
+
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Join showers of one detector.
+        """Join showers of one particle in one detector.
 
         Raises
         ------
         DetectorError
             if the parts belong to different detectors.
+        InputError
+            if they began with different particles, or their cells mean different things.
         """
-        detector = parts[0].detector
-        if any(part.detector.digest != detector.digest for part in parts):
-            names = ", ".join(sorted({part.detector.name for part in parts}))
-            msg = f"showers of different detectors cannot be joined: {names}"
-            raise DetectorError(msg)
+        first = parts[0]
+        for part in parts[1:]:
+            check_alike(first, part)
         return cls(
             np.concatenate([part.cells for part in parts]),
             np.concatenate([part.energy for part in parts]),
             np.concatenate([part.theta for part in parts]),
-            detector,
+            first.detector,
+            first.particle,
+            first.calibration,
         )
 
 
-def _check_cells(cells: FloatArray, energy: FloatArray) -> None:
-    """Refuse NaN, infinite and negative cells, and sums that betray another unit."""
-    if cells.size == 0:
-        return
-    if not cells.min() >= 0:
-        if np.isnan(cells).any():
-            msg = "cells contain NaN"
-            raise InputError(msg)
-        msg = f"cells must not be negative, got {cells.min():g} GeV"
+def check_alike(one: "Showers | Hits", other: "Showers | Hits") -> None:
+    """Refuse showers that cannot be joined with others; errors as of Showers.concatenate."""
+    if one.detector.digest != other.detector.digest:
+        names = f"{one.detector.name}, {other.detector.name}"
+        msg = f"showers of different detectors cannot be joined: {names}"
+        raise DetectorError(msg)
+    if one.particle != other.particle:
+        names = f"{one.particle}, {other.particle}"
+        msg = f"showers of different particles cannot be joined: {names}"
         raise InputError(msg)
+    if one.calibration != other.calibration:
+        names = f"{one.calibration}; {other.calibration}"
+        msg = f"showers whose cells mean different things cannot be joined: {names}"
+        raise InputError(msg)
+
+
+def checked_cells(
+    cells: FloatArray, energy: FloatArray, calibration: Calibration, *, first_row: int = 0
+) -> FloatArray:
+    """Cells (N, X, Y, Z) in GeV that can be: tiny negative ones (NEGATIVE_TOLERANCE_GEV) as zero.
+
+    ``first_row`` is what messages count the showers from.
+
+    Raises
+    ------
+    InputError
+        for NaN, infinite and negative cells, naming the first row of them, and for sums that betray
+        another unit.
+    """
+    if cells.size == 0:
+        return cells
+    lowest = cells.min()
+    if not lowest >= -NEGATIVE_TOLERANCE_GEV:
+        _refuse_cells(cells, first_row)
+    if lowest < 0:
+        cells = np.maximum(cells, np.float32(0))
     with np.errstate(over="ignore"):
         sums = cells.sum(axis=(1, 2, 3), dtype=np.float32)
     if not np.all(np.isfinite(sums)):
-        msg = "cells contain infinite values"
+        row = first_row + int(np.argmin(np.isfinite(sums)))
+        msg = f"cells contain infinite values in shower {row}"
         raise InputError(msg)
-    fraction = sums / energy
-    if np.median(fraction) > MAX_SAMPLING_FRACTION:
+    check_unit(sums, energy, calibration)
+    return cells
+
+
+def _refuse_cells(cells: FloatArray, first_row: int) -> None:
+    lowest = cells.reshape(len(cells), -1).min(axis=1)
+    row = int(np.argmin(lowest >= -NEGATIVE_TOLERANCE_GEV))
+    if np.isnan(lowest[row]):
+        msg = f"cells contain NaN in shower {first_row + row}"
+        raise InputError(msg)
+    msg = (
+        f"cells must not be negative, got {lowest[row]:g} GeV in shower {first_row + row} "
+        f"(down to {-NEGATIVE_TOLERANCE_GEV:g} GeV is taken for zero)"
+    )
+    raise InputError(msg)
+
+
+def check_unit(sums: AnyArray, energy: FloatArray, calibration: Calibration) -> None:
+    """Refuse sums (N,) of cells in GeV that betray another unit; InputError."""
+    scale = max((1.0, *calibration.factor)) if calibration.meaning == "scaled" else 1.0
+    fraction = np.median(sums / energy)
+    if fraction > MAX_FRACTION * scale:
         msg = (
-            f"the cells sum to {np.median(fraction):.3g} times Ep (median): "
+            f"the cells sum to {fraction:.3g} times Ep (median): "
             "cells and energy must both be in GeV (cells in MeV by mistake?)"
         )
         raise InputError(msg)
 
 
-def _check_absent(cells: FloatArray, detector: Detector, window: str) -> None:
-    """Refuse energy in cells that the layer does not have."""
-    absent = ~detector.geometry(window).present
-    wrong = np.argwhere((cells > 0).any(axis=0) & absent)
+def refuse_absent(hit: BoolArray, detector: Detector, window: str) -> None:
+    """Refuse showers that hit (X, Y, Z) a cell that the layer does not have; InputError."""
+    wrong = np.argwhere(hit & ~detector.geometry(window).present)
     if len(wrong):
         x, y, z = wrong[0]
         msg = f"cell ({x}, {y}) of layer {z} holds energy, but {detector.name} has no such cell"

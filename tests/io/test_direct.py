@@ -1,6 +1,7 @@
 """Large files in blocks: what is in the file, whatever the order and the threads."""
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -74,3 +75,131 @@ def test_a_full_disk_is_an_error_at_the_latest_with_the_flush(opened, monkeypatc
     file.write(0, content(BLOCK_BYTES))
     with pytest.raises(OSError, match="No space left"):
         file.flush()
+
+
+class HookedLock:
+    """A lock that calls ``hook`` once: after the test's thread has released it ``gap`` times."""
+
+    def __init__(self, gap, hook):
+        self.lock, self.thread = threading.Lock(), threading.get_ident()
+        self.gap, self.hook = gap, hook
+
+    def __enter__(self):
+        self.lock.acquire()
+
+    def __exit__(self, *_):
+        self.lock.release()
+        if threading.get_ident() == self.thread:
+            self.gap -= 1
+            if self.gap == 0:
+                self.hook()
+
+
+class LateDisk:
+    """Writes a block only when somebody waits for it: the slowest disk that there can be."""
+
+    class Task:
+        def __init__(self, work):
+            self.work = work
+
+        def done(self):
+            return self.work is None
+
+        def result(self):
+            work, self.work = self.work, None
+            if work:
+                work()
+
+    def submit(self, function, *arguments):
+        return self.Task(lambda: function(*arguments))
+
+    def shutdown(self, **_):
+        pass
+
+
+@pytest.fixture
+def stepped(opened):
+    """A file on the slowest disk."""
+    path, file = opened
+    file._disk.shutdown()
+    file._disk = LateDisk()
+    return path, file
+
+
+HALF = BLOCK_BYTES // 2
+
+
+def holds(path, data):
+    """Whether the file begins with these bytes."""
+    return path.read_bytes()[: len(data)] == data.tobytes()
+
+
+@pytest.mark.parametrize("gap", [1, 2, 3])
+def test_a_flush_in_any_gap_of_a_write_finds_all_that_was_written_before(stepped, gap):
+    path, file = stepped
+    whole, seen = content(BLOCK_BYTES), []
+    file.write(0, whole[:HALF])
+
+    def flush():
+        file.flush()
+        seen.append(holds(path, whole[:HALF]))
+
+    file._lock = HookedLock(gap, flush)
+    file.write(HALF, whole[HALF:])
+    assert seen == [True]
+    file.flush()
+    assert holds(path, whole)
+
+
+def test_a_flush_while_a_write_waits_for_the_disk_finds_all_that_was_written_before(stepped):
+    path, file = stepped
+    whole, seen = content(BLOCK_BYTES), []
+    file.write(0, whole[:HALF])
+    acquire = file._room.acquire
+
+    def flush_and_acquire():
+        file.flush()
+        seen.append(holds(path, whole[:HALF]))
+        acquire()
+
+    file._room.acquire = flush_and_acquire
+    file.write(HALF, whole[HALF:])
+    assert seen == [True]
+
+
+def test_a_write_in_a_gap_of_a_flush_takes_nothing_from_it(stepped):
+    path, file = stepped
+    whole = content(BLOCK_BYTES)
+    file.write(0, whole[:HALF])
+    file._lock = HookedLock(1, lambda: file.write(HALF, whole[HALF:]))
+    file.flush()
+    assert holds(path, whole[:HALF])
+
+
+def test_of_two_flushes_at_a_time_neither_is_early(stepped):
+    path, file = stepped
+    whole, seen = content(BLOCK_BYTES), []
+    file.write(0, whole)
+
+    def flush():
+        file.flush()
+        seen.append(holds(path, whole))
+
+    file._lock = HookedLock(1, flush)
+    flush()
+    assert seen == [True, True]
+
+
+def test_a_failure_that_one_thread_was_told_is_told_to_the_others(opened, monkeypatch):
+    _, file = opened
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(direct, "write_all", full)
+    file.write(0, content(BLOCK_BYTES))
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space left"):
+            file.flush()
+    with pytest.raises(OSError, match="No space left"):
+        file.write(BLOCK_BYTES, content(BLOCK_BYTES))

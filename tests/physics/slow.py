@@ -1,7 +1,7 @@
 """The definitions, written as slowly and obviously as they read; the fast ones must agree."""
 
 import math
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -126,3 +126,168 @@ def auc(labels, scores):
     background = [s for s, label in zip(scores, labels, strict=True) if not label]
     wins = sum((a > b) + 0.5 * (a == b) for a in signal for b in background)
     return wins / (len(signal) * len(background))
+
+
+def profile_error(reference, generated):
+    """Mean relative error of the cells with at least a thousandth of the sum."""
+    errors = [
+        abs(g - r) / r
+        for r, g in zip(reference, generated, strict=True)
+        if r > 0.001 * sum(reference)
+    ]
+    return sum(errors) / len(errors)
+
+
+def conditional_spread(values, x):
+    """Standard deviation around the line y = a + b x, with n - 2 degrees of freedom."""
+    n, x_mean, y_mean = len(x), sum(x) / len(x), sum(values) / len(x)
+    b = sum((p - x_mean) * (v - y_mean) for p, v in zip(x, values, strict=True)) / sum(
+        (p - x_mean) ** 2 for p in x
+    )
+    residuals = [v - y_mean - b * (p - x_mean) for p, v in zip(x, values, strict=True)]
+    return math.sqrt(sum(r**2 for r in residuals) / (n - 2))
+
+
+def bins_of(energies, edges, least=20):
+    """Rows of both samples in each energy bin that both fill; one bin where none is full."""
+    chosen = []
+    for low, high in zip((0.0, *edges), (*edges, math.inf), strict=True):
+        last = high == edges[-1]
+        rows = [
+            [i for i, e in enumerate(sample) if low <= e < high or (last and e == high)]
+            for sample in energies
+        ]
+        if min(map(len, rows)) >= least:
+            chosen.append(rows)
+    return chosen or [[list(range(len(sample))) for sample in energies]]
+
+
+def response_scores(responses, energies, edges):
+    """Response bias and width: mean over bins of |ratio of the means, of the widths, - 1|."""
+    bias, width = [], []
+    for rows in bins_of(energies, edges):
+        parts = [[r[i] for i in chosen] for r, chosen in zip(responses, rows, strict=True)]
+        logs = [[math.log(e[i]) for i in chosen] for e, chosen in zip(energies, rows, strict=True)]
+        means = [sum(part) / len(part) for part in parts]
+        widths = [conditional_spread(*pair) for pair in zip(parts, logs, strict=True)]
+        bias.append(abs(means[1] / means[0] - 1))
+        width.append(abs(widths[1] / widths[0] - 1))
+    return sum(bias) / len(bias), sum(width) / len(width)
+
+
+def spread(tables, energies, edges):
+    """Mean over features of the mean over bins of the ratio of the conditional spreads."""
+    by_feature = []
+    for columns in zip(*(table.T for table in tables), strict=True):
+        ratios = []
+        for rows in bins_of(energies, edges):
+            spreads = [
+                conditional_spread([column[i] for i in chosen], [math.log(e[i]) for i in chosen])
+                for column, e, chosen in zip(columns, energies, rows, strict=True)
+            ]
+            if spreads[0] > 1e-9 * max(abs(columns[0])):
+                ratios.append(spreads[1] / spreads[0])
+        if ratios:
+            by_feature.append(sum(ratios) / len(ratios))
+    return sum(by_feature) / len(by_feature)
+
+
+def rows_near(values, point, half_width, least=20):
+    """Rows within the half width of a point, or the nearest ones where they are too few."""
+    inside = [i for i, v in enumerate(values) if abs(v - point) <= half_width]
+    nearest = sorted(range(len(values)), key=lambda i: abs(values[i] - point))
+    return inside if len(inside) >= least else nearest[:least]
+
+
+def gan3d(cells, energies, biases, thetas, points, angles):
+    """P, S and A of the angle 3DGAN at some energies (GeV) and angles (rad)."""
+    moments, shapes = [], []
+    for point in points:
+        parts = [
+            [(c[i].astype(float), e[i]) for i in rows_near(e, point, 5.0)]
+            for c, e in zip(cells, energies, strict=True)
+        ]
+        p_errors, s_errors = [], []
+        for axis in "xyz":
+            tables = [[(profile(shower, axis), e) for shower, e in part] for part in parts]
+            for number in (centre, lambda p: moment(p, 2)):
+                r, g = (sum(number(p) for p, _ in table) / len(table) for table in tables)
+                p_errors.append(abs(g - r) / abs(r))
+            r, g = (
+                [sum(p[k] / e for p, e in table) / len(table) for k in range(len(table[0][0]))]
+                for table in tables
+            )
+            s_errors.append(profile_error(r, g))
+        moments.append(sum(p_errors) / len(p_errors))
+        shapes.append(sum(s_errors) / len(s_errors))
+    a_errors = []
+    for angle in angles:
+        rows = [rows_near(theta, angle, math.radians(5)) for theta in thetas]
+        r, g = (
+            sum(b[i] for i in chosen) / len(chosen) for b, chosen in zip(biases, rows, strict=True)
+        )
+        a_errors.append(abs(g - r) / (sum(thetas[0][i] for i in rows[0]) / len(rows[0])))
+    return [sum(errors) / len(errors) for errors in (moments, shapes, a_errors)]
+
+
+def angle_scores(residuals, energies, thetas, edges_deg, energy_edges):
+    """Angle bias in degrees, mean over bins of theta, and angle resolution."""
+    biases = []
+    for low, high in pairwise(edges_deg):
+        parts = [
+            [r for r, t in zip(residual, theta, strict=True) if low <= math.degrees(t) < high]
+            for residual, theta in zip(residuals, thetas, strict=True)
+        ]
+        if min(map(len, parts)) >= 20:
+            biases.append(
+                abs(math.degrees(sum(parts[1]) / len(parts[1]) - sum(parts[0]) / len(parts[0])))
+            )
+    ratio = spread([np.array(r)[:, None] for r in residuals], energies, energy_edges)
+    return sum(biases) / len(biases), abs(ratio - 1)
+
+
+def feature_separation(reference, generated, bins):
+    """Separation in bins with equally many values of the reference."""
+    inner = sorted({float(np.quantile(reference, k / bins)) for k in range(1, bins)})
+    edges = [-math.inf, *inner, math.inf]
+    counts = [
+        [sum(low <= v < high for v in sample) for low, high in pairwise(edges)]
+        for sample in (reference, generated)
+    ]
+    return separation(*counts)
+
+
+def frechet_physics_distance(first, second, rng):
+    """Frechet distances at six sizes, evenly spaced in 1/N from N to N/4, four subsets each; the
+    straight line through them in 1/N by its normal equations; its value at 0."""
+    n = min(len(first), len(second))
+    points = []
+    for step in range(6):
+        size = round(1 / (1 / n + step / 5 * (1 / (n // 4) - 1 / n)))
+        for _ in range(4):
+            one = first[rng.choice(len(first), size, replace=False)]
+            two = second[rng.choice(len(second), size, replace=False)]
+            points.append((1 / size, frechet(one, two)))
+    x, y = (sum(column) / len(points) for column in zip(*points, strict=True))
+    slope = sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+    return y - slope * x
+
+
+def kernel_physics_distance(first, second, rng):
+    """Median of ten MMDs, each between random halves of both samples."""
+    size = min(len(first), len(second)) // 2
+    found = []
+    for _ in range(10):
+        one = first[rng.choice(len(first), size, replace=False)]
+        two = second[rng.choice(len(second), size, replace=False)]
+        found.append(mmd(one, two))
+    return (sorted(found)[4] + sorted(found)[5]) / 2
+
+
+def nearest_ratio(probes, fresh, library):
+    """Median distance to the nearest of the library, of some showers over that of fresh ones."""
+
+    def median(showers):
+        return float(np.median([min(math.dist(a, b) for b in library) for a in showers]))
+
+    return median(probes) / median(fresh)

@@ -57,12 +57,40 @@ def test_wasserstein_is_its_definition_and_has_the_unit_of_the_spread():
     shifted = distances.scaled_wasserstein(first, first + 2 * np.std(first))
     assert shifted == pytest.approx(2)
     assert distances.scaled_wasserstein(np.ones(3), np.ones(3)) == 0
-    assert distances.scaled_wasserstein(np.ones(3), np.zeros(3)) == np.inf
+
+
+def test_wasserstein_stays_finite_where_the_reference_has_no_spread():
+    """A layer that no reference shower reaches, and one in 200 of the others."""
+    rare = np.r_[np.zeros(199), 1e-3]
+    there = distances.scaled_wasserstein(np.zeros(200), rare)
+    assert there == pytest.approx(distances.scaled_wasserstein(rare, np.zeros(200)), rel=0.5)
+    rounding = np.full(100, 0.1) + np.linspace(0, 1e-17, 100)
+    assert distances.scaled_wasserstein(rounding, rounding + 1e-17) == 0
+
+
+def test_what_an_empty_reference_leaves_undefined_is_nan():
+    empty = np.zeros((3, 2, 2, 2), np.float32)
+    assert np.isnan(distances.profile_error(np.zeros(3), np.ones(3)))
+    assert np.isnan(distances.validation_number(empty, empty + 1, np.ones(3)))
 
 
 def test_profile_error_leaves_empty_tails_out():
     reference = np.array([1e-6, 1.0, 2.0])
     assert distances.profile_error(reference, np.array([5e-6, 1.1, 1.8])) == pytest.approx(0.1)
+
+
+def test_profile_error_is_its_definition():
+    reference, generated = np.random.default_rng(1).random((2, 12))
+    reference[3] = 1e-9
+    expected = slow.profile_error(reference, generated)
+    assert distances.profile_error(reference, generated) == pytest.approx(expected)
+
+
+def test_conditional_spread_is_its_definition():
+    rng = np.random.default_rng(9)
+    x, values = rng.uniform(0, 3, 25), rng.normal(size=(25, 3))
+    slowly = [slow.conditional_spread(column, x) for column in values.T]
+    np.testing.assert_allclose(distances.conditional_spread(values, x), slowly)
 
 
 def test_conditional_spread_does_not_see_the_trend():
@@ -85,11 +113,32 @@ def test_frechet_distance_is_its_definition():
 def test_fpd_of_the_same_distribution_has_no_bias_left():
     rng = np.random.default_rng(6)
     first, second = rng.normal(3, 1, (600, 10)), rng.normal(3, 1, (600, 10))
-    plain = gaussian.frechet_distance(*gaussian.scale_features(first, second))
+    scale = gaussian.feature_scale(first)
+    first, second, shifted = first / scale, second / scale, (second + 1) / scale
+    plain = gaussian.frechet_distance(first, second)
     fpd = gaussian.frechet_physics_distance(first, second, rng)
     assert abs(fpd) < 0.3 * plain
-    far = gaussian.frechet_physics_distance(first, second + 1, rng)
-    assert far == pytest.approx(np.sum(1 / np.abs(first).max(axis=0) ** 2), rel=0.1)
+    far = gaussian.frechet_physics_distance(first, shifted, rng)
+    assert far == pytest.approx(np.sum(1 / scale**2), rel=0.1)
+
+
+def test_the_scale_of_features_is_their_largest_value():
+    table = np.array([[1.0, -4.0, 0.0], [3.0, 2.0, 0.0]])
+    assert gaussian.feature_scale(table).tolist() == [3, 4, 1]
+
+
+def test_fpd_is_its_definition():
+    first, second = (np.random.default_rng(seed).normal(seed, 1, (90, 3)) for seed in (10, 11))
+    rng, again = np.random.default_rng(0), np.random.default_rng(0)
+    fast = gaussian.frechet_physics_distance(first, second, rng)
+    assert fast == pytest.approx(slow.frechet_physics_distance(first, second, again), rel=1e-6)
+
+
+def test_kpd_is_its_definition():
+    first, second = (np.random.default_rng(seed).normal(0.1 * seed, 1, (24, 3)) for seed in (1, 5))
+    rng, again = np.random.default_rng(0), np.random.default_rng(0)
+    fast = gaussian.kernel_physics_distance(first, second, rng)
+    assert fast == pytest.approx(slow.kernel_physics_distance(first, second, again))
 
 
 def test_kernel_mmd_is_its_definition():

@@ -16,6 +16,7 @@ import pytest
 
 from caloforge import io
 from caloforge.beam import Conditions
+from caloforge.bench.baseline import recorded
 from caloforge.detector import Detector, Layer, Material, Slab
 from caloforge.errors import DetectorError, InputError, SimulationError
 from caloforge.io import ShowerWriter
@@ -27,6 +28,7 @@ from caloforge.simulate.produce import LocalRunner, OnShowers
 from caloforge.simulate.scoring import Hits
 from caloforge.simulate.shards import Shard, ShardFolder, shards_path
 from caloforge.source import ShowerSource
+from caloforge.typing import FloatArray
 
 # importing geant4_pybind without data variables asks for a download, so look for it only
 if find_spec("geant4_pybind") is None:
@@ -186,18 +188,31 @@ def test_geant4_is_a_shower_source(toy_detector: Detector) -> None:
     assert showers.cells.shape == (2, 5, 5, 4) and showers.cells.sum() > 0
     assert summary.seconds_per_shower.shape == (2,) and np.all(summary.seconds_per_shower > 0)
     assert not np.array_equal(source.sample(conditions, seed=2).cells, showers.cells)
+    batches: list[tuple[int, FloatArray]] = []
+    done = source.batches(conditions, lambda *batch: batches.append(batch), seed=1, start=1)
+    assert list(done) == [2]
+    ((first, cells),) = batches
+    assert first == 1 and np.array_equal(cells, showers.cells[1:])
 
 
 def test_record_holds_seconds_and_what_fixes_the_showers(
     tmp_path: Path, toy_production: Production
 ) -> None:
-    produce(toy_production, tmp_path / "a.h5")
+    """The seconds, and the one number that bench takes for Geant4's time from there."""
+    summary = produce(toy_production, tmp_path / "a.h5")
     record = json.loads((tmp_path / "a.record.json").read_text())
+    energy = toy_production.conditions.energy
+    rate = float(np.median(1e3 * summary.seconds_per_shower / energy))
+    with io.open_showers(tmp_path / "a.h5") as file:
+        baseline = recorded(file, toy_production.conditions, cores=2)
+    assert summary.ms_per_gev == rate
+    assert baseline.ms_per_gev == pytest.approx(rate, abs=1e-4)
+    assert baseline.ms == pytest.approx(rate * energy.mean() / 2, rel=1e-3)
     assert len(record["config"]["seconds_per_shower"]) == 7
     assert record["config"]["data"].startswith("built-in")
     assert record["config"]["aborted_events_made_again"] == 0
     took = np.array(record["config"]["seconds_per_shower"]) / toy_production.conditions.energy
-    assert record["config"]["geant4_ms_per_gev"] == pytest.approx(1e3 * np.median(took), rel=1e-3)
+    assert record["config"]["geant4_ms_per_GeV"] == pytest.approx(1e3 * np.median(took), rel=1e-3)
     with io.open_showers(tmp_path / "a.h5") as file:
         assert file.attributes["generator"].startswith("Geant4 11.")
         assert (

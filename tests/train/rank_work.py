@@ -8,15 +8,15 @@ import torch
 from tests.train import test_factorised
 from torch.profiler import ProfilerActivity, profile
 
-from caloforge.bench.scaling import step_messages
-from caloforge.models.base import Domain
-from caloforge.models.dropout import ByteDropout
-from caloforge.models.spec import build_generator
-from caloforge.train import ranks
+from caloforge.bench.weak_scaling import step_messages
+from caloforge.networks.base import Domain
+from caloforge.networks.gan.dropout import ByteDropout
+from caloforge.networks.gan.objective import GanObjective
+from caloforge.networks.objective import Batch, TrainingPlan
+from caloforge.networks.spec import build_objective
+from caloforge.ranks import group
 from caloforge.train.checkpoint import save_state
-from caloforge.train.gan import GanObjective
 from caloforge.train.loop import Training
-from caloforge.train.objective import Batch, DataSummary
 from caloforge.train.recipe import Recipe, load_recipe
 
 SHAPE, BATCH = (8, 8, 8), 8
@@ -33,7 +33,7 @@ STANDSTILL = {"generator_learning_rate": 1e-12, "discriminator_learning_rate": 1
 
 
 def own_part(batch: Batch) -> Batch:
-    rows = ranks.own(len(batch))
+    rows = group.own(len(batch))
     return Batch(batch.cells[rows], batch.energy[rows], batch.theta[rows])
 
 
@@ -47,8 +47,8 @@ def gan(network: str) -> GanObjective:
         }
     )
     torch.manual_seed(1)
-    generator = build_generator(recipe.network, DOMAIN)
-    return GanObjective(recipe, generator, DataSummary(DOMAIN, BATCH, None))
+    plan = TrainingPlan(DOMAIN, 1, 1, BATCH, ema_decay=recipe.training.ema_decay)
+    return build_objective(recipe.network, recipe.objective, plan)
 
 
 def gan_steps(network: str) -> dict:
@@ -62,7 +62,7 @@ def gan_steps(network: str) -> dict:
         cells = 0.01 * torch.rand(BATCH, *SHAPE, generator=rng)
         batch = Batch(cells, 10.0 + 90.0 * torch.rand(BATCH, generator=rng), torch.ones(BATCH))
         torch.manual_seed(step)
-        values = ranks.averaged(objective.step(own_part(batch)))
+        values = group.averaged(objective.step(own_part(batch)))
     statistics = dict(objective.generator.named_buffers())
     return {"values": values, "gradients": gradients(objective), "statistics": statistics}
 
@@ -92,21 +92,25 @@ def factorised_training() -> dict:
     """All three epochs, with the tables that the last one measures."""
     objective = test_factorised.objective()
     steps = test_factorised.STEPS
-    for step in range(3 * steps):
+    for step in range(2 * steps):
         if step % steps == 0:
             objective.start_epoch(step // steps)
         torch.manual_seed(step)
-        values = ranks.averaged(objective.step(own_part(test_factorised.batch(step))))
+        values = group.averaged(objective.step(own_part(test_factorised.batch(step))))
+    for step in range(2 * steps, 3 * steps):
+        objective.measurement.add(own_part(test_factorised.batch(step)))
+    torch.manual_seed(step)
+    objective.measurement.apply()
     return {"values": values, "generator": dict(objective.ema_generator.state_dict())}
 
 
 def dropout_patterns() -> list:
     """This rank's mask of what it keeps, and whether the common random numbers stayed common."""
     torch.manual_seed(0)
-    with ranks.apart():
+    with group.apart():
         kept = ByteDropout(0.5)(torch.ones(64)) > 0
-    everyone = ranks.gathered(kept.float()[None])
-    common = ranks.gathered(torch.rand(1))
+    everyone = group.gathered(kept.float()[None])
+    common = group.gathered(torch.rand(1))
     return [everyone, common]
 
 
@@ -131,9 +135,9 @@ class Silent:
 
 def compute_all(folder: Path) -> None:
     """Every part of :data:`WORK`, which rank 0 writes; then the toy recipe into ``folder/run``."""
-    with ranks.joined(threads=1):
+    with group.joined(threads=1):
         found = {name: work() for name, work in WORK.items()}
-        if ranks.rank() == 0:
+        if group.rank() == 0:
             save_state(folder / "found.safetensors", found)
         recipe = load_recipe(folder / "toy.toml")
         Training(recipe, [folder / "toy.h5"], folder / "run", Silent()).run()

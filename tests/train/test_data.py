@@ -7,7 +7,7 @@ from tests.conftest import make_showers
 
 from caloforge import io
 from caloforge.errors import ConfigError, InputError
-from caloforge.train import ranks
+from caloforge.ranks import group
 from caloforge.train.data import TrainingData
 from caloforge.train.files import ShowerFiles
 from caloforge.train.recipe import DataOptions
@@ -55,16 +55,16 @@ def test_an_epoch_resumed_in_its_middle_goes_on_as_it_would_have(paths, cache):
 def test_ranks_bring_the_rows_of_one_process_each_once(paths, cache, monkeypatch):
     options = {"cache": cache, "shuffle_showers": 32, "augment": "square"}
     whole = list(training_data(paths, **options).batches(1, first_step=2))
-    monkeypatch.setattr(ranks, "size", lambda: 4)
+    monkeypatch.setattr(group, "size", lambda: 4)
     parts = []
     for rank in range(4):
-        monkeypatch.setattr(ranks, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(group, "rank", lambda rank=rank: rank)
         parts.append(list(training_data(paths, **options).batches(1, first_step=2)))
     for batch, *shared in zip(whole, *parts, strict=True):
         assert [len(part) for part in shared] == [2] * 4
         assert np.array_equal(np.concatenate([part.cells for part in shared]), batch.cells)
         assert np.array_equal(np.concatenate([part.energy for part in shared]), batch.energy)
-    monkeypatch.setattr(ranks, "size", lambda: 3)
+    monkeypatch.setattr(group, "size", lambda: 3)
     with pytest.raises(ConfigError, match="batch of 8 cannot be shared equally by 3 ranks"):
         training_data(paths)
 

@@ -2,13 +2,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from caloforge.train.losses import (  # noqa: E402
+from caloforge.networks.gan.losses import (  # noqa: E402
     flipped_labels,
     gradient_penalty,
     percentage_error,
     real_or_fake,
 )
-from caloforge.train.objective import WeightAverage  # noqa: E402
+from caloforge.networks.objective import WeightAverage  # noqa: E402
 
 
 def test_percentage_error_is_in_percent_of_the_truth():

@@ -13,9 +13,9 @@ from tests.train.test_training import log_lines  # noqa: E402
 
 from caloforge import io  # noqa: E402
 from caloforge.errors import ConfigError, InputError  # noqa: E402
-from caloforge.train import cores, ranks  # noqa: E402
+from caloforge.ranks import cores, group  # noqa: E402
+from caloforge.ranks.launch import launch  # noqa: E402
 from caloforge.train.checkpoint import load_state  # noqa: E402
-from caloforge.train.launch import launch  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
 from caloforge.train.recipe import load_recipe  # noqa: E402
 
@@ -92,8 +92,8 @@ def test_the_scaling_model_counts_the_messages_that_ranks_send(both):
 
 
 def test_gradient_penalty_through_batch_norm_is_refused_on_ranks(monkeypatch):
-    monkeypatch.setattr(ranks, "size", lambda: 2)
-    monkeypatch.setattr(ranks, "wrapped", lambda module, unused=False: module)
+    monkeypatch.setattr(group, "size", lambda: 2)
+    monkeypatch.setattr(group, "wrapped", lambda module, unused=False: module)
     monkeypatch.setitem(rank_work.NETWORKS, "conv3d", {"r1_weight": 1.0})
     with pytest.raises(ConfigError, match="r1_weight must be 0 on several ranks"):
         rank_work.gan("conv3d")

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from caloforge.models.spec import NETWORKS
+from caloforge.networks.spec import NETWORKS
 from caloforge.train.recipe import load_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 from tests.conftest import make_showers
 
@@ -47,7 +48,11 @@ def test_a_report_is_written_and_named(samples, tmp_path, capsys):
     assert "Wasserstein" in printed
     assert str(folder / "report.html") in printed.replace("\n", "")
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["scores"]["auc_high"]["floor"] > 0.2
+    for name, found in metrics["scores"].items():
+        assert found["floor"] is not None and found["floor_error"] is not None, name
+    for name in ("high", "low"):
+        floor = metrics["classifiers"][name]["floor"]["auc"]
+        assert np.mean(floor) == pytest.approx(metrics["scores"][f"auc_{name}"]["floor"])
     assert metrics["samples"]["generated"]["label"] == "generated"
     record = json.loads((folder / "record.json").read_text())
     assert record["verb"] == "validate"

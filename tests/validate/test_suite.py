@@ -11,8 +11,8 @@ from caloforge.errors import DetectorError, InputError
 from caloforge.physics.features import shower_features
 from caloforge.validate.comparison import compare, reduce_showers
 from caloforge.validate.measures import MEASURES, Measure, by_angle
-from caloforge.validate.nearest import nearest, nearest_distances
-from caloforge.validate.suite import judge, score, split, validate
+from caloforge.validate.nearest import NearestDistances, nearest, nearest_distances
+from caloforge.validate.suite import Estimate, judge, score, split, validate
 
 
 def test_geant4_passes_against_geant4(good):
@@ -91,16 +91,20 @@ def test_a_bias_that_cancels_over_all_angles_is_seen_in_their_bins(toy_detector)
 @pytest.mark.parametrize(
     ("value", "floor", "error", "verdict"),
     [
-        (0.09, 0.0, 0.01, "pass"),
-        (0.12, 0.11, 0.01, "floor"),
-        (0.12, 0.05, 0.01, "near"),
-        (0.20, 0.05, 0.01, "fail"),
+        (0.07, -0.02, 0.01, "pass"),
+        (0.10, 0.09, 0.01, "floor"),
+        (0.10, 0.03, 0.01, "near"),
+        (0.18, 0.03, 0.01, "fail"),
+        (0.07, 0.03, 40_000.0, "undecided"),
+        (0.07, 0.03, np.nan, "undecided"),
+        (np.nan, 0.03, 0.01, "undecided"),
+        (0.18, np.nan, 0.01, "undecided"),
     ],
 )
 def test_verdicts(value, floor, error, verdict):
     measure = Measure("wasserstein", "", "")
     assert scaling.LIMITS["wasserstein"] == (0.08, 0.15)
-    found = judge(measure, value - 0.02, error, floor, error, error, 10)
+    found = judge(measure, Estimate(value, error, floor, error, error, 10))
     assert found.verdict == verdict
 
 
@@ -115,6 +119,19 @@ def test_a_copy_is_seen_as_memorised(geant4, good):
     assert near.to_library(rng)[0] == pytest.approx(1, abs=0.25)
     assert again.to_library(rng)[0] < 0.02
     assert good.result["nearest"].verdict in ("pass", "floor")
+
+
+def test_nearest_says_how_many_showers_it_looked_at(good, toy_detector, monkeypatch):
+    assert good.result["nearest"].showers == HALF // 2
+    monkeypatch.setattr(scaling, "NEAREST_MAX_SHOWERS", 17)
+    result = validate(make_showers(toy_detector, 60, 1), make_showers(toy_detector, 60, 2))
+    assert result["nearest"].showers == 17
+    assert result["wasserstein"].showers == 30
+
+
+def test_nearest_is_not_defined_where_most_showers_have_a_twin():
+    near = NearestDistances(np.zeros(9), np.ones(9), np.zeros(9), np.ones(9))
+    assert np.isnan(near.to_library(np.random.default_rng(0))).all()
 
 
 def test_nearest_is_the_smallest_distance():

@@ -1,7 +1,7 @@
 """Options that several verbs share."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,11 +9,22 @@ from caloforge.cli.progress import ShowerCount as ShowerCount
 from caloforge.cli.progress import shower_progress as shower_progress
 from caloforge.cli.progress import stderr as stderr
 from caloforge.errors import InputError, OutputError
+from caloforge.zoo import model_path
 
-if TYPE_CHECKING:
-    from caloforge.engine import Runtime
-    from caloforge.engine.choose import AskedPrecision
 
+def known_model(name: str) -> str:
+    """A bundled model's name or a model file, refused at once (ModelError) if it is neither."""
+    model_path(name)
+    return name
+
+
+Model = Annotated[
+    str,
+    typer.Argument(help="A bundled model's name, or a .onnx file.", callback=known_model),
+]
+SampleLike = Annotated[
+    Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
+]
 OutputFile = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 MOST_CORES = 4096
 MOST_SHOWERS = 10**9
@@ -34,46 +45,16 @@ Number = Annotated[
 ]
 
 Compression = Annotated[
-    str,
+    Literal["none", "lzf", "gzip"],
     typer.Option(help="HDF5: none (fastest), lzf, or gzip (about 20 times smaller, slow)."),
 ]
 
-RuntimeOption = Annotated[str, typer.Option(help="auto, onnx or openvino.")]
-PrecisionOption = Annotated[
-    str, typer.Option(help="auto (as the model is meant), float32 or bfloat16.")
-]
-
 SAMPLE_ENDING, MODEL_ENDING = ".h5", ".onnx"
-COMPRESSIONS = ("none", "lzf", "gzip")
-RUNTIMES = ("auto", "onnx", "openvino")
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def parse_compression(text: str) -> str | None:
-    """The compression that an option names, None for none.
-
-    Raises
-    ------
-    InputError
-        if it is unknown.
-    """
-    return None if one_of(text, COMPRESSIONS, "compression") == "none" else text
-
-
-def parse_runtime(text: str) -> "Runtime":
-    """The runtime that an option names.
-
-    Raises
-    ------
-    InputError
-        if it is unknown.
-    """
-    return cast("Runtime", one_of(text, RUNTIMES, "runtime"))
-
-
-def parse_precision(text: str) -> "AskedPrecision":
-    """The precision that an option names; errors as in :func:`parse_runtime`."""
-    return cast("AskedPrecision", one_of(text, PRECISIONS, "precision"))
+    """The compression that an option names, None for none."""
+    return None if text == "none" else text
 
 
 def check_output(path: Path, ending: str) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from caloforge.cli.options import shower_progress, stderr
 from caloforge.cli.progress import LOG_NAME
+from caloforge.cli.reading import DetectorOption
 from caloforge.cli.train import ProgressReporter
 
 if TYPE_CHECKING:
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 
 
 def search(
-    space: Annotated[Path, typer.Argument(help="What is searched, a TOML file.")],
-    data: Annotated[list[Path], typer.Option("--data", help="Training showers (.h5).")],
+    space: Annotated[Path, typer.Argument(exists=True, help="What is searched, a TOML file.")],
+    data: Annotated[
+        list[Path], typer.Option("--data", exists=True, help="Training showers (.h5).")
+    ],
     folder: Annotated[
         Path, typer.Option("--output", "-o", help="Search folder, new or to go on with.")
     ],
     more_data: Annotated[
-        list[Path] | None, typer.Argument(help="More files of training showers.")
+        list[Path] | None, typer.Argument(exists=True, help="More files of training showers.")
     ] = None,
-    detector: Annotated[
-        str | None, typer.Option(help="Detector (.toml), where the files do not name it.")
-    ] = None,
+    detector: DetectorOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores; all by default.")] = None,
 ) -> None:
     """Search for a better recipe.

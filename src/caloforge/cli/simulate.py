@@ -42,7 +42,7 @@ def simulate(
     ] = None,
     n: Number = None,
     like: Annotated[
-        Path | None, typer.Option(help="Take the energies and angles of this sample.")
+        Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
     ] = None,
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")] = 1,

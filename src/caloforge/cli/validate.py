@@ -10,17 +10,26 @@ from rich.table import Table
 
 from caloforge.cli.options import one_of
 from caloforge.cli.progress import LOG_NAME, step_progress
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.figures import FORMATS
 
 if TYPE_CHECKING:
     from caloforge.validate.result import ValidationResult
 
-COLOURS = {"pass": "green", "floor": "cyan", "near": "yellow", "fail": "bold red"}
+COLOURS = {
+    "pass": "green",
+    "floor": "cyan",
+    "near": "yellow",
+    "fail": "bold red",
+    "undecided": "magenta",
+}
 
 
 def validate(
-    reference: Annotated[Path, typer.Argument(help="The reference sample, usually Geant4 (.h5).")],
-    generated: Annotated[Path, typer.Argument(help="The sample to be judged (.h5).")],
+    reference: Annotated[
+        Path, typer.Argument(exists=True, help="The reference sample, usually Geant4 (.h5).")
+    ],
+    generated: Annotated[Path, typer.Argument(exists=True, help="The sample to be judged (.h5).")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for report.html and metrics.json.")
     ],
@@ -29,7 +38,7 @@ def validate(
     ] = False,
     training: Annotated[
         Path | None,
-        typer.Option(help="The model's training sample: is any of it repeated?"),
+        typer.Option(exists=True, help="The model's training sample: is any of it repeated?"),
     ] = None,
     figures: Annotated[
         str | None, typer.Option(help="Each figure as a file, too: png, pdf or svg.")
@@ -37,6 +46,9 @@ def validate(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31, help="Seed of splits, bootstrap, classifiers.")
     ] = 0,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Compare generated showers with Geant4: a table, metrics.json and an HTML report."""
     from caloforge.validate.files import REPORT, validate_files
@@ -50,7 +62,8 @@ def validate(
 
         result = validate_files(
             reference, generated, output, level="full" if full else "quick", seed=seed,
-            training=training, figures=ending, on_progress=show,
+            training=training, figures=ending, opens=Reading(detector, layout, where).open,
+            on_progress=show,
         )  # fmt: skip
     console = Console()
     console.print(_table(result))
@@ -70,10 +83,10 @@ def _table(result: "ValidationResult") -> Table:
         f"{reference['label']} ({reference['showers']})"
     )
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("measure", no_wrap=True)
+    table.add_column("measure")
     for name in ("score", "floor", "limit"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    table.add_column("verdict", no_wrap=True, min_width=len("undecided"))
     for score in result.scores:
         colour = COLOURS[score.verdict]
         table.add_row(

@@ -51,10 +51,14 @@ class _Block:
 
 
 class DirectFile:
-    """Writes of any threads to an open file, gathered into blocks.
+    """Writes of any threads to an open file, gathered into blocks; each byte is written once.
 
     ``descriptor`` is the file opened for writing the ordinary way: for blocks that stay
     incomplete, and where the file system takes no direct writes.
+
+    A block is always either among those that fill or among what was handed to the disk, and passes
+    from one to the other under the lock: a flush, which looks at both under the same lock, misses
+    nothing that was written before it, whatever happens at the same time.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -64,6 +68,7 @@ class DirectFile:
         self._lock, self._room = Lock(), BoundedSemaphore(WAITING_BLOCKS)
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._handed: list[Future[None]] = []
+        self._failure: OSError | None = None
 
     def write(self, position: int, data: AnyArray) -> None:
         """Write bytes (n,) uint8 from ``position`` on.
@@ -78,10 +83,8 @@ class DirectFile:
             block.bytes[begin : begin + len(part)] = part
             with self._lock:
                 full = block.fill(begin, begin + len(part))
-                if full:
-                    del self._blocks[number]
             if full:
-                self._hand_over(number, block)
+                self._hand_over(number)
             data, position = data[len(part) :], position + len(part)
 
     def _new_block(self, number: int) -> _Block:
@@ -89,44 +92,53 @@ class DirectFile:
         self._blocks[number] = block
         return block
 
-    def _hand_over(self, number: int, block: _Block) -> None:
+    def _hand_over(self, number: int) -> None:
         self._room.acquire()
         with self._lock:
-            done = {future for future in self._handed if future.done()}
-            self._handed = [future for future in self._handed if future not in done]
-            self._handed.append(self._disk.submit(self._put, number, block))
-        for future in done:
-            future.result()
+            block = self._blocks.pop(number)
+            waiting = [future for future in self._handed if not future.done()]
+            self._handed = [*waiting, self._disk.submit(self._put, number, block)]
+        self._check()
 
     def _put(self, number: int, block: _Block) -> None:
-        position = number * BLOCK_BYTES
+        """Write a full block.  Its failure stays known: every later call must say so."""
+        failure = None
         try:
-            try:
-                write_all(self._direct, block.bytes.data, position)
-            except OSError as problem:
-                if problem.errno != errno.EINVAL:
-                    raise
-                write_all(self._buffered, block.bytes.data, position)
-        finally:
-            block.filled = []
-            with self._lock:
-                self._spare.append(block)
-            self._room.release()
+            self._write_block(block, number * BLOCK_BYTES)
+        except OSError as problem:
+            failure = problem
+        block.filled = []
+        with self._lock:
+            self._failure = self._failure or failure
+            self._spare.append(block)
+        self._room.release()
+
+    def _write_block(self, block: _Block, position: int) -> None:
+        try:
+            write_all(self._direct, block.bytes.data, position)
+        except OSError as problem:
+            if problem.errno != errno.EINVAL:
+                raise
+            write_all(self._buffered, block.bytes.data, position)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def flush(self) -> None:
         """Hand everything that was written to the operating system.
 
-        Raises :class:`OSError` if that fails.
+        Raises :class:`OSError` if that fails, or a write before it has failed.
         """
-        with self._lock:
-            handed, self._handed = self._handed, []
-        for future in handed:
-            future.result()
         with self._lock:
             for number, block in self._blocks.items():
                 for begin, end in block.filled:
                     place = number * BLOCK_BYTES + begin
                     write_all(self._buffered, block.bytes[begin:end].data, place)
+            handed = list(self._handed)
+        for future in handed:
+            future.result()
+        self._check()
 
     def close(self) -> None:
         """Stop; what was not flushed is lost."""

@@ -56,7 +56,8 @@ def validation_number(
     energies in GeV (`generated_energy` where they differ). In each energy bin and for each of
     the planes xy, xz and yz: the squared differences of the mean projections (in units of Ep),
     summed over pixels and divided by the sum of the reference's squares; then the mean over
-    planes and bins. 0 is perfect; 0.01 is a relative error of 10 % (root mean square).
+    planes and bins. 0 is perfect; 0.01 is a relative error of 10 % (root mean square). NaN where
+    the reference is empty.
     """
     other = energy if generated_energy is None else generated_energy
     planes = [
@@ -75,8 +76,9 @@ def projections_error(
         for reference, generated in planes:
             expected = _mean_share(reference, energy, rows)
             difference = _mean_share(generated, generated_energy, other) - expected
-            errors.append(np.sum(difference**2) / np.sum(expected**2))
-    return float(np.mean(errors))
+            if expected.any():
+                errors.append(np.sum(difference**2) / np.sum(expected**2))
+    return float(np.mean(errors)) if errors else float("nan")
 
 
 def _mean_share(values: AnyArray, energy: AnyArray, rows: IntArray) -> Float64Array:
@@ -117,23 +119,39 @@ def feature_separation(reference: AnyArray, generated: AnyArray, bins: int) -> f
 def scaled_wasserstein(reference: AnyArray, generated: AnyArray) -> float:
     """Wasserstein-1 distance of a feature (N,) in units of the reference's standard deviation.
 
-    0 where the reference has no spread and the generated values are the same; infinite where
-    they are not.
+    Where the reference has no spread, the unit is that of both samples together: two different
+    constants are 2 apart.
+
+    >>> scaled_wasserstein(np.zeros(3), np.ones(3)), scaled_wasserstein(np.ones(3), np.ones(3))
+    (2.0, 0.0)
     """
-    spread = float(np.std(reference))
+    both = np.concatenate([reference, generated])
+    rounding = scaling.NO_SPREAD * float(np.abs(both).max())
     distance = float(wasserstein_distance(reference, generated))
-    if spread == 0:
-        return 0.0 if distance == 0 else float("inf")
-    return distance / spread
+    if distance <= rounding:
+        return 0.0
+    spread = float(np.std(reference))
+    return distance / (spread if spread > rounding else float(np.std(both)))
 
 
 def profile_error(reference: AnyArray, generated: AnyArray) -> float:
     """Mean relative error of a mean profile (n,), over the cells that matter.
 
-    Cells with less than scaling.PROFILE_MIN_SHARE of the reference's sum are left out.
+    Cells with less than scaling.PROFILE_MIN_SHARE of the reference's sum are left out; NaN where
+    the reference is empty.
     """
     used = reference > scaling.PROFILE_MIN_SHARE * reference.sum()
-    return float(np.mean(np.abs(generated[used] - reference[used]) / reference[used]))
+    return defined_mean(np.abs(generated[used] - reference[used]) / reference[used])
+
+
+def defined_mean(values: AnyArray) -> float:
+    """Mean of the values that are numbers; NaN where none is.
+
+    >>> defined_mean(np.array([1.0, np.nan, 3.0])), defined_mean(np.array([]))
+    (2.0, nan)
+    """
+    numbers = values[np.isfinite(values)]
+    return float(numbers.mean()) if len(numbers) else float("nan")
 
 
 def conditional_spread(values: AnyArray, log_energy: AnyArray) -> Float64Array:

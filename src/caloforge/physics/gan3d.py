@@ -8,7 +8,7 @@ import numpy as np
 
 from caloforge import scaling
 from caloforge.physics import observables
-from caloforge.physics.distances import profile_error
+from caloforge.physics.distances import defined_mean, profile_error
 from caloforge.physics.features import angle_varies
 from caloforge.physics.summary import Summary
 from caloforge.typing import AnyArray, IntArray
@@ -50,7 +50,8 @@ def gan3d_number(reference: Summary, generated: Summary) -> Gan3dNumber:
     Around every energy that the reference covers (+- 5 GeV, or the nearest MIN_BIN_SHOWERS
     showers where there are fewer):
 
-    - P: relative error of the mean first and second central moment, mean over axes and moments;
+    - P: relative error of the mean first and second central moment, mean over axes and moments
+      (in cells where the reference's is 0, as in an image of one layer);
     - S: relative error of the mean profile, in cells with at least PROFILE_MIN_SHARE of the
       energy, mean over cells and axes;
     - A: difference of the mean (measured - true) angle over the mean true angle, mean over
@@ -63,7 +64,7 @@ def gan3d_number(reference: Summary, generated: Summary) -> Gan3dNumber:
     ]
     return Gan3dNumber(
         moments=float(np.mean([_moments(*pair) for pair in pairs])),
-        shapes=float(np.mean([_shapes(*pair) for pair in pairs])),
+        shapes=defined_mean(np.array([_shapes(*pair) for pair in pairs])),
         angle=_angle(reference, generated),
     )
 
@@ -91,8 +92,8 @@ def _moments(reference: Summary, generated: Summary) -> float:
     for axis in observables.AXES:
         expected, got = reference.profile(axis), generated.profile(axis)
         for moment in (observables.centre, lambda p: observables.central_moment(p, 2)):
-            target = moment(expected).mean()
-            errors.append(abs(moment(got).mean() - target) / abs(target))
+            target = float(moment(expected).mean())
+            errors.append(abs(float(moment(got).mean()) - target) / (abs(target) or 1.0))
     return float(np.mean(errors))
 
 

@@ -8,11 +8,13 @@ from caloforge import scaling
 from caloforge.typing import AnyArray, Float64Array
 
 
-def scale_features(reference: AnyArray, generated: AnyArray) -> tuple[Float64Array, Float64Array]:
-    """Both feature tables (N, F) divided by the largest absolute value of the reference's."""
+def feature_scale(reference: AnyArray) -> Float64Array:
+    """What both samples' features are divided by (F,): the reference's (N, F) largest values.
+
+    1 where a feature of the reference is always 0.
+    """
     largest = np.abs(reference).max(axis=0)
-    unit = np.where(largest > 0, largest, 1.0)
-    return reference / unit, generated / unit
+    return np.where(largest > 0, largest, 1.0)
 
 
 def frechet_distance(reference: AnyArray, generated: AnyArray) -> float:
@@ -33,52 +35,58 @@ def frechet_distance(reference: AnyArray, generated: AnyArray) -> float:
 def frechet_physics_distance(
     reference: AnyArray, generated: AnyArray, rng: np.random.Generator
 ) -> float:
-    """FPD: the Frechet distance of scaled features, extrapolated to infinitely many showers.
+    """FPD: the Frechet distance of scaled features (N, F), extrapolated to infinitely many showers.
 
     At scaling.FPD_SIZES evenly spaced values of 1/N between the whole sample and a quarter of
     it, scaling.FPD_REPEATS random subsets each; a line through them in 1/N; its intercept.
     """
-    first, second = scale_features(reference, generated)
-    most = min(len(first), len(second))
+    most = min(len(reference), len(generated))
     least = max(most // 4, 2)
     inverse = np.linspace(1 / most, 1 / least, scaling.FPD_SIZES)
-    sizes, distances = [], []
-    for size in np.rint(1 / inverse).astype(int):
-        for _ in range(scaling.FPD_REPEATS):
-            rows = (rng.choice(len(table), size, replace=False) for table in (first, second))
-            picked = [table[chosen] for table, chosen in zip((first, second), rows, strict=True)]
-            sizes.append(size)
-            distances.append(frechet_distance(*picked))
-    slope_intercept = np.polyfit(1 / np.array(sizes), distances, 1)
+    sizes = np.repeat(np.rint(1 / inverse).astype(int), scaling.FPD_REPEATS)
+    distances = [
+        frechet_distance(
+            reference[rng.choice(len(reference), size, replace=False)],
+            generated[rng.choice(len(generated), size, replace=False)],
+        )
+        for size in sizes
+    ]
+    slope_intercept = np.polyfit(1 / sizes, distances, 1)
     return float(slope_intercept[1])
 
 
 def kernel_mmd(reference: AnyArray, generated: AnyArray) -> float:
     """Unbiased squared maximum mean discrepancy of (N, F) tables, kernel (x.y / F + 1)^4."""
     first, second = (np.asarray(table, dtype=np.float64) for table in (reference, generated))
-    n, m, d = len(first), len(second), first.shape[1]
+    within = [
+        (_kernel_sum(table, table) - _kernel((table * table).sum(axis=1), table).sum())
+        / (len(table) * (len(table) - 1))
+        for table in (first, second)
+    ]
+    across = _kernel_sum(first, second) / (len(first) * len(second))
+    return float(within[0] + within[1] - 2 * across)
 
-    def kernel(a: Float64Array, b: Float64Array) -> Float64Array:
-        value: Float64Array = (a @ b.T / d + 1.0) ** 4
-        return value
 
-    within = []
-    for table, size in ((first, n), (second, m)):
-        own = kernel(table, table)
-        within.append((own.sum() - np.trace(own)) / (size * (size - 1)))
-    return float(within[0] + within[1] - 2 * kernel(first, second).mean())
+def _kernel(products: Float64Array, table: Float64Array) -> Float64Array:
+    value: Float64Array = (products / table.shape[1] + 1.0) ** 4
+    return value
+
+
+def _kernel_sum(first: Float64Array, second: Float64Array, rows: int = 1024) -> float:
+    """Sum of the kernel over all pairs, some rows of pairs in memory at a time."""
+    parts = (first[start : start + rows] for start in range(0, len(first), rows))
+    return sum(float(_kernel(part @ second.T, second).sum()) for part in parts)
 
 
 def kernel_physics_distance(
     reference: AnyArray, generated: AnyArray, rng: np.random.Generator
 ) -> float:
     """KPD: median over scaling.KPD_BATCHES random batches of `kernel_mmd` of scaled features."""
-    first, second = scale_features(reference, generated)
-    size = max(min(len(first), len(second), scaling.KPD_BATCH_SIZE) // 2, 2)
+    size = max(min(len(reference), len(generated), scaling.KPD_BATCH_SIZE) // 2, 2)
     batches = [
         kernel_mmd(
-            first[rng.choice(len(first), size, replace=False)],
-            second[rng.choice(len(second), size, replace=False)],
+            reference[rng.choice(len(reference), size, replace=False)],
+            generated[rng.choice(len(generated), size, replace=False)],
         )
         for _ in range(scaling.KPD_BATCHES)
     ]

@@ -18,6 +18,7 @@ from caloforge.typing import AnyArray, Float64Array, FloatArray
 ITEM = 32
 """Showers that are run together; the unit that layers are ranked on."""
 FLOOR_SPLITS = 20
+BOOTSTRAPS = 20
 
 ScoreFunction = Callable[[FloatArray, FloatArray, AnyArray], float]
 
@@ -58,6 +59,12 @@ class Judge:
         reference = self.reference[rows]
         return SCORES[self.score](reference.cells, cells, reference.energy)
 
+    def error(self, cells: FloatArray) -> float:
+        """Bootstrap error of the score of cells (N, X, Y, Z) in GeV made for all rows."""
+        rng, n = np.random.default_rng(1), len(self.reference)
+        picks = [rng.integers(0, n, n) for _ in range(BOOTSTRAPS)]
+        return float(np.std([self.number(cells[rows], rows) for rows in picks], ddof=1))
+
     def floor(self) -> tuple[float, float]:
         """The score between two halves of the reference: its mean and standard deviation."""
         rng, n = np.random.default_rng(0), len(self.reference)
@@ -81,12 +88,13 @@ def judge_from(sample: ShowerFile, card: ModelCard, showers: int, score: str) ->
     DetectorError
         if the sample belongs to another detector than the model.
     InputError
-        if the score is unknown, or too few showers lie in the model's range.
+        if the sample is of another particle or calibration, the score is unknown, or too few
+        showers lie in the model's range.
     """
     if score not in SCORES:
         msg = f"score '{score}' is unknown: allowed are {', '.join(SCORES)}"
         raise InputError(msg)
-    card.check_detector(sample.detector, sample.window, where=sample.path)
+    sample.check_model(card)
     read = sample.read(0, showers)
     low, high = card.energy_range_gev
     reference = read[(read.energy >= low) & (read.energy <= high)]

@@ -13,10 +13,10 @@ from optuna.trial import Trial, TrialState
 
 from caloforge.detector import Detector
 from caloforge.errors import ConfigError, InputError, TrainingError
+from caloforge.networks.objective import Objective
 from caloforge.search.queue import TrialQueue
 from caloforge.search.space import Space
 from caloforge.train.loop import Reporter, Training
-from caloforge.train.objective import Objective
 
 SPEED_BATCH, SPEED_REPEATS = 64, 5
 

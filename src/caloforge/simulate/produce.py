@@ -11,9 +11,11 @@ from typing import Protocol
 import numpy as np
 
 from caloforge.atomic import check_room, check_writable
+from caloforge.calibration import DEPOSITED
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import ShowerWriter
 from caloforge.io.gan3d_writer import sample_bytes
+from caloforge.io.identity import identity_attributes
 from caloforge.provenance import write_record
 from caloforge.showers import Showers
 from caloforge.simulate.pool import OnShowers, Pool
@@ -52,9 +54,9 @@ class Summary:
     """What a production took: processor seconds of each shower (N,), and seconds of the call.
 
     ``ms_per_gev`` is *the* number for Geant4's speed, here and in ``caloforge bench``: the median
-    over the showers of one core's milliseconds per GeV of primary energy. The record has it as
-    ``geant4_ms_per_gev``; files of others carry it as the attribute ``geant4_ms_per_GeV``.
-    ``aborted`` counts the events that Geant4 aborted and that were made again.
+    over the showers of one core's milliseconds per GeV of primary energy. Record and file have it
+    as ``geant4_ms_per_GeV``. ``aborted`` counts the events that Geant4 aborted and that were made
+    again.
     """
 
     seconds_per_shower: Float64Array
@@ -111,7 +113,7 @@ def produce(
         config={
             **production.description,
             "geant4_seconds": round(float(per_shower.sum()), 3),
-            "geant4_ms_per_gev": round(rate, 4),
+            "geant4_ms_per_GeV": round(rate, 4),
             "aborted_events_made_again": aborted,
             "seconds_per_shower": [round(float(each), 6) for each in per_shower],
         },
@@ -142,7 +144,9 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
         shard = Shard.load(folder.file(0))
     cells = shard.hits[0].image(production.cell_shape)[None]
     condition = production.conditions[event]
-    shower = Showers(cells, condition.energy, condition.theta, production.detector)
+    shower = Showers(
+        cells, condition.energy, condition.theta, production.detector, production.particle
+    )
     return shower, float(shard.seconds[0])
 
 
@@ -159,7 +163,7 @@ def assemble(
     attributes = {
         "generator": f"Geant4 {version}, {PHYSICS}, {PRODUCTION_CUT_MM} mm cut",
         "geant4_data": production.data.title,
-        "particle": production.particle,
+        **identity_attributes(production.detector, production.particle, DEPOSITED),
         "seed": production.seed,
         "window": production.window,
     }

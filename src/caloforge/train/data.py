@@ -16,17 +16,16 @@ import numpy as np
 import torch
 
 from caloforge.errors import InputError
-from caloforge.models.base import Domain
+from caloforge.networks.base import Domain
+from caloforge.networks.objective import Batch
+from caloforge.ranks import group
 from caloforge.scaling import ANGLE_TOLERANCE_RAD
 from caloforge.showers import Showers
-from caloforge.train import ranks
 from caloforge.train.augment import augment, symmetries
 from caloforge.train.files import ShowerFiles, energy_range, theta_range
-from caloforge.train.objective import Batch, DataSummary
 from caloforge.train.recipe import DataOptions
 from caloforge.typing import IntArray
 
-SUMMARY_SHOWERS = 1024
 MEMORY_SHARE = 0.5
 """Showers are kept in memory while they take less than this part of what is free."""
 
@@ -43,7 +42,7 @@ class TrainingData:
     ) -> None:
         self.files = files
         self.options, self.batch_size, self.seed = options, batch_size, seed
-        self.own = ranks.own(batch_size)
+        self.own = group.own(batch_size)
         n = len(self.files)
         held_out = np.random.default_rng([seed, 0]).permutation(n)[
             : max(2, round(n * options.validation_fraction))
@@ -65,20 +64,17 @@ class TrainingData:
         """At most ``limit`` showers of the validation split, always the same."""
         return self.files.read_rows(self.validation_rows[:limit])
 
-    def summary(self) -> DataSummary:
-        """What an objective may know beforehand."""
-        files, rows = self.files, np.flatnonzero(self.is_training)
-        some = np.random.default_rng([self.seed, 1]).permutation(rows)[:SUMMARY_SHOWERS]
+    def domain(self) -> Domain:
+        """Image shape and ranges of the showers."""
+        files = self.files
         x, y, z = files.shape
         depths = files.detector.layer_centres_mm / files.detector.pad_mm[1]
-        domain = Domain(
+        return Domain(
             shape=(x, y, z),
             energy_range_gev=energy_range(files.energy),
             theta_range_rad=theta_range(files.theta),
             layer_depths_pads=tuple(depths.tolist()),
         )
-        sample = self.in_memory[some] if self.in_memory else files.read_rows(np.sort(some))
-        return DataSummary(domain, len(rows), sample)
 
     def batches(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from ``first_step`` on, augmented."""
@@ -145,7 +141,7 @@ class TrainingData:
     def _fits(self) -> bool:
         if self.options.cache != "auto":
             return self.options.cache == "memory"
-        size = 4 * len(self.files) * int(np.prod(self.files.shape)) * ranks.local_size()
+        size = 4 * len(self.files) * int(np.prod(self.files.shape)) * group.local_size()
         return size < MEMORY_SHARE * _free_memory()
 
     def _load(self) -> Showers:
@@ -153,7 +149,9 @@ class TrainingData:
         cells = np.empty((len(files), *files.shape), dtype=np.float32)
         for start, stop in files.runs():
             cells[start:stop] = files.read_run(start, stop).cells
-        return Showers(cells, files.energy, files.theta, files.detector)
+        return Showers(
+            cells, files.energy, files.theta, files.detector, files.particle, files.calibration
+        )
 
     def _check_augmentation(self) -> None:
         x, y, _ = self.files.shape

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from caloforge.card import METADATA_KEY, ModelCard, Parent
 from caloforge.errors import ModelError
+from caloforge.networks.objective import Objective
 from caloforge.provenance import file_digest
 from caloforge.train.checkpoint import BEST, CHECKPOINT, load_state
-from caloforge.train.objective import Objective
 from caloforge.zoo import model_names, model_path
 
 State = dict[str, Tensor]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from caloforge.models.base import Generator
+from caloforge.networks.base import GeneratorNetwork
 from caloforge.physics.distances import validation_number
+from caloforge.ranks import group
 from caloforge.showers import Showers
-from caloforge.train import ranks
 from caloforge.typing import FloatArray
 
 BATCH = 128
@@ -20,7 +20,7 @@ class Validator:
     def __init__(self, showers: Showers, seed: int) -> None:
         self.showers, self.seed = showers, seed
 
-    def score(self, generator: Generator) -> float:
+    def score(self, generator: GeneratorNetwork) -> float:
         """The single validation number (NaN if the generator gives NaN)."""
         cells = self.generate(generator)
         if not np.isfinite(cells).all():
@@ -28,15 +28,15 @@ class Validator:
         return validation_number(self.showers.cells, cells, self.showers.energy)
 
     @torch.no_grad()
-    def generate(self, generator: Generator) -> FloatArray:
+    def generate(self, generator: GeneratorNetwork) -> FloatArray:
         """Cells (N, X, Y, Z) in GeV, made by all ranks; torch's random state is left as it was."""
         generator.eval()
         energy, theta = torch.from_numpy(self.showers.energy), torch.from_numpy(self.showers.theta)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             latent = generator.draw_latent(len(energy))
-        share = -(-len(energy) // ranks.size())
-        own = (ranks.rank() * share + torch.arange(share)) % len(energy)
+        share = -(-len(energy) // group.size())
+        own = (group.rank() * share + torch.arange(share)) % len(energy)
         parts = [generator(latent[i], energy[i], theta[i]) for i in torch.split(own, BATCH)]
-        cells: FloatArray = ranks.gathered(torch.cat(parts).float())[: len(energy)].numpy()
+        cells: FloatArray = group.gathered(torch.cat(parts).float())[: len(energy)].numpy()
         return cells

@@ -29,7 +29,13 @@ from caloforge.validate.distributions import (
 )
 from caloforge.validate.planned import Plot
 from caloforge.validate.result import ValidationResult
-from caloforge.validate.slices import Slice, angle_slices, energy_slices, everything
+from caloforge.validate.slices import (
+    Slice,
+    angle_slices,
+    energy_number,
+    energy_slices,
+    everything,
+)
 
 SECTIONS = {
     "response": "Energy response",
@@ -108,7 +114,7 @@ def _images(comparison: Comparison, slices: list[Slice], full: bool) -> Iterator
     hit = energy_text(scaling.HIT_THRESHOLDS_GEV[0])
     samples = (comparison.reference, comparison.generated)
     for index, point in enumerate(scaling.EXAMPLE_ENERGIES_GEV):
-        titles = [f"{s.label}, {s.example_energy[index]:.0f} GeV" for s in samples]
+        titles = [f"{s.label}, {energy_number(s.example_energy[index])} GeV" for s in samples]
         showers = [s.examples[index] for s in samples]
         for plane in observables.PLANES if full else ("yz",):
             caption = f"The shower nearest to {point:g} GeV of each sample, projected on {plane}."
@@ -123,11 +129,11 @@ def _checks(comparison: Comparison, result: ValidationResult) -> Iterator[Plot]:
     labels = comparison.labels
     colours = plots.REFERENCE, plots.GENERATED
     curves = [
-        (f"{text} (AUC {found.value:.3f} ± {found.error:.3f})", found.probability,
-         found.is_generated, colour)
-        for text, found, colour in (
-            ("shower features", result.high_level, plots.GENERATED),
-            ("cells", result.low_level, plots.REFERENCE),
+        (f"{text} (AUC {found.value:.3f} ± {found.error:.3f}, floor {floor.value:.3f})",
+         found.probability, found.is_generated, colour)
+        for text, found, floor, colour in (
+            ("shower features", result.high_level, result.floors["high"], plots.GENERATED),
+            ("cells", result.low_level, result.floors["low"], plots.REFERENCE),
         )
     ]  # fmt: skip
     caption = "What trained classifiers find, on showers they were not trained on."
@@ -160,7 +166,11 @@ def _checks(comparison: Comparison, result: ValidationResult) -> Iterator[Plot]:
         draw = partial(pictures.overlay_plot, series, title="nearest neighbours", xlabel=text)
         yield Plot("checks", f"nearest_{name}", caption, draw)
     band = scaling.LIMITS["spread"][0]
-    spread = {name: ratio for name, ratio in result.spread.items() if " in layer" not in name}
+    spread = {
+        name: ratio
+        for name, ratio in result.spread.items()
+        if " in layer" not in name and np.isfinite(ratio)
+    }
     yield Plot(
         "checks", "spread",
         "Spread of every feature at equal energy, over the reference's: below 1, showers are too "

@@ -80,7 +80,7 @@ class Comparison:
 
     def notes(self) -> list[str]:
         """What a reader must know before reading the scores."""
-        found = []
+        found: list[str] = []
         for name, unit, scale in (("energy", "GeV", 1.0), ("theta", "degrees", degree)):
             values = [getattr(s.summary, name) / scale for s in (self.reference, self.generated)]
             if np.ptp(values[0]) + np.ptp(values[1]) == 0 and values[0][0] == values[1][0]:
@@ -92,11 +92,26 @@ class Comparison:
                     f"{self.generated.label} {spans[1]} {unit}. Scores that are not taken in bins "
                     f"of {name} (classifiers, Wasserstein, FPD, KPD) see this difference too."
                 )
+        constant = constant_features(self.reference.features)
+        if constant:
+            few = ", ".join(constant[:4]) + (", ..." if len(constant) > 4 else "")
+            found.append(
+                f"{len(constant)} of {len(self.reference.features.names)} features have no spread "
+                f"in {self.reference.label} ({few}): they are left out of the spread, and their "
+                "distances are in units of both samples' spread."
+            )
         for sample in (self.reference, self.generated):
             empty = int(np.sum(sample.summary.deposited <= 0))
             if empty:
                 found.append(f"{empty} of {len(sample)} showers of {sample.label} are empty.")
         return found
+
+
+def constant_features(features: Features) -> list[str]:
+    """Names of the features that are the same for every shower, apart from rounding."""
+    values = features.values
+    constant = np.std(values, axis=0) <= scaling.NO_SPREAD * np.abs(values).max(axis=0)
+    return [name for name, same in zip(features.names, constant, strict=True) if same]
 
 
 def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Detector]:
@@ -121,7 +136,7 @@ def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Detec
                 pad_mm=detector.pad_mm[1],
             )
         )
-        examples.look_at(chunk)
+        examples.add(chunk)
     if detector is None or sum(map(len, parts)) < MIN_SHOWERS:
         msg = f"{label} has {sum(map(len, parts))} showers: a comparison needs {MIN_SHOWERS}"
         raise InputError(msg)
@@ -136,8 +151,8 @@ class _Examples:
     def __init__(self) -> None:
         self._found: list[tuple[float, FloatArray, float]] = []
 
-    def look_at(self, showers: Showers) -> None:
-        """Keep those showers that are nearer than what was seen before."""
+    def add(self, showers: Showers) -> None:
+        """Keep those showers that are nearer than those of earlier chunks."""
         nearest = []
         for index, point in enumerate(scaling.EXAMPLE_ENERGIES_GEV):
             distance = np.abs(showers.energy - point)
@@ -172,11 +187,14 @@ def compare(
     Raises
     ------
     InputError
-        if either has too few showers.
+        if either has too few showers, or the reference only empty ones.
     DetectorError
         if they belong to different detectors or windows.
     """
     first, detector = reduce_showers(reference, labels[0])
+    if not first.summary.deposited.any():
+        msg = f"all {len(first)} showers of {labels[0]} are empty: there is nothing to compare with"
+        raise InputError(msg)
     second, other = reduce_showers(generated, labels[1])
     shapes = [sample.examples.shape[1:] for sample in (first, second)]
     if detector.digest != other.digest or shapes[0] != shapes[1]:

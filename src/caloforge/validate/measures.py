@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from caloforge import scaling
 from caloforge.physics import distances, gaussian, observables
 from caloforge.physics.features import GLOBAL_GROUPS
 from caloforge.physics.gan3d import gan3d_number
+from caloforge.physics.summary import Summary
 from caloforge.typing import Float64Array, IntArray
 from caloforge.units import degree
 from caloforge.validate.comparison import Sample
@@ -77,19 +78,24 @@ MEASURES = (
 )
 
 
-def score_pair(reference: Sample, generated: Sample, rng: np.random.Generator) -> Scores:
-    """Every measure that needs no training, of two samples of equal size."""
+def score_pair(
+    reference: Sample, generated: Sample, scale: Float64Array, rng: np.random.Generator
+) -> Scores:
+    """Every measure that needs no training, of two samples of equal size; NaN where undefined.
+
+    `scale` (F,) is what the inputs of FPD and KPD are divided by, see `gaussian_scale`.
+    """
     first, second = reference.summary, generated.summary
     tables = reference.features.values, generated.features.values
-    gaussians = gaussian_inputs(reference, generated)
+    gaussians = [gaussian_inputs(sample) / scale for sample in (reference, generated)]
     planes = [(first.plane(plane), second.plane(plane)) for plane in observables.PLANES]
     number = gan3d_number(first, second)
     bins = response_by_energy(reference, generated)
     scores = {
-        "response_bias": float(np.mean([abs(entry["bias"]) for entry in bins])),
-        "response_width": float(np.mean([abs(entry["width_ratio"] - 1) for entry in bins])),
+        "response_bias": _mean_of(abs(entry["bias"]) for entry in bins),
+        "response_width": _mean_of(abs(entry["width_ratio"] - 1) for entry in bins),
         **{f"profile_{axis}": profile_error(reference, generated, axis) for axis in "zxy"},
-        "spread": float(np.mean(spread_ratios(reference, generated))),
+        "spread": distances.defined_mean(spread_ratios(reference, generated)),
         "wasserstein": _mean_over_columns(distances.scaled_wasserstein, *tables),
         "separation": _mean_over_columns(
             partial(distances.feature_separation, bins=scaling.SEPARATION_BINS), *tables
@@ -97,8 +103,8 @@ def score_pair(reference: Sample, generated: Sample, rng: np.random.Generator) -
         "cell_spectrum": distances.separation_power(
             first.spectrum.sum(axis=0), second.spectrum.sum(axis=0)
         ),
-        "fpd": gaussian.frechet_physics_distance(*gaussians, rng),
-        "kpd": gaussian.kernel_physics_distance(*gaussians, rng),
+        "fpd": gaussian.frechet_physics_distance(gaussians[0], gaussians[1], rng),
+        "kpd": gaussian.kernel_physics_distance(gaussians[0], gaussians[1], rng),
         "validation_number": distances.projections_error(planes, first.energy, second.energy),
         "gan3d": number.total,
         "gan3d_moments": number.moments,
@@ -107,16 +113,23 @@ def score_pair(reference: Sample, generated: Sample, rng: np.random.Generator) -
     }
     if "angle" in reference.features.names:
         angles = by_angle(reference, generated)
-        scores["angle_bias"] = float(np.mean([abs(entry["angle_bias"]) for entry in angles]))
+        scores["angle_bias"] = _mean_of(abs(entry["angle_bias"]) for entry in angles)
         ratio = spread_ratios(reference, generated)[reference.features.names.index("angle")]
         scores["angle_resolution"] = abs(float(ratio) - 1)
     return scores
 
 
-def gaussian_inputs(reference: Sample, generated: Sample) -> tuple[Float64Array, Float64Array]:
-    """The features that FPD and KPD look at, (N, F) each."""
-    groups = GLOBAL_GROUPS
-    return reference.features.of(*groups).values, generated.features.of(*groups).values
+def gaussian_inputs(sample: Sample) -> Float64Array:
+    """The features that FPD and KPD compare, (N, F), not scaled yet."""
+    return sample.features.of(*GLOBAL_GROUPS).values
+
+
+def gaussian_scale(reference: Sample) -> Float64Array:
+    """What FPD and KPD divide the features by, (F,): the largest of the whole reference.
+
+    Taken of a half, a feature that few showers have would blow up where the other half has it.
+    """
+    return gaussian.feature_scale(gaussian_inputs(reference))
 
 
 def profile_error(reference: Sample, generated: Sample, axis: str) -> float:
@@ -129,19 +142,16 @@ def profile_error(reference: Sample, generated: Sample, axis: str) -> float:
 
 
 def response_by_energy(reference: Sample, generated: Sample) -> list[dict[str, float]]:
-    """Response in each energy bin: bias and width ratio with their errors."""
+    """Response in each energy bin: bias and width ratio with their errors; NaN where undefined."""
     entries = []
     for rows, other in _bins(reference, generated):
         first, second = reference.summary[rows], generated.summary[other]
         mean = first.response.mean(), second.response.mean()
-        width = [
-            distances.conditional_spread(s.response[:, None], np.log(s.energy))[0]
-            for s in (first, second)
-        ]
+        width = [_width_at_equal_energy(part) for part in (first, second)]
         n = len(rows), len(other)
-        ratio = mean[1] / mean[0]
-        relative = [width[i] / mean[i] / np.sqrt(n[i]) if mean[i] else 0.0 for i in (0, 1)]
-        width_ratio = width[1] / width[0] if width[0] else 1.0
+        ratio = _ratio(mean[1], mean[0])
+        relative = [_ratio(width[i], mean[i]) / np.sqrt(n[i]) for i in (0, 1)]
+        width_ratio = _ratio(width[1], width[0])
         entries.append(
             {
                 "low": float(first.energy.min()),
@@ -154,6 +164,13 @@ def response_by_energy(reference: Sample, generated: Sample) -> list[dict[str, f
             }
         )
     return entries
+
+
+def _width_at_equal_energy(summary: Summary) -> float:
+    """Spread of the response around a straight line in log Ep; 0 where it is only rounding."""
+    response = summary.response
+    spread = distances.conditional_spread(response[:, None], np.log(summary.energy))
+    return float(spread[0]) if spread[0] > scaling.NO_SPREAD * response.max() else 0.0
 
 
 def by_angle(reference: Sample, generated: Sample) -> list[dict[str, float]]:
@@ -181,8 +198,8 @@ def _angle_entry(reference: Sample, generated: Sample) -> dict[str, float]:
     samples = (reference, generated)
     response = [sample.summary.response for sample in samples]
     residual = [sample.features["angle"] / degree for sample in samples]
-    ratio = response[1].mean() / response[0].mean()
-    relative = [part.std() / part.mean() / np.sqrt(len(part)) for part in response]
+    ratio = _ratio(response[1].mean(), response[0].mean())
+    relative = [_ratio(part.std(), part.mean()) / np.sqrt(len(part)) for part in response]
     errors = [part.std() / np.sqrt(len(part)) for part in residual]
     return {
         "bias": float(ratio - 1),
@@ -195,7 +212,8 @@ def _angle_entry(reference: Sample, generated: Sample) -> dict[str, float]:
 def spread_ratios(reference: Sample, generated: Sample) -> Float64Array:
     """Spread of every feature at equal energy over the reference's (F,), mean over energy bins.
 
-    In every energy bin: the standard deviation around a straight line in log Ep.
+    In every energy bin: the standard deviation around a straight line in log Ep. Bins where the
+    reference has no spread are left out; NaN for a feature that has none in any.
     """
     ratios = []
     for rows, other in _bins(reference, generated):
@@ -203,11 +221,19 @@ def spread_ratios(reference: Sample, generated: Sample) -> Float64Array:
             distances.conditional_spread(s.features.values[r], np.log(s.summary.energy[r]))
             for s, r in ((reference, rows), (generated, other))
         ]
-        ratios.append(
-            np.divide(spread[1], spread[0], out=np.ones_like(spread[0]), where=spread[0] > 0)
-        )
-    mean: Float64Array = np.mean(ratios, axis=0)
-    return mean
+        undefined = np.full_like(spread[0], np.nan)
+        varies = spread[0] > scaling.NO_SPREAD * np.abs(reference.features.values).max(axis=0)
+        ratios.append(np.divide(spread[1], spread[0], out=undefined, where=varies))
+    return np.array([distances.defined_mean(column) for column in np.array(ratios).T])
+
+
+def _ratio(value: float, reference: float) -> float:
+    """value / reference; NaN where the reference is 0."""
+    return float(value / reference) if reference else float("nan")
+
+
+def _mean_of(values: Iterable[float]) -> float:
+    return distances.defined_mean(np.array(list(values)))
 
 
 def _bins(reference: Sample, generated: Sample) -> Iterator[tuple[IntArray, IntArray]]:

@@ -27,9 +27,19 @@ class NearestDistances:
     reference_to_itself: Float64Array
     generated_to_itself: Float64Array
 
+    @property
+    def showers(self) -> int:
+        """Showers a side whose neighbours were looked for."""
+        return len(self.generated_to_library)
+
     def to_library(self, rng: np.random.Generator) -> tuple[float, float, float]:
-        """Median distance generated over reference, its error, and the error of 1 (the floor)."""
-        return _ratio(self.generated_to_library, self.reference_to_library, rng)
+        """Median distance generated over reference, its error, and the error of 1 (the floor).
+
+        NaN where half of the fresh reference showers have a twin, as where most are empty.
+        """
+        if np.median(self.reference_to_library) == 0:
+            return (float("nan"),) * 3
+        return _median_ratio(self.generated_to_library, self.reference_to_library, rng)
 
 
 def nearest_distances(
@@ -65,11 +75,12 @@ def nearest(probe: FloatArray, library: FloatArray, *, skip_self: bool = False) 
 
     With `skip_self` row i of the library is not a neighbour of row i of the probe.
     """
-    own = (library.astype(np.float64) ** 2).sum(axis=1)
+    norms = (library.astype(np.float64) ** 2).sum(axis=1)
     found = []
     for start in range(0, len(probe), 512):
         rows = probe[start : start + 512]
-        squares = (rows.astype(np.float64) ** 2).sum(axis=1)[:, None] + own - 2.0 * rows @ library.T
+        lengths = (rows.astype(np.float64) ** 2).sum(axis=1)[:, None]
+        squares = lengths + norms - 2.0 * rows @ library.T
         if skip_self:
             index = np.arange(len(rows))
             squares[index, start + index] = np.inf
@@ -77,7 +88,7 @@ def nearest(probe: FloatArray, library: FloatArray, *, skip_self: bool = False) 
     return np.concatenate(found)
 
 
-def _ratio(
+def _median_ratio(
     ours: Float64Array, theirs: Float64Array, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     def medians(values: Float64Array) -> Float64Array:
@@ -85,10 +96,11 @@ def _ratio(
         found: Float64Array = np.median(values[picks], axis=1)
         return found
 
-    value = float(np.median(ours) / np.median(theirs))
+    middle = np.median(theirs)
     again = medians(theirs)
+    ratios = medians(ours)[again > 0] / again[again > 0]
     return (
-        value,
-        float(np.std(medians(ours) / again)),
-        float(np.std(again / np.median(theirs)) * np.sqrt(2)),
+        float(np.median(ours) / middle),
+        float(np.std(ratios)),
+        float(np.std(again / middle) * np.sqrt(2)),
     )

@@ -17,6 +17,7 @@ from caloforge.validate import plots
 from caloforge.validate.catalogue import SECTIONS, catalogue
 from caloforge.validate.comparison import Comparison
 from caloforge.validate.result import ValidationResult
+from caloforge.validate.slices import energy_span
 
 TEMPLATE = "report.html.jinja"
 VERDICT_TEXT = {
@@ -24,6 +25,7 @@ VERDICT_TEXT = {
     "floor": "at floor",
     "near": "near",
     "fail": "fail",
+    "undecided": "undecided",
 }
 WIDE_PIXELS = 700
 
@@ -77,6 +79,7 @@ def render_report(result: ValidationResult, pictures: list[Picture]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
     environment.globals["with_error"] = with_error
+    environment.globals["span"] = energy_span
     source = (resources.files("caloforge.validate") / TEMPLATE).read_text(encoding="utf-8")
     sections = {
         key: [picture for picture in pictures if picture.section == key] for key in SECTIONS
@@ -87,6 +90,7 @@ def render_report(result: ValidationResult, pictures: list[Picture]) -> str:
         titles=SECTIONS,
         verdicts=VERDICT_TEXT,
         sigmas=scaling.FLOOR_SIGMAS,
+        meaningless=scaling.MEANINGLESS_ERROR,
         figures=len(pictures),
         versions=versions(),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from caloforge.validate.classifier import Classification
 from caloforge.validate.nearest import NearestDistances
 
-Verdict = Literal["pass", "floor", "near", "fail"]
+Verdict = Literal["pass", "floor", "near", "fail", "undecided"]
 Level = Literal["quick", "full"]
-VERDICTS: tuple[Verdict, ...] = ("pass", "floor", "near", "fail")
+VERDICTS: tuple[Verdict, ...] = ("pass", "floor", "near", "fail", "undecided")
 
 
 @dataclass(frozen=True)
-class Score:
-    """One measure of generated against reference, beside reference against reference."""
+class JudgedMeasure:
+    """One measure of generated against reference, beside reference against reference.
+
+    Numbers are NaN where the samples leave the measure undefined.
+    """
 
     name: str
     title: str
@@ -50,7 +54,7 @@ class Score:
 class ValidationResult:
     """All that validate found; `to_dict` is what metrics.json holds."""
 
-    scores: tuple[Score, ...]
+    scores: tuple[JudgedMeasure, ...]
     notes: tuple[str, ...]
     samples: dict[str, dict[str, Any]]
     response: list[dict[str, float]]
@@ -59,11 +63,13 @@ class ValidationResult:
     spread: dict[str, float]
     high_level: Classification
     low_level: Classification
+    floors: dict[str, Classification]
+    """What the classifiers of "high" and "low" level find between halves of the reference."""
     nearest: NearestDistances
     seed: int
     level: Level
 
-    def __getitem__(self, name: str) -> Score:
+    def __getitem__(self, name: str) -> JudgedMeasure:
         """The score called `name`."""
         return next(score for score in self.scores if score.name == name)
 
@@ -72,9 +78,9 @@ class ValidationResult:
         return sum(score.verdict == verdict for score in self.scores)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON; None is what is not defined (NaN)."""
         classifiers = {"high": self.high_level, "low": self.low_level}
-        return {
+        table = {
             "scores": {s.name: {**asdict(s), "limits": list(s.limits)} for s in self.scores},
             "verdicts": {verdict: self.count(verdict) for verdict in VERDICTS},
             "notes": list(self.notes),
@@ -83,9 +89,24 @@ class ValidationResult:
             "by_angle": self.angles,
             "spread_by_feature": self.spread,
             "classifiers": {
-                name: {"auc": found.auc.tolist(), "jensen_shannon": found.divergence.tolist()}
+                name: {**_numbers(found), "floor": _numbers(self.floors[name])}
                 for name, found in classifiers.items()
             },
             "seed": self.seed,
             "level": self.level,
         }
+        plain: dict[str, Any] = without_nan(table)
+        return plain
+
+
+def _numbers(found: Classification) -> dict[str, list[float]]:
+    return {"auc": found.auc.tolist(), "jensen_shannon": found.divergence.tolist()}
+
+
+def without_nan(value: Any) -> Any:
+    """The same with None for every number that JSON does not know."""
+    if isinstance(value, dict):
+        return {key: without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -32,7 +32,7 @@ class Slice:
 def everything(comparison: Comparison) -> Slice:
     """The whole comparison."""
     energy = comparison.reference.summary.energy
-    title = f"{energy.min():.0f}-{energy.max():.0f} GeV"
+    title = energy_span(energy.min(), energy.max())
     return Slice("all", title, "All showers.", comparison.reference, comparison.generated)
 
 
@@ -45,7 +45,8 @@ def energy_slices(comparison: Comparison) -> list[Slice]:
 
     points = energy_points(comparison.reference.summary)
     return [
-        _slice(comparison, near(point), f"{point:.0f}GeV", f"{point:.0f} GeV") for point in points
+        _slice(comparison, near(point), f"{energy_number(point)}GeV", f"{energy_number(point)} GeV")
+        for point in points
     ]
 
 
@@ -77,7 +78,26 @@ def _span(parts: list[Sample]) -> str:
     """The energies and angles that a slice really holds, so that a widened one says so."""
     low = min(part.summary.energy.min() for part in parts)
     high = max(part.summary.energy.max() for part in parts)
-    text = f"{low:.0f}-{high:.0f} GeV"
+    text = energy_span(low, high)
     angles = [part.summary.theta / degree for part in parts]
     first, last = min(a.min() for a in angles), max(a.max() for a in angles)
     return text if last - first < 0.1 else f"{text}, {first:.0f}-{last:.0f} degrees"
+
+
+def energy_span(low: float, high: float) -> str:
+    """A range of energies (GeV), or one energy.
+
+    >>> energy_span(10.04, 499.7), energy_span(0.1, 0.1)
+    ('10-500 GeV', '0.1 GeV')
+    """
+    first, last = energy_number(low), energy_number(high)
+    return f"{first} GeV" if first == last else f"{first}-{last} GeV"
+
+
+def energy_number(energy: float) -> str:
+    """An energy in GeV, whole above 10 GeV and with two digits below.
+
+    >>> energy_number(0.1004), energy_number(2.36), energy_number(10000)
+    ('0.1', '2.4', '10000')
+    """
+    return f"{energy:.0f}" if energy >= 9.95 else f"{energy:.2g}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from caloforge import scaling
+from caloforge.physics.distances import defined_mean
 from caloforge.physics.summary import Summary
 from caloforge.showers import Showers
 from caloforge.typing import Float64Array, IntArray
@@ -19,19 +20,32 @@ from caloforge.validate.measures import (
     MEASURES,
     Measure,
     by_angle,
+    gaussian_scale,
     response_by_energy,
     score_pair,
     spread_ratios,
 )
 from caloforge.validate.nearest import nearest_distances
-from caloforge.validate.result import Level, Score, ValidationResult, Verdict
+from caloforge.validate.result import JudgedMeasure, Level, ValidationResult, Verdict
 from caloforge.validate.threads import on_one_thread
 
 SPLITS = {"quick": 6, "full": 20}
 BOOTSTRAPS = {"quick": 16, "full": 60}
 Table = dict[str, Float64Array]
 Rows = tuple[IntArray, IntArray, IntArray]
-Found = tuple[float, float, float, float, float, int]
+
+
+class Estimate(NamedTuple):
+    """A measure's value and floor with their errors; NaN where a sample leaves it undefined."""
+
+    value: float
+    error: float
+    floor: float
+    floor_error: float
+    excess_error: float
+    """Error of value - floor."""
+    showers: int
+    """Showers a side that it was measured on."""
 
 
 def validate(
@@ -67,19 +81,20 @@ def score(
     rng = np.random.default_rng(seed)
     size = min(len(reference) // 2, len(generated))
     on_progress("distances")
-    found = _distances(comparison.without_images(), size, level, rng)
+    estimates = _distances(comparison.without_images(), size, level, rng)
     on_progress("classifiers")
     classified = _classify(comparison, size, seed, rng)
     for name, (ours, floor, showers) in classified.items():
         both = float(np.hypot(ours.error, floor.error))
-        found[name] = (ours.value, ours.error, floor.value, floor.error, both, showers)
+        estimates[name] = Estimate(ours.value, ours.error, floor.value, floor.error, both, showers)
     on_progress("nearest showers")
     nearest = nearest_distances(comparison, split(comparison, size, rng), library)
     value, error, floor_error = nearest.to_library(rng)
-    found["nearest"] = (value, error, 1.0, floor_error, error, size)
+    ideal = value if np.isnan(value) else 1.0
+    estimates["nearest"] = Estimate(value, error, ideal, floor_error, error, nearest.showers)
     spread = spread_ratios(reference, generated).tolist()
     return ValidationResult(
-        scores=tuple(judge(m, *found[m.name]) for m in MEASURES if m.name in found),
+        scores=tuple(judge(m, estimates[m.name]) for m in MEASURES if m.name in estimates),
         notes=tuple(comparison.notes()),
         samples={"reference": describe(reference), "generated": describe(generated)},
         response=response_by_energy(reference, generated),
@@ -87,6 +102,7 @@ def score(
         spread=dict(zip(reference.features.names, spread, strict=True)),
         high_level=classified["auc_high"][0],
         low_level=classified["auc_low"][0],
+        floors={"high": classified["auc_high"][1], "low": classified["auc_low"][1]},
         nearest=nearest,
         seed=seed,
         level=level,
@@ -108,27 +124,34 @@ def split(comparison: Comparison, size: int, rng: np.random.Generator) -> Rows:
 
 def _distances(
     comparison: Comparison, size: int, level: Level, rng: np.random.Generator
-) -> dict[str, Found]:
-    """Every measure that needs no training, as `judge` takes it."""
+) -> dict[str, Estimate]:
+    """Every measure that needs no training."""
     ours, floors = _repeat(comparison, size, SPLITS[level], rng, bootstrap=False)
     errors, floor_errors = _repeat(comparison, size, BOOTSTRAPS[level], rng, bootstrap=True)
     return {
-        name: (
-            float(ours[name].mean()),
-            float(errors[name].std(ddof=1)),
-            float(floors[name].mean()),
-            float(floor_errors[name].std(ddof=1)),
-            float((errors[name] - floor_errors[name]).std(ddof=1)),
-            size,
+        name: Estimate(
+            value=defined_mean(ours[name]),
+            error=_defined_spread(errors[name]),
+            floor=defined_mean(floors[name]),
+            floor_error=_defined_spread(floor_errors[name]),
+            excess_error=_defined_spread(errors[name] - floor_errors[name]),
+            showers=size,
         )
         for name in ours
     }
+
+
+def _defined_spread(values: Float64Array) -> float:
+    """Standard deviation of the values that are numbers; NaN where fewer than two are."""
+    numbers = values[np.isfinite(values)]
+    return float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
 
 
 def _repeat(
     comparison: Comparison, size: int, times: int, rng: np.random.Generator, *, bootstrap: bool
 ) -> tuple[Table, Table]:
     """All scores over random splits: generated against the reference, and the floor."""
+    scale = gaussian_scale(comparison.reference)
     pairs = []
     for _ in range(times):
         parts = split(comparison, size, rng)
@@ -139,8 +162,8 @@ def _repeat(
         half = comparison.reference[first]
         pairs.append(
             (
-                score_pair(half, comparison.generated[made], rng),
-                score_pair(half, comparison.reference[second], rng),
+                score_pair(half, comparison.generated[made], scale, rng),
+                score_pair(half, comparison.reference[second], scale, rng),
             )
         )
     ours, floors = (
@@ -162,7 +185,7 @@ def _classify(
     rows = rng.permutation(len(reference))[:showers]
     made = rows if comparison.paired else rng.permutation(len(generated))[:showers]
     halves = split(comparison, min(size, showers), rng)[:2]
-    found = {}
+    classified = {}
     turns = scaling.FLOOR_ROTATIONS
     for name, inputs, model in (
         ("auc_high", _high_inputs, classifier.boosted_trees),
@@ -170,8 +193,8 @@ def _classify(
     ):
         ours = classify(model, inputs(reference[rows]), inputs(generated[made]), seed=seed)
         parts = [inputs(reference[half]) for half in halves]
-        found[name] = (ours, classify(model, *parts, seed=seed, rotations=turns), showers)
-    return found
+        classified[name] = (ours, classify(model, *parts, seed=seed, rotations=turns), showers)
+    return classified
 
 
 def _high_inputs(sample: Sample) -> Any:
@@ -182,42 +205,33 @@ def _low_inputs(sample: Sample) -> Any:
     return classifier.low_level_inputs(sample.summary)
 
 
-def judge(
-    measure: Measure,
-    value: float,
-    error: float,
-    floor: float,
-    floor_error: float,
-    excess_error: float,
-    showers: int,
-) -> Score:
-    """A score with its verdict.
+def judge(measure: Measure, estimate: Estimate) -> JudgedMeasure:
+    """A measure's estimate with its verdict.
 
     `pass`: within the limit. Else `floor`: no further from the ideal than the reference's other
     half, within FLOOR_SIGMAS errors, so this sample is too small to object. Else `near` (within
-    the wider limit) or `fail`.
+    the wider limit) or `fail`. `undecided`: not defined for this sample, or within the limit by
+    accident, as the error is more than MEANINGLESS_ERROR times the wider limit.
     """
     good, near = measure.limits
-    distance, floor_distance = (measure.distance(number) for number in (value, floor))
+    distance, floor = (measure.distance(number) for number in (estimate.value, estimate.floor))
     verdict: Verdict = "fail"
-    if distance <= good:
-        verdict = "pass"
-    elif distance - floor_distance <= scaling.FLOOR_SIGMAS * excess_error:
+    if not np.isfinite([estimate.value, estimate.floor]).all():
+        verdict = "undecided"
+    elif distance <= good:
+        meant = estimate.error <= scaling.MEANINGLESS_ERROR * near
+        verdict = "pass" if meant else "undecided"
+    elif distance - floor <= scaling.FLOOR_SIGMAS * estimate.excess_error:
         verdict = "floor"
     elif distance <= near:
         verdict = "near"
-    return Score(
+    return JudgedMeasure(
         name=measure.name,
         title=measure.title,
         meaning=measure.meaning,
-        value=value,
-        error=error,
-        floor=floor,
-        floor_error=floor_error,
-        excess_error=excess_error,
+        **estimate._asdict(),
         ideal=measure.ideal,
         limits=measure.limits,
-        showers=showers,
         verdict=verdict,
         below_only=measure.below_only,
     )

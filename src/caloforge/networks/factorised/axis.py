@@ -1,0 +1,145 @@
+"""The axis of an inclined shower, and the window of pads around it.
+
+The image is centred on the barycentre, so the axis passes the impact point at the barycentre's
+depth and moves along y by about cot(theta) for a unit of depth: showers lean a little less than
+their particle, and faint ones wander by degrees.  A window of whole pads follows it from layer to
+layer: in it every cell is asked for its energy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from caloforge.networks.base import Domain
+from caloforge.networks.factorised.knots import Condition, Knots, look_up
+
+MOST_MOVED = 2
+"""Pads by which an image may be moved to have the barycentre in its centre."""
+
+
+class Hits(NamedTuple):
+    """Energies (N, points) in GeV, 0 for a point that is none; pads counted from the corner."""
+
+    energy: Tensor
+    x: Tensor
+    y: Tensor
+    layer: Tensor
+
+    def layer_energy(self, layers: int) -> Tensor:
+        """Sums (N, Z) in GeV."""
+        empty = torch.zeros_like(self.energy[:, :1]).expand(-1, layers)
+        return empty.scatter_add(1, self.layer.long(), self.energy)
+
+    def scaled(self, factor: Tensor) -> Hits:
+        """With the energies of each layer multiplied by its factor (N, Z)."""
+        return self._replace(energy=self.energy * of_layers(factor, self.layer))
+
+
+def of_layers(values: Tensor, layer: Tensor) -> Tensor:
+    """Values (N, Z) of showers' layers at points (N, points) in layers ``layer``."""
+    showers, layers = values.shape
+    first = torch.arange(showers)[:, None].to(torch.int32) * layers
+    return look_up(values.flatten(), layer.to(torch.int32) + first)
+
+
+class ShowerAxis(nn.Module):
+    """Where the axis of a shower crosses the layers, and the pads around it.
+
+    ``window``: pads in x and y about the axis, which they follow where showers are inclined;
+    None: the whole image, which stays.
+    """
+
+    def __init__(self, domain: Domain, window: tuple[int, int] | None, knots: Knots) -> None:
+        super().__init__()
+        x, y, layers = domain.shape
+        self.image, self.whole = domain.shape, window is None
+        self.inclined = knots.inclined
+        self.window = window or (x, y)
+        self.reach = ((x - self.window[0]) // 2, (y - self.window[1]) // 2)
+        self.most_moved = min(MOST_MOVED, *self.reach)
+        self.most_followed = self.reach[1] - self.most_moved if self.inclined else 0
+        if self.inclined:
+            self.register_buffer("lean", torch.zeros(knots.size))
+            self.register_buffer("wander", torch.zeros(knots.size))
+        self.register_buffer("depth", torch.tensor(domain.depths_in_pads), persistent=False)
+        pads = [torch.arange(size, dtype=torch.float32) for size in self.window]
+        self.register_buffer("pads_x", pads[0] + self.reach[0], persistent=False)
+        self.register_buffer("pads_y", pads[1] + self.reach[1], persistent=False)
+        place = (self.pads_x[:, None, None] * y + self.pads_y[:, None]) * layers
+        self.register_buffer("place", place + torch.arange(layers), persistent=False)
+        self.lean: Tensor
+        self.wander: Tensor
+        self.depth: Tensor
+        self.pads_x: Tensor
+        self.pads_y: Tensor
+        self.place: Tensor
+
+    def forward(
+        self, impact: Tensor, layer_energy: Tensor, condition: Condition, tilt: Tensor | None = None
+    ) -> Tensor:
+        """Axis (N, Z, 2) in pads from the image's centre, from impact points (N, 2).
+
+        ``tilt`` (N, 1): standard normal numbers, how far inclined showers wander; None: the
+        particle's direction.
+        """
+        x, y = impact[:, :1].expand_as(layer_energy), impact[:, 1:].expand_as(layer_energy)
+        if self.inclined:
+            slope = condition.slope
+            if tilt is not None:
+                slope = slope * (1.0 + condition.weights @ self.lean)[:, None]
+                slope = slope + (condition.weights @ self.wander)[:, None] * tilt
+            y = y + self.displacement(layer_energy, slope)
+        return torch.stack([x, y], dim=2)
+
+    def displacement(self, layer_energy: Tensor, slope: Tensor) -> Tensor:
+        """How far (N, Z) in pads along y the axis is from the barycentre, in each layer.
+
+        ``slope`` (N, 1): pads along y for a pad of depth, on the average ``condition.slope``.
+        """
+        total = layer_energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
+        barycentre = (layer_energy * self.depth).sum(dim=1, keepdim=True) / total
+        return (self.depth - barycentre) * slope
+
+    def centre(self, axis: Tensor) -> Tensor:
+        """Whole pads (N, Z) along y from the image's centre to the window's, for an axis."""
+        if not self.most_followed:
+            return torch.zeros_like(axis[..., 1])
+        return torch.floor(axis[..., 1] + 0.5).clamp(-self.most_followed, self.most_followed)
+
+    def cut(self, cells: Tensor, centre: Tensor) -> Tensor:
+        """The windows (N, X, Y, Z) of cells (N, X, Y, Z) at ``centre`` (N, Z)."""
+        if self.whole:
+            return cells
+        columns = cells[:, self.reach[0] : self.reach[0] + self.window[0]]
+        index = centre[:, None, None] + self.pads_y[:, None]
+        return columns.gather(2, index.long().expand(-1, self.window[0], -1, -1))
+
+    def image_of(self, window: Tensor, centre: Tensor, hits: Hits) -> Tensor:
+        """Cells (N, X, Y, Z) of a window's cells and hits beside it, centred on the barycentre.
+
+        As Geant4's images are: at low energies the barycentre may lie a pad from the axis.
+        """
+        x, y, z = self.image
+        energy = window.sum(dim=(1, 2, 3)) + hits.energy.sum(dim=1)
+        by_y = window.sum(dim=1)
+        first_x = window.sum(dim=(2, 3)) @ self.pads_x + (hits.energy * hits.x).sum(dim=1)
+        first_y = (by_y.sum(dim=2) @ self.pads_y) + (by_y.sum(dim=1) * centre).sum(dim=1)
+        first_y = first_y + (hits.energy * hits.y).sum(dim=1)
+        per_energy = 1.0 / energy.clamp(min=1e-12)
+        move_x = self._to_centre(first_x * per_energy, x)[:, None]
+        move_y = self._to_centre(first_y * per_energy, y)[:, None]
+        place = self.place + ((centre + move_y + move_x * y) * z)[:, None, None]
+        hit_x = (hits.x + move_x).clamp(0.0, x - 1.0)
+        hit_y = (hits.y + move_y).clamp(0.0, y - 1.0)
+        empty = torch.zeros_like(energy[:, None]).expand(-1, x * y * z)
+        image = empty.scatter(1, place.long().flatten(1), window.flatten(1))
+        hit_place = (hit_x * y + hit_y) * z + hits.layer
+        return image.scatter_add(1, hit_place.long(), hits.energy).reshape(-1, x, y, z)
+
+    def _to_centre(self, barycentre: Tensor, size: int) -> Tensor:
+        """Whole pads (N,) that bring a barycentre (N,), in pads from the corner, to the centre."""
+        pads = (size - 1) / 2 - torch.floor(barycentre + 0.5)
+        return torch.floor(pads).clamp(-self.most_moved, self.most_moved)

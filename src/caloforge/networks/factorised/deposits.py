@@ -1,0 +1,86 @@
+"""The energy of a cell, given its expectation: a compound Poisson variable by its quantiles.
+
+A cell that expects m GeV is crossed by about m / 0.29 MeV particles (half a millimetre of
+silicon): most cells get none, some one, few many. Measured on Geant4 showers, this distribution
+depends on m; in faint layers on the layer's energy (no cell gets more); in the first layers on the
+track of the primary particle, which always crosses its pad; and hardly on anything else. So a
+table of E / m is all that is needed. Its axes: the layer's class, a factor of two in
+its energy, apart for each of the first layers; log m, in steps between which the table is drawn at
+random; and the quantile u as u**(1/4), which resolves cells that are hit in one shower of ten
+thousand.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from caloforge.networks.factorised.knots import Condition, Knots, look_up
+from caloforge.networks.factorised.logarithm import ranged_logarithm
+
+LOWEST_GEV = 1e-8
+EXPECTED_GEV = (2e-9, 3.0)
+"""Expectations outside this range have the table's first and last row, whatever their shift."""
+STEPS_PER_DECADE = 8
+EXPECTATIONS = 64
+QUANTILES = 512
+FAINT_LAYER_GEV, LAYER_CLASSES = 1e-3, 8
+FIRST_LAYERS = 3
+FAINT_FIRST_LAYER_GEV, FIRST_LAYER_CLASSES = 2.5e-4, 6
+CLASSES = LAYER_CLASSES + FIRST_LAYERS * FIRST_LAYER_CLASSES
+
+
+class DepositSampler(nn.Module):
+    """Cell energies (N, X, Y, Z) in GeV, given what they expect."""
+
+    def __init__(self, layers: int, knots: Knots) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(knots.size, layers))
+        self.register_buffer("table", torch.zeros(CLASSES * EXPECTATIONS * QUANTILES))
+        self.shift: Tensor
+        self.table: Tensor
+
+    def forward(
+        self,
+        expected: Tensor,
+        layer_energy: Tensor,
+        condition: Condition,
+        uniform: tuple[Tensor, Tensor],
+    ) -> Tensor:
+        """Energies (N, X, Y, Z) in GeV, before the layer is scaled to its sum.
+
+        ``expected`` (N, X, Y, Z) and ``layer_energy`` (N, Z) in GeV; ``uniform``:
+        quantile (small ones are large energies) and dither, both (N, X, Y, Z) in [0, 1).
+        """
+        quantile, dither = uniform
+        place = self.coordinate(expected, condition) + dither
+        row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
+        row = row + (layer_class(layer_energy) * EXPECTATIONS)[:, None, None]
+        column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
+        return expected * look_up(self.table, row * QUANTILES + column)
+
+    def coordinate(self, expected: Tensor, condition: Condition) -> Tensor:
+        """Place (N, X, Y, Z) of expectations in GeV among the table's rows."""
+        per_log = STEPS_PER_DECADE / math.log(10.0)
+        shift = condition.weights @ self.shift - math.log(LOWEST_GEV) * per_log
+        return ranged_logarithm(expected, *EXPECTED_GEV) * per_log + shift[:, None, None]
+
+
+def layer_class(layer_energy: Tensor) -> Tensor:
+    """The table's class (N, Z), as a float, of layers with these energies (N, Z) in GeV.
+
+    >>> layer_class(torch.tensor([[0.0005, 0.0005, 0.0005, 0.0005, 0.0015, 0.003, 1.0]]))
+    tensor([[10., 16., 22.,  0.,  1.,  2.,  7.]])
+    """
+    first, others = layer_energy[:, :FIRST_LAYERS], layer_energy[:, FIRST_LAYERS:]
+    begin = LAYER_CLASSES + FIRST_LAYER_CLASSES * torch.arange(first.shape[1])
+    first = begin + _doublings(first, FAINT_FIRST_LAYER_GEV, FIRST_LAYER_CLASSES)
+    return torch.cat([first, _doublings(others, FAINT_LAYER_GEV, LAYER_CLASSES)], dim=1)
+
+
+def _doublings(energy: Tensor, faint: float, classes: int) -> Tensor:
+    """Class of an energy: 0 below ``faint``, one more for every doubling."""
+    doublings = torch.log2(energy.clamp(min=1e-9) / faint) + 1.0
+    return torch.floor(doublings.clamp(0.0, classes - 1.0))

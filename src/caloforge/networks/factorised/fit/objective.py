@@ -1,0 +1,168 @@
+"""The objective of the factorised network: what of it is trained, and when the rest is measured.
+
+In the first epoch the transverse pattern starts to learn, and the layer energies are collected;
+their quantiles are then known.  Then pattern and layer energies are trained side by side: the
+pattern on the cross-entropy of where the energy of a layer falls (so that its mean is right in
+every pad), the layer energies on the likelihood of their flow.  Both are likelihoods up to a
+constant; the other parts are measured, not fitted to a likelihood, while the averaged weights stand
+still (:mod:`.measurement`).  Only then does the generator give showers.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
+from caloforge.networks.factorised.fit.impact import ImpactEncoder
+from caloforge.networks.factorised.fit.layers import LayerQuantiles
+from caloforge.networks.factorised.fit.measurement import GeneratorMeasurement
+from caloforge.networks.factorised.generator import FactorisedGenerator
+from caloforge.networks.objective import Batch, ObjectiveOptions, TrainingPlan, WeightAverage
+from caloforge.ranks import group
+
+THIN_LAYER_WEIGHT = 0.004
+"""Weight in the pattern's loss that every layer gets beside its share of the energy."""
+
+
+class FitOptions(ObjectiveOptions):
+    """Optimiser; the network trains in float32, because its tables need exact places.
+
+    ``score_noise``: width of the noise that is added to the normal scores of the layer energies.
+    """
+
+    fewest_epochs: ClassVar[int] = 3
+    measuring_epochs: ClassVar[int] = 1
+    precisions: ClassVar[tuple[str, ...]] = ("float32",)
+    name: Literal["factorised"] = "factorised"
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(1e-3, ge=0)
+    score_noise: float = Field(0.05, ge=0)
+
+
+def pattern_loss(view: ExpectedShowers) -> Tensor:
+    """Cross-entropy of where the energy falls, in the window and beside it, with expectations."""
+    layer_energy = view.layer_energy
+    share = -(view.window * torch.log(view.expected + 1e-13)).sum(dim=(1, 2))
+    outside = (layer_energy - view.window.sum(dim=(1, 2))).clamp(min=0.0)
+    share = share - outside * torch.log(view.beside.clamp(min=1e-13))
+    share = share / layer_energy.clamp(1e-9)
+    share = share + torch.where(layer_energy > 0, torch.log(layer_energy.clamp(1e-9)), 0.0)
+    weight = layer_energy / layer_energy.sum(dim=1, keepdim=True) + THIN_LAYER_WEIGHT
+    return (share * weight).sum(dim=1).mean()
+
+
+class FactorisedObjective:
+    """See the module; an :class:`caloforge.networks.objective.Objective`."""
+
+    def __init__(
+        self, options: FitOptions, generator: FactorisedGenerator, plan: TrainingPlan
+    ) -> None:
+        self.options, self.generator = options, generator
+        self.encoder = ImpactEncoder(plan.domain, generator.knots)
+        averaged, encoder = copy.deepcopy((generator, self.encoder))
+        self.average = WeightAverage(nn.ModuleList([averaged, encoder]), plan.ema_decay)
+        self.optimiser = torch.optim.AdamW(
+            [*generator.parameters(), *self.encoder.parameters()],
+            lr=options.learning_rate,
+            weight_decay=options.weight_decay,
+        )
+        self.steps_per_epoch = plan.steps_per_epoch
+        self.last_step = plan.epochs * plan.steps_per_epoch
+        self.steps = 0
+        self.quantiles = LayerQuantiles([generator.layers, averaged.layers])
+        self.measurement = GeneratorMeasurement(generator, averaged, encoder)
+
+    @classmethod
+    def of(
+        cls, network: Any, options: FitOptions, generator: Any, plan: TrainingPlan
+    ) -> FactorisedObjective:
+        """The objective of a generator, whatever its network options."""
+        return cls(options, generator, plan)
+
+    @property
+    def ema_generator(self) -> FactorisedGenerator:
+        """The generator, which takes the averaged weights and the tables when all is measured."""
+        return self.generator
+
+    def start_epoch(self, epoch: int) -> None:
+        """After the first epoch, set the quantiles of the layer energies."""
+        self.steps = max(self.steps, epoch * self.steps_per_epoch)
+        if epoch == 1 and self.quantiles.showers:
+            self.quantiles.apply()
+            self.quantiles.reset()
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One optimisation step."""
+        first_epoch = self.steps < self.steps_per_epoch
+        self.steps += 1
+        expected = expect(self.generator, self.encoder, batch)
+        losses = {"pattern": pattern_loss(expected)}
+        if first_epoch:
+            self._collect(expected)
+        else:
+            losses["layers"] = self._layer_loss(expected)
+        return self._descend(losses)
+
+    def _collect(self, expected: ExpectedShowers) -> None:
+        """Keep the layer energies of all ranks."""
+        showers = expected.showers
+        every = Batch(showers.cells, group.gathered(showers.energy), group.gathered(showers.theta))
+        layer_energy = group.gathered(expected.layer_energy)
+        self.quantiles.add(expected._replace(showers=every, layer_energy=layer_energy))
+
+    def _layer_loss(self, expected: ExpectedShowers) -> Tensor:
+        layers = self.generator.layers
+        score = layers.scores(expected.layer_energy, expected.condition)
+        noise = group.drawn(lambda n: torch.randn(n, score.shape[1]), len(score))
+        score = score + self.options.score_noise * noise
+        return layers.negative_log_likelihood(score, expected.condition).mean()
+
+    def _descend(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        progress = self.steps / self.last_step
+        factor = 0.5 + 0.5 * math.cos(math.pi * min(1.0, progress))
+        for options in self.optimiser.param_groups:
+            options["lr"] = self.options.learning_rate * factor
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        parameters = [p for part in self.optimiser.param_groups for p in part["params"]]
+        group.average_gradients(parameters)
+        norm = nn.utils.clip_grad_norm_(parameters, 10.0)
+        self.optimiser.step()
+        self.average.update(nn.ModuleList([self.generator, self.encoder]))
+        return {name: loss.item() for name, loss in losses.items()} | {"gradient": norm.item()}
+
+    def trained_modules(self) -> dict[str, nn.Module]:
+        """The generator, and the encoder of the impact point."""
+        return {"generator": self.generator, "encoder": self.encoder}
+
+    def restart_average(self) -> None:
+        """The averaged weights become the current ones."""
+        self.average.restart(nn.ModuleList([self.generator, self.encoder]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, averages, optimiser, what has been collected and measured, and counters."""
+        return {
+            "generator": self.generator.state_dict(),
+            "encoder": self.encoder.state_dict(),
+            "average": self.average.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "quantiles": self.quantiles.state_dict(),
+            "measured": self.measurement.state_dict(),
+            "steps": [self.steps, self.average.steps],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.generator.load_state_dict(state["generator"])
+        self.encoder.load_state_dict(state["encoder"])
+        self.average.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.quantiles.load_state_dict(state["quantiles"])
+        self.measurement.load_state_dict(state["measured"])
+        self.steps, self.average.steps = state["steps"]

@@ -1,0 +1,162 @@
+"""factorised: a shower as a chain of small exact steps, each the physics of its own variable.
+
+p(cells | Ep, theta) = p(layer energies) p(impact point) prod p(cell | expected energy), where
+
+1. the layer energies come from a normalising flow (:mod:`.layers`);
+2. the axis passes the impact point (:mod:`.axis`), and a mixture of Gaussians about it,
+   integrated over the pads, spreads each layer's energy (:mod:`.pattern`): this is the
+   expected energy of every cell;
+3. a cell's energy given its expectation is a compound Poisson variable, a number of deposits of
+   about one minimum-ionising particle each, drawn through its measured quantile function
+   (:mod:`.deposits`); far from the axis single hits are drawn as points
+   (:mod:`.halo`); what a layer got is then scaled to the layer's energy.
+
+All of it is one pass of a few hundred kFLOP; the random numbers of the cells are built from a few
+thousand (:mod:`.noise`).  Mirror images are equally likely: x and -x at any angle, y at
+theta and -y at pi - theta.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from caloforge.config import FrozenModel
+from caloforge.errors import ConfigError
+from caloforge.networks.base import Domain, GeneratorNetwork
+from caloforge.networks.factorised.axis import ShowerAxis
+from caloforge.networks.factorised.centre import centred
+from caloforge.networks.factorised.deposits import DepositSampler
+from caloforge.networks.factorised.halo import Halo
+from caloforge.networks.factorised.knots import Condition, Knots
+from caloforge.networks.factorised.layers import LayerEnergies, normal_from_uniform
+from caloforge.networks.factorised.noise import CellNoise
+from caloforge.networks.factorised.pattern import TransversePattern
+from caloforge.scaling import THRESHOLD_GEV
+
+IMPACT_DIM = 2
+"""x and y in the pad that is hit: uniform.  Centring the image may make another pad its middle."""
+TILT_DIM = 2
+"""Uniform numbers that make the normal one by which an inclined shower wanders."""
+
+
+class FactorisedOptions(FrozenModel):
+    """Size of the parts.
+
+    ``flow_steps``, ``flow_width``: coupling steps of the layer energies' flow and hidden units of
+    each.  ``rings``: Gaussians in a layer's transverse pattern; ``pattern_width``: hidden units of
+    the network that weighs them.  ``sharing``: probability that a cell's deposits follow those of a
+    neighbour (particles that cross two pads).  ``window``: pads in x and y about the axis in which
+    every cell is asked for its energy (None: the whole image); beside it hits are drawn as points,
+    those of at most ``halo_particles`` in a shower.
+    """
+
+    name: Literal["factorised"] = "factorised"
+    flow_steps: int = Field(6, gt=0)
+    flow_width: int = Field(48, gt=0)
+    rings: int = Field(10, gt=1)
+    pattern_width: int = Field(96, gt=0)
+    sharing: float = Field(0.09, ge=0, lt=0.5)
+    window: tuple[int, int] | None = None
+    halo_particles: int = Field(384, gt=0)
+
+
+class FactorisedGenerator(GeneratorNetwork):
+    """See the module.  Empty showers until its tables have been measured.
+
+    The latent numbers are uniform in [0, 1).
+    """
+
+    latent_distribution = "uniform"
+
+    def __init__(self, options: FactorisedOptions, domain: Domain) -> None:
+        super().__init__()
+        self.knots = Knots(domain)
+        self.axis = ShowerAxis(domain, _checked(options.window, domain), self.knots)
+        self.layers = LayerEnergies(
+            domain.shape[2], options.flow_steps, options.flow_width, self.knots
+        )
+        window, layers = self.axis.window, domain.shape[2]
+        self.pattern = TransversePattern(
+            window, layers, options.rings, options.pattern_width, self.knots,
+            whole=self.axis.whole,
+        )  # fmt: skip
+        self.noise = CellNoise((*window, layers), options.sharing, self.knots)
+        self.deposits = DepositSampler(layers, self.knots)
+        self.halo = None if self.axis.whole else Halo(self.axis, options.halo_particles, self.knots)
+        self.parts = [
+            self.layers.latent_dim,
+            IMPACT_DIM,
+            self.noise.latent_dim,
+            self.halo.latent_dim if self.halo else 0,
+            TILT_DIM if self.knots.inclined else 0,
+        ]
+        self.latent_dim = sum(self.parts)
+
+    def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+        """See :class:`GeneratorNetwork`."""
+        condition = self.knots(energy, theta)
+        for_layers, for_impact, for_cells, for_halo, for_tilt = torch.split(
+            latent, self.parts, dim=1
+        )
+        layer_energy = self.layers(for_layers, condition)
+        tilt = normal_from_uniform(for_tilt)[:, :1] if self.knots.inclined else None
+        axis = self.axis(for_impact - 0.5, layer_energy, condition, tilt)
+        centre = self.axis.centre(axis)
+        expected, beside = self.expected(layer_energy, condition, axis, centre)
+        uniform = self.noise(for_cells, condition)
+        deposit = self.deposits(expected, layer_energy, condition, uniform)
+        if self.halo is None:
+            cells, _ = scale_to_layers(deposit, layer_energy)
+            return centred(cells, self.axis.image[:2])
+        hits = self.halo(beside, condition, centre, for_halo)
+        in_hits = hits.layer_energy(layer_energy.shape[1])
+        cells, scale = scale_to_layers(deposit, layer_energy, in_hits)
+        hits = hits.scaled(scale)
+        if self.knots.inclined:
+            return self.axis.image_of(cells, centre, hits)
+        return centred(cells, self.axis.image[:2], hits)
+
+    def expected(
+        self, layer_energy: Tensor, condition: Condition, axis: Tensor, centre: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Energies in GeV expected in the cells (N, X, Y, Z) of the window and beside it (N, Z)."""
+        expected: tuple[Tensor, Tensor] = self.pattern(
+            layer_energy, condition, axis[:, 0, 0], axis[..., 1] - centre
+        )
+        return expected
+
+
+def scale_to_layers(
+    deposit: Tensor, layer_energy: Tensor, beside: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Cells (N, X, Y, Z) that add up to their layer's energy (N, Z), all in GeV; and the factors.
+
+    ``beside`` (N, Z): deposits that have a part in the layer's energy.  Cells below the threshold
+    are zero.  A layer in which no cell was hit gives its energy to the cell that came nearest to
+    it, the largest of its negligible deposits.
+    """
+    flat = deposit.flatten(1, 2)
+    total = (flat.new_ones(1, flat.shape[1]) @ flat)[:, 0]  # faster than a sum in every engine
+    if beside is not None:
+        total = total + beside
+    largest = flat.amax(dim=1)
+    empty = total < THRESHOLD_GEV
+    scale = layer_energy / torch.where(empty, largest, total).clamp(min=1e-30)
+    threshold = torch.where(empty, 0.999 * layer_energy, THRESHOLD_GEV).clamp(min=THRESHOLD_GEV)
+    cells = deposit * scale[:, None, None]
+    return torch.where(cells < threshold[:, None, None], 0.0, cells), scale
+
+
+def _checked(window: tuple[int, int] | None, domain: Domain) -> tuple[int, int] | None:
+    """The window, whose middle must be a pad of the image."""
+    if window and any(
+        size < 1 or size > of or (of - size) % 2
+        for size, of in zip(window, domain.shape[:2], strict=True)
+    ):
+        msg = f"window must be smaller than the image {domain.shape[:2]} by even numbers: {window}"
+        raise ConfigError(msg)
+    return window

@@ -1,0 +1,144 @@
+"""The energies of the layers, given the primary energy: a normalising flow.
+
+Each log(E_layer / Ep) is first made a standard normal variable by its measured quantiles, which
+depend on Ep, so that every layer's distribution is right by construction; affine couplings (Dinh
+et al., "Density estimation using Real NVP", arXiv 1605.08803) then learn how the layers depend on
+each other.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from caloforge.networks.factorised.circle import on_circle
+from caloforge.networks.factorised.knots import Condition, Knots
+from caloforge.typing import IntArray
+
+SCORE_RANGE = 3.3
+SCORE_STEPS = 32
+FLOOR_GEV, ZERO_GEV = 1e-5, 1e-6
+"""Layer energies below the first are zero, and a zero is learned as the second: the quantiles are
+interpolated between it and the faintest real layers, of 0.1 MeV, and half-way it is zero again."""
+
+
+class LayerEnergies(nn.Module):
+    """Energies (N, Z) of the layers in GeV from uniform latents (N, latent_dim) and Ep."""
+
+    def __init__(self, layers: int, steps: int, width: int, knots: Knots) -> None:
+        super().__init__()
+        self.size, self.knots = layers, knots
+        self.latent_dim = 2 * math.ceil(layers / 2)
+        shuffle = np.random.default_rng(0)
+        self.couplings = nn.ModuleList(
+            Coupling(layers, knots.features, width, shuffle.permutation(layers))
+            for _ in range(steps)
+        )
+        self.register_buffer("whitening", torch.eye(layers))
+        self.register_buffer("colouring", torch.eye(layers))
+        self.register_buffer("quantiles", torch.zeros(knots.size, layers, SCORE_STEPS + 1))
+        self.register_buffer("levels", torch.linspace(-SCORE_RANGE, SCORE_RANGE, SCORE_STEPS + 1))
+        self.register_buffer("scale", torch.ones(layers))
+        self.register_buffer("response", torch.tensor([[0.0, 1.0]]).repeat(knots.size, 1))
+        self.whitening: Tensor
+        self.colouring: Tensor
+        self.quantiles: Tensor
+        self.levels: Tensor
+        self.scale: Tensor
+        self.response: Tensor
+
+    def forward(self, latent: Tensor, condition: Condition) -> Tensor:
+        """Layer energies (N, Z) in GeV."""
+        flow = normal_from_uniform(latent)[:, : self.size]
+        for coupling in reversed(self.couplings):
+            flow = coupling.generate(flow, condition.features)  # type: ignore[operator]
+        score = (flow @ self.colouring.T).clamp(-SCORE_RANGE, SCORE_RANGE)
+        table = self._table(condition)
+        steps = ((score[..., None] - self.levels[:-1]) / self._step).clamp(0.0, 1.0)
+        log_fraction = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
+        layer_energy = log_fraction.exp() * self.scale * condition.energy[:, None]
+        offset, slope = (condition.weights @ self.response).chunk(2, dim=1)
+        sampled = layer_energy.sum(dim=1, keepdim=True) / condition.energy[:, None]
+        layer_energy = layer_energy * (slope + offset / sampled.clamp(min=1e-9))
+        return torch.where(layer_energy < FLOOR_GEV, 0.0, layer_energy)
+
+    def scores(self, layer_energy: Tensor, condition: Condition) -> Tensor:
+        """Normal scores (N, Z) of measured layer energies (N, Z) in GeV."""
+        value = log_fraction(layer_energy, condition.energy)[..., None]
+        table = self._table(condition)
+        low, high = table[..., :-1], table[..., 1:]
+        steps = ((value - low) / (high - low).clamp(min=1e-6)).clamp(0.0, 1.0)
+        return self.levels[0] + self._step * steps.sum(dim=2)
+
+    def negative_log_likelihood(self, score: Tensor, condition: Condition) -> Tensor:
+        """(N,) in nats, of normal scores (N, Z), up to a constant."""
+        flow, volume = score @ self.whitening.T, torch.zeros(len(score))
+        for coupling in self.couplings:
+            flow, change = coupling(flow, condition.features)
+            volume = volume + change
+        return 0.5 * (flow * flow).sum(dim=1) - volume
+
+    @property
+    def _step(self) -> float:
+        return 2.0 * SCORE_RANGE / SCORE_STEPS
+
+    def _table(self, condition: Condition) -> Tensor:
+        return (condition.weights @ self.quantiles.flatten(1)).reshape(
+            -1, *self.quantiles.shape[1:]
+        )
+
+
+class Coupling(nn.Module):
+    """One affine coupling: one half of the variables scales and shifts the other half."""
+
+    def __init__(self, size: int, features: int, width: int, order: IntArray) -> None:
+        super().__init__()
+        self.kept = size // 2
+        self.register_buffer("order", torch.from_numpy(order))
+        self.register_buffer("inverse_order", torch.from_numpy(np.argsort(order)))
+        self.order: Tensor
+        self.inverse_order: Tensor
+        self.network = nn.Sequential(
+            nn.Linear(self.kept + features, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, 2 * (size - self.kept)),
+        )
+        nn.init.zeros_(self.network[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.network[-1].bias)  # type: ignore[arg-type]
+
+    def forward(self, data: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """From data (N, size) towards noise, with the log of the volume change (N,)."""
+        ordered = data[:, self.order]
+        kept, moved = ordered[:, : self.kept], ordered[:, self.kept :]
+        log_scale, shift = self._affine(kept, condition)
+        moved = (moved - shift) * torch.exp(-log_scale)
+        return torch.cat([kept, moved], dim=1), -log_scale.sum(dim=1)
+
+    def generate(self, noise: Tensor, condition: Tensor) -> Tensor:
+        """From noise (N, size) towards data: the inverse of :meth:`forward`."""
+        kept, moved = noise[:, : self.kept], noise[:, self.kept :]
+        log_scale, shift = self._affine(kept, condition)
+        ordered = torch.cat([kept, moved * torch.exp(log_scale) + shift], dim=1)
+        return ordered.index_select(1, self.inverse_order)
+
+    def _affine(self, kept: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale, shift = self.network(torch.cat([kept, condition], dim=1)).chunk(2, dim=1)
+        return torch.tanh(log_scale), shift
+
+
+def normal_from_uniform(uniform: Tensor) -> Tensor:
+    """Standard normal numbers (N, 2k) from uniform ones (N, 2k) in [0, 1): Box and Muller."""
+    radius_from, angle = uniform.chunk(2, dim=1)
+    radius = torch.sqrt(-2.0 * torch.log(1.0 - radius_from.clamp(max=1.0 - 1e-7)))
+    cosine, sine = on_circle(angle)
+    return torch.cat([radius * cosine, radius * sine], dim=1)
+
+
+def log_fraction(layer_energy: Tensor, energy: Tensor) -> Tensor:
+    """log(E / Ep) (N, Z) of layer energies (N, Z) and primary energies (N,), both in GeV."""
+    return (layer_energy.clamp(min=ZERO_GEV) / energy[:, None]).log()

@@ -1,0 +1,125 @@
+"""The tables of a factorised network by name: what its native sampler reads from a model file.
+
+The graph's initializers hold the numbers already, some of them in the form in which the graph uses
+them (transposed, or computed from a weight) and under names that the exporter made up.  The model
+file's metadata says which is which; no number is stored twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from caloforge.errors import ModelError
+from caloforge.networks.factorised.generator import FactorisedGenerator
+from caloforge.networks.factorised.pattern import SHIFT_SIGMAS
+
+TABLES_KEY = "caloforge.tables"
+VERSION = 1
+"""One more whenever a step of the network changes: samplers refuse what they do not know."""
+
+Initializers = Mapping[str, NDArray[np.generic]]
+
+
+@torch.no_grad()
+def tables(generator: FactorisedGenerator) -> dict[str, Tensor]:
+    """Every table that a sampler needs, in the form that the graph holds (up to its shape)."""
+    found: dict[str, Tensor] = {
+        name: value for name, value in generator.named_parameters() if ".network." in name
+    }
+    for number, coupling in enumerate(generator.layers.couplings):
+        order: Tensor = coupling.inverse_order  # type: ignore[assignment]
+        found[f"layers.couplings.{number}.inverse_order"] = order
+    layers, pattern, core = generator.layers, generator.pattern, generator.noise.core
+    found |= {
+        "layers.colouring.transposed": layers.colouring.T,
+        "layers.quantiles": layers.quantiles,
+        "layers.scale": layers.scale,
+        "layers.response": layers.response,
+        "pattern.steepness": torch.exp(-pattern.log_sigma) / math.sqrt(2.0),
+        "noise.core.memory": core.memory,
+        "noise.core.share": core.share,
+        "deposits.shift": generator.deposits.shift,
+        "deposits.table": generator.deposits.table,
+    }
+    if generator.knots.inclined:
+        at, with_energy = pattern.shift * (SHIFT_SIGMAS * pattern.log_sigma.exp())
+        found |= {
+            "pattern.shift.at": at,
+            "pattern.shift.with_energy": with_energy,
+            "axis.depth": generator.axis.depth,
+            "axis.lean": generator.axis.lean,
+            "axis.wander": generator.axis.wander,
+        }
+    if generator.halo is not None:
+        halo = generator.halo
+        few, more = halo.pairs
+        names = ("per_gev", "kept", "instead", "deposit", "poisson", "number")
+        found |= {f"halo.{name}": getattr(halo, name) for name in names}
+        found |= {"halo.pairs.few": few, "halo.pairs.more": more}
+    return found
+
+
+def description(
+    generator: FactorisedGenerator,
+    energy_range_gev: tuple[float, float],
+    theta_range_rad: tuple[float, float],
+    initializers: Initializers,
+) -> str:
+    """Lines for the metadata: the network's geometry, and tables whose initializer is not called
+    as they are.
+
+    Raises
+    ------
+    ModelError
+        if a table is not among the initializers.
+    """
+    axis = generator.axis
+    window = () if axis.whole else axis.window
+    lines = [
+        ("factorised", VERSION),
+        ("image", *axis.image),
+        ("window", *(window or ("whole",))),
+        ("energy_gev", *energy_range_gev),
+        ("theta_rad", *theta_range_rad),
+        ("sharing", generator.noise.sharing),
+    ]
+    found = named(initializers, {name: value.numpy() for name, value in tables(generator).items()})
+    lines += [("table", name, held) for name, held in found.items() if held != name]
+    return "".join(" ".join(map(str, line)) + "\n" for line in lines)
+
+
+def named(initializers: Initializers, wanted: Initializers) -> dict[str, str]:
+    """For each wanted table the initializer that holds it: its own name, or else equal numbers.
+
+    Raises
+    ------
+    ModelError
+        if there is none.
+
+    >>> named({"a": np.ones(2), "view": np.zeros((1, 2))}, {"a": np.ones(2), "b": np.zeros(2)})
+    {'a': 'a', 'b': 'view'}
+    """
+    by_content: dict[tuple[str, bytes], str] = {}
+    for name, values in initializers.items():
+        by_content.setdefault(_content(values), name)
+    found = {}
+    for name, values in wanted.items():
+        content = _content(values)
+        if name in initializers and _content(initializers[name]) == content:
+            found[name] = name
+        elif content in by_content:
+            found[name] = by_content[content]
+        else:
+            msg = f"the exported graph holds no table '{name}' with {values.size} numbers"
+            raise ModelError(msg)
+    return found
+
+
+def _content(values: NDArray[np.generic]) -> tuple[str, bytes]:
+    return values.dtype.str, values.tobytes()

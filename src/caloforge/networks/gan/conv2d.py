@@ -1,0 +1,90 @@
+"""conv2d: the 2021 3DGAN, whose volume is drawn by 2D convolutions along three permuted axes.
+
+After Rehm, Vallecorsa, Borras, Kruecker, "Physics validation of novel convolutional 2D
+architectures for speeding up high energy physics simulations", EPJ Web Conf. 251 (2021) 03042: the
+generator has three paths, each of which takes another axis of the image as its channels, and a last
+part that convolves the three volumes, joined, with the layers as channels.  About 2 M parameters.
+Layer sizes are not the paper's but ours: channels in multiples of 16, nearest upsampling.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from caloforge.networks.base import Domain, GeneratorNetwork
+from caloforge.networks.blocks import (
+    ENERGY_UNIT_GEV,
+    IMAGE_UNIT_GEV,
+    ConvBlock2d,
+    halvings,
+    zero_below_threshold,
+)
+from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
+
+START_CHANNELS = 32
+PERMUTATIONS = {"x": (0, 1, 2, 3), "y": (0, 2, 1, 3), "z": (0, 2, 3, 1)}
+"""Channel axis of a path -> how its (N, channel, rows, columns) becomes (N, X, Y, Z)."""
+
+
+class Conv2dOptions(Discriminator2dOptions):
+    """Size of the network: latent numbers and channels of the paths."""
+
+    name: Literal["conv2d"] = "conv2d"
+    latent: int = Field(200, gt=0)
+    channels: int = Field(112, gt=0, multiple_of=16)
+
+
+class Path(nn.Module):
+    """Coarse maps to one volume whose channels are the given axis ("x", "y" or "z")."""
+
+    def __init__(self, axis: str, inputs: int, channels: int, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        sizes = dict(zip("xyz", shape, strict=True))
+        channel_size = sizes.pop(axis)
+        rows, columns = (halvings(size, 2) for size in sizes.values())
+        grids = list(zip(rows, columns, strict=True))
+        self.order = PERMUTATIONS[axis]
+        self.coarse = (START_CHANNELS, *grids[0])
+        self.dense = nn.Linear(inputs, START_CHANNELS * grids[0][0] * grids[0][1])
+        self.blocks = nn.Sequential(
+            ConvBlock2d(START_CHANNELS, channels),
+            ConvBlock2d(channels, channels, grids[1]),
+            ConvBlock2d(channels, channels, grids[2]),
+        )
+        self.volume = ConvBlock2d(channels, channel_size)
+
+    def forward(self, vector: Tensor) -> Tensor:
+        """Volume (N, X, Y, Z) of vectors (N, inputs)."""
+        maps = self.dense(vector).unflatten(1, self.coarse)
+        volume: Tensor = self.volume(self.blocks(maps))
+        return volume.permute(self.order)
+
+
+class Conv2dGenerator(GeneratorNetwork):
+    """Cells = 10 MeV x ReLU of the last convolution; the latent vector is multiplied by Ep."""
+
+    def __init__(self, options: Conv2dOptions, domain: Domain) -> None:
+        super().__init__()
+        self.latent_dim = options.latent
+        layers = domain.shape[2]
+        self.paths = nn.ModuleList(
+            Path(axis, options.latent, options.channels, domain.shape) for axis in PERMUTATIONS
+        )
+        self.join = nn.Sequential(
+            ConvBlock2d(3 * layers, options.channels),
+            ConvBlock2d(options.channels, options.channels),
+        )
+        self.layers = nn.Conv2d(options.channels, layers, 3, padding=1)
+
+    def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+        """See :class:`GeneratorNetwork`; theta is not used."""
+        scaled = latent * (energy / ENERGY_UNIT_GEV).unsqueeze(1)
+        volumes = torch.cat([path(scaled) for path in self.paths], dim=3)
+        image = self.layers(self.join(volumes.permute(0, 3, 1, 2)))
+        amplitude = functional.relu(image).float()
+        return zero_below_threshold(amplitude * IMAGE_UNIT_GEV).permute(0, 2, 3, 1)

@@ -1,0 +1,271 @@
+"""The adversarial objective: the published 3DGAN losses and schedule, and today's stabilisers.
+
+One discriminator step and ``generator_steps`` generator steps a batch.  Losses: binary
+cross-entropy for real or fake, percentage errors for every quantity that the discriminator measures
+(Ep, ECAL sum, angle).  Generated showers take the conditions of the real batch, so that its ECAL
+sums are their targets (Vallecorsa et al. 2019; Khattak et al. 2022).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from caloforge.config import FrozenModel
+from caloforge.errors import ConfigError
+from caloforge.networks.base import Discriminator, Domain, GeneratorNetwork, Judgement
+from caloforge.networks.blocks import training_image
+from caloforge.networks.gan.losses import (
+    flipped_labels,
+    gradient_penalty,
+    percentage_error,
+    real_or_fake,
+)
+from caloforge.networks.objective import Batch, ObjectiveOptions, TrainingPlan, WeightAverage
+from caloforge.ranks import group
+from caloforge.ranks.common_norm import has_norm
+
+
+class LossWeights(FrozenModel):
+    """Weights of the loss terms; the published ones are 6, 0.2 and 0.1."""
+
+    real: float = Field(6.0, ge=0)
+    energy: float = Field(0.2, ge=0)
+    ecal: float = Field(0.1, ge=0)
+    theta: float = Field(0.0, ge=0)
+
+
+class GanOptions(ObjectiveOptions):
+    """Losses, optimisers and stabilisers; the defaults are the 2018 publication's.
+
+    ``rates_for_batch``: batch size that the learning rates are meant for; others are multiplied by
+    ``training.batch_size`` over it (published: linear scaling with a warm-up of 5 epochs).
+    ``warmup_epochs``: the learning rates grow linearly over so many epochs; then they shrink by
+    ``learning_rate_decay`` an epoch.  ``r1_weight``: gradient penalty on real images, applied every
+    ``r1_every`` steps with its weight multiplied by as much.
+    """
+
+    name: Literal["gan"] = "gan"
+    weights: LossWeights = LossWeights()
+    label_flips: float = Field(0.05, ge=0, lt=0.5)
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    generator_steps: int = Field(2, gt=0)
+    optimiser: Literal["rmsprop", "adam"] = "rmsprop"
+    generator_learning_rate: float = Field(0.001, gt=0)
+    discriminator_learning_rate: float = Field(0.001, gt=0)
+    rates_for_batch: int | None = Field(None, gt=0)
+    warmup_epochs: int = Field(0, ge=0)
+    learning_rate_decay: float = Field(1.0, gt=0, le=1)
+    r1_weight: float = Field(0.0, ge=0)
+    r1_every: int = Field(16, gt=0)
+    spectral_norm: bool = False
+
+
+class GanObjective:
+    """See the module; an :class:`caloforge.networks.objective.Objective`."""
+
+    measurement = None
+    """A GAN makes showers from the first step on."""
+
+    def __init__(
+        self,
+        options: GanOptions,
+        generator: GeneratorNetwork,
+        discriminator: Discriminator,
+        plan: TrainingPlan,
+    ) -> None:
+        self.options = options
+        self.bfloat16 = plan.precision == "bfloat16"
+        self.rate_scale = plan.batch_size / (options.rates_for_batch or plan.batch_size)
+        self.generator, self.discriminator = generator, discriminator
+        if options.spectral_norm:
+            _normalise_spectrum(discriminator)
+        for module in (generator, self.discriminator):
+            _lay_out(module)
+        self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
+        self.generating = group.wrapped(generator)
+        self.judging = group.wrapped(self.discriminator, unused=not self.options.weights.energy)
+        self.generator_optimiser = self._optimiser(generator, self.options.generator_learning_rate)
+        self.discriminator_optimiser = self._optimiser(
+            self.discriminator, self.options.discriminator_learning_rate
+        )
+        self.steps = 0
+        if group.size() > 1 and self.options.r1_weight and has_norm(self.discriminator):
+            msg = (
+                "objective.r1_weight must be 0 on several ranks: this discriminator has batch norm"
+            )
+            raise ConfigError(msg)
+
+    @classmethod
+    def against(
+        cls, discriminator: Callable[[Any, Domain], Discriminator]
+    ) -> Callable[[Any, GanOptions, GeneratorNetwork, TrainingPlan], GanObjective]:
+        """How the objective of a network with this discriminator is built."""
+
+        def build(
+            network: Any, options: GanOptions, generator: GeneratorNetwork, plan: TrainingPlan
+        ) -> GanObjective:
+            return cls(options, generator, discriminator(network, plan.domain), plan)
+
+        return build
+
+    @property
+    def ema_generator(self) -> GeneratorNetwork:
+        """The averaged generator."""
+        average: GeneratorNetwork = self.average.average  # type: ignore[assignment]
+        return average
+
+    def start_epoch(self, epoch: int) -> None:
+        """Set the learning rates of the epoch."""
+        warmup = min(1.0, (epoch + 1) / (self.options.warmup_epochs + 1))
+        factor = warmup * self.options.learning_rate_decay ** max(
+            0, epoch - self.options.warmup_epochs
+        )
+        for optimiser, rate in (
+            (self.generator_optimiser, self.options.generator_learning_rate),
+            (self.discriminator_optimiser, self.options.discriminator_learning_rate),
+        ):
+            for options in optimiser.param_groups:
+                options["lr"] = rate * self.rate_scale * factor
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One discriminator step and the generator steps.
+
+        The first generator step reuses the showers that the discriminator step has seen.
+        """
+        self.generator.train()
+        fake = self._generate(batch)
+        values = self._discriminator_step(batch, fake.detach())
+        self.discriminator.requires_grad_(False)
+        for repeat in range(self.options.generator_steps):
+            if repeat:
+                fake = self._generate(batch)
+            values |= self._generator_step(batch, fake)
+        self.discriminator.requires_grad_(True)
+        self.average.update(self.generator)
+        self.steps += 1
+        return values
+
+    def trained_modules(self) -> dict[str, nn.Module]:
+        """Generator and discriminator."""
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def restart_average(self) -> None:
+        """The averaged generator becomes the generator."""
+        self.average.restart(self.generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, averages, optimisers and step counters."""
+        return {
+            "generator": self.generator.state_dict(),
+            "average": self.average.average.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "generator_optimiser": self.generator_optimiser.state_dict(),
+            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
+            "steps": [self.steps, self.average.steps],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.generator.load_state_dict(state["generator"])
+        self.average.average.load_state_dict(state["average"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.generator_optimiser.load_state_dict(state["generator_optimiser"])
+        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+        self.steps, self.average.steps = state["steps"]
+
+    def _optimiser(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
+        if self.options.optimiser == "adam":
+            return torch.optim.Adam(module.parameters(), rate, betas=(0.5, 0.99))
+        return torch.optim.RMSprop(module.parameters(), rate, alpha=0.9)
+
+    def _generate(self, batch: Batch) -> Tensor:
+        latent = group.drawn(self.generator.draw_latent, len(batch))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            cells: Tensor = self.generating(latent, batch.energy, batch.theta)
+        return cells
+
+    def _judge(self, discriminator: nn.Module, cells: Tensor, batch: Batch) -> Judgement:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16), group.apart():
+            judgement: Judgement = discriminator(cells, batch.energy, batch.theta)
+        return judgement
+
+    def _discriminator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
+        options = self.options
+        losses: dict[str, Tensor] = {}
+        for kind, label, cells in (("real", 1.0, batch.cells), ("fake", 0.0, fake)):
+            judgement = self._judge(self.judging, cells, batch)
+            labels = group.drawn(partial(self._labels, label), len(batch))
+            losses[f"d_{kind}"] = options.weights.real * real_or_fake(judgement.logit, labels)
+            for name, loss in self._measured(judgement, batch).items():
+                if loss.requires_grad:
+                    losses[f"d_{kind}_{name}"] = loss
+        if options.r1_weight and self.steps % options.r1_every == 0:
+            image = training_image(batch.cells).requires_grad_(True)
+            sums = batch.cells.sum(dim=(1, 2, 3))
+            judgement = self.discriminator.judge(image, sums, batch.energy, batch.theta)
+            penalty = gradient_penalty(judgement.logit, image)
+            losses["d_r1"] = options.r1_weight * options.r1_every * penalty
+        return _descend(self.discriminator_optimiser, losses, "d")
+
+    def _labels(self, label: float, n: int) -> Tensor:
+        options = self.options
+        return flipped_labels(n, label, options.label_flips, options.label_smoothing)
+
+    def _generator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
+        judgement = self._judge(self.discriminator, fake, batch)
+        real = real_or_fake(judgement.logit, torch.ones(len(batch)))
+        losses = {"g_real": self.options.weights.real * real}
+        for name, loss in self._measured(judgement, batch).items():
+            losses[f"g_{name}"] = loss
+        return _descend(self.generator_optimiser, losses, "g")
+
+    def _measured(self, judgement: Judgement, batch: Batch) -> dict[str, Tensor]:
+        """Weighted percentage errors of what the discriminator measured."""
+        true = {
+            "energy": batch.energy,
+            "ecal": batch.cells.sum(dim=(1, 2, 3)),
+            "theta": batch.theta,
+        }
+        weights = self.options.weights.model_dump(exclude={"real"})
+        wanted = {name: weight for name, weight in weights.items() if weight}
+        for name in wanted.keys() - judgement.measured.keys():
+            msg = f"objective.weights.{name} must be 0: this discriminator does not measure {name}"
+            raise ConfigError(msg)
+        return {
+            name: weight * percentage_error(judgement.measured[name], true[name])
+            for name, weight in wanted.items()
+        }
+
+
+def _descend(
+    optimiser: torch.optim.Optimizer, losses: dict[str, Tensor], side: str
+) -> dict[str, float]:
+    """One optimiser step on the sum of the losses; returns them and the gradient's norm."""
+    optimiser.zero_grad(set_to_none=True)
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    gradients = [p.grad for part in optimiser.param_groups for p in part["params"]]
+    norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
+    optimiser.step()
+    values = {name: loss.item() for name, loss in losses.items()}
+    return values | {f"{side}_gradient": norm.item()}
+
+
+def _lay_out(module: nn.Module) -> None:
+    """Convolution weights in channels-last memory, which oneDNN's kernels are fastest with."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in module.parameters():
+        if parameter.dim() in formats:
+            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])
+
+
+def _normalise_spectrum(discriminator: Discriminator) -> None:
+    for module in discriminator.modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d | nn.Linear):
+            torch.nn.utils.parametrizations.spectral_norm(module)
