@@ -203,12 +203,19 @@ def test_a_map_that_is_none_is_refused(text, words):
 
 def test_mev_beside_gev_is_caught_and_calibrated_cells_are_not(tmp_path):
     energy = energies(10, 500)
-    for factor, fine in [(0.02, True), (0.95, True), (1.4, True), (20, False), (950, False)]:
+    for factor, fine in [
+        (0.02, True),
+        (0.95, True),
+        (1.4, True),
+        (2.0, True),
+        (20, False),
+        (950, False),
+    ]:
         path = tmp_path / "a.h5"
         store(path, ECAL=images((25, 25, 25), factor * energy), energy=energy)
-        if fine:
-            meaning = io.read(path).calibration.meaning
-            assert meaning == ("sensitive" if factor < 0.5 else "calibrated")
+        if factor < 3:
+            expected = {0.02: "sensitive", 2.0: "unknown"}.get(factor, "calibrated")
+            assert io.read(path).calibration.meaning == expected
         else:
             with pytest.raises(InputError, match="MeV by mistake"):
                 io.read(path)

@@ -11,7 +11,7 @@ from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io.hdf5 import Column, Hdf5File
 from caloforge.particle import UNKNOWN, particle_name
-from caloforge.scaling import CALIBRATED_FRACTION
+from caloforge.scaling import CALIBRATED_FRACTION, MOST_CALIBRATED_FRACTION
 from caloforge.typing import AnyArray
 
 DETECTOR_ATTRIBUTE = "caloforge_detector"
@@ -123,6 +123,12 @@ def judged_calibration(
     if detector is not None and all_sensitive(detector):
         why.append(f"calibration: {part}, all of {detector.name} is sensitive")
         return DEPOSITED
+    if fraction > MOST_CALIBRATED_FRACTION:
+        why.append(
+            f"calibration: {part}, more than Ep: scaled by a number that the file does not say "
+            "(--map 'calibration=scaled:100,...' states it)"
+        )
+        return Calibration(meaning="unknown")
     why.append(f"calibration: {part}, more than a sampling calorimeter sees: calibrated to Ep")
     return Calibration(meaning="calibrated")
 
