@@ -16,12 +16,16 @@ from caloforge.errors import InputError
 from caloforge.io import write
 from caloforge.physics.voxels import voxel_geometry
 from caloforge.showers import Showers
+from caloforge.validate import plots
 from caloforge.validate.calochallenge import distances, report
 from caloforge.validate.calochallenge.dataset import DATASETS, dataset_of
 from caloforge.validate.calochallenge.histograms import histograms
 from caloforge.validate.calochallenge.protocol import check_image, judge_by_protocol
 from caloforge.validate.calochallenge.published import published_entries
 from caloforge.validate.calochallenge.sample import challenge_sample
+from caloforge.validate.catalogue import catalogue
+from caloforge.validate.comparison import compare
+from caloforge.validate.suite import score
 
 CALIBRATED = Calibration.parse("calibrated")
 RINGS, SECTORS, LAYERS = 3, 4, 5
@@ -171,9 +175,9 @@ def judge(reference: Showers, generated: Showers, **options):
 
 
 def test_the_protocol_tells_what_differs_and_only_that(small_networks):
-    found = judge(showers(1, 240), showers(2, 240, share=0.6)).scores
+    found = judge(showers(1, 240), showers(2, 240, share=0.3)).scores
     for name in ("auc_low", "auc_high"):
-        assert found[name].value > 0.9
+        assert found[name].value > 0.8
         assert abs(found[name].floor - 0.5) < 4 * found[name].floor_error
     response = found["separation, Etot / Einc"]
     assert response.value > 3 * response.floor
@@ -309,3 +313,16 @@ def test_pads_are_refused(files, capsys):
     code, _, error = run(capsys, *call, "--classifiers", "none")
     assert code == 2 and "read out in pads" in error
     assert not (files / "r").exists()
+
+
+def test_the_house_measures_know_rings_and_sectors():
+    """A cylinder's own report: places in mm, rings and sectors named, its figures drawn."""
+    comparison = compare([showers(1, 60)], [showers(2, 60)])
+    result = score(comparison)
+    assert result["profile_x"].title == "Profile of the rings"
+    assert "fail" not in {found.verdict for found in result.scores}
+    captions = [plot.name for plot in catalogue(comparison, result)]
+    assert "centre_r_all_lin" in captions
+    with plots.style():
+        for plot in list(catalogue(comparison, result))[::6]:
+            plot.draw()

@@ -137,6 +137,7 @@ def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Kind]
                 chunk.theta,
                 layer_centres_mm=detector.layer_centres_mm,
                 pad_mm=detector.pad_mm[1],
+                rings=detector.geometry(chunk.window) if detector.readout == "cylinder" else None,
             )
         )
         examples.add(chunk)
