@@ -1,6 +1,7 @@
 """The CaloChallenge's protocol, on cylinders of a few dozen voxels."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -253,7 +254,9 @@ def test_only_figures_of_one_protocol_share_a_table(monkeypatch):
     assert [row[0] for row in report.published_rows(many)[:3]] == [
         "model", "Geant4, two halves", "Geant4, published",
     ]  # fmt: skip
-    assert "CaloDREAM" in report.render_protocol(many)
+    html = report.render_protocol(many)
+    assert "CaloDREAM" in html and "Geant4, two halves" in html
+    assert html.count("<img") == 2 + 2 * 8 and not re.search(r'(src|href)="(?!data:)', html)
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ from caloforge.cli.options import (
     shower_progress,
     stderr,
 )
+from caloforge.cli.progress import LOG_NAME
 from caloforge.errors import InputError
 
 if TYPE_CHECKING:
     from caloforge.beam import Conditions
     from caloforge.simulate import Production, Summary
+    from caloforge.simulate.produce import Runner
 
 
 def simulate(
@@ -40,12 +42,16 @@ def simulate(
     ] = None,
     n: Number = None,
     like: Annotated[
-        Path | None, typer.Option(help="Take the energies and angles of this sample.")
+        Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
     ] = None,
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")] = 1,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler that runs the shards instead.")
+    ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(min=0, help="Most seconds without a Dask worker; for ever by default."),
     ] = None,
     event: Annotated[
         int | None, typer.Option(help="Replay only this event (0 is the first) into the output.")
@@ -68,7 +74,9 @@ def simulate(
     chosen_compression = parse_compression(compression)
     check_output(output, SAMPLE_ENDING)
     described = load_detector(detector)
-    chosen_data = choose_data(data, cache_folder())
+    chosen_data = choose_data(data, cache_folder(), described)
+    if chosen_data.note:
+        stderr.print(f"note: {chosen_data.note}", soft_wrap=True, highlight=False)
     chosen_window = next(iter(described.windows)) if window is None else window
 
     def request(conditions: "Conditions") -> Production:
@@ -80,32 +88,39 @@ def simulate(
     if event is not None:
         _replay(production, event, output, chosen_compression)
         return
-    summary = _produce(production, output, jobs, scheduler, chosen_compression)
-    total = float(production.conditions.energy.sum())
-    per_gev = 1e3 * summary.seconds_per_shower.sum() / total
+    runner = _runner(jobs, scheduler, wait)
+    summary = _produce(production, output, runner, chosen_compression)
     stderr.print(
         f"{output}: {len(production)} showers in {summary.seconds:.1f} s; "
-        f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, {per_gev:.2f} ms/GeV; "
+        f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, "
+        f"{summary.ms_per_gev:.2f} ms/GeV; "
         f"data: {production.data.title}"
     )
+    if summary.aborted:
+        stderr.print(f"Geant4 aborted {summary.aborted} events; they were made again")
+
+
+def _runner(jobs: int, scheduler: str | None, wait: float | None) -> "Runner":
+    from caloforge.simulate import LocalRunner
+
+    if scheduler is None:
+        if wait is not None:
+            msg = "--wait is for the workers of a Dask scheduler: give its address (--scheduler)"
+            raise InputError(msg)
+        return LocalRunner(jobs)
+    from caloforge.simulate.farm import DaskRunner
+
+    return DaskRunner(scheduler, wait, stderr.print)
 
 
 def _produce(
-    production: "Production",
-    output: Path,
-    jobs: int,
-    scheduler: str | None,
-    compression: str | None,
+    production: "Production", output: Path, runner: "Runner", compression: str | None
 ) -> "Summary":
-    from caloforge.simulate.produce import LocalRunner, Runner, check_output, produce
+    from caloforge.simulate.produce import check_output, produce
+    from caloforge.simulate.shards import shards_path
 
     check_output(production, output, compression)
-    runner: Runner = LocalRunner(jobs)
-    if scheduler is not None:
-        from caloforge.simulate.farm import DaskRunner
-
-        runner = DaskRunner(scheduler)
-    with shower_progress() as progress:
+    with shower_progress(shards_path(output) / LOG_NAME) as progress:
         return produce(
             production, output, runner=runner, compression=compression,
             on_progress=ShowerCount(progress, f"simulating {output.name}", len(production)),

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from caloforge.cli.options import one_of, stderr
+from caloforge.cli.options import one_of
+from caloforge.cli.progress import LOG_NAME, step_progress
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.errors import InputError
 from caloforge.figures import FORMATS
 
 if TYPE_CHECKING:
+    from caloforge.io import Opens
     from caloforge.validate.calochallenge.result import Classifiers
     from caloforge.validate.files import Reporter
     from caloforge.validate.result import ValidationResult
@@ -33,8 +35,10 @@ COLOURS = {
 
 
 def validate(
-    reference: Annotated[Path, typer.Argument(help="The reference sample, usually Geant4 (.h5).")],
-    generated: Annotated[Path, typer.Argument(help="The sample to be judged (.h5).")],
+    reference: Annotated[
+        Path, typer.Argument(exists=True, help="The reference sample, usually Geant4 (.h5).")
+    ],
+    generated: Annotated[Path, typer.Argument(exists=True, help="The sample to be judged (.h5).")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for report.html and metrics.json.")
     ],
@@ -43,7 +47,7 @@ def validate(
     ] = False,
     training: Annotated[
         Path | None,
-        typer.Option(help="The model's training sample: is any of it repeated?"),
+        typer.Option(exists=True, help="The model's training sample: is any of it repeated?"),
     ] = None,
     figures: Annotated[
         str | None, typer.Option(help="Each figure as a file, too: png, pdf or svg.")
@@ -63,14 +67,18 @@ def validate(
         int | None,
         typer.Option("-n", min=50, help="Showers a side that the protocol reads, at most."),
     ] = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Compare generated showers with Geant4: a table, metrics.json and an HTML report."""
+    opens = Reading(detector, layout, where).open
     if protocol is not None:
         one_of(protocol, PROTOCOLS, "protocol")
         if full or training is not None or figures is not None:
             msg = "--full, --training and --figures are not part of the CaloChallenge's protocol"
             raise InputError(msg)
-        _by_protocol(reference, generated, output, classifiers, n, seed)
+        _by_protocol(reference, generated, output, classifiers, n, seed, opens)
         return
     if n is not None:
         msg = "-n is for --protocol calochallenge"
@@ -79,10 +87,11 @@ def validate(
     from caloforge.validate.folder import REPORT
 
     ending = None if figures is None else one_of(figures, FORMATS, "figure format")
-    with _progress() as show:
+    with _steps(output) as show:
         result = validate_files(
             reference, generated, output, level="full" if full else "quick", seed=seed,
-            training=training, figures=ending, on_progress=show,
+            training=training, figures=ending, opens=Reading(detector, layout, where).open,
+            on_progress=show,
         )  # fmt: skip
     console = Console()
     console.print(_table(result))
@@ -93,10 +102,9 @@ def validate(
 
 
 @contextmanager
-def _progress() -> Iterator["Reporter"]:
-    """A bar that shows the step, and how much of it is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=stderr, transient=True) as progress:
+def _steps(output: Path) -> Iterator["Reporter"]:
+    """Shows the step, and how much of it is done."""
+    with step_progress("figures", output / LOG_NAME) as progress:
         task = progress.add_task("reading", total=None)
 
         def show(step: str, done: int = 0, total: int | None = None) -> None:
@@ -106,7 +114,13 @@ def _progress() -> Iterator["Reporter"]:
 
 
 def _by_protocol(
-    reference: Path, generated: Path, output: Path, classifiers: str, n: int | None, seed: int
+    reference: Path,
+    generated: Path,
+    output: Path,
+    classifiers: str,
+    n: int | None,
+    seed: int,
+    opens: "Opens",
 ) -> None:
     """Judge by the CaloChallenge's protocol, and print its tables."""
     from caloforge.scaling import VALIDATION_MAX_SHOWERS
@@ -115,10 +129,10 @@ def _by_protocol(
     from caloforge.validate.folder import REPORT
 
     chosen = cast("Classifiers", one_of(classifiers, CLASSIFIERS, "classifiers"))
-    with _progress() as show:
+    with _steps(output) as show:
         result = validate_files_by_protocol(
             reference, generated, output, classifiers=chosen,
-            showers=n or VALIDATION_MAX_SHOWERS, seed=seed, on_progress=show,
+            showers=n or VALIDATION_MAX_SHOWERS, seed=seed, opens=opens, on_progress=show,
         )  # fmt: skip
     console = Console()
     title = f"{result.labels[1]} against {result.labels[0]}, dataset {result.dataset.name}"

@@ -1,7 +1,7 @@
 """What is to be simulated: a production, checked before any process is started."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,8 @@ PHYSICS = "G4EmStandardPhysics"
 SHARD_ENERGY_GEV = (50.0, 1000.0)
 SHARDS_WANTED = 64
 """A shard holds 1/64 of the primary energy, but no less and no more than these (0.4 - 8 s)."""
+SHARD_EVENTS = 256
+"""Most events of a shard, whatever their energy: what a kill loses and what is held in memory."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Production:
     conditions : energy (GeV) and theta (rad) of each shower.
     seed : with a shower's number, it fixes the shower.
     data : the data sets that Geant4 reads.
+    first : number of the first shower, where this is a part of a larger production.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class Production:
     conditions: Conditions
     seed: int
     data: DataSets
+    first: int = 0
 
     def __post_init__(self) -> None:
         self.detector.cell_shape(self.window)
@@ -76,6 +80,11 @@ class Production:
     def __len__(self) -> int:
         return len(self.conditions)
 
+    def part(self, events: IntArray) -> "Production":
+        """The production of a shard's showers alone; they are what they are in the whole one."""
+        first = self.first + int(events[0])
+        return replace(self, conditions=self.conditions[events], first=first)
+
     @property
     def cell_shape(self) -> tuple[int, int, int]:
         """Cells (X, Y, Z) of each shower."""
@@ -91,6 +100,7 @@ class Production:
             "cell_shape": list(self.cell_shape),
             "particle": self.particle,
             "showers": len(self),
+            **({"first": self.first} if self.first else {}),
             "seed": self.seed,
             "conditions_digest": array_digest(self.conditions.energy, self.conditions.theta),
             "physics": PHYSICS,
@@ -106,11 +116,16 @@ class Production:
 
     @cached_property
     def shards(self) -> list[IntArray]:
-        """Numbers of the showers of each shard, of about equal primary energy."""
+        """Numbers of the showers of each shard: of about equal energy, at most SHARD_EVENTS."""
         total = float(self.conditions.energy.sum(dtype=np.float64))
         size = float(np.clip(total / SHARDS_WANTED, *SHARD_ENERGY_GEV))
         before = np.cumsum(self.conditions.energy, dtype=np.float64) - self.conditions.energy
-        return np.split(np.arange(len(self)), np.flatnonzero(np.diff(before // size)) + 1)
+        of_energy = np.split(np.arange(len(self)), np.flatnonzero(np.diff(before // size)) + 1)
+        return [
+            events[first : first + SHARD_EVENTS]
+            for events in of_energy
+            for first in range(0, len(events), SHARD_EVENTS)
+        ]
 
 
 def steepest_angle(detector: Detector, window: str) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from caloforge import scaling
-from caloforge.io import ShowerFile, open_showers
+from caloforge.io import Opens, ShowerFile, open_showers
 from caloforge.provenance import file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.validate.alike import Kind
@@ -47,25 +47,29 @@ def validate_files(
     seed: int = 0,
     training: Path | None = None,
     figures: str | None = None,
+    opens: Opens = open_showers,
     on_progress: Reporter = silent,
 ) -> ValidationResult:
     """Compare two sample files and write metrics.json, report.html and record.json to `folder`.
 
     At most scaling.VALIDATION_MAX_SHOWERS of each file are read. `training` is what the model was
     trained on, for the memorisation check. `figures` (png, pdf or svg) writes each figure as a file
-    of its own, too.
+    of its own, too. `opens` opens the files.
 
     Raises
     ------
     InputError, DetectorError
-        if a file cannot be read, has too few showers, or belongs to another detector.
+        if a file cannot be read, has too few showers, or belongs to another detector or particle,
+        or its cells mean something else.
     OutputError
         if the folder cannot be written, or holds something else than a former report.
     """
     start = time.perf_counter()
     check_folder(folder)
     inputs = [path for path in (reference, generated, training) if path is not None]
-    result, pictures = _work(reference, generated, training, level, seed, figures, on_progress)
+    result, pictures = _work(
+        reference, generated, training, level, seed, figures, opens, on_progress
+    )
     with report_folder(folder) as partial:
         (partial / REPORT).write_text(render_report(result, pictures), encoding="utf-8")
         if figures:
@@ -88,18 +92,21 @@ def _work(
     level: Level,
     seed: int,
     figures: str | None,
+    opens: Opens,
     on_progress: Reporter,
 ) -> tuple[ValidationResult, list[Picture]]:
-    with open_showers(reference) as first, open_showers(generated) as second:
-        kind, labels = Kind.of(first.read(0, 1)), sample_labels(first, second)
-        known = None if training is None else _check_training(training, kind, labels[0])
+    with opens(reference) as first, opens(generated) as second:
+        kind, labels = kind_of(first), sample_labels(first, second)
+        kind.check(kind_of(second), labels)
+        if training is not None:
+            _check_training(training, kind, labels[0], opens)
         on_progress("reading")
         comparison = compare(_chunks(first), _chunks(second), labels)
         notes = tuple(chain.from_iterable(map(_cut, (first, second))))
     library = None
-    if known is not None:
-        with open_showers(known) as sample:
-            chunks = kind.convert(_chunks(sample))
+    if training is not None:
+        with opens(training) as known:
+            chunks = kind.convert(_chunks(known))
             library = reduce_showers(chunks, "the training sample")[0].summary
     result = score(comparison, level=level, seed=seed, library=library, on_progress=on_progress)
     result = replace(result, notes=(*result.notes, *notes))
@@ -109,11 +116,15 @@ def _work(
     return result, pictures
 
 
-def _check_training(training: Path, kind: Kind, label: str) -> Path:
-    """The training sample, unless its showers cannot be compared with the reference's."""
-    with open_showers(training) as known:
-        kind.check(Kind.of(known.read(0, 1)), (label, str(training)))
-    return training
+def kind_of(file: ShowerFile) -> Kind:
+    """The kind of showers that a sample holds."""
+    return Kind(file.detector, tuple(file.cell_shape), file.particle, file.calibration)
+
+
+def _check_training(training: Path, kind: Kind, label: str, opens: Opens) -> None:
+    """Refuse a training sample whose showers cannot be compared with the reference's."""
+    with opens(training) as known:
+        kind.check(kind_of(known), (label, str(training)))
 
 
 def _chunks(file: ShowerFile) -> Iterator[Showers]:

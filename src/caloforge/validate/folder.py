@@ -13,6 +13,10 @@ from caloforge.atomic import partial_path, writing
 from caloforge.errors import OutputError
 
 METRICS, REPORT, RECORD, FIGURES = "metrics.json", "report.html", "record.json", "figures"
+LOG = "progress.log"
+"""What a run that was stopped may have left."""
+
+_FILES = {METRICS, REPORT, RECORD, FIGURES, LOG}
 
 
 def check_folder(folder: Path) -> None:
@@ -27,7 +31,7 @@ def check_folder(folder: Path) -> None:
         msg = f"cannot write '{folder}': give the report's folder a name"
         raise OutputError(msg)
     if folder.is_dir():
-        foreign = sorted({p.name for p in folder.iterdir()} - {METRICS, REPORT, RECORD, FIGURES})
+        foreign = sorted({p.name for p in folder.iterdir()} - _FILES)
         if foreign:
             msg = f"{folder} holds something else than a report ({foreign[0]}): give a new folder"
             raise OutputError(msg)

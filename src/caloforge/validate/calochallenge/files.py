@@ -10,18 +10,17 @@ import numpy as np
 
 from caloforge._extras import require
 from caloforge.errors import InputError
-from caloforge.io import ShowerFile, open_showers
+from caloforge.io import Opens, ShowerFile, open_showers
 from caloforge.physics.voxels import VoxelGeometry, voxel_geometry
 from caloforge.provenance import file_digest, write_record
 from caloforge.showers import Showers
-from caloforge.validate.alike import Kind
 from caloforge.validate.calochallenge.dataset import SHOWERS, Dataset, dataset_of
 from caloforge.validate.calochallenge.protocol import check_image, judge_by_protocol
 from caloforge.validate.calochallenge.report import render_protocol
 from caloforge.validate.calochallenge.result import Classifiers, ProtocolResult
 from caloforge.validate.calochallenge.sample import challenge_sample
 from caloforge.validate.comparison import MIN_SHOWERS
-from caloforge.validate.files import Reporter, sample_labels, silent
+from caloforge.validate.files import Reporter, kind_of, sample_labels, silent
 from caloforge.validate.folder import RECORD, REPORT, check_folder, report_folder, write_metrics
 from caloforge.validate.threads import on_one_thread
 
@@ -38,11 +37,13 @@ def validate_files_by_protocol(
     classifiers: Classifiers = "dense",
     showers: int = SHOWERS,
     seed: int = 0,
+    opens: Opens = open_showers,
     on_progress: Reporter = silent,
 ) -> ProtocolResult:
     """Judge a sample of a cylinder as the CaloChallenge does, and write the results to `folder`.
 
-    At most `showers` of each file are read; their voxels stay in memory (4 bytes each).
+    At most `showers` of each file are read; their voxels stay in memory (4 bytes each). `opens` is
+    how samples are opened.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def validate_files_by_protocol(
     check_folder(folder)
     if classifiers != "none":
         require("torch")
-    with open_showers(reference) as first, open_showers(generated) as second:
+    with opens(reference) as first, opens(generated) as second:
         result = _judge(first, second, classifiers, showers, seed, on_progress)
     inputs = {str(path): file_digest(path) for path in (reference, generated)}
     with report_folder(folder) as partial:
@@ -81,7 +82,7 @@ def _judge(
     on_progress: Reporter,
 ) -> ProtocolResult:
     labels = sample_labels(first, second)
-    kinds = [Kind.of(file.read(0, 1)) for file in (first, second)]
+    kinds = [kind_of(file) for file in (first, second)]
     kinds[0].check(kinds[1], labels)
     geometry = voxel_geometry(first.detector, first.window)
     dataset = dataset_of(geometry)

@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from caloforge.card import with_error
 from caloforge.provenance import versions
+from caloforge.validate.calochallenge.figures import protocol_figures
 from caloforge.validate.calochallenge.published import REFERENCE, Entry, published_entries
 from caloforge.validate.calochallenge.result import (
     IN_THOUSANDTHS,
@@ -86,6 +87,7 @@ def render_protocol(result: ProtocolResult) -> str:
         published=published_rows(result),
         headings=PUBLISHED_HEADINGS,
         remark=published_remark(result),
+        figures=list(protocol_figures(result)),
         versions=versions(),
     )
 
