@@ -26,8 +26,7 @@ VERSION = 1
 Initializers = Mapping[str, NDArray[np.generic]]
 
 
-@torch.no_grad()
-def tables(generator: FactorisedGenerator) -> dict[str, Tensor]:
+def tables(generator: FactorisedGenerator) -> dict[str, NDArray[np.generic]]:
     """Every table that a sampler needs, in the form that the graph holds (up to its shape)."""
     found: dict[str, Tensor] = {
         name: value for name, value in generator.named_parameters() if ".network." in name
@@ -62,7 +61,7 @@ def tables(generator: FactorisedGenerator) -> dict[str, Tensor]:
         names = ("per_gev", "kept", "instead", "deposit", "poisson", "number")
         found |= {f"halo.{name}": getattr(halo, name) for name in names}
         found |= {"halo.pairs.few": few, "halo.pairs.more": more}
-    return found
+    return {name: value.detach().numpy() for name, value in found.items()}
 
 
 def description(
@@ -89,7 +88,7 @@ def description(
         ("theta_rad", *theta_range_rad),
         ("sharing", generator.noise.sharing),
     ]
-    found = named(initializers, {name: value.numpy() for name, value in tables(generator).items()})
+    found = named(initializers, tables(generator))
     lines += [("table", name, held) for name, held in found.items() if held != name]
     return "".join(" ".join(map(str, line)) + "\n" for line in lines)
 
