@@ -6,11 +6,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-from caloforge.engine.base import Worker
+
+class Stream(Protocol):
+    """What computes in one thread at a time, keeping to its cores (any, where there are none)."""
+
+    cores: Any
+
 
 Result = TypeVar("Result")
+Worker = TypeVar("Worker", bound=Stream)
 AHEAD = 2
 """Batches handed out for each stream: one in work, one waiting."""
 
