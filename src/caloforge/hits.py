@@ -107,7 +107,7 @@ class Hits:
     @property
     def deposited_energy(self) -> Float64Array:
         """Energy in all cells of each shower, (N,) GeV."""
-        total: Float64Array = np.bincount(self.shower, self.cell_energy, minlength=len(self))
+        total = np.bincount(self.shower, self.cell_energy, minlength=len(self)).astype(np.float64)
         return total
 
     @classmethod

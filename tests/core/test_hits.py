@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tests.conftest import TOY_SHAPE, make_showers, make_toy_detector
 
 from caloforge.calibration import Calibration
 from caloforge.detector import load_detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.hits import Hits
 from caloforge.showers import Showers
-from tests.conftest import TOY_SHAPE, make_showers, make_toy_detector
 
 DETECTOR = make_toy_detector()
 

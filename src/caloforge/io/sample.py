@@ -94,9 +94,13 @@ class ShowerFile(ABC):
     def _find_cell_shape(self) -> tuple[int, int, int]:
         """Cells (X, Y, Z) of a shower; ``known_detector`` is at hand."""
 
-    @abstractmethod
     def _images(self, stored: AnyArray) -> AnyArray:
         """Cells (n, X, Y, Z) in GeV from rows of the cells' dataset."""
+        return stored.reshape(-1, *self.cell_shape)
+
+    def _read_images(self, start: int, stop: int) -> AnyArray:
+        """Cells (n, X, Y, Z) in GeV of rows of the file."""
+        return self._images(self._cells.read(start, stop))
 
     @abstractmethod
     def _energies(self, start: int, stop: int) -> AnyArray:
@@ -227,7 +231,7 @@ class ShowerFile(ABC):
             return Block(np.empty((0, *self.cell_shape), np.float32), Conditions.of([], []))
         conditions = self._conditions(start, stop)
         with np.errstate(over="ignore", invalid="ignore"):
-            cells = np.asarray(self._images(self._cells.read(start, stop)), np.float32)
+            cells = np.asarray(self._read_images(start, stop), np.float32)
         try:
             cells = checked_cells(
                 cells, conditions.energy, self.calibration_so_far, first_row=start
