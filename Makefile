@@ -4,11 +4,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-ALL    := .[train,search,openvino,simulate,dask,quantize,test]
+ALL    := .[train,search,openvino,simulate,dask,quantize,test,docs]
 MODELS := clic_ecal_fixed clic_ecal_angle
 ZOO    := src/caloforge/zoo
 
-.PHONY: demo test test-all check pretrained lock clean FORCE
+.PHONY: demo test test-portable test-all check docs wheel pretrained lock clean FORCE
 
 # Every bundled model beside Geant4: showers in demo/MODEL.h5, the report in demo/MODEL.
 demo: $(VENV)/.base
@@ -24,8 +24,30 @@ FORCE:
 test: $(VENV)/.all check
 	@$(BIN)/python -m pytest -q
 
+# The tests as a processor with AVX2 only, of one core, would see them: torch, oneDNN (OpenVINO),
+# OpenBLAS, MKL and numpy are kept from anything newer. ONNX Runtime cannot be.
+NEWER    = from numpy._core._multiarray_umath import __cpu_dispatch__ as d, __cpu_features__ as f; \
+           print(*(n for n in d if f[n] and ("512" in n or n == "X86_V4")))
+PORTABLE = ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell \
+           MKL_ENABLE_INSTRUCTIONS=AVX2 OMP_NUM_THREADS=1 \
+           NPY_DISABLE_CPU_FEATURES="$$($(BIN)/python -c '$(NEWER)')" \
+           $$(command -v taskset > /dev/null && echo taskset -c 0)
+test-portable: $(VENV)/.all
+	@$(PORTABLE) $(BIN)/python -m pytest -q $(TESTS)
+
 test-all: $(VENV)/.all check
 	@$(BIN)/python -m pytest -q -m "slow or not slow"
+
+# The docs as a site in site/: links are checked, and the notebook is run.
+docs: $(VENV)/.docs
+	@$(BIN)/ruff check docs/*.py examples
+	@$(BIN)/ruff format --check docs/*.py examples
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+wheel: $(VENV)/bin/python
+	@$(PIP) build
+	@$(BIN)/python -m build --outdir dist
 
 # A bundled model from its recipe and the Geant4 showers DATA=..., with its scores in its card.
 MODEL  := clic_ecal_fixed
@@ -58,6 +80,11 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.all: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing caloforge with all extras into $(VENV)"
 	@$(PIP) -e "$(ALL)"
+	@touch $@ $(VENV)/.base $(VENV)/.docs
+
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing what builds the docs into $(VENV)"
+	@$(PIP) -e ".[openvino,docs]"
 	@touch $@ $(VENV)/.base
 
 # Pin every version that a fresh environment with all extras resolves to.
@@ -68,4 +95,4 @@ lock:
 	@rm -rf $(VENV)-lock
 
 clean:
-	@rm -rf $(VENV) demo build
+	@rm -rf $(VENV) demo build dist site

@@ -23,8 +23,9 @@ def main() -> None:
     options = parser.parse_args()
     path = model_path(options.model)
     cores = available_cores()
-    base = choose_plan(path, read_card(path), streams=cores)
-    chosen = tune(path, base)[0].plan
+    card = read_card(path)
+    base = choose_plan(path, card, streams=cores)
+    chosen = tune(path, card, base)[0].plan
     plans = [
         base.model_copy(update={"streams": streams, "threads": cores // streams, "batch": batch})
         for streams in range(1, cores + 1)

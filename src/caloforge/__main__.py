@@ -1,6 +1,6 @@
 """``python -m caloforge`` is the command line."""
 
-from caloforge.cli.app import main
+from caloforge.cli import main
 
 if __name__ == "__main__":
     main()

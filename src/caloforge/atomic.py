@@ -7,9 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from caloforge.errors import OutputError
+from caloforge.lock import claimed
 
 HDF5_FAILURE = re.compile(r"errno = \d+, error message = '([^']*)'")
 """What the HDF5 library says, in errors of several kinds, of a write that the system refused."""
+
+
+PATIENCE = 60.0
+"""Seconds that a small output waits for another process that is writing the same file."""
 
 
 def partial_path(path: Path) -> Path:
@@ -80,13 +85,14 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        if the output cannot be written.
+        if the output cannot be written, or another process goes on writing it.
     """
     check_writable(path)
     partial = partial_path(path)
-    try:
-        with writing(path):
-            yield partial
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with claimed(path, wait=PATIENCE):
+        try:
+            with writing(path):
+                yield partial
+                partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -41,6 +41,15 @@ class Conditions:
     def __getitem__(self, index: Any) -> Self:
         return type(self)(np.atleast_1d(self.energy[index]), np.atleast_1d(self.theta[index]))
 
+    @classmethod
+    def like(cls, given: "ConditionsLike") -> "Conditions":
+        """Conditions as they are, plain numbers as energies (GeV) of perpendicular showers.
+
+        >>> Conditions.like([50.0, 100.0]).energy
+        array([ 50., 100.], dtype=float32)
+        """
+        return given if isinstance(given, Conditions) else cls.of(given)
+
     def repeated(self, n: int) -> Self:
         """The first n conditions, from the start again where there are fewer."""
         return self[np.arange(n) % len(self)]
@@ -56,6 +65,10 @@ class Conditions:
         except ValueError:
             msg = f"energy has {np.size(energy)} values but theta has {np.size(theta)}"
             raise InputError(msg) from None
+
+
+ConditionsLike = Conditions | ArrayLike
+"""What samplers take: conditions, or plain energies (see :meth:`Conditions.like`)."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -151,7 +151,7 @@ class Detector(FrozenModel):
     @property
     def digest(self) -> str:
         """Digest of everything that shapes a shower: no title, windows or layers' numbers."""
-        labels = {"title": True, "windows": True, "layers": {"__all__": {"number"}}}
+        labels: dict[str, Any] = {"title": True, "windows": True, "layers": {"__all__": {"number"}}}
         physical = self.model_dump(mode="json", exclude=labels, exclude_defaults=True)
         return json_digest(physical)
 

@@ -1,8 +1,13 @@
-"""What ``caloforge info`` says of a detector."""
+"""What ``caloforge info`` says of a detector.
+
+X0 is the radiation length, lambda the nuclear interaction length (:mod:`caloforge.radiation`).
+"""
 
 from caloforge.detector import Detector
 from caloforge.detector_drawing import layer_bar
 from caloforge.layer import Layer
+from caloforge.material import Material
+from caloforge.radiation import amount_of, detector_amount, layer_amount
 
 
 def detector_rows(detector: Detector) -> dict[str, str]:
@@ -10,13 +15,16 @@ def detector_rows(detector: Detector) -> dict[str, str]:
     rows = {
         "what": "detector" if detector.has_material else "read-out without material",
         "title": detector.title,
-        "layers": f"{detector.n_layers}, {_depth(detector.depth_mm)}",
+        "layers": f"{detector.n_layers}, {_depth(detector)}",
         "read-out": _readout(detector),
     }
     first = 0
     for layer in detector.layers:
-        rows[_names(detector.layer_numbers[first : first + layer.count])] = _layer(layer)
+        name = _names(detector.layer_numbers[first : first + layer.count])
+        rows[name] = _layer(layer, detector)
         first += layer.count
+    for name, material in detector.materials.items():
+        rows[f"material {name}"] = _material(material)
     for name, window in detector.windows.items():
         low, high = window.theta_deg
         cells = f"{detector.cell_shape(name)} cells"
@@ -32,8 +40,10 @@ def _names(numbers: list[int]) -> str:
     return f"layers {numbers[0]}-{numbers[-1]}"
 
 
-def _depth(depth_mm: float) -> str:
-    return f"{depth_mm:g} mm deep" if depth_mm else "of unknown depth"
+def _depth(detector: Detector) -> str:
+    if not detector.has_material:
+        return f"{detector.depth_mm:g} mm deep" if detector.depth_mm else "of unknown depth"
+    return f"{detector.depth_mm:g} mm deep: on average {detector_amount(detector)}"
 
 
 def _readout(detector: Detector) -> str:
@@ -45,12 +55,21 @@ def _readout(detector: Detector) -> str:
     return f"cylinder, rings of {pad_x:g} mm"
 
 
-def _layer(layer: Layer) -> str:
+def _material(material: Material) -> str:
+    amount = amount_of(material)
+    return (
+        f"{amount.density_g_cm3:.4g} g/cm3, X0 {amount.radiation_length_mm:.4g} mm, "
+        f"lambda {amount.interaction_length_mm:.4g} mm"
+    )
+
+
+def _layer(layer: Layer, detector: Detector) -> str:
     lines = []
     if layer.stack:
         bar, letters = layer_bar(layer)
         slabs = (f"{letters[s.material]} {s.material} {s.thickness_mm:g}" for s in layer.stack)
-        lines = [f"{layer.thickness_mm:g} mm each", bar, ", ".join(slabs)]
+        amount = layer_amount(layer, detector.materials)
+        lines = [f"each {layer.thickness_mm:g} mm, {amount}", bar, ", ".join(slabs)]
     if layer.ring_edges_mm is not None:
         edges = ", ".join(f"{edge:g}" for edge in layer.ring_edges_mm)
         lines.append(f"sectors: {layer.sectors}; edges of the rings in mm: {edges}")

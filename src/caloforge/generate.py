@@ -9,35 +9,38 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from caloforge.atomic import partial_path, replacing
-from caloforge.beam import Conditions
+from caloforge.atomic import check_writable, partial_path, replacing
+from caloforge.beam import Conditions, ConditionsLike
 from caloforge.card import ModelCard
-from caloforge.engine import Engine, Runtime, load_engine, read_card
-from caloforge.engine.choose import AskedPrecision, choose_plan
-from caloforge.engine.parity import check_parity
-from caloforge.engine.produce import Sink, collected, produce
-from caloforge.errors import ModelError
+from caloforge.engine import AskedPrecision, Engine, read_card
+from caloforge.engine.checked import load_checked
+from caloforge.engine.choose import advice, choose_plan
 from caloforge.io import ShowerWriter
 from caloforge.io.identity import identity_attributes
+from caloforge.lock import claimed
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
+from caloforge.source import ShowerSource, Sink, collected
 from caloforge.zoo import model_path
 
 FLUSH_EVERY = 64
 """Batches between two entries of the journal that a killed generation resumes from."""
 
 
-class Generator:
-    """A ShowerSource that runs a model file.
+class Generator(ShowerSource):
+    """A source of showers that runs a model file.
 
     Shower i under a seed is the same whatever the batch size, the streams and the cores.
+
+    Attributes
+    ----------
+    engine : what computes; its ``plan`` says in which runtime and precision.
+    path : the file that fixes the showers.
+    notes : lines for the user: what does not suit this machine, and what is used instead.
     """
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        self.engine, self.path = engine, path
+    def __init__(self, engine: Engine, path: Path, notes: tuple[str, ...] = ()) -> None:
+        self.engine, self.path, self.notes = engine, path, notes
 
     @property
     def card(self) -> ModelCard:
@@ -49,43 +52,38 @@ class Generator:
         """The model's name and the engine that runs it."""
         return f"{self.card.name} ({self.engine.plan.runtime})"
 
-    def sample(
-        self, energy: Conditions | ArrayLike, theta: ArrayLike = np.pi / 2, *, seed: int
-    ) -> Showers:
-        """One shower for each energy (GeV) and theta (rad), or for each of the conditions.
+    def sample(self, conditions: ConditionsLike, *, seed: int) -> Showers:
+        """One shower for each condition; plain numbers are energies (GeV) of perpendicular ones.
 
         Raises
         ------
         InputError
-            if an energy or angle is impossible, or their numbers do not fit each other.
+            if an energy or angle is impossible.
         RangeError
             if an energy or angle is outside the model's range.
         """
-        conditions = energy if isinstance(energy, Conditions) else Conditions.of(energy, theta)
-        make = partial(self.batches, conditions, seed=seed)
-        cells = collected(make, (len(conditions), *self.card.cell_shape))
-        card = self.card
+        asked, card = Conditions.like(conditions), self.card
+        make = partial(self.batches, asked, seed=seed)
+        cells = collected(make, (len(asked), *card.cell_shape))
         return Showers(
-            cells, conditions.energy, conditions.theta, card.detector, card.particle,
-            card.calibration,
-        )  # fmt: skip
+            cells, asked.energy, asked.theta, card.detector, card.particle, card.calibration
+        )
 
     def batches(
         self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0
     ) -> Iteration[int]:
         """Make the showers from ``start`` on, batch by batch, on all streams of the engine.
 
-        As :func:`caloforge.engine.produce.produce`, with the conditions checked.
+        As :meth:`caloforge.source.ShowerSource.batches`; errors, at once, as of :meth:`sample`.
         """
         self.card.check_range(conditions)
-        energy, theta = conditions.energy, conditions.theta
-        yield from produce(self.engine, energy, theta, sink, seed=seed, start=start)
+        return self.engine.batches(conditions, sink, seed=seed, start=start)
 
 
 def load(
     name_or_path: str | Path,
     *,
-    runtime: Runtime = "auto",
+    runtime: str = "auto",
     precision: AskedPrecision = "auto",
     threads: int | None = None,
     streams: int | None = None,
@@ -94,17 +92,19 @@ def load(
     """Load a bundled model by name, or a model file, ready to make showers.
 
     ``threads`` is the number of cores to use (all if None), ``streams`` how many batches are
-    computed side by side on them, ``batch`` the showers in a batch. OpenVINO's INT8 is compared
-    with ONNX Runtime's first; where it cannot run the model or differs, ``auto`` takes the latter.
+    computed side by side on them, ``batch`` the showers in a batch. ``runtime`` is a name of
+    :data:`caloforge.engine.RUNTIMES`, or ``auto``: the fastest that is installed and runs the model
+    rightly; the generator's notes say what was passed over.
 
     Raises
     ------
     ModelError
         if there is no such model, or the file is not a caloforge model.
     InputError
-        if the precision is not to be had here, or there are fewer threads than streams.
+        if the runtime is unknown, the precision is not to be had here, or there are fewer threads
+        than streams.
     MissingExtraError
-        if OpenVINO is asked for and not installed.
+        if a runtime is asked for that is not installed.
     """
     path = model_path(name_or_path)
     card = read_card(path)
@@ -112,15 +112,9 @@ def load(
         path, card, runtime=runtime, precision=precision, threads=threads,
         streams=streams, batch=batch,
     )  # fmt: skip
-    try:
-        if card.format == "int8" and plan.runtime == "openvino":
-            check_parity(path, plan)
-        return Generator(load_engine(path, plan), path)
-    except ModelError:
-        if runtime != "auto" or plan.runtime == "onnx":
-            raise
-        fallback = plan.model_copy(update={"runtime": "onnx", "precision": "float32"})
-        return Generator(load_engine(path, fallback), path)
+    engine, passed_over = load_checked(path, plan, card, fixed=runtime != "auto")
+    notes = (passed_over, advice(card, engine.plan))
+    return Generator(engine, path, tuple(note for note in notes if note is not None))
 
 
 def generate_file(
@@ -142,25 +136,46 @@ def generate_file(
     RangeError
         if the conditions leave the model's range.
     OutputError
-        if the file cannot be written.
+        if the file cannot be written, or another process is writing it.
     """
     generator.card.check_range(conditions)
+    check_writable(path)
     began = time.perf_counter()
     request = _request(generator, conditions, seed, compression)
+    with claimed(path):
+        _write(generator, conditions, path, request, compression, on_progress)
+    seconds = time.perf_counter() - began
+    write_record(
+        path.with_suffix(".record.json"), verb="generate", config=request,
+        inputs={str(generator.path): request["model_digest"]}, seed=seed, seconds=seconds,
+    )  # fmt: skip
+    return seconds
+
+
+def _write(
+    generator: Generator,
+    conditions: Conditions,
+    path: Path,
+    request: dict[str, Any],
+    compression: str | None,
+    on_progress: Callable[[int], None],
+) -> None:
+    """Write what the request asks for, from where its journal ends."""
     journal = _Journal(path, request)
-    shape = generator.card.cell_shape
     card = generator.card
     identity = identity_attributes(card.detector, card.particle, card.calibration)
     about = {"generator": "caloforge", **identity, **request}
     with ShowerWriter(
-        path, generator.card.detector, shape, len(conditions),
+        path, generator.card.detector, generator.card.cell_shape, len(conditions),
         compression=compression, attributes=about, resume=journal.done > 0,
     ) as writer:  # fmt: skip
         done = journal.done if writer.resumed else 0
         on_progress(done)
         with journal:
             writer.write_conditions(0, conditions)
-            made = generator.batches(conditions, writer.write_cells, seed=seed, start=done)
+            made = generator.engine.batches(
+                conditions, writer.write_cells, seed=request["seed"], start=done
+            )
             with closing(made) as batches:
                 for number, stop in enumerate(batches, 1):
                     on_progress(stop)
@@ -168,12 +183,6 @@ def generate_file(
                         writer.flush()
                         journal.note(stop)
             writer.finish()
-    seconds = time.perf_counter() - began
-    write_record(
-        path.with_suffix(".record.json"), verb="generate", config=request,
-        inputs={str(generator.path): request["model_digest"]}, seed=seed, seconds=seconds,
-    )  # fmt: skip
-    return seconds
 
 
 def _request(

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from caloforge.config import FrozenModel
 from caloforge.material import Positive
-from caloforge.typing import Float64Array
+from caloforge.typing import AnyArray, Float64Array
 
 Edge = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -84,6 +84,7 @@ class Layer(FrozenModel):
         middles = (fronts[:-1] + fronts[1:]) / 2
         return float((middles * thickness).sum() / thickness.sum())
 
-    def edges_mm(self, regular: Float64Array) -> Float64Array:
+    def edges_mm(self, regular: AnyArray) -> Float64Array:
         """Edges of the layer's rings in mm: its own, or where it has none the ``regular`` ones."""
-        return regular if self.ring_edges_mm is None else np.array(self.ring_edges_mm)
+        own = regular if self.ring_edges_mm is None else self.ring_edges_mm
+        return np.asarray(own, np.float64)

@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from caloforge import io
 from caloforge.beam import draw
-from caloforge.bench.cases import model_cases
+from caloforge.bench.baseline import recorded
+from caloforge.bench.cases import model_cases, plans
 from caloforge.bench.measure import fitting_count, in_rounds
 from caloforge.bench.power import EnergyMeter
 from caloforge.bench.profile import profile
@@ -15,9 +16,10 @@ from caloforge.bench.report import Report, Timing
 from caloforge.bench.run import bench
 from caloforge.bench.table import measured_table
 from caloforge.cli.app import app
-from caloforge.engine import Plan
+from caloforge.engine import Plan, read_card
 from caloforge.engine.capability import Capabilities
 from caloforge.errors import CaloforgeError, DetectorError, InputError, OutputError
+from caloforge.provenance import array_digest
 
 PLAIN = Capabilities(bfloat16=False, int8=False)
 
@@ -40,9 +42,7 @@ def write_sample(path, detector, **attributes):
 def run(model, geant4, disk, streams=(1,), live=0):
     cases = [
         case
-        for case in model_cases(
-            [str(model)], cores=2, streams=list(streams), batch=16, capabilities=PLAIN
-        )
+        for case in model_cases([str(model)], cores=2, streams=streams, capabilities=PLAIN)
         if case.runtime == "ONNX Runtime"
     ]
     return bench(
@@ -73,6 +73,22 @@ def test_a_sample_without_a_recorded_time_is_refused(tmp_path, toy_model, toy_de
             run(toy_model, path, None)
 
 
+def test_the_record_of_other_showers_tells_no_time(tmp_path, toy_detector):
+    """A record that an earlier sample of the same name left is not this one's."""
+    showers = make_showers(toy_detector, 10)
+    io.write(tmp_path / "a.h5", showers)
+    digest = array_digest(showers.energy, showers.theta)
+    for found, known in ((digest, True), ("sha256:0", False)):
+        config = {"conditions_digest": found, "geant4_ms_per_GeV": 5.0}
+        (tmp_path / "a.record.json").write_text(json.dumps({"config": config}))
+        with io.open_showers(tmp_path / "a.h5") as sample:
+            if known:
+                assert recorded(sample, showers.conditions, 1).ms_per_gev == 5.0
+            else:
+                with pytest.raises(InputError, match="does not record how long Geant4 took"):
+                    recorded(sample, showers.conditions, 1)
+
+
 def test_geant4_can_be_timed_in_the_same_run(tmp_path, toy_model, geant4, monkeypatch):
     from caloforge.simulate.source import Geant4Source
 
@@ -98,13 +114,14 @@ def test_a_sample_of_another_detector_is_refused(tmp_path, toy_model, toy_detect
 
 def test_bfloat16_is_only_tried_on_a_cpu_that_has_it(toy_model):
     pytest.importorskip("openvino")
+    card = read_card(toy_model)
 
-    def formats(cpu):
-        cases = model_cases([str(toy_model)], cores=1, streams=[1], batch=4, capabilities=cpu)
-        return {(case.runtime, case.format) for case in cases}
+    def ways(cpu):
+        found = plans(card, cores=1, streams=[1], capabilities=cpu)
+        return {(plan.runtime, plan.precision) for plan in found}
 
-    with_bf16 = formats(Capabilities(bfloat16=True, int8=True))
-    assert with_bf16 - formats(PLAIN) == {("OpenVINO", "bfloat16")}
+    with_bf16 = ways(Capabilities(bfloat16=True, int8=True))
+    assert with_bf16 - ways(PLAIN) == {("openvino", "bfloat16")}
 
 
 def test_jobs_are_timed_in_turn():
@@ -121,7 +138,7 @@ def test_a_timing_is_the_median_with_its_spread():
 
 
 def test_measurements_are_whole_batches_that_fit_the_showers(toy_model):
-    (case, *_) = model_cases([str(toy_model)], cores=2, streams=[2], batch=16, capabilities=PLAIN)
+    (case, *_) = model_cases([str(toy_model)], cores=2, streams=[2], capabilities=PLAIN)
     assert fitting_count(case, draw(1000, "100", seed=0), seconds=0.0) == 128
     assert fitting_count(case, draw(100, "100", seed=0), seconds=100.0) == 100
 
@@ -141,7 +158,7 @@ def test_energy_is_counted_where_the_machine_tells(tmp_path):
 def test_the_profile_names_the_nodes(toy_model, runtime):
     if runtime == "openvino":
         pytest.importorskip("openvino")
-    nodes = profile(toy_model, Plan(runtime=runtime, batch=64))
+    nodes = profile(toy_model, Plan(runtime=runtime, batch=64), read_card(toy_model))
     assert any(node.kind in ("MatMul", "FullyConnected", "FusedMatMul") for node in nodes)
     times = [node.us_per_shower for node in nodes]
     assert times == sorted(times, reverse=True) and times[0] > 0
@@ -149,7 +166,7 @@ def test_the_profile_names_the_nodes(toy_model, runtime):
 
 def test_the_command_writes_table_json_and_plot(tmp_path, toy_model, geant4):
     output, plot = tmp_path / "bench.json", tmp_path / "bench.png"
-    arguments = ["bench", str(toy_model), "--geant4", str(geant4), "--showers", "64",
+    arguments = ["bench", "run", str(toy_model), "--geant4", str(geant4), "--showers", "64",
                  "--repeats", "2", "--seconds", "0", "--streams", "1",
                  "-o", str(output), "--plot", str(plot)]  # fmt: skip
     result = CliRunner().invoke(app, arguments)
@@ -162,39 +179,29 @@ def test_the_command_writes_table_json_and_plot(tmp_path, toy_model, geant4):
 def test_a_figure_that_cannot_be_drawn_is_refused_before_the_work(tmp_path, toy_model):
     with pytest.raises(OutputError, match=r"allowed endings are \.png, \.pdf, \.svg"):
         CliRunner().invoke(
-            app, ["bench", str(toy_model), "--plot", str(tmp_path / "a.gif")],
-            catch_exceptions=False,
-        )  # fmt: skip
-    with pytest.raises(InputError, match="give its recipe too"):
-        CliRunner().invoke(
-            app, ["bench", "--time-to-train", "a.toml", "--data", "b.h5", "--plot", "a.png"],
+            app, ["bench", "run", str(toy_model), "--plot", str(tmp_path / "a.gif")],
             catch_exceptions=False,
         )  # fmt: skip
 
 
-def test_a_training_is_timed_one_way_at_a_time():
-    with pytest.raises(InputError, match="one at a time"):
-        CliRunner().invoke(
-            app, ["bench", "--time-to-train", "a.toml", "--scaling", "a.toml", "--data", "b.h5"],
-            catch_exceptions=False,
-        )  # fmt: skip
+def test_a_model_in_place_of_a_subcommand_is_told_where_it_belongs():
+    words = r"'caloforge bench run mine.onnx' times a model; there are run, tune, profile, formats"
+    with pytest.raises(InputError, match=words):
+        CliRunner().invoke(app, ["bench", "mine.onnx"], catch_exceptions=False)
 
 
 def test_wrong_streams_are_refused(toy_model):
     for text in ("0", "two", "1,999"):
         with pytest.raises(CaloforgeError, match=f"streams '{text}' is not understood"):
             CliRunner().invoke(
-                app, ["bench", str(toy_model), "--streams", text], catch_exceptions=False
+                app, ["bench", "run", str(toy_model), "--streams", text], catch_exceptions=False
             )
 
 
 def test_models_of_two_detectors_cannot_share_a_baseline(tmp_path, toy_model, toy_detector, geant4):
     other = toy_detector.model_copy(update={"name": "other", "pad_mm": (4.0, 4.0)})
     second = write_toy_model(tmp_path / "other.onnx", other)
-    cases = list(
-        model_cases(
-            [str(toy_model), str(second)], cores=1, streams=[1], batch=4, capabilities=PLAIN
-        )
-    )
+    both = [str(toy_model), str(second)]
+    cases = list(model_cases(both, cores=1, streams=[1], capabilities=PLAIN))
     with pytest.raises(DetectorError, match="the model toy to other"):
         bench(cases, geant4=geant4, showers=8, seconds=0, repeats=1, disk=None, cores=1)

@@ -30,7 +30,7 @@ def pair(tmp_path, toy_detector):
 def test_the_formats_of_a_model_are_compared(tmp_path, pair, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     output = tmp_path / "formats.json"
-    arguments = ["bench", str(pair[0]), "--formats", "--geant4", str(pair[1]), "--threads", "1"]
+    arguments = ["bench", "formats", str(pair[0]), "--geant4", str(pair[1]), "--threads", "1"]
     result = CliRunner().invoke(app, [*arguments, "-o", str(output)])
     assert result.exit_code == 0, result.output
     assert "plain INT8" in result.output and "3DGAN float16, TFLite" in result.output

@@ -11,8 +11,8 @@ from tests.conftest import make_showers  # noqa: E402
 from tests.train.conftest import RECIPE  # noqa: E402
 
 from caloforge import io  # noqa: E402
-from caloforge.bench.scaling import Scaling, measure_scaling, plot_scaling  # noqa: E402
 from caloforge.bench.training import time_to_train  # noqa: E402
+from caloforge.bench.weak_scaling import Scaling, measure_scaling, plot_scaling  # noqa: E402
 from caloforge.cli.app import main  # noqa: E402
 from caloforge.errors import InputError  # noqa: E402
 from caloforge.train.recipe import load_recipe  # noqa: E402
@@ -66,7 +66,7 @@ def test_the_slowest_of_many_ranks_is_the_slowest_step_measured():
 
 
 def test_bench_measures_a_recipe_and_draws_its_scaling(files, capsys):
-    command = ["bench", "--scaling", str(files / "toy.toml"), "--data", str(files / "toy.h5")]
+    command = ["bench", "scaling", str(files / "toy.toml"), "--data", str(files / "toy.h5")]
     command += ["-o", str(files / "scaling.json"), "--plot", str(files / "scaling.png")]
     with pytest.raises(SystemExit) as end:
         main([*command, "--network", "5", "200", "--threads", "1"])

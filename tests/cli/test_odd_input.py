@@ -60,7 +60,7 @@ def test_showers_go_into_h5_files(refused, toy_model, tmp_path, name):
 
 def test_models_go_into_onnx_files(refused, toy_model, tmp_path):
     pytest.importorskip("nncf")
-    request = ("quantize", toy_model, "--data", tmp_path / "a.h5")
+    request = ("quantize", toy_model, "--data", toy_model)
     assert "must end in .onnx" in refused(*request, "-o", tmp_path / "model.h5")
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import caloforge
 from caloforge import io
+from caloforge.beam import Conditions
 from caloforge.errors import RangeError
 from caloforge.physics.angle import measured_angle
 from caloforge.units import degree
@@ -22,7 +23,7 @@ def model():
 def leaning(model):
     """Showers of 100 GeV at 65 and at 115 degrees."""
     energy = np.full(SHOWERS, 100.0)
-    return [model.sample(energy, np.full(SHOWERS, t * degree), seed=3) for t in (65, 115)]
+    return [model.sample(Conditions.of(energy, t * degree), seed=3) for t in (65, 115)]
 
 
 def angles(showers):
@@ -33,9 +34,9 @@ def angles(showers):
 
 def test_energy_and_angle_outside_the_range_are_refused(model):
     with pytest.raises(RangeError, match="energy"):
-        model.sample([1.0], [np.pi / 2], seed=1)
+        model.sample([1.0], seed=1)
     with pytest.raises(RangeError, match="theta"):
-        model.sample([100.0], [50 * degree], seed=1)
+        model.sample(Conditions.of(100.0, 50 * degree), seed=1)
 
 
 def test_showers_lean_as_they_are_asked_to(leaning):
@@ -65,7 +66,7 @@ def test_the_image_is_centred_on_the_barycentre(leaning):
 
 def test_the_response_is_geant4s(model):
     geant4 = io.read(sample_path("clic_ecal_angle"))
-    made = model.sample(geant4.energy, geant4.theta, seed=1)
+    made = model.sample(geant4.conditions, seed=1)
     response = [s.cells.sum(axis=(1, 2, 3)) / s.energy for s in (geant4, made)]
     assert response[1].mean() == pytest.approx(response[0].mean(), rel=0.03)
     hits = [(s.cells > 1e-6).sum(axis=(1, 2, 3)).mean() for s in (geant4, made)]

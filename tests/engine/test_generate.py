@@ -11,8 +11,9 @@ from tests.conftest import write_toy_model
 
 from caloforge import io
 from caloforge.beam import Conditions, draw
-from caloforge.errors import ModelError, RangeError
+from caloforge.errors import ModelError, OutputError, RangeError
 from caloforge.generate import generate_file, load
+from caloforge.lock import claimed
 
 
 def test_the_same_seed_gives_the_same_showers_whatever_the_batch(toy_model):
@@ -44,7 +45,7 @@ def test_the_range_is_in_the_message(toy_model):
     with pytest.raises(RangeError, match="energy 600 GeV is outside the model's range 10-500 GeV"):
         model.sample(600.0, seed=1)
     with pytest.raises(RangeError, match="theta 60 degrees is outside the model's range 90-90"):
-        model.sample(100.0, np.pi / 3, seed=1)
+        model.sample(Conditions.of(100.0, np.pi / 3), seed=1)
 
 
 def test_foreign_files_are_refused(tmp_path, toy_detector):
@@ -118,6 +119,16 @@ def test_a_killed_generation_goes_on_to_the_same_file(tmp_path, toy_model, monke
     generate_file(generator, conditions, tmp_path / "whole.h5", seed=3)
     assert path.read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert not journal.exists()
+
+
+def test_two_generations_do_not_share_an_output(tmp_path, toy_model):
+    path = tmp_path / "out.h5"
+    generator, conditions = load(toy_model), draw(100, "10:500", seed=1)
+    partial = tmp_path / "out.h5.partial"
+    partial.write_text("of the first")
+    with claimed(path), pytest.raises(OutputError, match="another process is writing it"):
+        generate_file(generator, conditions, path, seed=3)
+    assert partial.read_text() == "of the first" and not path.exists()
 
 
 def test_a_journal_of_another_request_is_not_continued(tmp_path, toy_model):

@@ -3,10 +3,11 @@ import pytest
 from tests.conftest import write_toy_model
 from typer.testing import CliRunner
 
+from caloforge.cache import cache_folder
 from caloforge.cli.app import app
 from caloforge.engine import Plan, load_engine, parity, read_card
 from caloforge.engine.choose import choose_plan, default_batch
-from caloforge.engine.memory import cache_folder, recall, remember
+from caloforge.engine.memory import recall, remember
 from caloforge.engine.parity import check_parity, difference
 from caloforge.engine.tune import BATCHES, measure_engines, tune
 from caloforge.errors import ModelError
@@ -32,7 +33,7 @@ def test_the_search_finds_what_trying_everything_finds(toy_model):
     def noisy(plans, rounds):
         return [cost(plan) * (1 + 0.02 * rng.random() / rounds) for plan in plans]
 
-    trials = tune(toy_model, BASE, noisy)
+    trials = tune(toy_model, read_card(toy_model), BASE, noisy)
     everything = [
         BASE.model_copy(update={"streams": s, "threads": 4 // s, "batch": b})
         for s in (1, 2, 4)
@@ -89,12 +90,12 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, toy_model):
 
 def test_the_fast_engine_is_checked_against_onnx_runtime(toy_model, monkeypatch):
     pytest.importorskip("openvino")
-    plan = Plan(runtime="openvino", batch=16)
-    assert check_parity(toy_model, plan) < 1e-5
+    plan, card = Plan(runtime="openvino", batch=16), read_card(toy_model)
+    assert check_parity(toy_model, plan, card) < 1e-5
     monkeypatch.setitem(parity.TOLERANCE, "float32", -1.0)
-    with pytest.raises(ModelError, match=r"differs from ONNX Runtime by .* use --runtime onnx"):
-        check_parity(toy_model, plan)
-    assert difference(toy_model, Plan(runtime="onnx", batch=3)) < 1e-6
+    with pytest.raises(ModelError, match=r"OpenVINO in float32 differs from ONNX Runtime"):
+        check_parity(toy_model, plan, card)
+    assert difference(toy_model, Plan(runtime="onnx", batch=3), card) < 1e-6
 
 
 def test_auto_falls_back_to_onnx_runtime_where_openvino_fails(toy_model, monkeypatch):
@@ -105,7 +106,9 @@ def test_auto_falls_back_to_onnx_runtime_where_openvino_fails(toy_model, monkeyp
         raise ModelError("OpenVINO cannot run it")
 
     monkeypatch.setattr(openvino, "compile_model", broken)
-    assert load(toy_model).engine.plan.runtime == "onnx"
+    fallen = load(toy_model)
+    assert fallen.engine.plan.runtime == "onnx"
+    assert fallen.notes == ("OpenVINO cannot run it: ONNX Runtime is used instead",)
     with pytest.raises(ModelError, match="OpenVINO cannot run it"):
         load(toy_model, runtime="openvino")
 
@@ -115,7 +118,7 @@ def test_the_command_measures_shows_and_keeps_the_plan(toy_model, monkeypatch):
 
     monkeypatch.setattr(module, "SECONDS", 0.001)
     monkeypatch.setattr(module, "BATCHES", (16, 64))
-    result = CliRunner().invoke(app, ["bench", str(toy_model), "--tune", "--threads", "2"])
+    result = CliRunner().invoke(app, ["bench", "tune", str(toy_model), "--threads", "2"])
     assert result.exit_code == 0, result.output
     assert "the first is used from now on" in result.output
     card = load(toy_model, runtime="onnx").card

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from caloforge import io
 from caloforge.cli.app import app
 from caloforge.engine import Plan, load_engine, read_card, run
 from caloforge.engine.capability import Capabilities
+from caloforge.engine.choose import precisions
 from caloforge.engine.latent import draw_latent
 from caloforge.errors import DetectorError, InputError, ModelError
 from caloforge.provenance import file_digest
@@ -197,7 +199,40 @@ def test_an_int8_model_that_openvino_computes_wrongly_runs_in_onnx_runtime(
     output = tmp_path / "int8.onnx"
     run_quantize(easy, output, sensitivity=False)
     assert load(output).engine.plan.runtime == "openvino"
-    monkeypatch.setattr(parity, "difference", lambda path, plan: float("nan"))
-    assert load(output).engine.plan.runtime == "onnx"
-    with pytest.raises(ModelError, match="differs from ONNX Runtime by nan"):
+    monkeypatch.setattr(parity, "difference", lambda path, plan, card: float("nan"))
+    fallen = load(output)
+    assert fallen.engine.plan.runtime == "onnx"
+    assert "differs from ONNX Runtime" in fallen.notes[0]
+    assert fallen.notes[0].endswith("ONNX Runtime is used instead")
+    with pytest.raises(ModelError, match="differs from ONNX Runtime, the reference, by nan"):
         load(output, runtime="openvino")
+
+
+def test_quantize_and_bench_advise_the_engine_that_generate_takes(
+    tmp_path, easy, monkeypatch, capsys
+):
+    """INT8 that OpenVINO computes wrongly is timed, scored and shown in ONNX Runtime."""
+    from caloforge.bench.cases import model_cases
+    from caloforge.engine import parity
+
+    monkeypatch.setattr(parity, "difference", lambda path, plan, card: float("nan"))
+    output = tmp_path / "int8.onnx"
+    outcome = run_quantize(easy, output, sensitivity=False)
+    runtimes = {found.name: found.runtime for found in outcome.formats}
+    assert (runtimes["float32"], runtimes["int8"]) == ("openvino", "onnx")
+    assert re.search(r"INT8 takes [\d.e-]+ ms a shower in ONNX Runtime", outcome.advice)
+    assert any("ONNX Runtime is used instead" in note for note in outcome.notes)
+    notes = []
+    cases = list(model_cases([str(output)], cores=1, streams=[1], on_note=notes.append))
+    assert [case.runtime for case in cases] == ["ONNX Runtime"]
+    assert all("differs from ONNX Runtime" in note for note in notes) and notes
+
+
+def test_bfloat16_is_not_advised_where_generate_would_refuse_it(tmp_path, easy):
+    card = read_card(easy[0])
+    uniform = card.latent.model_copy(update={"distribution": "uniform"})
+    tables = card.model_copy(update={"latent": uniform})
+    all_of_it = Capabilities(bfloat16=True, int8=True)
+    assert precisions(card, "openvino", all_of_it) == ("float32", "bfloat16")
+    assert precisions(tables, "openvino", all_of_it) == ("float32",)
+    assert precisions(card, "onnx", all_of_it) == ("float32",)

@@ -45,7 +45,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--energy", "10", "--window", "wide"], "has no window 'wide'"),
         (["--energy", "10", "--data", "offical"], "data 'offical' is unknown"),
         (["--energy", "10", "--event", "2"], "there is no event 2"),
-        (["--energy", "10", "--like", "x.h5"], "--like already gives energies"),
+        (["--energy", "10", "--like", __file__], "--like already gives energies"),
         ([], "give the energies and the number of showers"),
     ],
 )

@@ -28,7 +28,8 @@ def test_what_fits_is_taken_and_what_grew_is_padded():
 
 @pytest.fixture
 def first(sample, recipe_file, tmp_path):
-    Training(load_recipe(recipe_file), [sample], tmp_path / "first", Silent()).run(1)
+    one = load_recipe(recipe_file).with_epochs(1)
+    Training(one, [sample], tmp_path / "first", Silent()).run()
     return tmp_path / "first"
 
 
@@ -50,7 +51,7 @@ def test_a_run_starts_from_another_and_says_so(first, sample, recipe_file, tmp_p
         torch.equal(value, read_start(first).parts["discriminator"][name])
         for name, value in discriminator.items()
     )
-    training.run(1)
+    training.run()
     _, card = weights(tmp_path / "second")
     assert card.parent.name == "toy" and card.parent.digest.startswith("sha256:")
 
@@ -58,7 +59,7 @@ def test_a_run_starts_from_another_and_says_so(first, sample, recipe_file, tmp_p
 def test_the_same_command_goes_on_and_does_not_start_again(first, sample, recipe_file, tmp_path):
     recipe = load_recipe(recipe_file)
     straight = Training(recipe, [sample], tmp_path / "straight", Silent(), start=first).run()
-    Training(recipe, [sample], tmp_path / "halted", Silent(), start=first).run(1)
+    Training(recipe.with_epochs(1), [sample], tmp_path / "halted", Silent(), start=first).run()
     resumed = Training(recipe, [sample], tmp_path / "halted", Silent(), start=first).run()
     assert resumed.best_score == straight.best_score
     one, other = weights(tmp_path / "straight")[0], weights(tmp_path / "halted")[0]

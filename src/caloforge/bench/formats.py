@@ -4,7 +4,7 @@ import multiprocessing
 import resource
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +12,13 @@ import numpy as np
 
 from caloforge.card import ModelCard
 from caloforge.config import FrozenModel
-from caloforge.engine import Plan, load_engine, read_card, run
+from caloforge.engine import RUNTIMES, Plan, Precision, load_engine, read_card, run
 from caloforge.engine.capability import Capabilities
+from caloforge.engine.checked import load_checked
+from caloforge.engine.choose import precisions
 from caloforge.engine.latent import draw_latent
 from caloforge.engine.tune import measure_engines
-from caloforge.io import open_showers
+from caloforge.io import Opens, open_showers
 from caloforge.physics import observables
 from caloforge.quantize.accuracy import Search
 from caloforge.quantize.candidate import judging_plan, timing_plan
@@ -35,6 +37,7 @@ class FormatRow(FrozenModel):
     """A format: its score, the mean and width of the mean profiles (cells), and its costs."""
 
     name: str
+    runtime: str
     score: float
     y_mean: float
     y_std: float
@@ -55,11 +58,18 @@ class Way(NamedTuple):
 
 
 def compare_formats(
-    models: list[Path], data: Path, *, cores: int, capabilities: Capabilities | None = None
+    models: list[Path],
+    data: Path,
+    *,
+    cores: int,
+    capabilities: Capabilities | None = None,
+    on_note: Callable[[str], None] = lambda note: None,
+    opens: Opens = open_showers,
 ) -> list[FormatRow]:
     """The first model, a float one, in every format; further models as they are.
 
-    ``data`` is a Geant4 sample; all formats get the same random numbers.
+    ``data`` is a Geant4 sample; all formats get the same random numbers. ``on_note`` is told which
+    engine was passed over, and why.
 
     Raises
     ------
@@ -69,30 +79,34 @@ def compare_formats(
         if the sample belongs to another detector.
     """
     model, card = load_float_model(models[0])
-    with open_showers(data) as sample:
+    with opens(data) as sample:
         judge = judge_from(sample, card, len(sample), "validation_number")
     with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
         search = Search(model, card, judge, judging_plan(cores), max_drop=0.0, max_steps=1)
         half, plain = Path(folder) / "float16.onnx", Path(folder) / "plain.onnx"
         save(with_float16_weights(model), card, half)
-        save(search.plain(layer_names(model)), card, plain)
-        ways = list(_ways(models, half, plain, cores, capabilities or Capabilities.of_this_cpu()))
-        engines = [load_engine(way.path, way.plan) for way in ways]
+        save(search.plain(layer_names(model)), card.model_copy(update={"format": "int8"}), plain)
+        able = precisions(card, judging_plan(cores).runtime, capabilities)
+        ways = list(_ways(models, half, plain, cores, able))
+        found = [load_checked(way.path, way.plan, read_card(way.path)) for way in ways]
+        engines = [engine for engine, _ in found]
+        for _, note in found:
+            if note is not None:
+                on_note(note)
         cells = [run(engine, **judge.inputs(slice(None))) for engine in engines]
         times = measure_engines(engines, ROUNDS)
         return [
-            _row(way, judge, made, cells[0], ms)
-            for way, made, ms in zip(ways, cells, times, strict=True)
+            _row(way._replace(plan=engine.plan), judge, made, cells[0], ms)
+            for way, engine, made, ms in zip(ways, engines, cells, times, strict=True)
         ]
 
 
 def _ways(
-    models: list[Path], half: Path, plain: Path, cores: int, cpu: Capabilities
+    models: list[Path], half: Path, plain: Path, cores: int, able: Sequence[Precision]
 ) -> Iterator[Way]:
     plan = timing_plan(cores)
-    yield Way("float32", models[0], plan)
-    if cpu.bfloat16:
-        yield Way("bfloat16", models[0], plan.model_copy(update={"precision": "bfloat16"}))
+    for precision in able:
+        yield Way(precision, models[0], plan.model_copy(update={"precision": precision}))
     yield Way("float16 weights", half, plan)
     yield Way("plain INT8", plain, plan)
     for path in models[1:]:
@@ -107,7 +121,8 @@ def _row(way: Way, judge: Judge, cells: FloatArray, plain: FloatArray, ms: float
     chosen = cells[judge.reference.energy >= PROFILE_FROM_GEV]
     (y_mean, y_std), (z_mean, z_std) = (mean_and_width(chosen, axis) for axis in "yz")
     return FormatRow(
-        name=way.name, score=judge.number(cells), pixel_gev=pixel_difference(cells, plain),
+        name=way.name, runtime=RUNTIMES[way.plan.runtime].title, score=judge.number(cells),
+        pixel_gev=pixel_difference(cells, plain),
         y_mean=y_mean, y_std=y_std, z_mean=z_mean, z_std=z_std,
         file_mb=way.path.stat().st_size / 1e6, peak_mb=peak_memory(way.path, way.plan), ms=ms,
     )  # fmt: skip

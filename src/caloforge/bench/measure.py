@@ -9,24 +9,24 @@ from caloforge.beam import Conditions
 from caloforge.bench.cases import Case
 from caloforge.bench.power import EnergyMeter
 from caloforge.bench.report import Timing
-from caloforge.engine.produce import forget, showers_in_a_task
+from caloforge.engine.streamed import showers_in_a_task
 from caloforge.generate import generate_file
+from caloforge.source import ShowerSource, forget
 
 SEED = 1
 Job = Callable[[], None]
 
 
-def alone(case: Case, conditions: Conditions) -> None:
+def alone(source: ShowerSource, conditions: Conditions) -> None:
     """Make the showers and forget them."""
-    for _ in case.source.batches(conditions, forget, seed=SEED):
+    for _ in source.batches(conditions, forget, seed=SEED):
         pass
 
 
 def to_disk(case: Case, conditions: Conditions, folder: Path) -> None:
     """Make the showers into an HDF5 file in a folder, and remove it."""
-    assert case.generator is not None
     with tempfile.TemporaryDirectory(dir=folder, prefix=".caloforge-bench-") as temporary:
-        generate_file(case.generator, conditions, Path(temporary) / "showers.h5", seed=SEED)
+        generate_file(case.source, conditions, Path(temporary) / "showers.h5", seed=SEED)
 
 
 def fitting_count(case: Case, conditions: Conditions, seconds: float) -> int:
@@ -34,10 +34,10 @@ def fitting_count(case: Case, conditions: Conditions, seconds: float) -> int:
 
     The case is warm afterwards.
     """
-    step = min(showers_in_a_task(case.batch) * case.streams, len(conditions))
-    alone(case, conditions[:step])
+    step = min(showers_in_a_task(case.plan.batch) * case.plan.streams, len(conditions))
+    alone(case.source, conditions[:step])
     began = time.perf_counter()
-    alone(case, conditions[:step])
+    alone(case.source, conditions[:step])
     rounds = max(int(seconds / (time.perf_counter() - began)), 1)
     return min(rounds * step, len(conditions))
 
@@ -58,6 +58,6 @@ def kilojoules_per_million(case: Case, conditions: Conditions) -> float | None:
     meter = EnergyMeter()
     if meter.joules() is None:
         return None
-    alone(case, conditions)
+    alone(case.source, conditions)
     used = meter.joules()
     return None if used is None else used / len(conditions) * 1e3

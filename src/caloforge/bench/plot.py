@@ -7,7 +7,8 @@ from caloforge.bench.report import Report
 from caloforge.errors import InputError
 from caloforge.figures import save_figure
 
-MARKERS = {"ONNX Runtime": "s", "OpenVINO": "o", "torch": "^"}
+MARKERS = "osD^v"
+"""One for each runtime in the figure."""
 
 
 def plot_report(report: Report, path: Path) -> None:
@@ -30,10 +31,11 @@ def plot_report(report: Report, path: Path) -> None:
     compared = [row for row in report.rows if row.validation_number is not None]
     sources = dict.fromkeys(row.source for row in compared)
     colours = {source: f"C{number}" for number, source in enumerate(sources)}
+    markers = dict(zip(dict.fromkeys(row.runtime for row in compared), MARKERS, strict=False))
     for row in compared:
         assert row.validation_number is not None
         place = (row.alone.median_ms, row.validation_number)
-        marker, colour = MARKERS[row.runtime], colours[row.source]
+        marker, colour = markers[row.runtime], colours[row.source]
         axes.plot(*place, marker, color=colour, markersize=8, alpha=0.8)
         axes.annotate(
             f"{row.format}, {row.streams} x {row.threads}", place, xytext=(0, 9),
@@ -41,8 +43,8 @@ def plot_report(report: Report, path: Path) -> None:
         )  # fmt: skip
     for source, colour in colours.items():
         axes.plot([], [], "o", color=colour, label=source)
-    for runtime in dict.fromkeys(row.runtime for row in compared):
-        axes.plot([], [], MARKERS[runtime], color="grey", label=runtime)
+    for runtime, marker in markers.items():
+        axes.plot([], [], marker, color="grey", label=runtime)
     axes.axhline(report.floor, color="grey", linestyle="--", label="half of Geant4 against half")
     for found in PUBLISHED:
         if found.ms is not None and found.speed_up != 1:

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.table import Table
 
-from caloforge.engine import Plan, read_card
+from caloforge.card import ModelCard
+from caloforge.engine import Plan
 from caloforge.engine.latent import draw_latent
+from caloforge.errors import InputError
 from caloforge.typing import FloatArray
 
 RUNS = 20
@@ -28,11 +30,21 @@ class NodeTime(NamedTuple):
 
 
 Record = tuple[tuple[str, str, str], float]
+Inputs = tuple[FloatArray, FloatArray, FloatArray]
 
 
-def profile(path: Path, plan: Plan) -> list[NodeTime]:
-    """Times of the executed nodes of a model, slowest first; nodes fused away are not there."""
-    times = _openvino(path, plan) if plan.runtime == "openvino" else _onnx(path, plan)
+def profile(path: Path, plan: Plan, card: ModelCard) -> list[NodeTime]:
+    """Times of the executed nodes of a model, slowest first; nodes fused away are not there.
+
+    Raises
+    ------
+    InputError
+        if the plan's runtime tells nothing.
+    """
+    if plan.runtime not in PROFILERS:
+        msg = f"{plan.runtime} tells no times of its nodes; allowed are {', '.join(PROFILERS)}"
+        raise InputError(msg)
+    times = PROFILERS[plan.runtime](path, plan, _inputs(card, plan.batch))
     return sorted(times, key=lambda node: -node.us_per_shower)
 
 
@@ -54,38 +66,35 @@ def profile_table(path: Path, plan: Plan, nodes: list[NodeTime]) -> Table:
     return table
 
 
-def _inputs(path: Path, batch: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    card = read_card(path)
+def _inputs(card: ModelCard, batch: int) -> Inputs:
     energy = np.linspace(*card.energy_range_gev, batch, dtype=np.float32)
     theta = np.linspace(*card.theta_range_rad, batch, dtype=np.float32)
     return draw_latent(card.latent, 0, 0, batch), energy, theta
 
 
-def _openvino(path: Path, plan: Plan) -> list[NodeTime]:
-    from caloforge.engine.openvino import OpenVinoWorker, compile_model
+def _openvino(path: Path, plan: Plan, inputs: Inputs) -> list[NodeTime]:
+    from caloforge.engine.openvino import OpenVinoStream, compile_model
 
-    worker = OpenVinoWorker(compile_model(path, plan, PERF_COUNT=True))
-    inputs = _inputs(path, plan.batch)
+    stream = OpenVinoStream(compile_model(path, plan, PERF_COUNT=True))
     records: list[Record] = []
     for _ in range(RUNS):
-        worker.run(*inputs)
+        stream.run(*inputs)
         records += [
             ((node.node_name, node.node_type, node.exec_type), node.real_time.total_seconds())
-            for node in worker.profile()
+            for node in stream.profile()
             if node.real_time.total_seconds() > 0
         ]
     return _fastest(records, plan)
 
 
-def _onnx(path: Path, plan: Plan) -> list[NodeTime]:
-    from caloforge.engine.onnx import OnnxWorker
+def _onnx(path: Path, plan: Plan, inputs: Inputs) -> list[NodeTime]:
+    from caloforge.engine.onnx import OnnxStream
 
     with tempfile.TemporaryDirectory() as folder:
-        worker = OnnxWorker(path, plan, 0, profile_into=Path(folder) / "ort")
-        inputs = _inputs(path, plan.batch)
+        stream = OnnxStream(path, plan, 0, profile_into=Path(folder) / "ort")
         for _ in range(RUNS):
-            worker.run(*inputs)
-        events: list[dict[str, Any]] = json.loads(Path(worker.session.end_profiling()).read_text())
+            stream.run(*inputs)
+        events: list[dict[str, Any]] = json.loads(Path(stream.session.end_profiling()).read_text())
     records = [
         ((event["name"].removesuffix("_kernel_time"), event["args"]["op_name"], "float32"),
          event["dur"] * 1e-6)
@@ -101,3 +110,7 @@ def _fastest(records: Iterable[Record], plan: Plan) -> list[NodeTime]:
     for key, taken in records:
         seconds[key] = min(taken, seconds.get(key, np.inf))
     return [NodeTime(*key, 1e6 * taken / plan.batch) for key, taken in seconds.items()]
+
+
+PROFILERS = {"openvino": _openvino, "onnx": _onnx}
+"""How each runtime that tells its times is asked."""

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from caloforge.beam import Conditions, draw
+from caloforge.bench.baseline import recorded, simulated
 from caloforge.bench.cases import Case
 from caloforge.bench.measure import (
     alone,
@@ -13,16 +14,12 @@ from caloforge.bench.measure import (
     kilojoules_per_million,
     to_disk,
 )
-from caloforge.bench.report import Baseline, Machine, Report, Row, Timing
-from caloforge.card import ModelCard
-from caloforge.engine.produce import collected
-from caloforge.errors import InputError
-from caloforge.io import ShowerFile, open_showers
+from caloforge.bench.report import Machine, Report, Row, Timing
+from caloforge.io import Opens, open_showers
 from caloforge.physics.distances import validation_number
 from caloforge.showers import Showers
 from caloforge.units import degree
 
-GEANT4_ATTRIBUTE = "geant4_ms_per_GeV"
 MOST_COMPARED = 2000
 """Showers of the Geant4 sample that the validation number is taken from."""
 
@@ -37,6 +34,7 @@ def bench(
     disk: Path | None,
     cores: int,
     live: int = 0,
+    opens: Opens = open_showers,
     on_step: Callable[[str], None] = lambda what: None,
 ) -> Report:
     """Time the cases over the first model's range of conditions, energies uniform.
@@ -50,7 +48,7 @@ def bench(
     DetectorError
         if a model and the Geant4 sample belong to different detectors.
     InputError
-        if the Geant4 sample has no time recorded.
+        if the Geant4 sample is of another particle or calibration, or has no time recorded.
     """
     card = cases[0].source.card
     energy = f"{card.energy_range_gev[0]:g}:{card.energy_range_gev[1]:g}"
@@ -58,15 +56,14 @@ def bench(
     conditions = draw(showers, energy, ":".join(angles), seed=0)
     reference, baseline = None, None
     if geant4 is not None:
-        with open_showers(geant4) as sample:
+        with opens(geant4) as sample:
             for case in cases:
-                belongs = case.source.card.check_detector
-                belongs(sample.detector, sample.window, where=sample.path)
-            baseline = None if live else _recorded(sample, conditions, cores)
+                sample.check_model(case.source.card)
+            baseline = None if live else recorded(sample, conditions, cores)
             reference = sample.read(0, MOST_COMPARED)
     if live:
         on_step(f"simulating {live} showers with Geant4")
-        baseline = _simulated(card, conditions, live, cores)
+        baseline = simulated(card, conditions, live, cores)
     rows = _rows(cases, conditions, seconds, repeats, disk, on_step)
     floor = None
     if reference is not None:
@@ -90,49 +87,22 @@ def _rows(
     counts = [fitting_count(case, conditions, seconds) for case in cases]
     parts = [conditions[:count] for count in counts]
     on_step("timing generation")
-    jobs = [partial(alone, case, part) for case, part in zip(cases, parts, strict=True)]
+    jobs = [partial(alone, case.source, part) for case, part in zip(cases, parts, strict=True)]
     timings = in_rounds(jobs, counts, repeats)
-    files: dict[int, Timing] = {}
+    written: list[Timing | None] = [None] * len(cases)
     if disk is not None:
         on_step("timing generation to disk")
-        writing = [i for i, case in enumerate(cases) if case.generator is not None]
-        jobs = [partial(to_disk, cases[i], parts[i], disk) for i in writing]
-        written = in_rounds(jobs, [counts[i] for i in writing], repeats)
-        files = dict(zip(writing, written, strict=True))
+        jobs = [partial(to_disk, case, part, disk) for case, part in zip(cases, parts, strict=True)]
+        written = [*in_rounds(jobs, counts, repeats)]
     return [
         Row(
             source=case.source.card.name, runtime=case.runtime, format=case.format,
-            streams=case.streams, threads=case.threads, batch=case.batch, alone=timings[i],
-            to_disk=files.get(i), kilojoules_per_million=kilojoules_per_million(case, parts[i]),
+            streams=case.plan.streams, threads=case.plan.threads, batch=case.plan.batch,
+            alone=timing, to_disk=file,
+            kilojoules_per_million=kilojoules_per_million(case, part),
         )
-        for i, case in enumerate(cases)
+        for case, part, timing, file in zip(cases, parts, timings, written, strict=True)
     ]  # fmt: skip
-
-
-def _recorded(sample: ShowerFile, conditions: Conditions, cores: int) -> Baseline:
-    try:
-        recorded = float(sample.attributes[GEANT4_ATTRIBUTE])
-    except (KeyError, TypeError, ValueError):
-        msg = (
-            f"{sample.path} does not record how long Geant4 took "
-            f"(attribute {GEANT4_ATTRIBUTE}): give another sample with --geant4"
-        )
-        raise InputError(msg) from None
-    return Baseline(
-        ms_per_gev=recorded, mean_energy_gev=float(conditions.energy.mean()),
-        cores=cores, origin=f"recorded in {sample.path.name} (one core)",
-    )  # fmt: skip
-
-
-def _simulated(card: ModelCard, conditions: Conditions, n: int, cores: int) -> Baseline:
-    from caloforge.simulate.source import Geant4Source
-
-    source = Geant4Source(card.detector, card.window, card.particle, jobs=cores)
-    _, summary = source.sample_timed(conditions[:n], seed=0)
-    return Baseline(
-        ms_per_gev=summary.ms_per_gev, mean_energy_gev=float(conditions.energy.mean()),
-        cores=cores, origin=f"{n} showers in this run",
-    )  # fmt: skip
 
 
 def _with_numbers(rows: list[Row], cases: list[Case], reference: Showers) -> list[Row]:
@@ -142,18 +112,9 @@ def _with_numbers(rows: list[Row], cases: list[Case], reference: Showers) -> lis
     for row, case in zip(rows, cases, strict=True):
         key = (row.source, row.runtime, row.format)
         if key not in known:
-            known[key] = _number(reference, _sample(case, reference.conditions))
+            known[key] = _number(reference, case.source.sample(reference.conditions, seed=0))
         found.append(row.model_copy(update={"validation_number": known[key]}))
     return found
-
-
-def _sample(case: Case, conditions: Conditions) -> Showers:
-    card = case.source.card
-    make = partial(case.source.batches, conditions, seed=0)
-    cells = collected(make, (len(conditions), *card.cell_shape))
-    return Showers(
-        cells, conditions.energy, conditions.theta, card.detector, card.particle, card.calibration
-    )
 
 
 def _number(reference: Showers, other: Showers) -> float:

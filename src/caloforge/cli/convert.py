@@ -11,7 +11,7 @@ from caloforge.errors import InputError
 
 
 def convert(
-    sample: Annotated[Path, typer.Argument(help="The sample to read.")],
+    sample: Annotated[Path, typer.Argument(exists=True, help="The sample to read.")],
     output: OutputFile,
     layout: Annotated[
         str | None, typer.Option(help="Layout to write into .h5 or .hdf5: info --layouts.")

@@ -11,11 +11,12 @@ from caloforge.cli.options import MODEL_ENDING, OutputFile, check_output, stderr
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="The run folder that train wrote.")],
+    run: Annotated[Path, typer.Argument(exists=True, help="The run folder that train wrote.")],
     output: OutputFile,
     name: Annotated[str | None, typer.Option(help="Name in the card; the recipe's.")] = None,
     scores: Annotated[
-        Path | None, typer.Option(help="metrics.json of a validation, for the card's scores.")
+        Path | None,
+        typer.Option(exists=True, help="metrics.json of a validation, for the card's scores."),
     ] = None,
 ) -> None:
     """Export the best generator of a training to ONNX, with its card."""

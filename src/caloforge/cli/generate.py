@@ -1,5 +1,6 @@
 """``caloforge generate``: showers from a model, into a file."""
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,29 +11,32 @@ from caloforge.cli.options import (
     SAMPLE_ENDING,
     Batch,
     Compression,
+    Model,
     Number,
     OutputFile,
-    PrecisionOption,
-    RuntimeOption,
+    SampleLike,
     Seed,
     ShowerCount,
     Threads,
     check_output,
     parse_compression,
-    parse_precision,
-    parse_runtime,
     shower_progress,
     stderr,
 )
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
+from caloforge.engine.plan import AskedPrecision
+from caloforge.engine.runtimes import RUNTIMES
 from caloforge.errors import InputError
 
 if TYPE_CHECKING:
     from caloforge.beam import Conditions
     from caloforge.card import ModelCard
 
+AskedRuntime = Enum("AskedRuntime", {name: name for name in ("auto", *RUNTIMES)})  # type: ignore[misc]
+
 
 def generate(
-    model: Annotated[str, typer.Argument(help="A bundled model's name, or a .onnx file.")],
+    model: Model,
     output: OutputFile,
     n: Number = None,
     energy: Annotated[
@@ -40,13 +44,15 @@ def generate(
         typer.Option(help="Primary energy in GeV: 100, 10:500 (uniform) or log:10:500."),
     ] = None,
     theta: Annotated[str | None, typer.Option(help="Polar angle in degrees: 90 or 60:120.")] = None,
-    like: Annotated[
-        Path | None, typer.Option(help="Take the energies and angles of this sample.")
-    ] = None,
+    like: SampleLike = None,
     seed: Seed = 0,
     compression: Compression = "none",
-    runtime: RuntimeOption = "auto",
-    precision: PrecisionOption = "auto",
+    runtime: Annotated[
+        AskedRuntime, typer.Option(help="auto is the fastest that is installed and right.")
+    ] = AskedRuntime["auto"],
+    precision: Annotated[
+        AskedPrecision, typer.Option(help="auto is what the model is meant for.")
+    ] = "auto",
     threads: Threads = None,
     streams: Annotated[
         int | None,
@@ -55,25 +61,29 @@ def generate(
         ),
     ] = None,
     batch: Batch = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Generate showers with a trained model.
 
     A killed run is continued by the same command. Energies and angles default to the model's
     whole range, uniformly.
     """
-    from caloforge.engine.choose import advice
     from caloforge.generate import generate_file, load
 
     chosen_compression = parse_compression(compression)
     check_output(output, SAMPLE_ENDING)
     generator = load(
-        model, runtime=parse_runtime(runtime), precision=parse_precision(precision),
-        threads=threads, streams=streams, batch=batch,
+        model, runtime=runtime.value, precision=precision, threads=threads, streams=streams,
+        batch=batch,
     )  # fmt: skip
-    if note := advice(generator.card, generator.engine.plan):
-        stderr.print(f"note: {note}")
-    conditions = _conditions(generator.card, n, energy, theta, like, seed)
-    generator.card.check_range(conditions)
+    conditions = _conditions(
+        generator.card, n, energy, theta, like, seed, Reading(detector, layout, where)
+    )
+    for note in generator.notes:
+        stderr.print(f"note: {note}", soft_wrap=True, highlight=False)
+    stderr.print(f"{generator.card.name} runs in {generator.engine.plan}", highlight=False)
     with shower_progress() as progress:
         count = ShowerCount(progress, f"generating {output.name}", len(conditions))
         seconds = generate_file(
@@ -91,6 +101,7 @@ def _conditions(
     theta: str | None,
     like: Path | None,
     seed: int,
+    reading: Reading,
 ) -> "Conditions":
     """The conditions that the options ask for."""
     from caloforge.beam import draw, extremes
@@ -100,7 +111,7 @@ def _conditions(
         if energy is not None or theta is not None:
             msg = "--like already gives energies and angles: leave out --energy and --theta"
             raise InputError(msg)
-        return _conditions_like(card, like, n)
+        return _conditions_like(card, like, n, reading)
     if n is None:
         msg = "the number of showers is missing: give -n N, or --like SAMPLE"
         raise InputError(msg)
@@ -114,10 +125,11 @@ def _conditions(
     return draw(n, *asked, seed=seed)
 
 
-def _conditions_like(card: "ModelCard", like: Path, n: int | None) -> "Conditions":
+def _conditions_like(
+    card: "ModelCard", like: Path, n: int | None, reading: Reading
+) -> "Conditions":
     """The first n conditions of a sample, from its start again if it has fewer."""
-    from caloforge.io import open_showers
-
-    with open_showers(like) as sample:
+    with reading.open(like) as sample:
         card.check_detector(sample.detector, sample.window, where=like)
+        card.check_particle(sample.particle, where=like)
         return sample.conditions.repeated(n or len(sample))

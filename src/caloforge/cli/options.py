@@ -1,28 +1,30 @@
-"""Options that several verbs share, and the progress bar of long work."""
+"""Options that several verbs share."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
-from caloforge.errors import CaloforgeError, InputError, OutputError
+from caloforge.cli.progress import ShowerCount as ShowerCount
+from caloforge.cli.progress import shower_progress as shower_progress
+from caloforge.cli.progress import stderr as stderr
+from caloforge.errors import InputError, OutputError
+from caloforge.zoo import model_path
 
-if TYPE_CHECKING:
-    from caloforge.engine import Runtime
-    from caloforge.engine.choose import AskedPrecision
 
+def known_model(name: str) -> str:
+    """A bundled model's name or a model file, refused at once (ModelError) if it is neither."""
+    model_path(name)
+    return name
+
+
+Model = Annotated[
+    str,
+    typer.Argument(help="A bundled model's name, or a .onnx file.", callback=known_model),
+]
+SampleLike = Annotated[
+    Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
+]
 OutputFile = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 MOST_CORES = 4096
 MOST_SHOWERS = 10**9
@@ -43,48 +45,16 @@ Number = Annotated[
 ]
 
 Compression = Annotated[
-    str,
+    Literal["none", "lzf", "gzip"],
     typer.Option(help="HDF5: none (fastest), lzf, or gzip (about 20 times smaller, slow)."),
 ]
 
-RuntimeOption = Annotated[str, typer.Option(help="auto, onnx or openvino.")]
-PrecisionOption = Annotated[
-    str, typer.Option(help="auto (as the model is meant), float32 or bfloat16.")
-]
-
 SAMPLE_ENDING, MODEL_ENDING = ".h5", ".onnx"
-COMPRESSIONS = ("none", "lzf", "gzip")
-RUNTIMES = ("auto", "onnx", "openvino")
-PRECISIONS = ("auto", "float32", "bfloat16")
-
-stderr = Console(stderr=True)
 
 
 def parse_compression(text: str) -> str | None:
-    """The compression that an option names, None for none.
-
-    Raises
-    ------
-    InputError
-        if it is unknown.
-    """
-    return None if one_of(text, COMPRESSIONS, "compression") == "none" else text
-
-
-def parse_runtime(text: str) -> "Runtime":
-    """The runtime that an option names.
-
-    Raises
-    ------
-    InputError
-        if it is unknown.
-    """
-    return cast("Runtime", one_of(text, RUNTIMES, "runtime"))
-
-
-def parse_precision(text: str) -> "AskedPrecision":
-    """The precision that an option names; errors as in :func:`parse_runtime`."""
-    return cast("AskedPrecision", one_of(text, PRECISIONS, "precision"))
+    """The compression that an option names, None for none."""
+    return None if text == "none" else text
 
 
 def check_output(path: Path, ending: str) -> None:
@@ -109,60 +79,3 @@ def one_of(text: str, allowed: tuple[str, ...], what: str) -> str:
         msg = f"{what} '{text}' is unknown: allowed are {', '.join(allowed)}"
         raise InputError(msg)
     return text
-
-
-class RateColumn(ProgressColumn):
-    """Showers a second since the start, without those that an earlier run left."""
-
-    def render(self, task: Task) -> Text:
-        elapsed = task.finished_time if task.finished else task.elapsed
-        made = task.completed - task.fields.get("before", 0)
-        if not elapsed or not made:
-            return Text("-- showers/s")
-        return Text(f"{made / elapsed:,.1f} showers/s")
-
-
-class ShowerProgress(Progress):
-    """A progress bar that leaves the last line to an error's message."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, CaloforgeError):
-            self.live.transient = True
-            for task in self.task_ids:
-                self.update(task, visible=False)
-        super().__exit__(kind, error, trace)
-
-
-class ShowerCount:
-    """Tells a bar how many showers there are; ``before``: those that an earlier run left.
-
-    To be called with the number of showers so far, first of all before any is made.
-    """
-
-    def __init__(self, progress: Progress, description: str, total: int) -> None:
-        self.progress, self.before = progress, 0
-        self.task = progress.add_task(description, total=total)
-        self.started = False
-
-    def __call__(self, done: int) -> None:
-        if not self.started:
-            self.before, self.started = done, True
-        self.progress.update(self.task, completed=done, before=self.before)
-
-
-def shower_progress() -> Progress:
-    """A progress bar with count, rate and time left, on stderr."""
-    return ShowerProgress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeRemainingColumn(),
-        console=stderr,
-        transient=False,
-    )

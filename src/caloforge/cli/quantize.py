@@ -1,17 +1,18 @@
 """``caloforge quantize``: a model in INT8 where the physics allows it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from caloforge.cli.options import MODEL_ENDING, OutputFile, Threads, check_output, stderr
+from caloforge.cli.options import MODEL_ENDING, Model, OutputFile, Threads, check_output, stderr
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 
 
 def quantize(
-    model: Annotated[str, typer.Argument(help="A bundled model's name, or a .onnx file.")],
-    data: Annotated[Path, typer.Option(help="Geant4 showers that judge the result.")],
+    model: Model,
+    data: Annotated[Path, typer.Option(exists=True, help="Geant4 showers that judge the result.")],
     output: OutputFile,
     max_drop: Annotated[
         float | None,
@@ -19,7 +20,7 @@ def quantize(
     ] = None,
     max_steps: Annotated[int, typer.Option(min=1, help="Most layers to take back to float.")] = 8,
     score: Annotated[
-        str, typer.Option(help="What judges: validation_number or spread_number.")
+        Literal["validation_number", "spread_number"], typer.Option(help="What judges.")
     ] = "validation_number",
     showers: Annotated[int, typer.Option(min=64, help="Showers of the data to use.")] = 512,
     sensitivity: Annotated[bool, typer.Option(help="Measure what each layer's INT8 costs.")] = True,
@@ -27,6 +28,9 @@ def quantize(
         bool, typer.Option(help="Leave layers in float that INT8 makes slower here.")
     ] = True,
     threads: Threads = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Quantize a model to INT8, layer by layer, as far as the physics holds.
 
@@ -49,7 +53,7 @@ def quantize(
         outcome = run_quantize(
             path, data, output, cores=threads or available_cores(), max_drop=max_drop,
             max_steps=max_steps, score=score, showers=showers, sensitivity=sensitivity,
-            drop_slower=drop_slower,
+            drop_slower=drop_slower, opens=Reading(detector, layout, where).open,
             on_step=lambda step: status.update(
                 f"step {step.step}: {len(step.quantized)} layers in INT8, score {step.score:.3g}"
             ),
@@ -57,6 +61,8 @@ def quantize(
     console = Console()
     for table in outcome_tables(outcome):
         console.print(table)
+    for note in outcome.notes:
+        console.print(f"note: {note}", soft_wrap=True, highlight=False)
     console.print(outcome.advice, soft_wrap=True)
     with replacing(output.with_suffix(".tuning.json")) as partial:
         partial.write_text(outcome.model_dump_json(indent=2) + "\n")

@@ -9,9 +9,23 @@ import typer
 if TYPE_CHECKING:
     from caloforge.io import SampleMap, ShowerFile
 
+
+def known_detector(name: str | None) -> str | None:
+    """A detector's name or file, refused at once if it is neither."""
+    if name is not None and not Path(name).is_file():
+        from caloforge.detector import load_detector
+
+        load_detector(name)
+    return name
+
+
 DetectorOption = Annotated[
     str | None,
-    typer.Option("--detector", help="Detector of samples that do not name theirs (.toml or name)."),
+    typer.Option(
+        "--detector",
+        help="Detector of samples that do not name theirs (.toml or name).",
+        callback=known_detector,
+    ),
 ]
 LayoutOption = Annotated[
     str | None,

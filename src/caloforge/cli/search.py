@@ -9,24 +9,27 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from caloforge.cli.options import stderr
+from caloforge.cli.options import shower_progress, stderr
+from caloforge.cli.progress import LOG_NAME
+from caloforge.cli.reading import DetectorOption
+from caloforge.cli.train import ProgressReporter
 
 if TYPE_CHECKING:
     from caloforge.search.front import Found
 
 
 def search(
-    space: Annotated[Path, typer.Argument(help="What is searched, a TOML file.")],
-    data: Annotated[list[Path], typer.Option("--data", help="Training showers (.h5).")],
+    space: Annotated[Path, typer.Argument(exists=True, help="What is searched, a TOML file.")],
+    data: Annotated[
+        list[Path], typer.Option("--data", exists=True, help="Training showers (.h5).")
+    ],
     folder: Annotated[
         Path, typer.Option("--output", "-o", help="Search folder, new or to go on with.")
     ],
     more_data: Annotated[
-        list[Path] | None, typer.Argument(help="More files of training showers.")
+        list[Path] | None, typer.Argument(exists=True, help="More files of training showers.")
     ] = None,
-    detector: Annotated[
-        str | None, typer.Option(help="Detector (.toml), where the files do not name it.")
-    ] = None,
+    detector: DetectorOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores; all by default.")] = None,
 ) -> None:
     """Search for a better recipe.
@@ -51,9 +54,10 @@ def search(
     described = None if detector is None else load_detector(detector)
     paths = [*data, *(more_data or [])]
     ShowerFiles(paths, None, described)
-    queue = TrialQueue(folder, read)
-    worker = Worker(read, queue, paths, described)
-    worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))
+    queue = TrialQueue(folder, read, stderr.print)
+    with shower_progress(folder / LOG_NAME) as progress:
+        worker = Worker(read, queue, paths, described, ProgressReporter(progress))
+        worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))
     front = write_results(queue.study, read, folder)
     if not front:
         stderr.print(f"{folder}: no trial has been trained to its end yet")

@@ -17,6 +17,7 @@ from caloforge.cli.options import (
     shower_progress,
     stderr,
 )
+from caloforge.cli.progress import LOG_NAME
 from caloforge.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def simulate(
     ] = None,
     n: Number = None,
     like: Annotated[
-        Path | None, typer.Option(help="Take the energies and angles of this sample.")
+        Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
     ] = None,
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")] = 1,
@@ -68,7 +69,9 @@ def simulate(
     chosen_compression = parse_compression(compression)
     check_output(output, SAMPLE_ENDING)
     described = load_detector(detector)
-    chosen_data = choose_data(data, cache_folder())
+    chosen_data = choose_data(data, cache_folder(), described)
+    if chosen_data.note:
+        stderr.print(f"note: {chosen_data.note}", soft_wrap=True, highlight=False)
     chosen_window = next(iter(described.windows)) if window is None else window
 
     def request(conditions: "Conditions") -> Production:
@@ -81,13 +84,14 @@ def simulate(
         _replay(production, event, output, chosen_compression)
         return
     summary = _produce(production, output, jobs, scheduler, chosen_compression)
-    total = float(production.conditions.energy.sum())
-    per_gev = 1e3 * summary.seconds_per_shower.sum() / total
     stderr.print(
         f"{output}: {len(production)} showers in {summary.seconds:.1f} s; "
-        f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, {per_gev:.2f} ms/GeV; "
+        f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, "
+        f"{summary.ms_per_gev:.2f} ms/GeV; "
         f"data: {production.data.title}"
     )
+    if summary.aborted:
+        stderr.print(f"Geant4 aborted {summary.aborted} events; they were made again")
 
 
 def _produce(
@@ -98,6 +102,7 @@ def _produce(
     compression: str | None,
 ) -> "Summary":
     from caloforge.simulate.produce import LocalRunner, Runner, check_output, produce
+    from caloforge.simulate.shards import shards_path
 
     check_output(production, output, compression)
     runner: Runner = LocalRunner(jobs)
@@ -105,7 +110,7 @@ def _produce(
         from caloforge.simulate.farm import DaskRunner
 
         runner = DaskRunner(scheduler)
-    with shower_progress() as progress:
+    with shower_progress(shards_path(output) / LOG_NAME) as progress:
         return produce(
             production, output, runner=runner, compression=compression,
             on_progress=ShowerCount(progress, f"simulating {output.name}", len(production)),

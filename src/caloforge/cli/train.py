@@ -9,25 +9,33 @@ import typer
 from rich.progress import Progress
 
 from caloforge.cli.options import shower_progress, stderr
+from caloforge.cli.progress import LOG_NAME
+from caloforge.cli.reading import DetectorOption
+from caloforge.errors import ModelError
+from caloforge.zoo import model_names
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
-    data: Annotated[list[Path], typer.Option("--data", help="Training showers (.h5).")],
+    recipe: Annotated[Path, typer.Argument(exists=True, help="The recipe, a TOML file.")],
+    data: Annotated[
+        list[Path], typer.Option("--data", exists=True, help="Training showers (.h5).")
+    ],
     run: Annotated[Path, typer.Option("--output", "-o", help="Run folder, new or to go on with.")],
     more_data: Annotated[
-        list[Path] | None, typer.Argument(help="More files of training showers.")
+        list[Path] | None, typer.Argument(exists=True, help="More files of training showers.")
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", help="Start from this run folder, model file or bundled model."),
+        typer.Option(
+            "--from",
+            callback=lambda path: _there(path),
+            help="Start from this run folder, model file or bundled model.",
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
     ] = None,
-    detector: Annotated[
-        str | None, typer.Option(help="Detector (.toml), where the files do not name it.")
-    ] = None,
+    detector: DetectorOption = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores (of each rank); all by default.")
     ] = None,
@@ -52,6 +60,15 @@ def train(
         taking_part(_train, *arguments)
 
 
+def _there(start: Path | None) -> Path | None:
+    """What a training starts from, refused before anything is imported if it is missing."""
+    if start is not None and not start.exists() and str(start) not in model_names():
+        bundled = ", ".join(model_names())
+        msg = f"{start} is no run folder, no model file and no bundled model: {bundled}"
+        raise ModelError(msg)
+    return start
+
+
 def _train(
     recipe: Path,
     data: list[Path],
@@ -63,21 +80,23 @@ def _train(
 ) -> None:
     """One process' part; the first of several is the one that is heard."""
     from caloforge.detector import load_detector
+    from caloforge.engine.capability import Capabilities
     from caloforge.ranks import group
     from caloforge.train.loop import Training
     from caloforge.train.recipe import load_recipe
 
     checked = load_recipe(recipe)
+    if epochs is not None:
+        checked = checked.with_epochs(epochs)
     described = None if detector is None else load_detector(detector)
-    with group.joined(threads), shower_progress() as progress:
+    with group.joined(threads), shower_progress(run / LOG_NAME) as progress:
         stderr.quiet = group.rank() > 0
         training = Training(checked, data, run, ProgressReporter(progress), described, start)
+        if checked.training.precision == "bfloat16" and not Capabilities.of_this_cpu().bfloat16:
+            stderr.print("note: this CPU has no BF16: bfloat16 is emulated, float32 is faster here")
         if training.taken is not None:
             stderr.print(f"{training.taken:.0%} of the weights start from {start}")
-        trained = training.run(epochs)
-    if trained.best_epoch < 0:
-        stderr.print(f"{run}: {trained.epochs} epochs; the model is made in the recipe's last one")
-        return
+        trained = training.run()
     stderr.print(
         f"{run}: epoch {trained.best_epoch} of {trained.epochs} is the best, validation number "
         f"{trained.best_score:.4g}; next: caloforge export {run} -o model.onnx"
@@ -102,7 +121,7 @@ class ProgressReporter:
 
     def step(self, epoch: int, values: dict[str, float]) -> None:
         """A batch more."""
-        description = f"epoch {epoch} of {self.epochs}"
+        description = f"epoch {epoch} of {self.epochs}" if values else "measuring"
         self.progress.update(self.task, advance=self.batch_size, description=description)
 
     def epoch(self, epoch: int, score: float, best: bool) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from caloforge.cli.options import one_of, stderr
+from caloforge.cli.options import one_of
+from caloforge.cli.progress import LOG_NAME, step_progress
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.figures import FORMATS
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ COLOURS = {
 
 
 def validate(
-    reference: Annotated[Path, typer.Argument(help="The reference sample, usually Geant4 (.h5).")],
-    generated: Annotated[Path, typer.Argument(help="The sample to be judged (.h5).")],
+    reference: Annotated[
+        Path, typer.Argument(exists=True, help="The reference sample, usually Geant4 (.h5).")
+    ],
+    generated: Annotated[Path, typer.Argument(exists=True, help="The sample to be judged (.h5).")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for report.html and metrics.json.")
     ],
@@ -35,7 +38,7 @@ def validate(
     ] = False,
     training: Annotated[
         Path | None,
-        typer.Option(help="The model's training sample: is any of it repeated?"),
+        typer.Option(exists=True, help="The model's training sample: is any of it repeated?"),
     ] = None,
     figures: Annotated[
         str | None, typer.Option(help="Each figure as a file, too: png, pdf or svg.")
@@ -43,13 +46,15 @@ def validate(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31, help="Seed of splits, bootstrap, classifiers.")
     ] = 0,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Compare generated showers with Geant4: a table, metrics.json and an HTML report."""
     from caloforge.validate.files import REPORT, validate_files
 
     ending = None if figures is None else one_of(figures, FORMATS, "figure format")
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=stderr, transient=True) as progress:
+    with step_progress("figures", output / LOG_NAME) as progress:
         task = progress.add_task("reading", total=None)
 
         def show(step: str, done: int = 0, total: int | None = None) -> None:
@@ -57,7 +62,8 @@ def validate(
 
         result = validate_files(
             reference, generated, output, level="full" if full else "quick", seed=seed,
-            training=training, figures=ending, on_progress=show,
+            training=training, figures=ending, opens=Reading(detector, layout, where).open,
+            on_progress=show,
         )  # fmt: skip
     console = Console()
     console.print(_table(result))

@@ -1,43 +1,33 @@
-"""Run a model file: no torch. ONNX Runtime everywhere, OpenVINO where it is installed."""
+"""Run a model file: no torch. ONNX Runtime everywhere, faster engines where they are installed."""
 
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
-from caloforge.engine.base import Engine, Worker, read_card, run
-from caloforge.engine.plan import Plan, Precision, RuntimeName
+from caloforge.card import ModelCard
+from caloforge.engine.base import Engine, Stream, read_card
+from caloforge.engine.plan import AskedPrecision, Plan, Precision
+from caloforge.engine.runtimes import RUNTIMES, runtime_named
+from caloforge.engine.streamed import StreamedEngine, run
 from caloforge.zoo import model_path
 
-Runtime = Literal["auto", "onnx", "openvino"]
-
 __all__ = [
-    "Engine", "Plan", "Precision", "Runtime", "RuntimeName", "Worker",
-    "chosen_runtime", "load_engine", "read_card", "run",
+    "RUNTIMES", "AskedPrecision", "Engine", "Plan", "Precision", "Stream", "StreamedEngine",
+    "load_engine", "read_card", "run",
 ]  # fmt: skip
 
 
-def load_engine(name_or_path: str | Path, plan: Plan) -> Engine:
+def load_engine(name_or_path: str | Path, plan: Plan, card: ModelCard | None = None) -> Engine:
     """Load a bundled model by name, or a model file, to be run as the plan says.
+
+    ``card`` is the model's, where it has been read already.
 
     Raises
     ------
     ModelError
-        if the file is missing, not ONNX, or has no model card.
+        if the file is missing, not ONNX, has no model card, or the engine cannot run it.
     MissingExtraError
-        if OpenVINO is asked for and not installed.
+        if the engine is not installed.
+    InputError
+        if the plan's runtime is unknown.
     """
     path = model_path(name_or_path)
-    if plan.runtime == "openvino":
-        from caloforge.engine.openvino import OpenVinoEngine
-
-        return OpenVinoEngine(path, plan)
-    from caloforge.engine.onnx import OnnxEngine
-
-    return OnnxEngine(path, plan)
-
-
-def chosen_runtime(runtime: Runtime) -> RuntimeName:
-    """``auto`` is OpenVINO where it is installed and ONNX Runtime elsewhere."""
-    if runtime != "auto":
-        return runtime
-    return "openvino" if find_spec("openvino") is not None else "onnx"
+    return runtime_named(plan.runtime).load(path, plan, card or read_card(path))

@@ -1,21 +1,22 @@
 """What every inference engine offers, and how the card is read from a model file."""
 
+from collections.abc import Generator as Iteration
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
+from caloforge.beam import Conditions
 from caloforge.card import METADATA_KEY, ModelCard
 from caloforge.engine.plan import Plan
 from caloforge.errors import ModelError
+from caloforge.source import Sink
 from caloforge.typing import FloatArray
 
 INPUTS = ("latent", "energy", "theta")
 OUTPUT = "cells"
 
 
-class Worker(Protocol):
+class Stream(Protocol):
     """One stream of an engine; used by one thread at a time.
 
     ``cores`` are those that the thread calling ``run`` should keep to, none for any.
@@ -35,7 +36,7 @@ class Worker(Protocol):
 
 
 class Engine(Protocol):
-    """A loaded model file with one worker a stream."""
+    """A loaded model that makes showers; one that computes from latents is a `StreamedEngine`."""
 
     @property
     def card(self) -> ModelCard:
@@ -47,21 +48,11 @@ class Engine(Protocol):
         """How the engine runs the model."""
         ...
 
-    @property
-    def workers(self) -> Sequence[Worker]:
-        """The streams; they may run at the same time."""
+    def batches(
+        self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0
+    ) -> Iteration[int]:
+        """As of :meth:`caloforge.source.ShowerSource.batches`; the range is not checked."""
         ...
-
-
-def run(engine: Engine, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:
-    """Cells (N, X, Y, Z) in GeV for any number N of showers, on the engine's first stream."""
-    worker, batch, n = engine.workers[0], engine.plan.batch, len(latent)
-    cells = np.empty((n, *engine.card.cell_shape), np.float32)
-    for first in range(0, n, batch):
-        rows = np.arange(first, first + batch).clip(max=n - 1)
-        part = worker.run(latent[rows], energy[rows], theta[rows])
-        cells[first : first + batch] = part[: n - first]
-    return cells
 
 
 def open_session(path: Path, options: Any = None) -> Any:

@@ -1,9 +1,14 @@
 """What the processor can do beyond float32, asked of the operating system."""
 
+import os
 from typing import Self
 
 from caloforge.config import FrozenModel
 from caloforge.provenance import cpu_field
+
+LIMIT_VARIABLE = "ONEDNN_MAX_CPU_ISA"
+PLAIN_INSTRUCTIONS = ("SSE41", "AVX", "AVX2")
+"""Values of LIMIT_VARIABLE under which OpenVINO and torch leave both kinds of instructions out."""
 
 
 class Capabilities(FrozenModel):
@@ -29,7 +34,12 @@ class Capabilities(FrozenModel):
 
     @classmethod
     def of_this_cpu(cls) -> Self:
-        """What this machine's processor offers; nothing where it cannot be found out."""
+        """What this machine's processor offers, and LIMIT_VARIABLE does not forbid the engines.
+
+        Nothing where it cannot be found out.
+        """
+        if os.environ.get(LIMIT_VARIABLE, "").upper() in PLAIN_INSTRUCTIONS:
+            return cls(bfloat16=False, int8=False)
         return cls.from_flags(set(cpu_field("flags").split()))
 
     def __str__(self) -> str:

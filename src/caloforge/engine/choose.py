@@ -2,10 +2,8 @@
 
 import math
 from pathlib import Path
-from typing import Literal
 
 from caloforge.card import ModelCard
-from caloforge.engine import Runtime, chosen_runtime
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.memory import recall
 from caloforge.engine.plan import (
@@ -14,20 +12,20 @@ from caloforge.engine.plan import (
     QUANTIZED_BATCH,
     TABLE_BATCH,
     TABLE_CELLS_AT_A_TIME,
+    AskedPrecision,
     Plan,
     Precision,
 )
+from caloforge.engine.runtimes import RUNTIMES, installed_runtimes, runtime_named
 from caloforge.errors import InputError
 from caloforge.provenance import available_cores
-
-AskedPrecision = Literal["auto", "float32", "bfloat16"]
 
 
 def choose_plan(
     path: Path,
     card: ModelCard,
     *,
-    runtime: Runtime = "auto",
+    runtime: str = "auto",
     precision: AskedPrecision = "auto",
     threads: int | None = None,
     streams: int | None = None,
@@ -42,7 +40,8 @@ def choose_plan(
     Raises
     ------
     InputError
-        if there are more streams than threads, or the precision is not to be had.
+        if there are more streams than threads, the runtime is unknown, or the precision is not to
+        be had.
     """
     chosen = chosen_runtime(runtime)
     cores = threads or max(available_cores(), streams or 1)
@@ -71,6 +70,20 @@ def default_batch(card: ModelCard) -> int:
     return max(batch, QUANTIZED_BATCH) if card.format == "int8" else batch
 
 
+def chosen_runtime(asked: str) -> str:
+    """The runtime that is asked for; ``auto`` is the fastest that is installed.
+
+    Raises
+    ------
+    InputError
+        if it is unknown.
+    """
+    if asked == "auto":
+        return installed_runtimes()[0]
+    runtime_named(asked)
+    return asked
+
+
 def advice(card: ModelCard, plan: Plan, capabilities: Capabilities | None = None) -> str | None:
     """A line for the user where the machine does not suit the model's format, None elsewhere."""
     cpu = capabilities or Capabilities.of_this_cpu()
@@ -80,9 +93,19 @@ def advice(card: ModelCard, plan: Plan, capabilities: Capabilities | None = None
             f"its float32 parent{f' {card.parent.name}' if card.parent else ''} is likely faster"
         )
     if card.format == "bfloat16" and plan.precision == "float32":
-        reason = "this CPU has no BF16" if not cpu.bfloat16 else f"{plan.runtime} has no BF16"
+        title = RUNTIMES[plan.runtime].title
+        reason = f"{title} has no BF16" if cpu.bfloat16 else "this CPU has no BF16"
         return f"{card.name} is meant for bfloat16, but {reason}: it runs in float32"
     return None
+
+
+def precisions(
+    card: ModelCard, runtime: str, capabilities: Capabilities | None = None
+) -> tuple[Precision, ...]:
+    """What a model can be run in: float32, and bfloat16 where model, engine and CPU allow it."""
+    cpu = capabilities or Capabilities.of_this_cpu()
+    able = RUNTIMES[runtime].bfloat16 and cpu.bfloat16 and not card.float32_only
+    return ("float32", "bfloat16") if able else ("float32",)
 
 
 def _precision(
@@ -96,13 +119,14 @@ def _precision(
             f"which bfloat16 would merge"
         )
         raise InputError(msg)
-    cpu = capabilities or Capabilities.of_this_cpu()
-    if runtime == "openvino" and cpu.bfloat16:
+    if "bfloat16" in precisions(card, runtime, capabilities):
         return "bfloat16"
     if asked == "auto":
         return "float32"
-    if runtime != "openvino":
-        msg = "bfloat16 needs the OpenVINO runtime: ONNX Runtime computes in float32 on CPUs"
-    else:
+    if RUNTIMES[runtime].bfloat16:
         msg = "bfloat16 is not to be had: this CPU has no BF16 instructions; float32 is allowed"
+    else:
+        able = " or ".join(each.title for each in RUNTIMES.values() if each.bfloat16)
+        title = RUNTIMES[runtime].title
+        msg = f"bfloat16 needs the {able} runtime: {title} computes in float32 on CPUs"
     raise InputError(msg)

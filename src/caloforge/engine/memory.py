@@ -1,20 +1,16 @@
 """Plans that were measured on this machine, kept in the user's cache folder."""
 
 import json
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from caloforge.atomic import replacing
+from caloforge.cache import cache_folder
 from caloforge.engine.plan import Plan
+from caloforge.engine.runtimes import RUNTIMES
 from caloforge.errors import CaloforgeError
 from caloforge.provenance import cpu_name, file_digest, json_digest, versions
-
-
-def cache_folder() -> Path:
-    """``caloforge`` in XDG_CACHE_HOME, or in ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "caloforge"
 
 
 def recall(path: Path, base: Plan) -> Plan | None:
@@ -24,9 +20,11 @@ def recall(path: Path, base: Plan) -> Plan | None:
     """
     try:
         kept = json.loads(_place(path, base).read_text())
-        return Plan.model_validate(kept["plan"])
+        plan = Plan.model_validate(kept["plan"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError):
         return None
+    fits = (plan.runtime, plan.precision) == (base.runtime, base.precision)
+    return plan if fits else None
 
 
 def remember(path: Path, base: Plan, best: Plan, ms: float) -> bool:
@@ -48,7 +46,7 @@ def _place(path: Path, base: Plan) -> Path:
 
 def _key(path: Path, base: Plan) -> dict[str, str | int]:
     """What a measured plan depends on."""
-    package = {"onnx": "onnxruntime", "openvino": "openvino"}[base.runtime]
+    package = RUNTIMES[base.runtime].package
     return {
         "model": file_digest(path),
         "cpu": cpu_name(),

@@ -3,28 +3,27 @@
 from pathlib import Path
 from typing import Any
 
-from caloforge.engine.base import OUTPUT, card_of, open_session
+from caloforge.card import ModelCard
+from caloforge.engine.base import OUTPUT, open_session
 from caloforge.engine.plan import Plan
+from caloforge.engine.streamed import StreamedEngine
 from caloforge.provenance import core_numbers
 from caloforge.typing import FloatArray
 
 
-class OnnxEngine:
+def load(path: Path, plan: Plan, card: ModelCard) -> StreamedEngine:
     """A model file in ONNX Runtime: a session for each stream, pinned to cores of its own.
 
     Raises
     ------
     ModelError
-        if the file is not an ONNX model, or has no model card.
+        if the file is not an ONNX model.
     """
-
-    def __init__(self, path: Path, plan: Plan) -> None:
-        self.plan = plan
-        self.workers = [OnnxWorker(path, plan, stream) for stream in range(plan.streams)]
-        self.card = card_of(self.workers[0].session, path)
+    streams = [OnnxStream(path, plan, number) for number in range(plan.streams)]
+    return StreamedEngine(card, plan, streams)
 
 
-class OnnxWorker:
+class OnnxStream:
     """One session; the thread that calls ``run`` computes with it."""
 
     def __init__(

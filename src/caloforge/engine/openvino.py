@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from caloforge._extras import require
-from caloforge.engine.base import read_card
+from caloforge.card import ModelCard
 from caloforge.engine.plan import Plan
+from caloforge.engine.streamed import StreamedEngine
 from caloforge.errors import ModelError
 from caloforge.provenance import core_numbers
 from caloforge.typing import FloatArray
@@ -16,25 +17,21 @@ os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
 PRECISION_HINT = {"float32": "f32", "bfloat16": "bf16"}
 
 
-class OpenVinoEngine:
+def load(path: Path, plan: Plan, card: ModelCard) -> StreamedEngine:
     """A model file in OpenVINO, its graph specialised for the plan's batch.
 
     Raises
     ------
     ModelError
-        if the file is not a caloforge model, or OpenVINO cannot run it.
+        if OpenVINO cannot run it.
     MissingExtraError
         if OpenVINO is not installed.
     """
-
-    def __init__(self, path: Path, plan: Plan) -> None:
-        self.card = read_card(path)
-        self.plan = plan
-        self.compiled = compile_model(path, plan)
-        self.workers = [OpenVinoWorker(self.compiled) for _ in range(plan.streams)]
+    compiled = compile_model(path, plan)
+    return StreamedEngine(card, plan, [OpenVinoStream(compiled) for _ in range(plan.streams)])
 
 
-class OpenVinoWorker:
+class OpenVinoStream:
     """One inference request; a pinned stream of the compiled model computes it."""
 
     cores: tuple[int, ...] = ()
@@ -74,7 +71,8 @@ def compile_model(path: Path, plan: Plan, **extra: Any) -> Any:
         model.reshape({name: [plan.batch, *list(shape)[1:]] for name, shape in sizes.items()})
         return core.compile_model(model, "CPU", properties(plan) | extra)
     except RuntimeError as error:
-        msg = f"{path}: OpenVINO cannot run it: {str(error).splitlines()[-1]}"
+        reasons = [line for line in str(error).splitlines() if line.strip()] or ["no reason given"]
+        msg = f"{path}: OpenVINO cannot run it: {reasons[-1]}"
         raise ModelError(msg) from None
 
 

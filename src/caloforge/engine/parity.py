@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from caloforge.engine import Plan, load_engine, read_card, run
+from caloforge.card import ModelCard
 from caloforge.engine.latent import draw_latent
+from caloforge.engine.plan import Plan
+from caloforge.engine.runtimes import REFERENCE, RUNTIMES, runtime_named
+from caloforge.engine.streamed import run
 from caloforge.errors import ModelError
 
 SHOWERS = 64
@@ -15,19 +18,20 @@ INT8_TOLERANCE = 0.05
 """The runtimes round INT8 layers' results differently."""
 
 
-def difference(path: Path, plan: Plan) -> float:
+def difference(path: Path, plan: Plan, card: ModelCard) -> float:
     """Summed absolute difference of the cells to ONNX Runtime's over their sum, equal latent."""
-    reference = Plan(runtime="onnx", threads=plan.cores, batch=SHOWERS)
-    engines = [load_engine(path, chosen) for chosen in (reference, plan)]
-    card = engines[0].card
+    reference = Plan(runtime=REFERENCE, threads=plan.cores, batch=SHOWERS)
     latent = draw_latent(card.latent, 0, 0, SHOWERS)
     energy = np.linspace(*card.energy_range_gev, SHOWERS, dtype=np.float32)
     theta = np.linspace(*card.theta_range_rad, SHOWERS, dtype=np.float32)
-    expected, cells = (run(engine, latent, energy, theta) for engine in engines)
+    expected, cells = (
+        run(runtime_named(chosen.runtime).load(path, chosen, card), latent, energy, theta)
+        for chosen in (reference, plan)
+    )
     return float(np.abs(cells - expected).sum() / expected.sum())
 
 
-def check_parity(path: Path, plan: Plan) -> float:
+def check_parity(path: Path, plan: Plan, card: ModelCard) -> float:
     """The difference to ONNX Runtime, where it is small enough.
 
     Raises
@@ -35,13 +39,13 @@ def check_parity(path: Path, plan: Plan) -> float:
     ModelError
         if it is not: the engine must not be used for this model.
     """
-    found, allowed = difference(path, plan), TOLERANCE[plan.precision]
-    if read_card(path).format == "int8":
-        allowed = INT8_TOLERANCE
+    allowed = INT8_TOLERANCE if card.format == "int8" else TOLERANCE[plan.precision]
+    found = difference(path, plan, card)
     if not found <= allowed:
         msg = (
-            f"{path}: {plan.runtime} in {plan.precision} differs from ONNX Runtime by {found:.2g} "
-            f"of the energy, allowed is {allowed:g}: use --runtime onnx"
+            f"{path}: {RUNTIMES[plan.runtime].title} in {plan.precision} differs from "
+            f"{RUNTIMES[REFERENCE].title}, the reference, by {found:.2g} of the energy, "
+            f"allowed is {allowed:g}"
         )
         raise ModelError(msg)
     return found

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from caloforge.config import FrozenModel
 
-RuntimeName = Literal["onnx", "openvino"]
 Precision = Literal["float32", "bfloat16"]
+AskedPrecision = Literal["auto", "float32", "bfloat16"]
 Positive = Annotated[int, Field(ge=1)]
 
 DEFAULT_BATCH, TABLE_BATCH = 32, 64
@@ -21,11 +21,12 @@ CELLS_AT_A_TIME, TABLE_CELLS_AT_A_TIME = 2**19, 2**22
 class Plan(FrozenModel):
     """``streams`` batches computed side by side, each on ``threads`` cores of its own.
 
-    None of it changes what a seed means: a plan is chosen for speed alone. ``batch`` is the
-    number of showers that a stream computes at a time; the graph is specialised for it.
+    None of it changes what a seed means: a plan is chosen for speed alone. ``runtime`` is a name
+    of :data:`caloforge.engine.runtimes.RUNTIMES`, ``batch`` the number of showers that a stream
+    computes at a time; the graph is specialised for it.
     """
 
-    runtime: RuntimeName
+    runtime: str
     precision: Precision = "float32"
     streams: Positive = 1
     threads: Positive = 1

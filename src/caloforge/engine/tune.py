@@ -7,9 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from caloforge.engine import Engine, Plan, load_engine, read_card
-from caloforge.engine.plan import QUANTIZED_BATCH
-from caloforge.engine.produce import forget, produce, showers_in_a_task
+from caloforge.beam import Conditions
+from caloforge.card import ModelCard
+from caloforge.engine.base import Engine
+from caloforge.engine.plan import QUANTIZED_BATCH, Plan
+from caloforge.engine.runtimes import runtime_named
+from caloforge.engine.streamed import showers_in_a_task
+from caloforge.source import forget
 
 BATCHES = (8, 16, 32, 64, 128, 256, 512)
 SLOWER = 1.10
@@ -31,14 +35,14 @@ class Trial(NamedTuple):
     ms: float
 
 
-def tune(path: Path, base: Plan, measure: Measure | None = None) -> list[Trial]:
+def tune(path: Path, card: ModelCard, base: Plan, measure: Measure | None = None) -> list[Trial]:
     """Try the ways to share ``base.cores`` cores, fastest first.
 
     Runtime and precision are those of ``base``. ``measure(plans, rounds)`` gives the ms a shower
     of each plan, measured in turn.
     """
-    timed = measure or (lambda plans, rounds: _measure_plans(path, plans, rounds))
-    smallest = QUANTIZED_BATCH if read_card(path).format == "int8" else BATCHES[0]
+    timed = measure or (lambda plans, rounds: _measure_plans(path, card, plans, rounds))
+    smallest = QUANTIZED_BATCH if card.format == "int8" else BATCHES[0]
     tried = [trial for pair in _pairs(base.cores) for trial in _climb(base, pair, smallest, timed)]
     tried.sort(key=lambda trial: trial.ms)
     final = [trial for trial in tried[:FINALISTS] if trial.ms <= SLOWER * tried[0].ms]
@@ -57,8 +61,9 @@ def measure_engines(engines: Sequence[Engine], rounds: int) -> list[float]:
     return [1e3 * float(best) / n for best, n in zip(np.min(seconds, axis=0), counts, strict=True)]
 
 
-def _measure_plans(path: Path, plans: Sequence[Plan], rounds: int) -> list[float]:
-    return measure_engines([load_engine(path, plan) for plan in plans], rounds)
+def _measure_plans(path: Path, card: ModelCard, plans: Sequence[Plan], rounds: int) -> list[float]:
+    engines = [runtime_named(plan.runtime).load(path, plan, card) for plan in plans]
+    return measure_engines(engines, rounds)
 
 
 def _pairs(cores: int) -> Iterator[tuple[int, int]]:
@@ -94,7 +99,8 @@ def _seconds(engine: Engine, n: int) -> float:
     """Time to draw the random numbers of n showers and to compute them."""
     energy = np.linspace(*engine.card.energy_range_gev, n, dtype=np.float32)
     theta = np.linspace(*engine.card.theta_range_rad, n, dtype=np.float32)
+    conditions = Conditions(energy, theta)
     began = time.perf_counter()
-    for _ in produce(engine, energy, theta, forget, seed=0):
+    for _ in engine.batches(conditions, forget, seed=0):
         pass
     return time.perf_counter() - began

@@ -5,6 +5,7 @@ One module a layout, and one table of them (:mod:`~caloforge.io.layouts`); what 
 for analysis (:mod:`~caloforge.io.root`).
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from caloforge.detector import Detector
@@ -16,9 +17,13 @@ from caloforge.io.mapped import SampleMap
 from caloforge.io.sample import ShowerFile
 from caloforge.showers import Showers
 
+Opens = Callable[[Path], ShowerFile]
+"""How a sample is opened: :func:`open_showers`, or the same with what the user said of it."""
+
 __all__ = [
     "LAYOUTS",
     "Block",
+    "Opens",
     "SampleMap",
     "ShowerFile",
     "ShowerWriter",

@@ -16,6 +16,7 @@ import numpy as np
 
 from caloforge.beam import Conditions
 from caloforge.calibration import Calibration
+from caloforge.card import ModelCard
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io.block import Block
@@ -28,6 +29,7 @@ from caloforge.io.identity import (
     judged_calibration,
     only_particle,
 )
+from caloforge.particle import may_be_same
 from caloforge.showers import Showers, checked_cells
 from caloforge.typing import AnyArray, FloatArray
 
@@ -205,6 +207,39 @@ class ShowerFile(ABC):
         fitting = max(1, BLOCK_BYTES // max(self._cells.row_bytes, image))
         chunk = self._cells.chunks[0] if self._cells.chunks else 1
         return fitting if chunk > READ_ROWS else min(READ_ROWS, fitting)
+
+    def check_model(self, card: ModelCard) -> None:
+        """Refuse a sample that is not of such showers as a model makes.
+
+        Raises
+        ------
+        DetectorError, InputError
+            naming both detectors, particles or meanings of the cells.
+        """
+        card.check_detector(self.detector, self.window, where=self.path)
+        card.check_particle(self.particle, where=self.path)
+        card.check_calibration(self.calibration, where=self.path)
+
+    def check_comparable(self, other: "ShowerFile") -> None:
+        """Refuse to compare showers of two particles, or cells that mean different things.
+
+        Raises
+        ------
+        InputError
+            naming both.
+        """
+        if not may_be_same(self.particle, other.particle):
+            msg = (
+                f"{self.path} holds {self.particle} showers, {other.path} {other.particle}: "
+                "samples of different particles cannot be compared"
+            )
+            raise InputError(msg)
+        if not self.calibration.compares_with(other.calibration):
+            msg = (
+                f"the cells of {self.path} are: {self.calibration}; those of {other.path}: "
+                f"{other.calibration}. `caloforge convert --calibrate` applies a factor"
+            )
+            raise InputError(msg)
 
     def read(self, start: int = 0, stop: int | None = None) -> Showers:
         """Showers ``start`` to ``stop`` (exclusive; to the end if None).

@@ -43,7 +43,7 @@ class Domain(FrozenModel):
         return self.layer_depths_pads or tuple(float(layer) for layer in range(self.shape[2]))
 
 
-class Generator(nn.Module, ABC):
+class GeneratorNetwork(nn.Module, ABC):
     """A network that turns noise and conditions into showers.
 
     ``latent_dim`` numbers per shower are drawn from ``latent_distribution`` ("normal": zero mean

@@ -10,6 +10,7 @@ import numpy as np
 
 from caloforge.card import ModelCard
 from caloforge.engine import Engine, Plan, load_engine, run
+from caloforge.engine.checked import Checked, load_checked
 from caloforge.engine.plan import QUANTIZED_BATCH
 from caloforge.engine.tune import measure_engines
 from caloforge.quantize.graph import save
@@ -30,12 +31,25 @@ def timing_plan(cores: int) -> Plan:
 
 
 @contextmanager
-def loaded(model: Any, card: ModelCard, plan: Plan) -> Iterator[Engine]:
-    """A model in memory as an engine."""
+def saved(model: Any, card: ModelCard) -> Iterator[Path]:
+    """A model in memory as a file, for a while."""
     with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
         path = Path(folder) / "candidate.onnx"
         save(model, card, path)
-        yield load_engine(path, plan)
+        yield path
+
+
+@contextmanager
+def loaded(model: Any, card: ModelCard, plan: Plan) -> Iterator[Engine]:
+    """A model in memory as an engine."""
+    with saved(model, card) as path:
+        yield load_engine(path, plan, card)
+
+
+def checked(model: Any, card: ModelCard, plan: Plan) -> Checked:
+    """A model in memory in the engine that will run its file, as of `load_checked`."""
+    with saved(model, card) as path:
+        return load_checked(path, plan, card)
 
 
 def cells_of_all(
@@ -43,8 +57,12 @@ def cells_of_all(
 ) -> FloatArray:
     """Cells (n, X, Y, Z) in GeV that a candidate makes for some rows of the judge's sample."""
     with loaded(model, card, plan) as engine:
-        inputs = [judge.inputs(rows) for rows in items]
-        return np.concatenate([run(engine, **each) for each in inputs])
+        return cells_of(engine, judge, items)
+
+
+def cells_of(engine: Engine, judge: Judge, items: Sequence[slice]) -> FloatArray:
+    """Cells (n, X, Y, Z) in GeV that an engine makes for some rows of the judge's sample."""
+    return np.concatenate([run(engine, **judge.inputs(rows)) for rows in items])
 
 
 def milliseconds_of(model: Any, card: ModelCard, plan: Plan) -> float:

@@ -6,13 +6,14 @@ from typing import Any
 
 from caloforge.card import ModelCard, Parent, Score
 from caloforge.config import FrozenModel
-from caloforge.engine import Plan
+from caloforge.engine import RUNTIMES, Plan
 from caloforge.engine.capability import Capabilities
+from caloforge.engine.choose import precisions
 from caloforge.engine.tune import measure_engines
-from caloforge.io import open_showers
+from caloforge.io import Opens, open_showers
 from caloforge.provenance import file_digest, versions
 from caloforge.quantize.accuracy import Search, Step
-from caloforge.quantize.candidate import cells_of_all, judging_plan, loaded, timing_plan
+from caloforge.quantize.candidate import cells_of, checked, judging_plan, timing_plan
 from caloforge.quantize.fold import folded
 from caloforge.quantize.graph import layer_names, load_float_model, quantized_layers, save
 from caloforge.quantize.score import judge_from
@@ -25,13 +26,19 @@ WORTH_IT = 0.9
 
 
 class Format(FrozenModel):
-    """A way to run the model on this machine: its score and its speed."""
+    """A way to run the model on this machine: its score, its speed, and the engine that runs it."""
 
     name: str
     score: float
     ms: float
     error: float | None = None
     """Bootstrap error of the score."""
+    runtime: str = "openvino"
+
+    @property
+    def time(self) -> str:
+        """The time with the engine that took it."""
+        return f"{self.ms:.3g} ms a shower in {RUNTIMES[self.runtime].title}"
 
 
 class Outcome(FrozenModel):
@@ -52,6 +59,8 @@ class Outcome(FrozenModel):
     recommended: str
     advice: str
     machine: str
+    notes: tuple[str, ...] = ()
+    """Engines that were passed over, and why."""
 
 
 def quantize(
@@ -67,6 +76,7 @@ def quantize(
     sensitivity: bool = True,
     drop_slower: bool = True,
     capabilities: Capabilities | None = None,
+    opens: Opens = open_showers,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Outcome:
     """Write ``output``, ``path`` with the layers in INT8 whose INT8 the physics does not notice.
@@ -82,10 +92,10 @@ def quantize(
     DetectorError
         if the sample belongs to another detector.
     InputError
-        if the sample is too small or the score unknown.
+        if the sample is of another particle or calibration, or too small or the score unknown.
     """
     model, card = load_float_model(path)
-    with open_showers(data) as sample:
+    with opens(data) as sample:
         judge = judge_from(sample, card, showers, score)
     floor, error = judge.floor()
     allowed = error if max_drop is None else max_drop
@@ -95,13 +105,14 @@ def quantize(
     result = search.run()
     costs = tuple(sensitivities(search)) if sensitivity else ()
     cpu = capabilities or Capabilities.of_this_cpu()
-    formats = _formats(search, model, result, cores, cpu)
+    formats, notes = _formats(search, model, result, cores, cpu)
     recommended, advice = recommend(formats, allowed, cpu)
     outcome = Outcome(
         model=card.name, score=score, floor=floor, floor_error=error, max_drop=allowed,
         layers=len(layer_names(model)), quantized=tuple(quantized_layers(result)),
         slower=tuple(search.left_in_float), log=tuple(search.log), sensitivity=costs,
         formats=formats, recommended=recommended, advice=advice, machine=str(cpu),
+        notes=notes,
     )  # fmt: skip
     save(result, _card(card, path, data, outcome), output)
     return outcome
@@ -117,7 +128,7 @@ def recommend(
     if best.ms > WORTH_IT * plain.ms:
         best = plain
     int8 = next(found for found in formats if found.name == "int8")
-    gain = f"INT8 takes {int8.ms:.3g} ms a shower, float32 {plain.ms:.3g}"
+    gain = f"INT8 takes {int8.time}, float32 {plain.time}"
     if best.name == "int8":
         return "int8", f"{gain}: INT8 is the fastest here"
     reason = "" if capabilities.int8 else " (this CPU has no INT8 dot product, VNNI)"
@@ -131,26 +142,32 @@ def recommend(
 
 def _formats(
     search: Search, model: Any, result: Any, cores: int, cpu: Capabilities
-) -> tuple[Format, ...]:
-    """float32, bfloat16 where the CPU has it, and INT8: scores, and times taken in turn."""
-    streams = timing_plan(cores)
-    ways = [("float32", model, streams)]
-    if cpu.bfloat16:
-        ways.append(("bfloat16", model, streams.model_copy(update={"precision": "bfloat16"})))
-    ways.append(("int8", result, streams))
-    judge = search.judge
-    cells = [cells_of_all(graph, search.card, judge, judge.items, plan) for _, graph, plan in ways]
-    engines = [_engine(graph, search.card, plan) for _, graph, plan in ways]
+) -> tuple[tuple[Format, ...], tuple[str, ...]]:
+    """float32, bfloat16 where it can be had, and INT8, each in the engine that will run it.
+
+    Scores, times taken in turn, and what there is to say of the engines.
+    """
+    card, judge, plan = search.card, search.judge, timing_plan(cores)
+    ways: list[tuple[str, Any, ModelCard, Plan]] = [
+        (precision, model, card, plan.model_copy(update={"precision": precision}))
+        for precision in precisions(card, plan.runtime, cpu)
+    ]
+    ways.append(("int8", result, card.model_copy(update={"format": "int8"}), plan))
+    found = [checked(graph, its_card, how) for _, graph, its_card, how in ways]
+    engines = [engine for engine, _ in found]
+    cells = [cells_of(engine, judge, judge.items) for engine in engines]
     times = measure_engines(engines, ROUNDS)
-    return tuple(
-        Format(name=name, score=judge.number(made), error=judge.error(made), ms=ms)
-        for (name, _, _), made, ms in zip(ways, cells, times, strict=True)
+    formats = tuple(
+        Format(
+            name=name,
+            score=judge.number(made),
+            error=judge.error(made),
+            ms=ms,
+            runtime=engine.plan.runtime,
+        )
+        for (name, *_), made, ms, engine in zip(ways, cells, times, engines, strict=True)
     )
-
-
-def _engine(model: Any, card: ModelCard, plan: Plan) -> Any:
-    with loaded(model, card, plan) as engine:
-        return engine
+    return formats, tuple(note for _, note in found if note is not None)
 
 
 def _card(card: ModelCard, path: Path, data: Path, outcome: Outcome) -> ModelCard:

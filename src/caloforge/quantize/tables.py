@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
+from caloforge.engine import RUNTIMES
 from caloforge.quantize.run import Outcome
 
 PUBLISHED_METRIC = "published 3DGAN, half of it in INT8: 1.73-1.8x faster, score 0.053, was 0.061"
@@ -50,14 +51,16 @@ def _sensitivity(outcome: Outcome) -> Table:
 
 def _formats(outcome: Outcome) -> Table:
     table = _table(f"formats on this machine ({outcome.machine})")
-    table.add_column("format")
+    for heading in ("format", "runs in"):
+        table.add_column(heading)
     for heading in ("score", "ms/shower", "faster than float32"):
         table.add_column(heading, justify="right")
     plain = outcome.formats[0]
     for found in outcome.formats:
         mark = " (recommended)" if found.name == outcome.recommended else ""
+        title = RUNTIMES[found.runtime].title
         gain = f"{plain.ms / found.ms:.2f}x"
-        table.add_row(f"{found.name}{mark}", f"{found.score:.4g}", f"{found.ms:.3g}", gain)
+        table.add_row(f"{found.name}{mark}", title, f"{found.score:.4g}", f"{found.ms:.3g}", gain)
     return table
 
 

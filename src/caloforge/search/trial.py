@@ -16,26 +16,35 @@ from caloforge.errors import ConfigError, InputError, TrainingError
 from caloforge.networks.objective import Objective
 from caloforge.search.queue import TrialQueue
 from caloforge.search.space import Space
-from caloforge.train.loop import Training
+from caloforge.train.loop import Reporter, Training
 
 SPEED_BATCH, SPEED_REPEATS = 64, 5
 
 
 class Watch:
-    """The training's reporter: tells the study each epoch's score, and ends what is hopeless."""
+    """The training's reporter: tells the study each epoch's score, and ends what is hopeless.
 
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
+    ``others`` hear everything too.
+    """
+
+    def __init__(self, trial: Trial, *others: Reporter) -> None:
+        self.trial, self.others = trial, others
         self.told = set(trial.study.trials[trial.number].intermediate_values)
 
     def start(self, epochs: int, steps_per_epoch: int, batch_size: int, done: int) -> None:
-        """Nothing to tell."""
+        """Pass it on."""
+        for other in self.others:
+            other.start(epochs, steps_per_epoch, batch_size, done)
 
     def step(self, epoch: int, values: dict[str, float]) -> None:
-        """Nothing to tell."""
+        """Pass it on."""
+        for other in self.others:
+            other.step(epoch, values)
 
     def epoch(self, epoch: int, score: float, best: bool) -> None:
         """Tell the score (once, though a killed worker's last epoch may come again)."""
+        for other in self.others:
+            other.epoch(epoch, score, best)
         if epoch not in self.told:
             self.trial.report(score, epoch)
         if self.trial.should_prune():
@@ -43,7 +52,10 @@ class Watch:
 
 
 class Worker:
-    """Takes trials from a queue until none is left; other workers may do the same."""
+    """Takes trials from a queue until none is left; other workers may do the same.
+
+    ``reporters`` hear how each training goes.
+    """
 
     def __init__(
         self,
@@ -51,8 +63,10 @@ class Worker:
         queue: TrialQueue,
         paths: Sequence[Path],
         detector: Detector | None = None,
+        *reporters: Reporter,
     ) -> None:
         self.space, self.queue, self.paths, self.detector = space, queue, paths, detector
+        self.reporters = reporters
 
     def run(self, ended: Callable[[Trial, str], None]) -> None:
         """Work; ``ended`` hears of each trial what came of it."""
@@ -79,7 +93,8 @@ class Worker:
     def _score(self, trial: Trial) -> float:
         recipe = self.space.suggest(trial)
         folder = self.queue.folder_of(trial)
-        training = Training(recipe, self.paths, folder, Watch(trial), self.detector)
+        watch = Watch(trial, *self.reporters)
+        training = Training(recipe, self.paths, folder, watch, self.detector)
         if "ms" not in trial.user_attrs:
             trial.set_user_attr("ms", ms_per_shower(training.objective))
         ms, budget = trial.user_attrs["ms"], self.space.search.budget_ms

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from caloforge.atomic import writing
+from caloforge.cache import cache_folder as user_folder
 from caloforge.errors import DetectorError
 from caloforge.simulate import bremsstrahlung, photoelectric, rayleigh
 from caloforge.simulate.radiative_loss import HIGHEST_Z
@@ -43,9 +44,8 @@ def builder_digest() -> str:
 
 
 def cache_folder() -> Path:
-    """Where the tables of this version live: ``$XDG_CACHE_HOME/caloforge/g4tables-DIGEST``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "caloforge" / f"g4tables-{builder_digest()}"
+    """Where the tables of this version live: ``g4tables-DIGEST`` in caloforge's cache folder."""
+    return user_folder() / f"g4tables-{builder_digest()}"
 
 
 def prepare_folder(folder: Path) -> None:

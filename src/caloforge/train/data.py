@@ -17,7 +17,7 @@ import torch
 
 from caloforge.errors import InputError
 from caloforge.networks.base import Domain
-from caloforge.networks.objective import Batch, DataSummary
+from caloforge.networks.objective import Batch
 from caloforge.ranks import group
 from caloforge.scaling import ANGLE_TOLERANCE_RAD
 from caloforge.showers import Showers
@@ -26,7 +26,6 @@ from caloforge.train.files import ShowerFiles, energy_range, theta_range
 from caloforge.train.recipe import DataOptions
 from caloforge.typing import IntArray
 
-SUMMARY_SHOWERS = 1024
 MEMORY_SHARE = 0.5
 """Showers are kept in memory while they take less than this part of what is free."""
 
@@ -65,20 +64,17 @@ class TrainingData:
         """At most ``limit`` showers of the validation split, always the same."""
         return self.files.read_rows(self.validation_rows[:limit])
 
-    def summary(self) -> DataSummary:
-        """What an objective may know beforehand."""
-        files, rows = self.files, np.flatnonzero(self.is_training)
-        some = np.random.default_rng([self.seed, 1]).permutation(rows)[:SUMMARY_SHOWERS]
+    def domain(self) -> Domain:
+        """Image shape and ranges of the showers."""
+        files = self.files
         x, y, z = files.shape
         depths = files.detector.layer_centres_mm / files.detector.pad_mm[1]
-        domain = Domain(
+        return Domain(
             shape=(x, y, z),
             energy_range_gev=energy_range(files.energy),
             theta_range_rad=theta_range(files.theta),
             layer_depths_pads=tuple(depths.tolist()),
         )
-        sample = self.in_memory[some] if self.in_memory else files.read_rows(np.sort(some))
-        return DataSummary(domain, len(rows), sample)
 
     def batches(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from ``first_step`` on, augmented."""
@@ -153,7 +149,9 @@ class TrainingData:
         cells = np.empty((len(files), *files.shape), dtype=np.float32)
         for start, stop in files.runs():
             cells[start:stop] = files.read_run(start, stop).cells
-        return Showers(cells, files.energy, files.theta, files.detector)
+        return Showers(
+            cells, files.energy, files.theta, files.detector, files.particle, files.calibration
+        )
 
     def _check_augmentation(self) -> None:
         x, y, _ = self.files.shape

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from caloforge.calibration import DEPOSITED
 from caloforge.card import Latent, ModelCard, Parent, Score, Training, TrainingData
 from caloforge.config import build
 from caloforge.detector import Detector
 from caloforge.errors import InputError, ModelError
-from caloforge.networks.base import Domain, Generator
+from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.spec import build_generator
+from caloforge.particle import UNKNOWN
 from caloforge.provenance import versions
 from caloforge.train.checkpoint import BEST, load_state
 from caloforge.train.recipe import Recipe
 
 
-def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
+def load_trained(folder: Path) -> tuple[GeneratorNetwork, ModelCard]:
     """The generator of the best epoch in a run folder (evaluation mode), and its card.
 
     Raises
@@ -50,7 +52,7 @@ def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
 def _card(
     recipe: Recipe,
     domain: Domain,
-    generator: Generator,
+    generator: GeneratorNetwork,
     description: dict[str, Any],
     progress: dict[str, Any],
 ) -> ModelCard:
@@ -65,6 +67,8 @@ def _card(
         detector=detector,
         detector_digest=detector.digest,
         window=description["window"],
+        particle=description.get("particle", UNKNOWN),
+        calibration=description.get("calibration", DEPOSITED),
         energy_range_gev=domain.energy_range_gev,
         theta_range_rad=domain.theta_range_rad,
         latent=Latent(dim=generator.latent_dim, distribution=generator.latent_distribution),

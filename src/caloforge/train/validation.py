@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from caloforge.networks.base import Generator
+from caloforge.networks.base import GeneratorNetwork
 from caloforge.physics.distances import validation_number
 from caloforge.ranks import group
 from caloforge.showers import Showers
@@ -20,7 +20,7 @@ class Validator:
     def __init__(self, showers: Showers, seed: int) -> None:
         self.showers, self.seed = showers, seed
 
-    def score(self, generator: Generator) -> float:
+    def score(self, generator: GeneratorNetwork) -> float:
         """The single validation number (NaN if the generator gives NaN)."""
         cells = self.generate(generator)
         if not np.isfinite(cells).all():
@@ -28,7 +28,7 @@ class Validator:
         return validation_number(self.showers.cells, cells, self.showers.energy)
 
     @torch.no_grad()
-    def generate(self, generator: Generator) -> FloatArray:
+    def generate(self, generator: GeneratorNetwork) -> FloatArray:
         """Cells (N, X, Y, Z) in GeV, made by all ranks; torch's random state is left as it was."""
         generator.eval()
         energy, theta = torch.from_numpy(self.showers.energy), torch.from_numpy(self.showers.theta)

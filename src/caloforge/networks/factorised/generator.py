@@ -26,7 +26,7 @@ from torch import Tensor
 
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
-from caloforge.networks.base import Domain, Generator
+from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.factorised.axis import ShowerAxis
 from caloforge.networks.factorised.centre import centred
 from caloforge.networks.factorised.deposits import DepositSampler
@@ -64,7 +64,7 @@ class FactorisedOptions(FrozenModel):
     halo_particles: int = Field(384, gt=0)
 
 
-class FactorisedGenerator(Generator):
+class FactorisedGenerator(GeneratorNetwork):
     """See the module.  Empty showers until its tables have been measured.
 
     The latent numbers are uniform in [0, 1).
@@ -97,7 +97,7 @@ class FactorisedGenerator(Generator):
         self.latent_dim = sum(self.parts)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`Generator`."""
+        """See :class:`GeneratorNetwork`."""
         condition = self.knots(energy, theta)
         for_layers, for_impact, for_cells, for_halo, for_tilt = torch.split(
             latent, self.parts, dim=1

@@ -20,7 +20,7 @@ def polynomial(coefficients: list[float], value: Tensor) -> Tensor:
 def fitted(at: Float64Array, values: Float64Array, degree: int) -> list[float]:
     """Coefficients, of rising powers, of the polynomial nearest to ``values`` at ``at``.
 
-    >>> line = fitted(np.arange(3.0), np.array([1.0, 3.0, 5.0]), 1)
+        >>> line = fitted(np.arange(3.0), np.array([1.0, 3.0, 5.0]), 1)
     >>> [round(coefficient, 6) for coefficient in line]
     [1.0, 2.0]
     """

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
-from caloforge.networks.base import Discriminator, Domain, Generator, Judgement
+from caloforge.networks.base import Discriminator, Domain, GeneratorNetwork, Judgement
 from caloforge.networks.blocks import ENERGY_UNIT_GEV, IMAGE_UNIT_GEV, crop, zero_below_threshold
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
@@ -60,7 +60,7 @@ def _block(inputs: int, outputs: int, kernel: Size, padding: Size, *, fold: int)
     return nn.Sequential(convolution, nn.BatchNorm3d(outputs), nn.LeakyReLU(0.3, inplace=True))
 
 
-class Conv3dGenerator(Generator):
+class Conv3dGenerator(GeneratorNetwork):
     """Cells = 10 MeV x ReLU of the last convolution."""
 
     def __init__(self, options: Conv3dOptions, domain: Domain) -> None:
@@ -83,7 +83,7 @@ class Conv3dGenerator(Generator):
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`Generator`; without ``angle``, theta is not used."""
+        """See :class:`GeneratorNetwork`; without ``angle``, theta is not used."""
         relative = (energy / ENERGY_UNIT_GEV).unsqueeze(1)
         if self.angle:
             scaled = torch.cat([relative, theta.unsqueeze(1), latent], dim=1)

@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.networks.base import ConditionFeatures, Domain, Generator
+from caloforge.networks.base import ConditionFeatures, Domain, GeneratorNetwork
 from caloforge.networks.blocks import ConvBlock2d, halvings, zero_below_threshold
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
 
@@ -32,7 +32,7 @@ class Layered2dOptions(Discriminator2dOptions):
     channels: int = Field(64, gt=0, multiple_of=16)
 
 
-class Layered2dGenerator(Generator):
+class Layered2dGenerator(GeneratorNetwork):
     """Cells = Ep x 1e-4 x a**2, where a >= 0 is the last convolution (a square spans the seven
     orders of magnitude of the cells and costs one multiplication)."""
 
@@ -53,7 +53,7 @@ class Layered2dGenerator(Generator):
         self.layers = nn.Conv2d(width, layers, 3, padding=1)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`Generator`."""
+        """See :class:`GeneratorNetwork`."""
         conditions = self.conditions(energy, theta)
         maps = self.dense(torch.cat([latent, conditions], dim=1)).unflatten(1, self.coarse)
         amplitude = functional.relu(self.layers(self.blocks(maps))).float()

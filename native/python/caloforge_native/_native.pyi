@@ -1,0 +1,37 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+class ModelFileError(ValueError): ...
+
+def instruction_sets() -> list[str]:
+    """Instruction sets that this machine can run, best first."""
+
+class Sampler:
+    """A model's tables: ``path`` of a model file, or its bytes."""
+
+    def __init__(self, path: str | bytes) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Cells (X, Y, Z) of one shower."""
+    @property
+    def flow_numbers(self) -> int:
+        """Uniform numbers that a shower's layer energies are made from."""
+
+class Maker:
+    """Makes showers in one thread at a time."""
+
+    def __init__(self, sampler: Sampler, instruction_set: str = "") -> None: ...
+    def make(
+        self, seed: int, first: int, energy: NDArray[np.float32], theta: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.float32]]:
+        """Offsets (N + 1,), cells and energies in GeV of the showers from ``first`` on."""
+    def trace(
+        self,
+        energy: NDArray[np.float32],
+        theta: NDArray[np.float32],
+        numbers: NDArray[np.float32],
+        cell_numbers: NDArray[np.uint32] | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """What the steps make of given numbers (N, flow_numbers + 4); for tests."""

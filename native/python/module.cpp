@@ -1,0 +1,125 @@
+// The Python module: arrays in, hits out without a copy; other threads run meanwhile.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include "model_file.hpp"
+#include "sampler.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+template <class Value>
+using Vector = nb::ndarray<const Value, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class Value>
+using Table = nb::ndarray<const Value, nb::c_contig, nb::device::cpu>;
+template <class Value>
+using Made = nb::ndarray<nb::numpy, Value>;
+
+// An array that shares the memory of a buffer of hits.
+template <class Value>
+Made<Value> view(nb::handle owner, Value* values, std::size_t count) {
+    return Made<Value>(values, {count}, owner);
+}
+
+template <class Value>
+Made<Value> array(std::initializer_list<std::size_t> shape) {
+    std::size_t count = 1;
+    for (const std::size_t size : shape) count *= size;
+    auto* values = new Value[count]();
+    nb::capsule owner(values, [](void* p) noexcept { delete[] static_cast<Value*>(p); });
+    return Made<Value>(values, shape, owner);
+}
+
+struct Sampler {
+    explicit Sampler(const std::string& path) : held(caloforge::read_file(path)) {}
+    explicit Sampler(const nb::bytes& bytes)
+        : held({static_cast<const char*>(bytes.data()), bytes.size()}) {}
+    caloforge::Sampler held;
+};
+
+struct Maker {
+    Maker(const Sampler& sampler_, const std::string& set)
+        : sampler(sampler_.held), maker(sampler_.held, set) {}
+    const caloforge::Sampler& sampler;
+    caloforge::ShowerMaker maker;
+};
+
+void check_equal(std::size_t one, std::size_t other, const char* what) {
+    if (one != other) throw nb::value_error(what);
+}
+
+nb::tuple make(Maker& self, std::uint64_t seed, std::uint64_t first, Vector<float> energy,
+               Vector<float> theta) {
+    check_equal(energy.size(), theta.size(), "energy and theta must have one value a shower");
+    auto* hits = new caloforge::HitBuffer;
+    nb::capsule owner(hits, [](void* p) noexcept { delete static_cast<caloforge::HitBuffer*>(p); });
+    {
+        nb::gil_scoped_release released;
+        self.maker.make(seed, first, energy.size(), energy.data(), theta.data(), *hits);
+    }
+    return nb::make_tuple(view(owner, hits->offsets, hits->showers + 1),
+                          view(owner, hits->cell, hits->hits), view(owner, hits->energy, hits->hits));
+}
+
+nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<float> numbers,
+               std::optional<Table<std::uint32_t>> cell_numbers) {
+    const caloforge::Model& model = self.sampler.model;
+    const std::size_t n = energy.size(), layers = model.layers;
+    const std::size_t x = model.window_x, y = model.window_y, rings = model.rings;
+    check_equal(n, theta.size(), "energy and theta must have one value a shower");
+    check_equal(n > 0 && n <= caloforge::lanes, true, "a trace is of 1 to 16 showers");
+    check_equal(numbers.size(), n * (model.flow_numbers() + 4), "numbers (N, flow_numbers + 4)");
+    auto layer_energy = array<float>({n, layers}), axis_y = array<float>({n, layers}),
+         beside = array<float>({n, layers}), rate = array<float>({n, layers}),
+         weights = array<float>({n, layers, rings}), expected = array<float>({n, x, y, layers}),
+         deposit = array<float>({n, x, y, layers});
+    caloforge::Trace wanted;
+    wanted.numbers = numbers.data();
+    wanted.layer_energy = layer_energy.data();
+    wanted.axis_y = axis_y.data();
+    wanted.beside = beside.data();
+    wanted.rate = rate.data();
+    wanted.rings = weights.data();
+    wanted.expected = expected.data();
+    if (cell_numbers) {
+        check_equal(cell_numbers->size(), deposit.size(), "cell_numbers (N, X, Y, Z) of the window");
+        wanted.cell_numbers = cell_numbers->data();
+        wanted.deposit = deposit.data();
+    }
+    self.maker.trace(static_cast<int>(n), energy.data(), theta.data(), wanted);
+    nb::dict made;
+    made["layer_energy"] = layer_energy;
+    made["weights"] = weights;
+    made["axis_y"] = axis_y;
+    made["beside"] = beside;
+    made["rate"] = rate;
+    made["expected"] = expected;
+    made["deposit"] = deposit;
+    return made;
+}
+
+}  // namespace
+
+NB_MODULE(_native, module) {
+    nb::exception<caloforge::Error>(module, "ModelFileError", PyExc_ValueError);
+    module.def("instruction_sets", [] { return caloforge::instruction_sets(); });
+    nb::class_<Sampler>(module, "Sampler")
+        .def(nb::init<const std::string&>(), "path"_a)
+        .def(nb::init<const nb::bytes&>(), "bytes"_a)
+        .def_prop_ro("shape", [](const Sampler& self) {
+            const caloforge::Model& model = self.held.model;
+            return std::tuple(model.image_x, model.image_y, model.layers);
+        })
+        .def_prop_ro("flow_numbers", [](const Sampler& self) { return self.held.model.flow_numbers(); });
+    nb::class_<Maker>(module, "Maker")
+        .def(nb::init<const Sampler&, const std::string&>(), "sampler"_a, "instruction_set"_a = "",
+             nb::keep_alive<1, 2>())
+        .def("make", &make, "seed"_a, "first"_a, "energy"_a, "theta"_a)
+        .def("trace", &trace, "energy"_a, "theta"_a, "numbers"_a, "cell_numbers"_a = nb::none());
+}

@@ -1,0 +1,61 @@
+// What makes showers, in one of the instruction sets.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "model.hpp"
+
+namespace caloforge {
+
+// The hits of showers one after the other, in memory that grows.
+class HitBuffer {
+  public:
+    HitBuffer() = default;
+    ~HitBuffer();
+    HitBuffer(const HitBuffer&) = delete;
+    HitBuffer& operator=(const HitBuffer&) = delete;
+
+    void start(std::size_t showers);
+    // Room for so many hits more; `cell` and `energy` point to it.
+    void reserve(std::size_t hits);
+    void finish_shower(std::size_t hits);
+
+    std::size_t showers = 0;
+    std::size_t hits = 0;
+    std::int64_t* offsets = nullptr;
+    std::uint32_t* cell = nullptr;
+    float* energy = nullptr;
+
+  private:
+    std::size_t room_showers_ = 0, room_hits_ = 0;
+};
+
+// Quantities on the way of one group of showers, where a test asks for them; any may be null.
+struct Trace {
+    const float* numbers = nullptr;  // [showers][flow_numbers + 4]: uniform, in place of drawn ones
+    float* layer_energy = nullptr;   // [showers][layers] GeV
+    float* rings = nullptr;          // [showers][layers][rings]
+    float* axis_y = nullptr;         // [showers][layers] pads
+    float* expected = nullptr;       // [showers][window_x][window_y][layers] GeV
+    float* beside = nullptr;         // [showers][layers] GeV
+    float* rate = nullptr;           // [showers][layers] particles of the halo
+    // Asked cells: with these numbers [showers][window_x][window_y][layers], those deposits.
+    const std::uint32_t* cell_numbers = nullptr;
+    float* deposit = nullptr;
+};
+
+class Maker {
+  public:
+    virtual ~Maker() = default;
+    // At most `lanes` showers, numbered from `first` on.
+    virtual void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
+                      const float* theta, HitBuffer& hits) = 0;
+    virtual void trace(int showers, const float* energy, const float* theta, const Trace& trace) = 0;
+};
+
+namespace portable { std::unique_ptr<Maker> new_maker(const Model& model); }
+namespace avx2 { std::unique_ptr<Maker> new_maker(const Model& model); }
+namespace avx512 { std::unique_ptr<Maker> new_maker(const Model& model); }
+
+}  // namespace caloforge

@@ -1,0 +1,336 @@
+#include "model.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <sstream>
+
+#include "model_file.hpp"
+
+namespace caloforge {
+namespace {
+
+constexpr double smallest_tilt = 1e-3;
+constexpr int most_moved = 2;
+constexpr float largest_shift = 4.5f;  // rows; beyond it the ends of the table would not be reached
+constexpr int largest_side = 4096, largest_cells = 1 << 26, largest_width = 1 << 14;
+
+[[noreturn]] void bad_description(const std::string& what) {
+    throw Error(CALOFORGE_BAD_TABLE, "its description of tables is damaged: " + what);
+}
+
+// The lines of the metadata's description: "key value ...", and "table NAME INITIALIZER".
+class Description {
+  public:
+    explicit Description(const std::string& text) {
+        std::istringstream lines(text);
+        for (std::string line; std::getline(lines, line);) {
+            std::istringstream words(line);
+            std::string key, name, held;
+            if (!(words >> key)) continue;
+            if (key != "table") {
+                std::getline(words, values_[key]);
+            } else if (words >> name >> held) {
+                names_[name] = held;
+            } else {
+                bad_description("'" + line.substr(0, 80) + "'");
+            }
+        }
+    }
+
+    template <class Number>
+    std::vector<Number> numbers(const std::string& key, std::size_t count) const {
+        const auto found = values_.find(key);
+        std::vector<Number> numbers;
+        if (found != values_.end()) {
+            std::istringstream words(found->second);
+            words.imbue(std::locale::classic());
+            for (Number number; words >> number;) numbers.push_back(number);
+            if (!words.eof()) bad_description(key);
+        }
+        if (numbers.size() != count) bad_description(key);
+        return numbers;
+    }
+
+    bool says(const std::string& key, const std::string& value) const {
+        const auto found = values_.find(key);
+        std::string word;
+        return found != values_.end() && std::istringstream(found->second) >> word && word == value;
+    }
+
+    std::string initializer(const std::string& table) const {
+        const auto found = names_.find(table);
+        return found == names_.end() ? table : found->second;
+    }
+
+  private:
+    std::map<std::string, std::string> values_, names_;
+};
+
+// Tables by name, each with as many finite numbers as it must have.
+class Tables {
+  public:
+    Tables(const ModelFile& file, const Description& description)
+        : file_(file), description_(description) {}
+
+    bool has(const std::string& name) const { return found(name) != nullptr; }
+
+    std::size_t size(const std::string& name) const {
+        return of(name, ElementType::float32, 4).raw.size() / 4;
+    }
+
+    std::vector<float> floats(const std::string& name, std::size_t count) const {
+        auto values = copied<float>(of(name, ElementType::float32, 4), name, count);
+        for (const float value : values)
+            if (!std::isfinite(value)) bad(name, "holds a number that is not finite");
+        return values;
+    }
+
+    std::vector<float> floats(
+        const std::string& name, std::size_t count, float low, float high) const {
+        auto values = floats(name, count);
+        for (const float value : values)
+            if (!(value >= low && value <= high))
+                bad(name, "holds " + std::to_string(value) + ", allowed are " +
+                    std::to_string(low) + " to " + std::to_string(high));
+        return values;
+    }
+
+    // Whole numbers from 0 to below `end`, whether the graph has them as floats or integers.
+    std::vector<std::int32_t> places(const std::string& name, std::size_t count, double end) const {
+        std::vector<double> values;
+        const Tensor* tensor = found(name);
+        if (tensor != nullptr && tensor->type == ElementType::int64) {
+            const auto whole = copied<std::int64_t>(of(name, ElementType::int64, 8), name, count);
+            values.assign(whole.begin(), whole.end());
+        } else {
+            const auto whole = floats(name, count);
+            values.assign(whole.begin(), whole.end());
+        }
+        std::vector<std::int32_t> result;
+        result.reserve(values.size());
+        for (const double value : values) {
+            if (!(value >= 0 && value < end && value == std::floor(value)))
+                bad(name, "holds " + std::to_string(value) + ", which is no whole number below " +
+                    std::to_string(static_cast<long long>(end)));
+            result.push_back(static_cast<std::int32_t>(value));
+        }
+        return result;
+    }
+
+    Linear linear(const std::string& name, int in, int out) const {
+        Linear layer;
+        layer.in = in;
+        layer.out = out;
+        layer.weight = floats(name + ".weight", static_cast<std::size_t>(in) * out);
+        layer.bias = floats(name + ".bias", static_cast<std::size_t>(out));
+        return layer;
+    }
+
+    Network network(const std::string& name, int in, int out) const {
+        const std::size_t width = size(name + ".0.bias");
+        if (width == 0 || width > largest_width) bad(name + ".0.bias", "has an impossible size");
+        const int hidden = static_cast<int>(width);
+        return {linear(name + ".0", in, hidden), linear(name + ".2", hidden, hidden),
+                linear(name + ".4", hidden, out)};
+    }
+
+    [[noreturn]] static void bad(const std::string& name, const std::string& what) {
+        throw Error(CALOFORGE_BAD_TABLE, "table '" + name + "' " + what);
+    }
+
+  private:
+    const Tensor* found(const std::string& name) const {
+        const auto entry = file_.initializers.find(description_.initializer(name));
+        return entry == file_.initializers.end() ? nullptr : &entry->second;
+    }
+
+    const Tensor& of(const std::string& name, ElementType type, std::size_t bytes) const {
+        const Tensor* tensor = found(name);
+        if (tensor == nullptr) bad(name, "is missing");
+        if (tensor->type != type) bad(name, "is not of the type that it must have");
+        std::size_t count = 1;
+        for (const std::int64_t dim : tensor->dims) {
+            if (dim < 0 || dim > std::numeric_limits<std::int32_t>::max() ||
+                (dim > 0 && count > tensor->raw.size() / static_cast<std::size_t>(dim)))
+                bad(name, "is cut, or of an impossible shape");
+            count *= static_cast<std::size_t>(dim);
+        }
+        if (count * bytes != tensor->raw.size()) bad(name, "is cut, or of an impossible shape");
+        return *tensor;
+    }
+
+    template <class Number>
+    std::vector<Number> copied(
+        const Tensor& tensor, const std::string& name, std::size_t count) const {
+        const std::size_t there = tensor.raw.size() / sizeof(Number);
+        if (there != count)
+            bad(name, "has " + std::to_string(there) + " numbers, it must have " +
+                std::to_string(count));
+        std::vector<Number> values(count);
+        if (count != 0) std::memcpy(values.data(), tensor.raw.data(), tensor.raw.size());
+        return values;
+    }
+
+    const ModelFile& file_;
+    const Description& description_;
+};
+
+void read_geometry(const Description& description, Model& model) {
+    const auto image = description.numbers<int>("image", 3);
+    for (const int size : image)
+        if (size < 1 || size > largest_side) bad_description("image");
+    model.image_x = image[0], model.image_y = image[1], model.layers = image[2];
+    if (static_cast<double>(image[0]) * image[1] * image[2] > largest_cells)
+        bad_description("image");
+    model.whole = description.says("window", "whole");
+    const auto window = model.whole ? std::vector<int>{image[0], image[1]}
+                                    : description.numbers<int>("window", 2);
+    model.window_x = window[0], model.window_y = window[1];
+    for (int side = 0; side < 2; ++side)
+        if (window[side] < core + 2 || window[side] > image[side] ||
+            (image[side] - window[side]) % 2 != 0)
+            bad_description("window");
+    model.reach_x = (model.image_x - model.window_x) / 2;
+    model.reach_y = (model.image_y - model.window_y) / 2;
+    model.most_moved = std::min({most_moved, model.reach_x, model.reach_y});
+    model.stride = (model.window_y + 1 + 7) / 8 * 8;
+    model.pads = (model.window_x * model.stride + lanes - 1) / lanes * lanes;
+    for (int pad = 0; pad < model.pads; ++pad)
+        model.pad_xy.push_back(pad / model.stride << 16 | pad % model.stride);
+    model.sharing = description.numbers<float>("sharing", 1)[0];
+    if (!(model.sharing >= 0.0f && model.sharing < 0.5f)) bad_description("sharing");
+}
+
+void read_conditions(const Description& description, Model& model) {
+    const auto energy = description.numbers<double>("energy_gev", 2);
+    const auto theta = description.numbers<double>("theta_rad", 2);
+    if (!(energy[0] > 0 && energy[0] <= energy[1] && energy[1] < 1e9))
+        bad_description("energy_gev");
+    if (!(theta[0] > 0 && theta[0] <= theta[1] && theta[1] < 3.1415926))
+        bad_description("theta_rad");
+    model.energy_low = energy[0], model.energy_high = energy[1];
+    model.theta_low = theta[0], model.theta_high = theta[1];
+    model.log_low = static_cast<float>(std::log(energy[0]));
+    model.per_log = static_cast<float>(
+        (energy_knots - 1) / std::max(std::log(energy[1] / energy[0]), 1e-3));
+    const double tilt = std::max(std::abs(std::cos(theta[0])), std::abs(std::cos(theta[1])));
+    model.inclined = tilt > smallest_tilt;
+    model.features = model.inclined ? 2 : 1;
+    model.knots = model.inclined ? energy_knots * angle_knots : energy_knots;
+    if (model.inclined) model.per_tilt = static_cast<float>((angle_knots - 1) / (tilt * tilt));
+    model.steepest = static_cast<float>(tilt / std::sqrt(1.0 - tilt * tilt));
+    model.most_followed = model.inclined ? model.reach_y - model.most_moved : 0;
+}
+
+void read_layers(const Tables& tables, Model& model) {
+    const int layers = model.layers, kept = layers / 2;
+    for (int step = 0;; ++step) {
+        const std::string name = "layers.couplings." + std::to_string(step);
+        if (!tables.has(name + ".network.0.weight")) break;
+        Coupling coupling;
+        coupling.network = tables.network(
+            name + ".network", kept + model.features, 2 * (layers - kept));
+        coupling.inverse_order = tables.places(name + ".inverse_order", layers, layers);
+        model.couplings.push_back(std::move(coupling));
+    }
+    if (model.couplings.empty()) Tables::bad("layers.couplings.0.network.0.weight", "is missing");
+    const std::size_t knots = model.knots;
+    model.colouring = tables.floats(
+        "layers.colouring.transposed", static_cast<std::size_t>(layers) * layers);
+    model.quantiles = tables.floats(
+        "layers.quantiles", knots * layers * (score_steps + 1), -100.0f, 100.0f);
+    model.scale = tables.floats("layers.scale", layers);
+    model.response = tables.floats("layers.response", knots * 2);
+}
+
+void read_axis_and_pattern(const Tables& tables, Model& model) {
+    const std::size_t rings = tables.size("pattern.steepness"), layers = model.layers;
+    if (rings == 0 || rings > 256) Tables::bad("pattern.steepness", "has an impossible size");
+    model.rings = static_cast<int>(rings);
+    model.steepness = tables.floats("pattern.steepness", rings, 0.0f, 1e6f);
+    model.pattern = tables.network(
+        "pattern.network", model.features + model.layers, model.layers * model.rings);
+    if (!model.inclined) return;
+    model.shift_at = tables.floats("pattern.shift.at", layers * rings);
+    model.shift_with_energy = tables.floats("pattern.shift.with_energy", layers * rings);
+    model.depth = tables.floats("axis.depth", layers, -1e6f, 1e6f);
+    model.lean = tables.floats("axis.lean", model.knots, -1e3f, 1e3f);
+    model.wander = tables.floats("axis.wander", model.knots, -1e3f, 1e3f);
+}
+
+void read_cells(const Tables& tables, Model& model) {
+    const std::size_t layers = model.layers, knots = model.knots;
+    model.memory = tables.floats("noise.core.memory", layers * layers);
+    model.share = tables.floats("noise.core.share", knots * core * core, 0.0f, 1.0f);
+    model.deposit_shift =
+        tables.floats("deposits.shift", knots * layers, -largest_shift, largest_shift);
+    constexpr std::size_t rows = static_cast<std::size_t>(sorts) * expectations;
+    model.deposit_table = tables.floats("deposits.table", rows * quantiles, 0.0f, 1e30f);
+    for (std::size_t row = 0; row < rows; ++row) {
+        const float* values = model.deposit_table.data() + row * quantiles;
+        const int hits = hit_columns(values);
+        for (int column = hits; column < quantiles; ++column)
+            if (values[column] > values[hits])
+                Tables::bad("deposits.table", "has hits behind a column without one, in row " +
+                    std::to_string(row));
+    }
+    for (int sort = 0; sort < sorts; ++sort)
+        model.bounds[sort] = bound_of(
+            model.deposit_table.data() + static_cast<std::size_t>(sort) * expectations * quantiles);
+}
+
+void read_halo(const Tables& tables, Model& model) {
+    if (model.whole) return;
+    Halo& halo = model.halo;
+    const std::size_t particles = tables.size("halo.number");
+    if (particles == 0 || particles > 1u << 20) Tables::bad("halo.number", "has an impossible size");
+    halo.particles = static_cast<int>(particles);
+    halo.pads_x = model.image_x;
+    halo.pads_y = model.image_y + 2 * model.most_followed;
+    halo.leans = model.inclined ? halo_leans : 1;
+    const std::size_t pads = static_cast<std::size_t>(halo.pads_x) * halo.pads_y;
+    const std::size_t places = pads * model.layers * halo.leans;
+    if (places > largest_cells) Tables::bad("halo.kept", "would be too large");
+    halo.per_gev = tables.floats(
+        "halo.per_gev", static_cast<std::size_t>(model.knots) * model.layers, 0.0f, 1e30f);
+    halo.kept = tables.floats("halo.kept", places, -0.01f, 1.01f);
+    halo.instead = tables.places("halo.instead", places, static_cast<double>(pads));
+    halo.deposit = tables.floats("halo.deposit", halo_energies, 0.0f, 1e9f);
+    halo.poisson = tables.places(
+        "halo.poisson", static_cast<std::size_t>(poisson_means) * poisson_columns, 1e6);
+    halo.few = tables.floats("halo.pairs.few", 1, 0.0f, 1.0f)[0];
+    halo.more = tables.floats("halo.pairs.more", 1, 0.0f, 1.0f)[0];
+}
+
+}  // namespace
+
+Model read_model(std::string_view bytes) {
+    const ModelFile file = parse_model_file(bytes);
+    const auto description_text = file.metadata.find("caloforge.tables");
+    if (description_text == file.metadata.end()) {
+        if (file.metadata.find("caloforge.card") == file.metadata.end())
+            throw Error(CALOFORGE_NOT_A_MODEL, "not a caloforge model: it has no model card");
+        throw Error(CALOFORGE_NO_TABLES,
+                    "it does not name its tables (another network than factorised, or exported by "
+                    "an older caloforge): only the engines onnx and openvino run it");
+    }
+    const Description description(description_text->second);
+    if (!description.says("factorised", "1"))
+        throw Error(CALOFORGE_NO_TABLES,
+                    "its tables are of a form that this version does not know: only the engines "
+                    "onnx and openvino run it");
+    const Tables tables(file, description);
+    Model model;
+    read_geometry(description, model);
+    read_conditions(description, model);
+    read_layers(tables, model);
+    read_axis_and_pattern(tables, model);
+    read_cells(tables, model);
+    read_halo(tables, model);
+    return model;
+}
+
+}  // namespace caloforge

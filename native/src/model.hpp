@@ -1,0 +1,98 @@
+// The tables of a factorised network, checked: whatever they are, no step leaves its memory.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace caloforge {
+
+constexpr int lanes = 16;  // showers, or pads, that are computed side by side
+
+// What the steps share with the network in Python; the tests of parity hold them together.
+constexpr int energy_knots = 9, angle_knots = 2;
+constexpr int score_steps = 32;
+constexpr float score_range = 3.3f;
+constexpr int core = 3;  // pads in x and y whose fluctuations remember the layer before
+constexpr int expectations = 64, quantiles = 512;  // rows and columns of the deposit table
+constexpr int first_layers = 3, first_layer_classes = 6, layer_classes = 8;
+constexpr int sorts = layer_classes + first_layers * first_layer_classes;
+constexpr float lowest_gev = 1e-8f, steps_per_decade = 8.0f;
+constexpr int halo_energies = 1024, halo_leans = 3;
+constexpr int poisson_means = 128, poisson_columns = 512, poisson_means_per_root = 16;
+constexpr float threshold_gev = 1e-8f;
+
+struct Linear {  // y = weight x + bias
+    int in = 0, out = 0;
+    std::vector<float> weight, bias;  // [out][in], [out]
+};
+
+using Network = std::array<Linear, 3>;
+
+struct Coupling {
+    Network network;
+    std::vector<std::int32_t> inverse_order;
+};
+
+// Two straight lines above the chance of a hit, for one sort of layers; in units of 2**-24.
+// chance(m) <= min(steep m + low, flat m + high), m in GeV before the layer's shift.
+struct Bound {
+    float steep, low, flat, high;
+};
+
+struct Halo {
+    int particles = 0, pads_x = 0, pads_y = 0, leans = 0;
+    std::vector<float> per_gev;  // [knots][layers]
+    std::vector<float> kept;     // [leans][layers][pads_x][pads_y]
+    std::vector<std::int32_t> instead;
+    std::vector<float> deposit;  // [halo_energies] GeV
+    std::vector<std::int32_t> poisson;
+    float few = 0, more = 0;
+};
+
+struct Model {
+    int image_x = 0, image_y = 0, layers = 0;
+    int window_x = 0, window_y = 0;
+    bool whole = false, inclined = false;
+    int reach_x = 0, reach_y = 0, most_moved = 0, most_followed = 0;
+    int stride = 0, pads = 0;  // a layer of the window in memory: rows of `stride`, `pads` in all
+    std::vector<std::int32_t> pad_xy;  // [pads]: x << 16 | y, counted from the window's corner
+
+    double energy_low = 0, energy_high = 0, theta_low = 0, theta_high = 0;
+    float log_low = 0, per_log = 0, per_tilt = 0, steepest = 0;
+    int knots = 0, features = 0;
+
+    std::vector<Coupling> couplings;
+    std::vector<float> colouring;  // [flow][layers]
+    std::vector<float> quantiles;  // [knots][layers][score_steps + 1]
+    std::vector<float> scale, response;
+
+    Network pattern;
+    int rings = 0;
+    std::vector<float> steepness;                      // [rings], 1 / (sigma sqrt 2)
+    std::vector<float> shift_at, shift_with_energy;    // [layers][rings]
+    std::vector<float> depth, lean, wander;            // [layers], [knots], [knots]
+
+    float sharing = 0;
+    std::vector<float> memory, share;  // [layers][layers], [knots][core * core]
+
+    std::vector<float> deposit_shift, deposit_table;
+    std::array<Bound, sorts> bounds{};
+
+    Halo halo;  // of no particles where the window is the whole image
+
+    int cells() const { return image_x * image_y * layers; }
+    int flow_numbers() const { return 2 * ((layers + 1) / 2); }
+};
+
+// From the bytes of a model file; throws Error.
+Model read_model(std::string_view bytes);
+
+// The lines above the chance of a hit in the rows (expectations) of a sort's table.
+Bound bound_of(const float* table);
+
+// How many leading columns of a row are hits.
+int hit_columns(const float* row);
+
+}  // namespace caloforge

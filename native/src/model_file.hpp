@@ -1,0 +1,40 @@
+// What a sampler needs of an ONNX file: its metadata and its initializers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "caloforge.h"
+
+namespace caloforge {
+
+// Something that the user can mend; `what` is one line.
+struct Error : std::runtime_error {
+    Error(caloforge_status status_, const std::string& line)
+        : std::runtime_error(line), status(status_) {}
+    caloforge_status status;
+};
+
+enum class ElementType { other = 0, float32 = 1, int64 = 7 };
+
+// An initializer; `raw` are its little-endian bytes, in the memory that was read.
+struct Tensor {
+    ElementType type = ElementType::other;
+    std::vector<std::int64_t> dims;
+    std::string_view raw;
+};
+
+struct ModelFile {
+    std::map<std::string, std::string, std::less<>> metadata;
+    std::map<std::string, Tensor, std::less<>> initializers;
+};
+
+// The parts of an ONNX file that lies in memory; tensors refer to that memory.
+ModelFile parse_model_file(std::string_view bytes);
+
+}  // namespace caloforge

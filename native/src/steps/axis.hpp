@@ -1,0 +1,40 @@
+// Where the axis of a shower crosses the layers, and the window of pads that follows it.
+//
+//     axis = impact point + (depth - barycentre in depth) slope along y, in inclined showers, where
+//     slope = cot(theta) (1 + lean) + wander normal;  centre = axis rounded to whole pads
+#pragma once
+
+#include "mathematics.hpp"
+#include "shower.hpp"
+
+CALOFORGE_BEGIN
+
+void set_axis(
+    const Model& model, const Group& group, int lane, const Condition& condition, Shower& shower) {
+    const int layers = model.layers;
+    shower.axis_x = group.impact_x[lane] - 0.5f;
+    const float impact_y = group.impact_y[lane] - 0.5f;
+    if (!model.inclined) {
+        for (int layer = 0; layer < layers; ++layer)
+            shower.axis_y[layer] = impact_y, shower.centre[layer] = 0.0f;
+        return;
+    }
+    float lean, wander, total = 0.0f, moment = 0.0f;
+    condition.interpolate(model.lean.data(), 1, &lean);
+    condition.interpolate(model.wander.data(), 1, &wander);
+    const float slope = condition.slope * (1.0f + lean) + wander * group.tilt[0][lane];
+    for (int layer = 0; layer < layers; ++layer) {
+        total += shower.energy[layer];
+        moment += shower.energy[layer] * model.depth[layer];
+    }
+    const float barycentre = moment / at_least(total, 1e-12f);
+    const float most = static_cast<float>(model.most_followed);
+    for (int layer = 0; layer < layers; ++layer) {
+        const float axis = impact_y + (model.depth[layer] - barycentre) * slope;
+        shower.axis_y[layer] = axis;
+        shower.centre[layer] =
+            model.most_followed ? whole(clamped(axis + 0.5f, -most, most + 0.5f)) : 0.0f;
+    }
+}
+
+CALOFORGE_END

@@ -1,0 +1,73 @@
+// The memory of the steps: 16 showers side by side (`Group`), then one shower after the other.
+#pragma once
+
+#include <cstdint>
+
+#include "../model.hpp"
+#include "random.hpp"
+#include "set.hpp"
+
+CALOFORGE_BEGIN
+
+constexpr int most_corners = 4;  // knots around a condition: two, four where showers are inclined
+
+// Values [...][lanes] of as many showers as there are lanes.
+struct Group {
+    explicit Group(const Model& model)
+        : flow_numbers(model.flow_numbers() * lanes),
+          layer_energy(model.layers * lanes),
+          rings(model.layers * model.rings * lanes),
+          in(widest(model) * lanes),
+          out(widest(model) * lanes) {}
+
+    // The most numbers that a network's layer takes or gives.
+    static std::size_t widest(const Model& model) {
+        int most = 2 * model.layers + model.features;
+        for (const Coupling& coupling : model.couplings)
+            if (coupling.network[0].out > most) most = coupling.network[0].out;
+        return most > model.pattern[0].out ? most : model.pattern[0].out;
+    }
+
+    alignas(64) float energy[lanes] = {}, theta[lanes] = {};
+    alignas(64) float slope[lanes] = {}, stretch[lanes] = {};  // cot(theta), 1 / sin(theta)
+    alignas(64) float features[2][lanes] = {};
+    alignas(64) float weight[most_corners][lanes] = {};
+    alignas(64) std::int32_t knot[most_corners][lanes] = {};
+    alignas(64) float impact_x[lanes] = {}, impact_y[lanes] = {};  // uniform numbers
+    alignas(64) float tilt[2][lanes] = {};                         // uniform, then [0] is normal
+    Array<float> flow_numbers;  // uniform
+    Array<float> layer_energy;  // [layers] GeV
+    Array<float> rings;         // [layers][rings]: weights of the Gaussians
+    Array<float> in, out;       // of a network's layer
+    Random random[lanes];
+};
+
+// A shower's condition: the knots around it.
+struct Condition {
+    int corners;
+    int knot[most_corners];
+    float weight[most_corners];
+    float slope, stretch, energy_feature;
+
+    Condition(const Model& model, const Group& group, int lane)
+        : corners(model.inclined ? 4 : 2),
+          slope(group.slope[lane]),
+          stretch(group.stretch[lane]),
+          energy_feature(group.features[0][lane]) {
+        for (int corner = 0; corner < corners; ++corner) {
+            knot[corner] = group.knot[corner][lane];
+            weight[corner] = group.weight[corner][lane];
+        }
+    }
+
+    // A table [knots][count] between the knots.
+    void interpolate(const float* table, int count, float* values) const {
+        for (int i = 0; i < count; ++i) values[i] = weight[0] * table[knot[0] * count + i];
+        for (int corner = 1; corner < corners; ++corner) {
+            const float* row = table + knot[corner] * count;
+            for (int i = 0; i < count; ++i) values[i] += weight[corner] * row[i];
+        }
+    }
+};
+
+CALOFORGE_END

@@ -1,0 +1,138 @@
+// The halo: particles far from the axis, each of which hits one pad or two.
+//
+//     their number in a layer is Poisson, of mean beside per_gev / (1 + partners);
+//     pad by the alias method: the place that was drawn, or the one that takes its rest;
+//     deposit by its quantiles; a hit in the next pad follows with probability
+//     few + more quantile**16
+//
+// Layer by layer, up to as many particles as the network has places for.
+#pragma once
+
+#include "mathematics.hpp"
+#include "shower.hpp"
+
+CALOFORGE_BEGIN
+
+// Particles expected in each layer.
+void set_rates(const Model& model, const Condition& condition, Shower& shower, float* rate) {
+    const float partners = model.halo.few + model.halo.more / 17.0f;
+    condition.interpolate(model.halo.per_gev.data(), model.layers, rate);
+    for (int layer = 0; layer < model.layers; ++layer)
+        rate[layer] = shower.beside[layer] * rate[layer] / (1.0f + partners);
+}
+
+// Draws the numbers of particles and lists their layers.
+void set_particles(const Model& model, const float* rate, Random& random, float* numbers, HaloHits& hits) {
+    const int drawn = lanes_for(2 * model.layers);
+    random.uniform(numbers, drawn);
+    int count = 0;
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const float place = std::sqrt(at_least(rate[layer], 0.0f)) * poisson_means_per_root;
+        const int row = static_cast<int>(
+            clamped(place + numbers[2 * layer], 0.0f, poisson_means - 1.0f));
+        const int column = static_cast<int>(numbers[2 * layer + 1] * poisson_columns);
+        const int wanted = model.halo.poisson[row * poisson_columns + column];
+        const int end = count + smaller(wanted, model.halo.particles - count);
+        for (; count < end; ++count) hits.layer[count] = layer;
+    }
+    hits.count = count;
+}
+
+// Whether a pad of the image's plane is in the image and beside the window, which is at `centre`.
+CALOFORGE_INLINE bool is_beside(const Model& model, float x, float y, float centre) {
+    const float half_x = 0.5f * static_cast<float>(model.image_x - 1);
+    const float half_y = 0.5f * static_cast<float>(model.image_y - 1);
+    const float from_x = std::fabs(x - half_x), from_y = std::fabs(y - half_y);
+    const float across = std::fabs(y - half_y - centre);
+    const bool inside = (from_x <= half_x) & (from_y <= half_y);
+    return inside & ((from_x > 0.5f * static_cast<float>(model.window_x - 1)) |
+                     (across > 0.5f * static_cast<float>(model.window_y - 1)));
+}
+
+// Pads, deposits and what follows, of all particles side by side.
+void set_pads(const Model& model, const Condition& condition, Shower& shower) {
+    const Halo& halo = model.halo;
+    HaloHits& hits = shower.halo;
+    const float all = static_cast<float>(halo.pads_x * halo.pads_y);
+    const float pads_y = static_cast<float>(halo.pads_y), half = 0.5f * (pads_y - 1.0f);
+    const float middle = 0.5f * static_cast<float>(model.image_y - 1);
+    const float last = static_cast<float>(halo.leans - 1);
+    const float lean = halo.leans > 1
+        ? at_most(std::fabs(condition.slope) * (last / model.steepest), last) : 0.0f;
+    const float side = halo.leans > 1 && condition.slope < 0.0f ? -1.0f : 1.0f;
+    CALOFORGE_LANES
+    for (int i = 0; i < hits.count; ++i) {
+        const std::uint32_t where = hits.where[i], size = hits.size[i];
+        const float dither = static_cast<float>(static_cast<std::int32_t>(where & 0xff)) * 0.00390625f;
+        const int table = static_cast<int>(clamped(lean + dither, 0.0f, last));
+        const float place = static_cast<float>(static_cast<std::int32_t>(where >> 8)) * 5.9604645e-8f * all;
+        const int drawn = static_cast<int>(at_most(place, all - 1.0f));
+        const int index = (table * model.layers + hits.layer[i]) * (halo.pads_x * halo.pads_y) + drawn;
+        const bool keeps = place - static_cast<float>(drawn) < halo.kept[index];
+        const int instead = halo.instead[index];
+        const float pad = static_cast<float>(keeps ? drawn : instead);
+        const float x = static_cast<float>(static_cast<std::int32_t>((pad + 0.5f) / pads_y));
+        const float from_window = (pad - x * pads_y - half) * side;
+        const float centre = shower.centre[hits.layer[i]];
+        const float y = from_window + (centre + middle);
+        const float quantile = static_cast<float>(static_cast<std::int32_t>(size >> 8)) * 5.9604645e-8f;
+        const float two = quantile * quantile, four = two * two, eight = four * four;
+        const float followed = at_least(halo.few + halo.more * (eight * eight), 1e-6f);
+        const float deposit = halo.deposit[size >> 22];
+        hits.x[i] = x;
+        hits.y[i] = y;
+        hits.follow[i] =
+            static_cast<float>(static_cast<std::int32_t>(size & 0x3fffff)) * 2.3841858e-7f / followed;
+        hits.energy[i] = is_beside(model, x, y, centre) ? deposit : 0.0f;
+    }
+}
+
+// Adds the hits in the next pads.
+void add_partners(const Model& model, Shower& shower) {
+    HaloHits& hits = shower.halo;
+    const int particles = hits.count;
+    int count = particles;
+    for (int i = 0; i < particles; ++i) {
+        const float four = at_most(4.0f * hits.follow[i], 4.0f);
+        const int quarter = static_cast<int>(four);
+        hits.x[count] = hits.x[i] + static_cast<float>((quarter == 0) - (quarter == 1));
+        hits.y[count] = hits.y[i] + static_cast<float>((quarter == 2) - (quarter == 3));
+        hits.layer[count] = hits.layer[i];
+        hits.energy[count] = four - static_cast<float>(quarter);
+        count += hits.follow[i] < 1.0f ? 1 : 0;
+    }
+    for (int i = particles; i < count; ++i) {
+        const int place =
+            smaller(static_cast<int>(hits.energy[i] * halo_energies), halo_energies - 1);
+        const bool there = is_beside(model, hits.x[i], hits.y[i], shower.centre[hits.layer[i]]);
+        hits.energy[i] = there ? model.halo.deposit[place] : 0.0f;
+    }
+    for (int i = count; i < lanes_for(count); ++i)
+        hits.x[i] = hits.y[i] = hits.energy[i] = 0.0f, hits.layer[i] = 0;
+    hits.count = count;
+}
+
+// Scales the hits as the cells of their layers.
+void scale_halo(Shower& shower) {
+    HaloHits& hits = shower.halo;
+    CALOFORGE_LANES
+    for (int i = 0; i < hits.count; ++i) hits.energy[i] *= shower.scale[hits.layer[i]];
+}
+
+// Makes the hits beside the window, before the layers are scaled, and their sums in the layers.
+void make_halo(const Model& model, const Condition& condition, Random& random, Shower& shower) {
+    HaloHits& hits = shower.halo;
+    for (int layer = 0; layer < model.layers; ++layer) shower.in_halo[layer] = 0.0f;
+    hits.count = 0;
+    if (model.whole) return;
+    float* rate = shower.work.data();
+    set_rates(model, condition, shower, rate);
+    set_particles(model, rate, random, rate + lanes_for(model.layers), hits);
+    random.words(hits.where.data(), lanes_for(hits.count));
+    random.words(hits.size.data(), lanes_for(hits.count));
+    set_pads(model, condition, shower);
+    add_partners(model, shower);
+    for (int i = 0; i < hits.count; ++i) shower.in_halo[hits.layer[i]] += hits.energy[i];
+}
+
+CALOFORGE_END

@@ -1,0 +1,125 @@
+// Elementary functions without branches, in operations that every processor rounds alike.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "set.hpp"
+
+CALOFORGE_BEGIN
+
+CALOFORGE_INLINE std::int32_t bits_of(float value) {
+    std::int32_t bits;
+    std::memcpy(&bits, &value, 4);
+    return bits;
+}
+
+CALOFORGE_INLINE float from_bits(std::int32_t bits) {
+    float value;
+    std::memcpy(&value, &bits, 4);
+    return value;
+}
+
+// NaN becomes the bound: what is clamped may be made a whole number.
+CALOFORGE_INLINE float at_least(float value, float low) { return value > low ? value : low; }
+CALOFORGE_INLINE float at_most(float value, float high) { return value < high ? value : high; }
+CALOFORGE_INLINE float clamped(float value, float low, float high) {
+    return at_most(at_least(value, low), high);
+}
+
+CALOFORGE_INLINE int smaller(int one, int other) { return one < other ? one : other; }
+
+// The largest whole number that is not larger, for numbers up to 2**30.
+CALOFORGE_INLINE float whole(float value) {
+    const float near = static_cast<float>(static_cast<std::int32_t>(value));
+    return near > value ? near - 1.0f : near;
+}
+
+// exp(x) = 2**n exp(r) with r = x - n log 2, |r| <= log(2) / 2; right to 1e-7 of it.
+CALOFORGE_INLINE float exponential(float x) {
+    constexpr float rounding = 12582912.0f;  // 1.5 * 2**23: adding it leaves a whole number
+    x = clamped(x, -87.0f, 88.0f);
+    const float shifted = x * 1.44269504f + rounding;
+    const float n = shifted - rounding;
+    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float sum = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    sum = sum * r + 8.3334519073e-3f;
+    sum = sum * r + 4.1665795894e-2f;
+    sum = sum * r + 1.6666665459e-1f;
+    sum = sum * r + 5.0000001201e-1f;
+    sum = (sum * r) * r + r + 1.0f;
+    const std::int32_t exponent = bits_of(shifted) - bits_of(rounding);
+    return sum * from_bits((exponent + 127) << 23);
+}
+
+// log(x) = k log 2 + log(1 + f) with 1 + f between sqrt(1/2) and sqrt(2); for positive normal x.
+CALOFORGE_INLINE float logarithm(float x) {
+    const std::int32_t from_root = bits_of(x) - 0x3f3504f3;
+    const float k = static_cast<float>(from_root >> 23);
+    const float f = from_bits((from_root & 0x007fffff) + 0x3f3504f3) - 1.0f;
+    const float s = f / (2.0f + f), z = s * s, w = z * z;
+    const float series = z * (0.66666662693f + w * 0.28498786688f) +
+                         w * (0.40000972152f + w * 0.24279078841f);
+    const float half = 0.5f * f * f;
+    return s * (half + series) + k * 9.0580006145e-6f - half + f + k * 6.9313812256e-1f;
+}
+
+// erf(x) as a quotient of polynomials in x**2; right to 4e-7.
+CALOFORGE_INLINE float error_function(float x) {
+    x = clamped(x, -3.8325068f, 3.8325068f);
+    const float z = x * x;
+    float above = z * 2.2905065861e-4f + 3.4082910107e-3f;
+    above = above * z + 5.0955695062e-2f;
+    above = above * z + 1.8520832240e-1f;
+    above = above * z + 1.1283791435f;
+    float below = z * -1.1791602954e-7f + 2.3547966471e-5f;
+    below = below * z + 1.0179625279e-3f;
+    below = below * z + 1.4070470171e-2f;
+    below = below * z + 1.1098505178e-1f;
+    below = below * z + 4.9746925110e-1f;
+    below = below * z + 1.0f;
+    return (x * above) / below;
+}
+
+CALOFORGE_INLINE float hyperbolic_tangent(float x) {
+    return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f);
+}
+
+CALOFORGE_INLINE float sigmoid_linear(float x) { return x / (1.0f + exponential(-x)); }
+
+// Cosine and sine of 2 pi turn, by those of the half of the angle from the opposite point.
+CALOFORGE_INLINE void on_circle(float turn, float& cosine, float& sine) {
+    const float half = turn - 0.5f, square = half * half;
+    float s = square * -7.0283859968e-3f + 8.2050397991e-2f;
+    s = s * square - 5.9925223898e-1f;
+    s = s * square + 2.5501632690f;
+    s = s * square - 5.1677126884f;
+    s = (s * square + 3.1415927410f) * half;
+    float c = square * -2.4396324530e-2f + 2.3493731021e-1f;
+    c = c * square - 1.3352119922f;
+    c = c * square + 4.0587091445f;
+    c = c * square - 4.9348020553f;
+    c = c * square + 1.0f;
+    cosine = 2.0f * s * s - 1.0f;
+    sine = -2.0f * s * c;
+}
+
+// Two standard normal numbers from two uniform ones: Box and Muller.
+CALOFORGE_INLINE void normal_pair(float for_radius, float turn, float& first, float& second) {
+    const float radius = std::sqrt(-2.0f * logarithm(1.0f - at_most(for_radius, 1.0f - 1e-7f)));
+    float cosine, sine;
+    on_circle(turn, cosine, sine);
+    first = radius * cosine;
+    second = radius * sine;
+}
+
+// Sums in halves: lane 0 with 8, 1 with 9, ...; then 0 with 4, ...
+CALOFORGE_INLINE float sum_of_lanes(const float* values) {
+    float sums[8];
+    for (int lane = 0; lane < 8; ++lane) sums[lane] = values[lane] + values[lane + 8];
+    for (int lane = 0; lane < 4; ++lane) sums[lane] += sums[lane + 4];
+    return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+}
+
+CALOFORGE_END

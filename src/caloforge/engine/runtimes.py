@@ -1,0 +1,69 @@
+"""The table of runtimes: one line for each way in which a model file can be run."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from caloforge.card import ModelCard
+from caloforge.engine.base import Engine
+from caloforge.engine.plan import Plan
+from caloforge.errors import InputError
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An inference engine.
+
+    Attributes
+    ----------
+    title : its name in tables.
+    module : module of this package with ``load(path, plan, card) -> Engine``, which raises a
+        ModelError for a model that the engine cannot run.
+    package : what has to be installed for it, as Python imports it.
+    bfloat16 : whether it computes in bfloat16 where the processor does.
+    """
+
+    title: str
+    module: str
+    package: str
+    bfloat16: bool = False
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there."""
+        return find_spec(self.package) is not None
+
+    def load(self, path: Path, plan: Plan, card: ModelCard) -> Engine:
+        """A model file in this engine; errors as of its module."""
+        engine: Engine = import_module(f"caloforge.engine.{self.module}").load(path, plan, card)
+        return engine
+
+
+RUNTIMES = {
+    "openvino": Runtime("OpenVINO", "openvino", package="openvino", bfloat16=True),
+    "onnx": Runtime("ONNX Runtime", "onnx", package="onnxruntime"),
+}
+"""Fastest first: ``auto`` takes the first that is installed and runs the model."""
+
+REFERENCE = "onnx"
+"""Always there, and what the others are checked against."""
+
+
+def installed_runtimes() -> list[str]:
+    """Names of the runtimes that are installed, fastest first."""
+    return [name for name, runtime in RUNTIMES.items() if runtime.installed]
+
+
+def runtime_named(name: str) -> Runtime:
+    """The runtime of a name.
+
+    Raises
+    ------
+    InputError
+        if there is none.
+    """
+    if name not in RUNTIMES:
+        msg = f"runtime '{name}' is unknown: allowed are {', '.join(RUNTIMES)}"
+        raise InputError(msg)
+    return RUNTIMES[name]
