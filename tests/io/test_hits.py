@@ -85,6 +85,12 @@ def test_batches_may_come_in_any_order(tmp_path, toy_showers):
     assert write(tmp_path / "y.h5", toy_showers, batch=3) == content
 
 
+def test_a_file_that_lacks_showers_is_never_finished(tmp_path, toy_showers):
+    with pytest.raises(RuntimeError, match="7 of 20 showers"):
+        write(tmp_path / "x.h5", toy_showers, order=[0, 14])
+    assert list(tmp_path.iterdir()) == []
+
+
 class Killed(BaseException):
     """Stands for a kill: nothing that would tidy up after an error may run."""
 

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,7 +23,7 @@ from caloforge.cli.options import (
     shower_progress,
     stderr,
 )
-from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
+from caloforge.cli.reading import DetectorOption, MapOption, Reading
 from caloforge.engine.plan import AskedPrecision
 from caloforge.engine.runtimes import RUNTIMES
 from caloforge.errors import InputError
@@ -61,8 +61,14 @@ def generate(
         ),
     ] = None,
     batch: Batch = None,
+    layout: Annotated[
+        Literal["gan3d", "hits"],
+        typer.Option(help="gan3d holds every cell, hits those with energy: much smaller, faster."),
+    ] = "gan3d",
     detector: DetectorOption = None,
-    layout: LayoutOption = None,
+    from_layout: Annotated[
+        str | None, typer.Option(help="Layout of the sample --like, if it is ambiguous.")
+    ] = None,
     where: MapOption = None,
 ) -> None:
     """Generate showers with a trained model.
@@ -79,7 +85,7 @@ def generate(
         batch=batch,
     )  # fmt: skip
     conditions = _conditions(
-        generator.card, n, energy, theta, like, seed, Reading(detector, layout, where)
+        generator.card, n, energy, theta, like, seed, Reading(detector, from_layout, where)
     )
     for note in generator.notes:
         stderr.print(f"note: {note}", soft_wrap=True, highlight=False)
@@ -87,8 +93,8 @@ def generate(
     with shower_progress() as progress:
         count = ShowerCount(progress, f"generating {output.name}", len(conditions))
         seconds = generate_file(
-            generator, conditions, output, seed=seed, compression=chosen_compression,
-            on_progress=count,
+            generator, conditions, output, seed=seed, layout=layout,
+            compression=chosen_compression, on_progress=count,
         )  # fmt: skip
     each = 1e3 * seconds / max(len(conditions) - count.before, 1)
     stderr.print(f"{output}: {len(conditions)} showers, {each:.3f} ms each with the file written")

@@ -132,6 +132,10 @@ class HitsWriter:
         values = np.ascontiguousarray(rows, dataset.dtype)
         write_all(self._descriptor, values.view(np.uint8).data, place)
 
+    def goes_on_at(self, noted: int) -> int:
+        """The first shower that is wanted; the file knows it better than a journal's note."""
+        return self.done
+
     def write(self, first: int, batch: Batch) -> None:
         """Write the hits of the showers from ``first`` on; any thread, in any order.
 
@@ -180,7 +184,13 @@ class HitsWriter:
         """Nothing is held back that a resumed writer would need."""
 
     def finish(self) -> None:
-        """Close the file and put it in its place; OutputError if that fails."""
+        """Close the file and put it in its place; OutputError if that fails.
+
+        Raises :class:`RuntimeError` where showers are missing.
+        """
+        if self.done < self._n:
+            msg = f"{self.path}: {self.done} of {self._n} showers were written in a row"
+            raise RuntimeError(msg)
         with writing(self.path):
             self._chunks.finish()
             self._close()
