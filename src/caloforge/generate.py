@@ -29,7 +29,7 @@ from caloforge.zoo import model_path
 FLUSH_EVERY = 64
 """Batches between two entries of the journal that a killed generation resumes from."""
 
-WRITERS = {"gan3d": ShowerWriter, "hits": HitsWriter}
+WRITERS: dict[str, type[ShowerWriter] | type[HitsWriter]] = {"gan3d": ShowerWriter, "hits": HitsWriter}
 """Layouts that showers are generated in -> what writes them."""
 
 
