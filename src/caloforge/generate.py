@@ -29,7 +29,10 @@ from caloforge.zoo import model_path
 FLUSH_EVERY = 64
 """Batches between two entries of the journal that a killed generation resumes from."""
 
-WRITERS: dict[str, type[ShowerWriter] | type[HitsWriter]] = {"gan3d": ShowerWriter, "hits": HitsWriter}
+WRITERS: dict[str, type[ShowerWriter] | type[HitsWriter]] = {
+    "gan3d": ShowerWriter,
+    "hits": HitsWriter,
+}
 """Layouts that showers are generated in -> what writes them."""
 
 
@@ -176,6 +179,7 @@ def _write(
     card = generator.card
     identity = identity_attributes(card.detector, card.particle, card.calibration)
     about = {"generator": "caloforge", **identity, **request}
+    about.pop("layout")
     compression = None if request["compression"] == "none" else request["compression"]
     with WRITERS[request["layout"]](
         path, card.detector, card.cell_shape, len(conditions),
