@@ -18,8 +18,8 @@ from caloforge.io.gan3d_writer import PHI
 from caloforge.io.hdf5 import LARGEST_PART, Column, Hdf5File
 from caloforge.io.hits_chunks import CELL, CELL_ENERGY
 from caloforge.io.hits_writer import ENERGY, OFFSETS, SHAPE_ATTRIBUTE, THETA, HitsWriter
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import SampleHead
-from caloforge.io.sample import ShowerFile
 from caloforge.typing import AnyArray, FloatArray, IntArray
 
 
@@ -30,7 +30,7 @@ def recognise(file: Hdf5File) -> str | None:
     return f"it has datasets {OFFSETS}, {CELL} and {CELL_ENERGY}"
 
 
-class HitsFile(ShowerFile):
+class HitsFile(LayoutFile):
     """A sample in the hits layout; errors as of ShowerFile."""
 
     LAYOUT = "hits"

@@ -11,6 +11,7 @@ from caloforge.io import calochallenge, ddml, gan3d, getting_high, hits, lemurs,
 from caloforge.io.block import Block
 from caloforge.io.gan3d_rows import Gan3dWriter
 from caloforge.io.hdf5 import Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.mapped import MappedFile, SampleMap
 from caloforge.io.rows import SampleHead
 from caloforge.io.sample import ShowerFile
@@ -40,7 +41,7 @@ class Layout:
 
     title: str
     recognise: Callable[[Hdf5File], str | None]
-    opens: type[ShowerFile]
+    opens: type[LayoutFile]
     writer: Callable[[], Writer]
 
 

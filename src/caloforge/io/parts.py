@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -110,7 +109,7 @@ class PartsFile(ShowerFile):
         opened = open_sample(self.path / part.file, self.given_detector, self._layout, None)
         if len(opened) != part.showers:
             msg = f"{opened.path} has {len(opened)} showers, {MANIFEST} says {part.showers}"
-            opened.file.close()
+            opened.close()
             raise InputError(msg)
         return opened
 
@@ -119,9 +118,11 @@ class PartsFile(ShowerFile):
         if number == self._number:
             return self._open
         opened = self._opened(number)
-        self._open.file.close()
+        self._open.close()
         self._number, self._open = number, opened
-        known = [None if d is None else d.digest for d in (opened.known_detector, self.known_detector)]
+        known = [
+            None if d is None else d.digest for d in (opened.known_detector, self.known_detector)
+        ]
         same = (opened.cell_shape, opened.particle, opened.calibration)
         if known[0] != known[1] or same != (self.cell_shape, self.particle, self.calibration):
             first = self.manifest.parts[0].file
@@ -132,13 +133,9 @@ class PartsFile(ShowerFile):
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.file.close()
+    def close(self) -> None:
+        """Close the part that is open."""
+        self._open.close()
 
     @property
     def unit(self) -> str:
@@ -192,3 +189,9 @@ class PartsFile(ShowerFile):
             return None
         found = [p._azimuths(a, b) for p, a, b in self._pieces(start, stop)]
         return np.concatenate([each for each in found if each is not None])
+
+
+def _identity(sample: ShowerFile) -> tuple[object, ...]:
+    """What all parts of a dataset have in common."""
+    digest = None if sample.known_detector is None else sample.known_detector.digest
+    return digest, sample.cell_shape, sample.particle, sample.calibration
