@@ -30,7 +30,7 @@ class MakerOfSet final : public Maker {
         make_group(showers, energy, theta);
         for (int lane = 0; lane < showers; ++lane) {
             make_shower(lane);
-            hits.reserve(static_cast<std::size_t>(model_.cells()));
+            hits.reserve(static_cast<std::size_t>(model_.cells()) + 4);
             const int count =
                 take_hits(shower_, hits.cell + hits.hits, hits.energy + hits.hits);
             hits.finish_shower(static_cast<std::size_t>(count));
@@ -128,7 +128,7 @@ class MakerOfSet final : public Maker {
                     if (trace.expected) trace.expected[cell] = expected;
                     if (trace.deposit)
                         ask(table, shifts[layer], 1, &expected, &trace.cell_numbers[cell],
-                            &trace.cell_numbers[cell], &trace.deposit[cell]);
+                            &trace.deposit[cell]);
                 }
             }
         }

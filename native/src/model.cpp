@@ -198,10 +198,8 @@ void read_geometry(const Description& description, Model& model) {
     model.most_moved = std::min({most_moved, model.reach_x, model.reach_y});
     model.stride = (model.window_y + 1 + 7) / 8 * 8;
     model.pads = (model.window_x * model.stride + lanes - 1) / lanes * lanes;
-    for (int pad = 0; pad < model.pads; ++pad) {
-        model.pad_x.push_back(static_cast<float>(pad / model.stride));
-        model.pad_y.push_back(static_cast<float>(pad % model.stride));
-    }
+    for (int pad = 0; pad < model.pads; ++pad)
+        model.pad_xy.push_back(pad / model.stride << 16 | pad % model.stride);
     model.sharing = description.numbers<float>("sharing", 1)[0];
     if (!(model.sharing >= 0.0f && model.sharing < 0.5f)) bad_description("sharing");
 }

@@ -57,7 +57,7 @@ struct Model {
     bool whole = false, inclined = false;
     int reach_x = 0, reach_y = 0, most_moved = 0, most_followed = 0;
     int stride = 0, pads = 0;  // a layer of the window in memory: rows of `stride`, `pads` in all
-    std::vector<float> pad_x, pad_y;  // [pads]: counted from the window's corner
+    std::vector<std::int32_t> pad_xy;  // [pads]: x << 16 | y, counted from the window's corner
 
     double energy_low = 0, energy_high = 0, theta_low = 0, theta_high = 0;
     float log_low = 0, per_log = 0, per_tilt = 0, steepest = 0;

@@ -72,10 +72,11 @@ const std::vector<std::string>& instruction_sets() {
         std::vector<std::string> found;
 #if defined(CALOFORGE_X86)
         __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+        if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
             found.push_back("avx512");
-        if (__builtin_cpu_supports("avx2")) found.push_back("avx2");
+        if (avx2) found.push_back("avx2");
 #endif
         found.push_back("portable");
         return found;

@@ -1,51 +1,104 @@
-"""A sample in another file format: ROOT for analysis, HDF5 in the 3DGAN or CaloChallenge layout."""
+"""A sample in another layout: ROOT for analysis, HDF5 in any of :data:`caloforge.io.LAYOUTS`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from caloforge.calibration import Calibration
 from caloforge.errors import InputError
-from caloforge.io import ShowerFile, ShowerWriter
-from caloforge.io.calochallenge import write_calochallenge
+from caloforge.io import Block, ShowerFile
+from caloforge.io.layouts import layout_named
 from caloforge.io.root import write_tree
+from caloforge.io.rows import SampleHead
 from caloforge.physics import observables
 from caloforge.scaling import HIT_THRESHOLDS_GEV
-from caloforge.showers import Showers
+from caloforge.showers import Showers, checked_cells
 from caloforge.typing import AnyArray
 from caloforge.units import keV
 
 TREE = "showers"
-FORMATS = (".root", ".h5", ".hdf5")
-"""Endings: ROOT, the 3DGAN layout, and that of the CaloChallenge, whose files end so."""
+FORMATS = {".root": None, ".h5": "gan3d", ".hdf5": "calochallenge"}
+"""Endings -> the layout that is written where none is named; None: ROOT."""
 Progress = Callable[[int], None]
 
 
 def convert(
-    sample: ShowerFile, path: Path, *, cells: bool, compression: str | None, on_progress: Progress
+    sample: ShowerFile,
+    path: Path,
+    *,
+    layout: str | None = None,
+    factors: Sequence[float] = (),
+    cells: bool = False,
+    compression: str | None = None,
+    on_progress: Progress = lambda done: None,
 ) -> None:
-    """Write a sample to ``path``, in the format that its ending names.
+    """Write a sample to ``path``, in the layout named, or in that which its ending means.
+
+    Cells are multiplied by ``factors``, one number or one a layer, and the file's calibration says
+    so. ``cells``: in ROOT files, the hit cells of every shower too.
 
     Raises
     ------
     InputError
-        if the ending is none of these, or the CaloChallenge layout cannot hold the sample.
+        if the ending is none of these, the layout cannot hold the sample, or the factors are not
+        as many as layers.
     OutputError
         if the file cannot be written.
     """
-    if path.suffix == ".root":
-        _to_root(sample, path, cells, on_progress)
-    elif path.suffix == ".h5":
-        _to_hdf5(sample, path, compression, on_progress)
-    elif path.suffix == ".hdf5":
-        write_calochallenge(path, sample, _watched(sample, on_progress), compression)
-    else:
+    if path.suffix not in FORMATS:
         msg = f"cannot convert to '{path.suffix}': allowed endings are {', '.join(FORMATS)}"
         raise InputError(msg)
+    chosen = layout or FORMATS[path.suffix]
+    calibration = calibrated(sample, factors)
+    blocks = _watched(sample, factors, calibration, on_progress)
+    if path.suffix == ".root":
+        if layout is not None:
+            msg = f"{path} would be a ROOT file: layout {layout} is one of HDF5"
+            raise InputError(msg)
+        write_tree(path, TREE, (_branches(block, cells) for block in blocks))
+        return
+    layout_named(str(chosen)).writer().write(path, _head(sample, calibration), blocks, compression)
 
 
-def analysis_branches(showers: Showers) -> dict[str, AnyArray]:
+def calibrated(sample: ShowerFile, factors: Sequence[float]) -> Calibration:
+    """What the cells of a sample mean after the factors; InputError for a wrong number of them."""
+    if not factors:
+        return sample.calibration
+    layers = sample.cell_shape[2]
+    if len(factors) not in (1, layers) or not all(np.isfinite(f) and f > 0 for f in factors):
+        got = ", ".join(f"{f:g}" for f in factors)
+        msg = f"a calibration takes one positive factor, or one for each of {layers} layers: {got}"
+        raise InputError(msg)
+    return sample.calibration.times(factors)
+
+
+def _head(sample: ShowerFile, calibration: Calibration) -> SampleHead:
+    has_phi = sample.block(0, 1).phi is not None
+    return SampleHead(
+        len(sample), sample.cell_shape, sample.known_detector, sample.particle, calibration,
+        sample.attributes, has_phi,
+    )  # fmt: skip
+
+
+def _watched(
+    sample: ShowerFile, factors: Sequence[float], calibration: Calibration, on_progress: Progress
+) -> Iterator[Block]:
+    """A sample's blocks, their cells times the factors, telling after each how many are done."""
+    done = 0
+    for block in sample.blocks():
+        if factors:
+            cells = (block.cells * np.asarray(factors)).astype(np.float32)
+            cells = checked_cells(cells, block.energy, calibration, first_row=done)
+            block = replace(block, cells=cells)
+        yield block
+        done += len(block)
+        on_progress(done)
+
+
+def analysis_branches(showers: Block | Showers) -> dict[str, AnyArray]:
     """The quantities of each shower that an analysis uses, one array (N, ...) a branch.
 
     ``Ep``, ``ECAL`` and ``layer_energy`` (Z) in GeV, ``theta`` in rad, ``mean_x`` ... ``width_z``
@@ -70,7 +123,7 @@ def analysis_branches(showers: Showers) -> dict[str, AnyArray]:
     return branches
 
 
-def cell_branches(showers: Showers) -> dict[str, Any]:
+def cell_branches(showers: Block | Showers) -> dict[str, Any]:
     """The hit cells of each shower as branches of varying length: indices, and energy in GeV."""
     import awkward
 
@@ -84,32 +137,5 @@ def cell_branches(showers: Showers) -> dict[str, Any]:
     return {"cell": hits}
 
 
-def _watched(sample: ShowerFile, on_progress: Progress) -> Iterator[Showers]:
-    """A sample's chunks, telling after each how many showers are done."""
-    done = 0
-    for chunk in sample.chunks():
-        yield chunk
-        done += len(chunk)
-        on_progress(done)
-
-
-def _to_root(sample: ShowerFile, path: Path, cells: bool, on_progress: Progress) -> None:
-    branches = (
-        analysis_branches(chunk) | (cell_branches(chunk) if cells else {})
-        for chunk in _watched(sample, on_progress)
-    )
-    write_tree(path, TREE, branches)
-
-
-def _to_hdf5(
-    sample: ShowerFile, path: Path, compression: str | None, on_progress: Progress
-) -> None:
-    with ShowerWriter(
-        path, sample.detector, sample.cell_shape, len(sample),
-        compression=compression, attributes=sample.attributes,
-    ) as writer:  # fmt: skip
-        done = 0
-        for chunk in _watched(sample, on_progress):
-            writer.write(done, chunk.cells, chunk.conditions)
-            done += len(chunk)
-        writer.finish()
+def _branches(block: Block, cells: bool) -> dict[str, Any]:
+    return analysis_branches(block) | (cell_branches(block) if cells else {})

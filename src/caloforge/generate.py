@@ -16,6 +16,7 @@ from caloforge.engine import AskedPrecision, Engine, read_card
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import advice, choose_plan
 from caloforge.io import ShowerWriter
+from caloforge.io.identity import identity_attributes
 from caloforge.lock import claimed
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
@@ -161,7 +162,9 @@ def _write(
 ) -> None:
     """Write what the request asks for, from where its journal ends."""
     journal = _Journal(path, request)
-    about = {"generator": "caloforge", "particle": generator.card.particle, **request}
+    card = generator.card
+    identity = identity_attributes(card.detector, card.particle, card.calibration)
+    about = {"generator": "caloforge", **identity, **request}
     with ShowerWriter(
         path, generator.card.detector, generator.card.cell_shape, len(conditions),
         compression=compression, attributes=about, resume=journal.done > 0,

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -40,6 +41,7 @@ def test_generate_and_info(run, tmp_path, toy_model):
     out = tmp_path / "out.h5"
     code, _, err = run("generate", toy_model, "-n", 50, "--energy", "20:80", "-o", out)
     assert code == 0 and "50 showers" in err
+    assert re.search(r"toy runs in (openvino|onnx) float32, streams \d+", err)
     showers = io.read(out)
     assert len(showers) == 50 and showers.energy.min() >= 20 and showers.energy.max() <= 80
     code, text, _ = run("info", out)

@@ -17,7 +17,7 @@ SMALLER = [
     (r"(simulate .*)-n \d+", r"\1-n 100"),
     (r"--energy log:10:500", "--energy log:10:50"),
     (r"(generate .*)-n \d+", r"\1-n 200"),
-    (r"(bench .*)", r"\1 --seconds 0.01 --repeats 1 --showers 40"),
+    (r"(bench run .*)", r"\1 --seconds 0.01 --repeats 1 --showers 40"),
     (r"--trials \d+", "--trials 2"),
 ]
 """What is shown, and what is run in its place: fewer showers, less energy, less time."""

@@ -77,13 +77,13 @@ def test_there_and_back(tmp_path, showers, compression):
 
 def test_what_fits_no_cylinder_is_refused(tmp_path, cylinder, toy_showers):
     path = tmp_path / "dataset_1_photons.hdf5"
-    write_raw(path, np.zeros((2, 368)), np.full((2, 1), 256.0))
-    with pytest.raises(DetectorError, match="368 voxels a shower, which fit no cylinder of calo"):
+    write_raw(path, np.zeros((2, 369)), np.full((2, 1), 256.0))
+    with pytest.raises(DetectorError, match="369 voxels a shower, which fit no cylinder of calo"):
         io.read(path)
     with pytest.raises(DetectorError, match="fit no cylinder of toy"):
         io.read(path, detector=cylinder)
     write_raw(path, np.zeros((2, 6480)), np.full((3, 1), 256.0))
-    with pytest.raises(InputError, match="showers has 2 showers, energy 3"):
+    with pytest.raises(InputError, match="showers has 2 showers, incident_energies 3"):
         io.read(path)
     write_raw(path, np.full((2, 6480), -1.0), np.full((2, 1), 256.0))
     with pytest.raises(InputError, match="negative"):

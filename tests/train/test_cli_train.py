@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from tests.conftest import make_showers
 pytest.importorskip("torch")
 
 from caloforge import io, load
+from caloforge.calibration import Calibration
 from caloforge.cli.app import main
 
 
@@ -23,7 +26,10 @@ def refused(capsys, *arguments):
 def test_train_export_generate(sample, recipe_file, tmp_path, toy_detector, capsys):
     pytest.importorskip("onnx")
     second = tmp_path / "second.h5"
-    io.write(second, make_showers(toy_detector, 20, seed=1))
+    calibration = Calibration.parse("scaled:2")
+    for path, n, seed in ((sample, 100, 0), (second, 20, 1)):
+        photons = replace(make_showers(toy_detector, n, seed), particle="gamma")
+        io.write(path, replace(photons, calibration=calibration))
     run, model = tmp_path / "run", tmp_path / "toy.onnx"
     with pytest.raises(SystemExit) as end:
         main(["train", str(recipe_file), "--data", str(sample), str(second), "-o", str(run)])
@@ -36,6 +42,8 @@ def test_train_export_generate(sample, recipe_file, tmp_path, toy_detector, caps
     assert loaded.card.name == "mine"
     assert [data.showers for data in loaded.card.training.data] == [100, 20]
     showers = loaded.sample([20.0, 300.0], seed=1)
+    for made in (loaded.card, showers):
+        assert (made.particle, made.calibration) == ("gamma", calibration)
     assert showers.cells.shape == (2, *io.read(sample).cells.shape[1:])
 
 
@@ -117,3 +125,28 @@ def test_ctrl_c_of_several_ranks_is_one_line(sample, recipe_file, tmp_path, caps
     assert end.value.code == 130
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("caloforge: interrupted")
+
+
+def test_showers_of_two_kinds_train_no_model(sample, recipe_file, tmp_path, toy_detector, capsys):
+    other, run = tmp_path / "other.h5", tmp_path / "run"
+    for changes, words in [
+        ({"particle": "gamma"}, "gamma"),
+        ({"calibration": Calibration.parse("scaled:2")}, "times 2"),
+    ]:
+        io.write(other, replace(make_showers(toy_detector, 20), **changes))
+        line = refused(capsys, "train", recipe_file, "--data", sample, other, "-o", run)
+        assert words in line and "other.h5" in line
+    assert not run.exists()
+
+
+def test_bfloat16_on_a_processor_without_it_is_said(
+    sample, recipe_file, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    text = recipe_file.read_text()
+    recipe_file.write_text(text.replace("[training]\n", '[training]\nprecision = "bfloat16"\n'))
+    command = ["train", str(recipe_file), "--data", str(sample), "-o", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--epochs", "1", "--threads", "1"])
+    assert end.value.code == 0
+    assert "note: this CPU has no BF16" in capsys.readouterr().err

@@ -19,33 +19,46 @@ struct Moments {
     float energy, x, y;
 };
 
-Moments moments(const Model& model, const Shower& shower, float from_x, float from_y) {
-    float energy[lanes] = {}, in_x[lanes] = {}, in_y[lanes] = {};
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const float first_x = static_cast<float>(model.reach_x) - from_x;
-        const float first_y = static_cast<float>(model.reach_y) + shower.centre[layer] - from_y;
-        for (int i = shower.first[layer]; i < shower.first[layer + 1]; i += lanes) {
-            CALOFORGE_LANES
-            for (int lane = 0; lane < lanes; ++lane) {
-                const float value = shower.candidates.energy[i + lane];
-                const int pad = shower.candidates.pad[i + lane];
-                energy[lane] += value;
-                in_x[lane] += value * (model.pad_x[pad] + first_x);
-                in_y[lane] += value * (model.pad_y[pad] + first_y);
-            }
+// Sums of 16 lanes each.
+struct MomentLanes {
+    float energy[lanes], x[lanes], y[lanes];
+};
+
+CALOFORGE_INLINE void add_cells(
+    const Candidates& candidates, int first, int end, const std::int32_t* pad_xy, float first_x,
+    float first_y, MomentLanes& sums) {
+    const float* value = candidates.energy.data();
+    const std::int32_t* pad = candidates.pad.data();
+    for (int i = first; i < end; i += lanes) {
+        CALOFORGE_LANES
+        for (int lane = 0; lane < lanes; ++lane) {
+            const float energy = value[i + lane];
+            const std::int32_t xy = pad_xy[pad[i + lane]];
+            sums.energy[lane] += energy;
+            sums.x[lane] += energy * (static_cast<float>(xy >> 16) + first_x);
+            sums.y[lane] += energy * (static_cast<float>(xy & 0xffff) + first_y);
         }
     }
+}
+
+Moments moments(const Model& model, const Shower& shower, float from_x, float from_y) {
+    MomentLanes sums = {};
+    const std::int32_t* pad_xy = model.pad_xy.data();
+    for (int layer = 0; layer < model.layers; ++layer)
+        add_cells(shower.candidates, shower.first[layer], shower.first[layer + 1], pad_xy,
+                  static_cast<float>(model.reach_x) - from_x,
+                  static_cast<float>(model.reach_y) + shower.centre[layer] - from_y, sums);
     const HaloHits& hits = shower.halo;
+    const float *energy = hits.energy.data(), *x = hits.x.data(), *y = hits.y.data();
     for (int i = 0; i < lanes_for(hits.count); i += lanes) {
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
-            const float value = hits.energy[i + lane];
-            energy[lane] += value;
-            in_x[lane] += value * (hits.x[i + lane] - from_x);
-            in_y[lane] += value * (hits.y[i + lane] - from_y);
+            sums.energy[lane] += energy[i + lane];
+            sums.x[lane] += energy[i + lane] * (x[i + lane] - from_x);
+            sums.y[lane] += energy[i + lane] * (y[i + lane] - from_y);
         }
     }
-    return {sum_of_lanes(energy), sum_of_lanes(in_x), sum_of_lanes(in_y)};
+    return {sum_of_lanes(sums.energy), sum_of_lanes(sums.x), sum_of_lanes(sums.y)};
 }
 
 // Whole pads that a perpendicular shower's image is moved by: its barycentre, from the middle pad.
@@ -79,61 +92,91 @@ CALOFORGE_INLINE int within(int place, int size) {
 // Sets the image's cell, in the first layer, of each pad of a window that is not moved along y.
 void set_places(const Model& model, bool closed, Move move, Shower& shower) {
     std::int32_t* place = shower.place.data();
-    for (int x = 0; x < model.window_x; ++x) {
-        int row = x + model.reach_x + move.x;
-        if (closed) row = within(row, model.image_x);
+    for (int pad = 0; pad < model.pads; ++pad) place[pad] = shower.nowhere;
+    const int first_y = model.reach_y + move.y;
+    const int begin_y = closed ? within(first_y, model.image_y) : first_y;
+    int row = closed ? within(model.reach_x + move.x, model.image_x) : model.reach_x + move.x;
+    for (int x = 0; x < model.window_x; ++x, place += model.stride) {
+        int column = begin_y;
         for (int y = 0; y < model.window_y; ++y) {
-            int column = y + model.reach_y + move.y;
-            if (closed) column = within(column, model.image_y);
-            place[x * model.stride + y] = (row * model.image_y + column) * model.layers;
+            place[y] = (row * model.image_y + column) * model.layers;
+            if (++column == model.image_y && closed) column = 0;
         }
+        if (++row == model.image_x && closed) row = 0;
     }
 }
 
-CALOFORGE_INLINE void put(Shower& shower, std::int32_t cell, float energy) {
-    shower.value[cell] = energy;
-    shower.hit[cell >> 6] |= static_cast<std::uint64_t>(energy > 0.0f) << (cell & 63);
+// Sets the image's cells of a layer's candidates.
+CALOFORGE_INLINE void set_cells(
+    const std::int32_t* place, const std::int32_t* pad, int first, int end, int offset,
+    std::int32_t* cell) {
+    CALOFORGE_LANES
+    for (int i = first; i < end; ++i) cell[i] = place[pad[i]] + offset;
 }
 
-CALOFORGE_INLINE void add(Shower& shower, std::int32_t cell, float energy) {
-    const bool there = (shower.hit[cell >> 6] >> (cell & 63)) & 1;
-    put(shower, cell, there ? shower.value[cell] + energy : energy);
-}
-
-// Puts all hits into the image.
-void fill_image(const Model& model, Shower& shower) {
-    const bool closed = !model.inclined || model.whole;
-    const Move move = closed ? closed_move(model, shower) : open_move(model, shower);
-    set_places(model, closed, move, shower);
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const int offset =
-            static_cast<int>(shower.centre[layer]) * model.layers + layer;
-        for (int i = shower.first[layer]; i < shower.first[layer + 1]; ++i)
-            if (shower.candidates.energy[i] > 0.0f)
-                put(shower, shower.place[shower.candidates.pad[i]] + offset, shower.candidates.energy[i]);
-    }
+// Adds the halo's hits to the image.
+void add_halo(const Model& model, bool closed, Move move, Shower& shower) {
     const HaloHits& hits = shower.halo;
     for (int i = 0; i < hits.count; ++i) {
         if (!(hits.energy[i] > 0.0f)) continue;
         int x = static_cast<int>(hits.x[i]) + move.x, y = static_cast<int>(hits.y[i]) + move.y;
         x = closed ? within(x, model.image_x) : smaller(x > 0 ? x : 0, model.image_x - 1);
         y = closed ? within(y, model.image_y) : smaller(y > 0 ? y : 0, model.image_y - 1);
-        add(shower, (x * model.image_y + y) * model.layers + hits.layer[i], hits.energy[i]);
+        const int cell = (x * model.image_y + y) * model.layers + hits.layer[i];
+        std::uint64_t& word = shower.hit[static_cast<std::size_t>(cell >> 6)];
+        const std::uint64_t bit = std::uint64_t{1} << (cell & 63);
+        float& value = shower.value[static_cast<std::size_t>(cell)];
+        value = (word & bit ? value : 0.0f) + hits.energy[i];
+        word |= bit;
     }
 }
 
-// Takes the hits out of the image, in the order of their cells; returns how many.
+// Puts all hits into the image: `value`, and a bit of `hit` for each of them.
+void fill_image(const Model& model, Shower& shower) {
+    const bool closed = !model.inclined || model.whole;
+    const Move move = closed ? closed_move(model, shower) : open_move(model, shower);
+    set_places(model, closed, move, shower);
+    Candidates& candidates = shower.candidates;
+    for (int layer = 0; layer < model.layers; ++layer)
+        set_cells(shower.place.data(), candidates.pad.data(), shower.first[layer],
+                  shower.first[layer + 1],
+                  static_cast<int>(shower.centre[layer]) * model.layers + layer,
+                  candidates.cell.data());
+    float* value = shower.value.data();
+    std::uint64_t* hit = shower.hit.data();
+    const std::int32_t* cells = candidates.cell.data();
+    const float* energies = candidates.energy.data();
+    const int count = shower.first[model.layers];
+    for (int i = 0; i < count; ++i) {
+        const auto cell = static_cast<std::uint32_t>(cells[i]);
+        value[cell] = energies[i];
+        hit[cell >> 6] |= static_cast<std::uint64_t>(energies[i] > 0.0f) << (cell & 63);
+    }
+    add_halo(model, closed, move, shower);
+}
+
+// Takes the hits out of the image, in the order of their cells, four at a time; returns how many.
+// Up to three more are written behind them.
 int take_hits(Shower& shower, std::uint32_t* cell, float* energy) {
+    const float* value = shower.value.data();
+    std::uint64_t* hit = shower.hit.data();
+    const std::size_t words = shower.hit.size();
+    constexpr std::uint64_t last = std::uint64_t{1} << 63;  // so that there is one
     int count = 0;
-    for (std::size_t word = 0; word < shower.hit.size(); ++word) {
-        std::uint64_t bits = shower.hit[word];
-        shower.hit[word] = 0;
-        for (; bits != 0; bits &= bits - 1) {
-            const auto place = static_cast<std::uint32_t>(word * 64) +
-                               static_cast<std::uint32_t>(__builtin_ctzll(bits));
-            cell[count] = place;
-            energy[count++] = shower.value[place];
+    for (std::size_t word = 0; word < words; ++word) {
+        std::uint64_t bits = hit[word];
+        hit[word] = 0;
+        const int end = count + __builtin_popcountll(bits);
+        for (; count < end; count += 4) {
+            for (int i = 0; i < 4; ++i) {
+                const auto place = static_cast<std::uint32_t>(word * 64) +
+                                   (static_cast<std::uint32_t>(__builtin_ctzll(bits | last)) & 63);
+                cell[count + i] = place;
+                energy[count + i] = value[place];
+                bits &= bits - 1;
+            }
         }
+        count = end;
     }
     return count;
 }

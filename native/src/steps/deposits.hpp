@@ -33,71 +33,99 @@ CALOFORGE_INLINE int sort_of(int layer, float energy) {
 
 // The number of the cell itself, or of the neighbour along x or y with which it shares.
 CALOFORGE_INLINE std::uint32_t shared(
-    std::uint32_t own, std::uint32_t along_x, std::uint32_t along_y, std::int32_t sharing) {
+    std::uint32_t own, std::uint32_t along_x, std::uint32_t along_y, std::int32_t below_x,
+    std::int32_t below_y) {
     const std::int32_t second = second_of(own);
-    const std::uint32_t near_y = second < 2 * sharing ? along_y : own;
-    return second < sharing ? along_x : near_y;
+    const std::uint32_t near_y = second < below_y ? along_y : own;
+    return second < below_x ? along_x : near_y;
 }
 
-// Deposits of `count` cells (a multiple of the lanes) with what they expect, the quantile in the
-// first 24 bits of `quantile` and the other number of `own`.
-CALOFORGE_INLINE void ask(
-    const float* table, float shift, int count, const float* expected, const std::uint32_t* own,
-    const std::uint32_t* quantile, float* deposit) {
+// Deposits of `count` cells with what they expect and are asked with: 24 bits of the quantile and
+// eight that dither the row.
+NOINL void ask(
+    const float* table, float shift, int count, const float* expected, const std::uint32_t* asked,
+    float* deposit) {
     CALOFORGE_LANES
     for (int i = 0; i < count; ++i) {
-        const float dither = (static_cast<float>(second_of(own[i])) + 0.5f) * 1.5258789e-5f;
+        const float dither = (static_cast<float>(second_of(asked[i])) + 0.5f) * 0.00390625f;
         const float place =
             logarithm(clamped(expected[i], least_expected, most_expected)) * rows_per_log +
             (shift - first_row) + dither;
         const int row = static_cast<int>(clamped(place, 0.0f, expectations - 1.0f));
-        const float u = static_cast<float>(quantile_of(quantile[i])) * 5.9604645e-8f;
+        const float u = static_cast<float>(quantile_of(asked[i])) * 5.9604645e-8f;
         const int column = static_cast<int>(std::sqrt(std::sqrt(u)) * columns_per_root);
         deposit[i] = expected[i] * table[row * quantiles + column];
     }
 }
 
+// For each set of eight bits, the places of those that are set, first ones first.
+struct PlacesOfBits {
+    alignas(64) std::uint8_t places[256][8];
+
+    constexpr PlacesOfBits() : places() {
+        for (int bits = 0; bits < 256; ++bits)
+            for (int bit = 0, count = 0; bit < 8; ++bit)
+                if (bits >> bit & 1) places[bits][count++] = static_cast<std::uint8_t>(bit);
+    }
+};
+
+constexpr PlacesOfBits places_of_bits;
+
+// The places of ones among `count` bytes of 0 or 1 (a multiple of the lanes), eight at a time;
+// returns how many there are.  Up to eight places more are written behind them.
+NOINL int list_ones(const std::uint8_t* ones, int count, std::int32_t* place) {
+    int found = 0;
+    for (int first = 0; first < count; first += 8) {
+        std::uint64_t eight;
+        std::memcpy(&eight, ones + first, 8);
+        const auto bits = static_cast<std::uint8_t>((eight * 0x0102040810204080u) >> 56);
+        for (int i = 0; i < 8; ++i) place[found + i] = first + places_of_bits.places[bits][i];
+        found += static_cast<int>((eight * 0x0101010101010101u) >> 56);
+    }
+    return found;
+}
+
 // Lists the cells of a layer whose quantile is below the bound of their chance; returns how many.
-CALOFORGE_INLINE int list_candidates(
-    const Model& model, const Bound& bound, float shift, const float* expected,
+// What a cell is asked with: the quantile, its own or a neighbour's, and eight bits to dither.
+NOINL int list_candidates(
+    const Model& model, const Bound& bound, int layer, float shift, const float* expected,
     const std::uint32_t* number, Shower& shower, std::int32_t* pad) {
-    const auto sharing = static_cast<std::int32_t>(model.sharing * 65536.0f + 0.5f);
+    const std::int32_t below_x = in_layer(model.sharing, layer);
+    const std::int32_t below_y = in_layer(2.0f * model.sharing, layer);
+    const float steady = bound.high, low = bound.low;
     const float factor = exponential(shift / rows_per_log);
     const float steep = bound.steep * factor, flat = bound.flat * factor;
     const int pads = model.pads, stride = model.stride;
-    std::int32_t* below = shower.below.data();
-    std::uint32_t* quantile = shower.quantile.data();
+    std::uint8_t* below = shower.below.data();
+    std::uint32_t* asked = shower.asked.data();
     CALOFORGE_LANES
     for (int i = 0; i < pads; ++i) {
-        quantile[i] = shared(number[i], number[i + stride], number[i + 1], sharing);
+        const std::uint32_t own = number[i];
+        const std::uint32_t quantile = shared(own, number[i + stride], number[i + 1], below_x, below_y);
         const float chance =
-            at_most(steep * expected[i] + bound.low, flat * expected[i] + bound.high);
-        below[i] = static_cast<float>(quantile_of(quantile[i])) < chance ? 1 : 0;
+            at_most(steep * expected[i] + low, flat * expected[i] + steady);
+        asked[i] = (quantile & 0xffffff00u) | (own & 0xffu);
+        below[i] = static_cast<float>(quantile_of(quantile)) < chance ? 1 : 0;
     }
-    int count = 0;
-    for (int i = 0; i < pads; ++i) {
-        pad[count] = i;
-        count += below[i];
-    }
-    return count;
+    return list_ones(below, pads, pad);
 }
 
-// Asks `count` cells of a layer from `first` on, and no cells up to a multiple of the lanes.
-CALOFORGE_INLINE void ask_cells(
-    const float* table, float shift, const float* expected, const std::uint32_t* number,
-    Shower& shower, int first, int count) {
-    Candidates& asked = shower.candidates;
-    const int lanes_full = (count + lanes - 1) / lanes * lanes;
-    const std::int32_t* pad = &asked.pad[first];
-    for (int i = count; i < lanes_full; ++i) asked.pad[first + i] = 0;
+// Asks `count` cells of a layer from `first` on, and up to a multiple of the lanes no cell: a pad
+// behind the window's, where nothing is expected.
+NOINL void ask_cells(
+    const Model& model, const float* table, float shift, const float* expected, Shower& shower,
+    int first, int count) {
+    Candidates& candidates = shower.candidates;
+    const int all = lanes_for(count);
+    std::int32_t* pad = &candidates.pad[first];
+    for (int i = count; i < all; ++i) pad[i] = model.window_y;
     CALOFORGE_LANES
-    for (int i = 0; i < lanes_full; ++i) {
-        asked.expected[i] = i < count ? expected[pad[i]] : 0.0f;
-        asked.own[i] = number[pad[i]];
-        asked.quantile[i] = shower.quantile[pad[i]];
+    for (int i = 0; i < all; ++i) {
+        candidates.expected[i] = expected[pad[i]];
+        candidates.asked[i] = shower.asked[pad[i]];
     }
-    ask(table, shift, lanes_full, asked.expected.data(), asked.own.data(), asked.quantile.data(),
-        &asked.energy[first]);
+    ask(table, shift, all, candidates.expected.data(), candidates.asked.data(),
+        &candidates.energy[first]);
 }
 
 // Sum over the lanes of the deposits from `first` on.
@@ -115,29 +143,30 @@ void make_deposits(const Model& model, const float* shifts, int layer, Shower& s
     const float* expected = &shower.expected[static_cast<std::size_t>(layer) * model.pads];
     const std::uint32_t* number = &shower.number[static_cast<std::size_t>(layer) * shower.numbers_of_layer];
     const float* table = &model.deposit_table[static_cast<std::size_t>(sort) * expectations * quantiles];
-    Candidates& asked = shower.candidates;
+    Candidates& candidates = shower.candidates;
+    float* deposit = &candidates.energy[first];
     int count = list_candidates(
-        model, model.bounds[sort], shift, expected, number, shower, &asked.pad[first]);
-    ask_cells(table, shift, expected, number, shower, first, count);
-    float total = sum_of(&asked.energy[first], count) + shower.in_halo[layer];
+        model, model.bounds[sort], layer, shift, expected, number, shower, &candidates.pad[first]);
+    ask_cells(model, table, shift, expected, shower, first, count);
+    float total = sum_of(deposit, count) + shower.in_halo[layer];
     float threshold = threshold_gev;
     if (total < threshold_gev) {
         count = model.pads;
-        for (int i = 0; i < count; ++i) asked.pad[first + i] = i;
-        ask_cells(table, shift, expected, number, shower, first, count);
+        for (int i = 0; i < count; ++i) candidates.pad[first + i] = i;
+        ask_cells(model, table, shift, expected, shower, first, count);
         total = 1e-30f;
-        for (int i = 0; i < count; ++i) total = at_least(asked.energy[first + i], total);
+        for (int i = 0; i < count; ++i) total = at_least(deposit[i], total);
         threshold = at_least(0.999f * energy, threshold_gev);
     }
     const float scale = energy / at_least(total, 1e-30f);
-    const int lanes_full = (count + lanes - 1) / lanes * lanes;
+    const int all = lanes_for(count);
     CALOFORGE_LANES
-    for (int i = 0; i < lanes_full; ++i) {
-        const float scaled = asked.energy[first + i] * scale;
-        asked.energy[first + i] = scaled >= threshold ? scaled : 0.0f;
+    for (int i = 0; i < all; ++i) {
+        const float scaled = deposit[i] * scale;
+        deposit[i] = scaled >= threshold ? scaled : 0.0f;
     }
     shower.scale[layer] = scale;
-    shower.first[layer + 1] = first + lanes_full;
+    shower.first[layer + 1] = first + all;
 }
 
 CALOFORGE_END

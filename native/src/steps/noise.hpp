@@ -16,43 +16,75 @@ CALOFORGE_INLINE std::int32_t quantile_of(std::uint32_t number) {
     return static_cast<std::int32_t>(number >> 8);
 }
 
-// The other number of a cell, in units of 2**-16: its last bits are those of the quantile.
+// The other number of a cell, in units of 1 / 256.
 CALOFORGE_INLINE std::int32_t second_of(std::uint32_t number) {
-    return static_cast<std::int32_t>(((number & 0xff) << 8) | ((number >> 8) & 0xff));
+    return static_cast<std::int32_t>(number & 0xff);
 }
 
-// Fluctuations (1 - share, share) of the core's pads that follow the layers before; the quantiles
-// [layers][9] of their normal numbers take the place of the cells' own.
-void set_core(const Model& model, const Condition& condition, Random& random, Shower& shower) {
+// A probability in units of 1 / 256, in one layer: rounded up or down so that the mean of all
+// layers is right.
+CALOFORGE_INLINE std::int32_t in_layer(float probability, int layer) {
+    const float part = probability * 256.0f;
+    return static_cast<std::int32_t>(static_cast<float>(layer + 1) * part + 0.5f) -
+           static_cast<std::int32_t>(static_cast<float>(layer) * part + 0.5f);
+}
+
+// Normal numbers [layers][9] of the core's pads: a fast part, and a slow one that remembers the
+// layers before.  `fast` and `slow` are uniform, and then normal, numbers.
+CALOFORGE_INLINE void mix_core(
+    const Model& model, const float* share, float* fast, float* slow, float* normal) {
     constexpr int pads = core * core;
     const int layers = model.layers, count = layers * pads;
-    const int drawn = (2 * count + lanes - 1) / lanes * lanes;
-    float* fast = shower.core_numbers.data();
-    float* slow = fast + count;
-    random.uniform(fast, drawn);
+    const float* memory = model.memory.data();
     CALOFORGE_LANES
     for (int i = 0; i < count; ++i) normal_pair(fast[i], slow[i], fast[i], slow[i]);
-    float share[pads], of_fast[pads], of_slow[pads];
-    condition.interpolate(model.share.data(), pads, share);
+    float of_fast[pads], of_slow[pads];
     for (int pad = 0; pad < pads; ++pad) {
         of_fast[pad] = std::sqrt(at_least(1.0f - share[pad], 0.0f));
         of_slow[pad] = std::sqrt(at_least(share[pad], 0.0f));
     }
-    const int left = (model.window_x - core) / 2, low = (model.window_y - core) / 2;
-    for (int layer = layers; layer-- > 0;) {
-        float sum[pads] = {}, quantile[pads];
-        for (int from = 0; from < layers; ++from)
-            for (int pad = 0; pad < pads; ++pad)
-                sum[pad] += model.memory[layer * layers + from] * slow[from * pads + pad];
-        for (int pad = 0; pad < pads; ++pad) {
-            const float normal = of_fast[pad] * fast[layer * pads + pad] + of_slow[pad] * sum[pad];
-            const float chance = 0.5f + 0.5f * error_function(normal * 0.70710678f);
-            quantile[pad] = clamped(chance * 16777216.0f, 0.0f, 16777215.0f);
+    using Vector = Floats<width>;
+    constexpr int parts = lanes / width;
+    for (int layer = 0; layer < layers; ++layer) {
+        Vector sum[parts] = {};
+        for (int from = 0; from < layers; ++from) {
+            const float remembered = memory[layer * layers + from];
+            if (remembered == 0.0f) continue;
+            for (int part = 0; part < parts; ++part)
+                sum[part] += remembered *
+                             *reinterpret_cast<const Vector*>(slow + from * pads + part * width);
         }
-        std::uint32_t* number = &shower.number[static_cast<std::size_t>(layer) * shower.numbers_of_layer];
+        float sums[lanes];
+        std::memcpy(sums, sum, sizeof sums);
+        for (int pad = 0; pad < pads; ++pad)
+            normal[layer * pads + pad] =
+                of_fast[pad] * fast[layer * pads + pad] + of_slow[pad] * sums[pad];
+    }
+}
+
+// The core's quantiles, which take the place of the cells' own.
+void set_core(const Model& model, const Condition& condition, Random& random, Shower& shower) {
+    constexpr int pads = core * core;
+    const int layers = model.layers, count = layers * pads;
+    float* fast = shower.core_numbers.data();
+    float* normal = shower.core_normals.data();
+    random.uniform(fast, lanes_for(2 * count));
+    float share[pads];
+    condition.interpolate(model.share.data(), pads, share);
+    mix_core(model, share, fast, fast + count, normal);
+    CALOFORGE_LANES
+    for (int i = 0; i < count; ++i) {
+        const float chance = 0.5f + 0.5f * error_function(normal[i] * 0.70710678f);
+        normal[i] = clamped(chance * 16777216.0f, 0.0f, 16777215.0f);
+    }
+    const int left = (model.window_x - core) / 2, low = (model.window_y - core) / 2;
+    for (int layer = 0; layer < layers; ++layer) {
+        std::uint32_t* number =
+            &shower.number[static_cast<std::size_t>(layer) * shower.numbers_of_layer];
         for (int pad = 0; pad < pads; ++pad) {
             std::uint32_t& own = number[(left + pad / core) * model.stride + low + pad % core];
-            own = static_cast<std::uint32_t>(static_cast<std::int32_t>(quantile[pad])) << 8 | (own & 0xff);
+            const auto quantile = static_cast<std::int32_t>(normal[layer * pads + pad]);
+            own = static_cast<std::uint32_t>(quantile) << 8 | (own & 0xff);
         }
     }
 }

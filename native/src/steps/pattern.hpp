@@ -64,27 +64,78 @@ void set_shares(const Model& model, const Condition& condition, Shower& shower) 
     }
 }
 
+// Some rows of the window: sums over rings, in their order, of share_x times weighed share_y.
+template <int rows, int size, int parts>
+CALOFORGE_INLINE void expect_rows(const Active& active, const float* in_y, int stride, float* expected) {
+    using Vector = Floats<size>;
+    const float* factor = active.factor;
+    Vector sum[rows][parts] = {};
+    for (int i = 0; i < active.count; ++i) {
+        const float* share = in_y + active.offset[i];
+        for (int part = 0; part < parts; ++part) {
+            const Vector shares = *reinterpret_cast<const Vector*>(share + part * size);
+            for (int row = 0; row < rows; ++row) sum[row][part] += shares * factor[row];
+        }
+        factor += rows;
+    }
+    for (int row = 0; row < rows; ++row)
+        for (int part = 0; part < parts; ++part)
+            *reinterpret_cast<Vector*>(expected + row * stride + part * size) = sum[row][part];
+}
+
+template <int rows>
+CALOFORGE_INLINE void expect_block(const Active& active, const float* in_y, int stride, float* expected) {
+    constexpr int half = width < 8 ? width : 8;
+    int y = 0;
+    for (; y + 16 <= stride; y += 16)
+        expect_rows<rows, width, 16 / width>(active, in_y + y, stride, expected + y);
+    for (; y < stride; y += 8)
+        expect_rows<rows, half, 8 / half>(active, in_y + y, stride, expected + y);
+}
+
+// Lists the rings that reach one of `rows` rows of pads.
+CALOFORGE_INLINE void list_active(const Model& model, const float* in_x, int rows, Active& active) {
+    active.count = 0;
+    for (int ring = 0; ring < model.rings; ++ring) {
+        bool reaches = false;
+        for (int row = 0; row < rows; ++row) {
+            const float share = in_x[row * model.rings + ring];
+            active.factor[active.count * rows + row] = share;
+            reaches |= share != 0.0f;
+        }
+        active.offset[active.count] = ring * model.stride;
+        active.count += reaches ? 1 : 0;
+    }
+}
+
 // Sets what the cells of the window expect, in GeV.
 void set_expected(const Model& model, Shower& shower) {
-    const int rings = model.rings, stride = model.stride;
-    constexpr int size = width < 8 ? width : 8;
-    using Vector = Floats<size>;
-    float* factor = shower.sums_x.data();
+    constexpr int rows = width == 4 ? 2 : 5;  // whose sums stay in registers
+    const int rings = model.rings, stride = model.stride, window_x = model.window_x;
+    const int blocks = window_x / rows, single = window_x - blocks * rows;
+    Active* active = shower.active.data();
+    for (int block = 0; block < blocks + single; ++block) {
+        const bool one = block >= blocks;
+        const int x = one ? window_x - single + (block - blocks) : block * rows;
+        active[block].offset = &shower.active_offset[block * rings];
+        active[block].factor = &shower.active_factor[x * rings];
+        list_active(model, &shower.in_x[x * rings], one ? 1 : rows, active[block]);
+    }
+    float* weighed = shower.weighed.data();
     for (int layer = 0; layer < model.layers; ++layer) {
         const float* in_y = &shower.in_y[model.inclined ? layer * rings * stride : 0];
         const float* weight = &shower.rings[layer * rings];
-        for (int x = 0; x < model.window_x; ++x) {
-            for (int ring = 0; ring < rings; ++ring)
-                factor[ring] = shower.in_x[x * rings + ring] * weight[ring];
-            float* row = &shower.expected[static_cast<std::size_t>(layer) * model.pads + x * stride];
-            for (int y = 0; y < stride; y += size) {
-                Vector sum{};
-                for (int ring = 0; ring < rings; ++ring)
-                    sum += factor[ring] *
-                           *reinterpret_cast<const Vector*>(in_y + ring * stride + y);
-                *reinterpret_cast<Vector*>(row + y) = sum;
-            }
+        for (int ring = 0; ring < rings; ++ring) {
+            CALOFORGE_LANES
+            for (int y = ring * stride; y < (ring + 1) * stride; ++y)
+                weighed[y] = in_y[y] * weight[ring];
         }
+        float* expected = &shower.expected[static_cast<std::size_t>(layer) * model.pads];
+        for (int block = 0; block < blocks; ++block)
+            expect_block<rows>(active[block], weighed, stride, expected + block * rows * stride);
+        for (int block = blocks; block < blocks + single; ++block)
+            expect_block<1>(active[block], weighed, stride,
+                            expected + (window_x - single + block - blocks) * stride);
     }
 }
 

@@ -18,6 +18,9 @@
     namespace {
 #define CALOFORGE_END }}}
 
+#ifndef NOINL
+#define NOINL inline __attribute__((always_inline))
+#endif
 #define CALOFORGE_INLINE inline __attribute__((always_inline))
 
 // The loop's turns do not depend on each other: for the compiler to run them side by side.

@@ -18,7 +18,7 @@ from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import precisions
 from caloforge.engine.latent import draw_latent
 from caloforge.engine.tune import measure_engines
-from caloforge.io import open_showers
+from caloforge.io import Opens, open_showers
 from caloforge.physics import observables
 from caloforge.quantize.accuracy import Search
 from caloforge.quantize.candidate import judging_plan, timing_plan
@@ -64,6 +64,7 @@ def compare_formats(
     cores: int,
     capabilities: Capabilities | None = None,
     on_note: Callable[[str], None] = lambda note: None,
+    opens: Opens = open_showers,
 ) -> list[FormatRow]:
     """The first model, a float one, in every format; further models as they are.
 
@@ -78,7 +79,7 @@ def compare_formats(
         if the sample belongs to another detector.
     """
     model, card = load_float_model(models[0])
-    with open_showers(data) as sample:
+    with opens(data) as sample:
         judge = judge_from(sample, card, len(sample), "validation_number")
     with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
         search = Search(model, card, judge, judging_plan(cores), max_drop=0.0, max_steps=1)

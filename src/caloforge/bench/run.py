@@ -15,7 +15,7 @@ from caloforge.bench.measure import (
     to_disk,
 )
 from caloforge.bench.report import Machine, Report, Row, Timing
-from caloforge.io import open_showers
+from caloforge.io import Opens, open_showers
 from caloforge.physics.distances import validation_number
 from caloforge.showers import Showers
 from caloforge.units import degree
@@ -34,6 +34,7 @@ def bench(
     disk: Path | None,
     cores: int,
     live: int = 0,
+    opens: Opens = open_showers,
     on_step: Callable[[str], None] = lambda what: None,
 ) -> Report:
     """Time the cases over the first model's range of conditions, energies uniform.
@@ -47,7 +48,7 @@ def bench(
     DetectorError
         if a model and the Geant4 sample belong to different detectors.
     InputError
-        if the Geant4 sample has no time recorded.
+        if the Geant4 sample is of another particle or calibration, or has no time recorded.
     """
     card = cases[0].source.card
     energy = f"{card.energy_range_gev[0]:g}:{card.energy_range_gev[1]:g}"
@@ -55,10 +56,9 @@ def bench(
     conditions = draw(showers, energy, ":".join(angles), seed=0)
     reference, baseline = None, None
     if geant4 is not None:
-        with open_showers(geant4) as sample:
+        with opens(geant4) as sample:
             for case in cases:
-                belongs = case.source.card.check_detector
-                belongs(sample.detector, sample.window, where=sample.path)
+                sample.check_model(case.source.card)
             baseline = None if live else recorded(sample, conditions, cores)
             reference = sample.read(0, MOST_COMPARED)
     if live:

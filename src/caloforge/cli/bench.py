@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from caloforge.cli import bench_training
 from caloforge.cli.options import Batch, Threads, known_model, stderr
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.errors import InputError
 from caloforge.figures import check_figure_path
 
@@ -79,6 +80,9 @@ def run(
     plot: Annotated[
         Path | None, typer.Option(help="Figure to write: ms a shower against fidelity.")
     ] = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Time models on every runtime and format of this machine, beside Geant4.
 
@@ -91,7 +95,7 @@ def run(
     from caloforge.bench.table import report_tables
     from caloforge.provenance import available_cores
 
-    cores = threads or available_cores()
+    cores, reading = threads or available_cores(), Reading(detector, layout, where)
     numbers = _streams(streams, cores)
     if live:
         require("geant4_pybind")
@@ -103,7 +107,7 @@ def run(
         report = run_bench(
             cases, geant4=geant4 or _bundled_sample(cases[0].source.card), showers=showers,
             seconds=seconds, repeats=repeats, disk=(output or Path()).parent if disk else None,
-            cores=cores, live=live, on_step=status.update,
+            cores=cores, live=live, opens=reading.open, on_step=status.update,
         )  # fmt: skip
     for table in report_tables(report):
         Console().print(table)
@@ -164,7 +168,13 @@ def profile(models: Models, threads: Threads = None, batch: Batch = None) -> Non
 
 @bench.command()
 def formats(
-    models: Models, geant4: Sample = None, threads: Threads = None, output: Json = None
+    models: Models,
+    geant4: Sample = None,
+    threads: Threads = None,
+    output: Json = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Compare the number formats of the first model with each other, and with further models."""
     import json
@@ -189,7 +199,8 @@ def formats(
         raise InputError(msg)
     stderr.print(f"this CPU: {Capabilities.of_this_cpu()}")
     with stderr.status("comparing formats"):
-        rows = compare_formats(paths, data, cores=threads or available_cores(), on_note=_note)
+        cores, reading = threads or available_cores(), Reading(detector, layout, where)
+        rows = compare_formats(paths, data, cores=cores, opens=reading.open, on_note=_note)
     Console().print(formats_table(rows))
     if output is not None:
         with replacing(output) as partial:
@@ -227,12 +238,14 @@ def _streams(text: str | None, cores: int) -> Sequence[int]:
 
 
 def _bundled_sample(card: "ModelCard") -> Path | None:
-    """The bundled Geant4 sample of the model's detector and window, None if there is none."""
+    """The bundled Geant4 sample of such showers as the model makes, None if there is none."""
     from caloforge.io import open_showers
+    from caloforge.particle import may_be_same
     from caloforge.zoo import FOLDER, SAMPLE_SUFFIX
 
     for path in sorted(FOLDER.glob(f"*{SAMPLE_SUFFIX}")):
         with open_showers(path) as sample:
-            if card.fits(sample.detector, sample.window):
+            of_model = may_be_same(sample.particle, card.particle)
+            if of_model and card.fits(sample.detector, sample.window):
                 return path
     return None

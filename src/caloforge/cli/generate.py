@@ -23,6 +23,7 @@ from caloforge.cli.options import (
     shower_progress,
     stderr,
 )
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.engine.plan import AskedPrecision
 from caloforge.engine.runtimes import RUNTIMES
 from caloforge.errors import InputError
@@ -60,6 +61,9 @@ def generate(
         ),
     ] = None,
     batch: Batch = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Generate showers with a trained model.
 
@@ -74,7 +78,9 @@ def generate(
         model, runtime=runtime.value, precision=precision, threads=threads, streams=streams,
         batch=batch,
     )  # fmt: skip
-    conditions = _conditions(generator.card, n, energy, theta, like, seed)
+    conditions = _conditions(
+        generator.card, n, energy, theta, like, seed, Reading(detector, layout, where)
+    )
     for note in generator.notes:
         stderr.print(f"note: {note}", soft_wrap=True, highlight=False)
     stderr.print(f"{generator.card.name} runs in {generator.engine.plan}", highlight=False)
@@ -95,6 +101,7 @@ def _conditions(
     theta: str | None,
     like: Path | None,
     seed: int,
+    reading: Reading,
 ) -> "Conditions":
     """The conditions that the options ask for."""
     from caloforge.beam import draw, extremes
@@ -104,7 +111,7 @@ def _conditions(
         if energy is not None or theta is not None:
             msg = "--like already gives energies and angles: leave out --energy and --theta"
             raise InputError(msg)
-        return _conditions_like(card, like, n)
+        return _conditions_like(card, like, n, reading)
     if n is None:
         msg = "the number of showers is missing: give -n N, or --like SAMPLE"
         raise InputError(msg)
@@ -118,10 +125,11 @@ def _conditions(
     return draw(n, *asked, seed=seed)
 
 
-def _conditions_like(card: "ModelCard", like: Path, n: int | None) -> "Conditions":
+def _conditions_like(
+    card: "ModelCard", like: Path, n: int | None, reading: Reading
+) -> "Conditions":
     """The first n conditions of a sample, from its start again if it has fewer."""
-    from caloforge.io import open_showers
-
-    with open_showers(like) as sample:
+    with reading.open(like) as sample:
         card.check_detector(sample.detector, sample.window, where=like)
+        card.check_particle(sample.particle, where=like)
         return sample.conditions.repeated(n or len(sample))

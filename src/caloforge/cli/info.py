@@ -5,24 +5,44 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.errors import InputError
 
 if TYPE_CHECKING:
     from caloforge.card import ModelCard, Score
-    from caloforge.io import ShowerFile
 
 
 def info(
     subject: Annotated[
-        str, typer.Argument(help="A sample (.h5), a model (.onnx or bundled name) or a detector.")
-    ],
+        str | None,
+        typer.Argument(help="A sample (.h5), a model (.onnx or bundled name) or a detector."),
+    ] = None,
     draw: Annotated[
         Path | None, typer.Option(help="Draw a detector into this file (.png, .pdf, .svg).")
     ] = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
+    layouts: Annotated[
+        bool, typer.Option("--layouts", help="List the layouts of samples.")
+    ] = False,
 ) -> None:
     """Describe any sample, model or detector."""
+    if layouts:
+        from caloforge.cli.sample_rows import layout_rows
+
+        _show("layouts of samples", layout_rows())
+        return
+    if subject is None:
+        msg = "what is to be described is missing: a sample, a model or a detector"
+        raise InputError(msg)
+    _describe(subject, draw, Reading(detector, layout, where))
+
+
+def _describe(subject: str, draw: Path | None, reading: Reading) -> None:
     from caloforge.detector import bundled_detectors, load_detector
     from caloforge.zoo import model_names, model_path
 
@@ -35,12 +55,12 @@ def info(
     if is_detector:
         from caloforge.detector_description import detector_rows
 
-        detector = load_detector(subject)
-        rows = detector_rows(detector)
+        described = load_detector(subject)
+        rows = detector_rows(described)
         if draw is not None:
             from caloforge.detector_drawing import save_drawing
 
-            save_drawing(detector, draw)
+            save_drawing(described, draw)
     elif subject in model_names() or path.suffix == ".onnx":
         from caloforge.engine import read_card
 
@@ -48,16 +68,24 @@ def info(
         rows = _model_rows(card, model_path(subject))
         scores = card.scores
     else:
-        from caloforge.io import open_showers
+        from caloforge.cli.sample_rows import sample_rows
 
-        with open_showers(path) as file:
-            rows = _sample_rows(file)
-    table = Table(title=subject, show_header=False, title_justify="left")
-    for name, value in rows.items():
-        table.add_row(name, value)
-    Console().print(table)
+        with reading.open(path) as file:
+            rows = sample_rows(file)
+    _show(subject, rows)
+    if reading.map is not None:
+        print(
+            f"# the same as --map: save it as a .toml file, --map FILE.toml\n{reading.map.toml()}"
+        )
     if scores:
         Console().print(_score_table(scores))
+
+
+def _show(title: str, rows: dict[str, str]) -> None:
+    table = Table(title=escape(title), show_header=False, title_justify="left")
+    for name, value in rows.items():
+        table.add_row(escape(name), escape(value))
+    Console().print(table)
 
 
 def _score_table(scores: "dict[str, Score]") -> Table:
@@ -93,28 +121,3 @@ def _model_rows(card: "ModelCard", path: Path) -> dict[str, str]:
     if card.parent is not None:
         rows["made from"] = f"{card.parent.name}, {card.parent.digest[:19]}..."
     return rows | {"digest": file_digest(path)}
-
-
-def _sample_rows(file: "ShowerFile") -> dict[str, str]:
-    from caloforge.io.gan3d_hdf5 import DETECTOR_ATTRIBUTE
-    from caloforge.units import degree
-
-    sums, hits = [], []
-    for chunk in file.chunks():
-        sums.append(chunk.cells.sum(axis=(1, 2, 3)) / chunk.energy)
-        hits.append((chunk.cells > 0).mean(axis=(1, 2, 3)))
-    fraction = sum(part.sum() for part in sums) / len(file)
-    occupancy = sum(part.sum() for part in hits) / len(file)
-    angles = file.theta / degree
-    rows = {
-        "what": "showers",
-        "showers": str(len(file)),
-        "cells": f"{file.cell_shape} (window {file.window} of {file.detector.name})",
-        "energy": f"{file.energy.min():g}-{file.energy.max():g} GeV",
-        "theta": f"{angles.min():.4g}-{angles.max():.4g} deg",
-        "sampling fraction": f"{fraction:.3%} (mean of cell sum over Ep)",
-        "cells hit": f"{occupancy:.2%}",
-        "compression": file.compression,
-    }
-    known = {k: v for k, v in file.attributes.items() if k != DETECTOR_ATTRIBUTE}
-    return rows | {key: str(value) for key, value in known.items()}

@@ -12,15 +12,6 @@ from caloforge.errors import InputError, OutputError
 from caloforge.zoo import model_path
 
 
-def known_detector(name: str | None) -> str | None:
-    """A detector's name or file, refused at once if it cannot be read."""
-    from caloforge.detector import load_detector
-
-    if name is not None:
-        load_detector(name)
-    return name
-
-
 def known_model(name: str) -> str:
     """A bundled model's name or a model file, refused at once (ModelError) if it is neither."""
     model_path(name)
@@ -33,13 +24,6 @@ Model = Annotated[
 ]
 SampleLike = Annotated[
     Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
-]
-DescribedDetector = Annotated[
-    str | None,
-    typer.Option(
-        help="Detector (.toml), where the files do not name it.",
-        callback=known_detector,
-    ),
 ]
 OutputFile = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 MOST_CORES = 4096

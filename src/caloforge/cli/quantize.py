@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from caloforge.cli.options import MODEL_ENDING, Model, OutputFile, Threads, check_output, stderr
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 
 
 def quantize(
@@ -27,6 +28,9 @@ def quantize(
         bool, typer.Option(help="Leave layers in float that INT8 makes slower here.")
     ] = True,
     threads: Threads = None,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Quantize a model to INT8, layer by layer, as far as the physics holds.
 
@@ -49,7 +53,7 @@ def quantize(
         outcome = run_quantize(
             path, data, output, cores=threads or available_cores(), max_drop=max_drop,
             max_steps=max_steps, score=score, showers=showers, sensitivity=sensitivity,
-            drop_slower=drop_slower,
+            drop_slower=drop_slower, opens=Reading(detector, layout, where).open,
             on_step=lambda step: status.update(
                 f"step {step.step}: {len(step.quantized)} layers in INT8, score {step.score:.3g}"
             ),

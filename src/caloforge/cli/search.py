@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from caloforge.cli.options import DescribedDetector, shower_progress, stderr
+from caloforge.cli.options import shower_progress, stderr
 from caloforge.cli.progress import LOG_NAME
+from caloforge.cli.reading import DetectorOption
 from caloforge.cli.train import ProgressReporter
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def search(
     more_data: Annotated[
         list[Path] | None, typer.Argument(exists=True, help="More files of training showers.")
     ] = None,
-    detector: DescribedDetector = None,
+    detector: DetectorOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores; all by default.")] = None,
 ) -> None:
     """Search for a better recipe.
@@ -53,7 +54,7 @@ def search(
     described = None if detector is None else load_detector(detector)
     paths = [*data, *(more_data or [])]
     ShowerFiles(paths, None, described)
-    queue = TrialQueue(folder, read)
+    queue = TrialQueue(folder, read, stderr.print)
     with shower_progress(folder / LOG_NAME) as progress:
         worker = Worker(read, queue, paths, described, ProgressReporter(progress))
         worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))

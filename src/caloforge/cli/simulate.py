@@ -69,7 +69,9 @@ def simulate(
     chosen_compression = parse_compression(compression)
     check_output(output, SAMPLE_ENDING)
     described = load_detector(detector)
-    chosen_data = choose_data(data, cache_folder())
+    chosen_data = choose_data(data, cache_folder(), described)
+    if chosen_data.note:
+        stderr.print(f"note: {chosen_data.note}", soft_wrap=True, highlight=False)
     chosen_window = next(iter(described.windows)) if window is None else window
 
     def request(conditions: "Conditions") -> Production:
@@ -88,6 +90,8 @@ def simulate(
         f"{summary.ms_per_gev:.2f} ms/GeV; "
         f"data: {production.data.title}"
     )
+    if summary.aborted:
+        stderr.print(f"Geant4 aborted {summary.aborted} events; they were made again")
 
 
 def _produce(

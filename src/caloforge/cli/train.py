@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from caloforge.cli.options import DescribedDetector, shower_progress, stderr
+from caloforge.cli.options import shower_progress, stderr
 from caloforge.cli.progress import LOG_NAME
+from caloforge.cli.reading import DetectorOption
 from caloforge.errors import ModelError
 from caloforge.zoo import model_names
 
@@ -34,7 +35,7 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
     ] = None,
-    detector: DescribedDetector = None,
+    detector: DetectorOption = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores (of each rank); all by default.")
     ] = None,
@@ -79,6 +80,7 @@ def _train(
 ) -> None:
     """One process' part; the first of several is the one that is heard."""
     from caloforge.detector import load_detector
+    from caloforge.engine.capability import Capabilities
     from caloforge.ranks import group
     from caloforge.train.loop import Training
     from caloforge.train.recipe import load_recipe
@@ -88,6 +90,8 @@ def _train(
     with group.joined(threads), shower_progress(run / LOG_NAME) as progress:
         stderr.quiet = group.rank() > 0
         training = Training(checked, data, run, ProgressReporter(progress), described, start)
+        if checked.training.precision == "bfloat16" and not Capabilities.of_this_cpu().bfloat16:
+            stderr.print("note: this CPU has no BF16: bfloat16 is emulated, float32 is faster here")
         if training.taken is not None:
             stderr.print(f"{training.taken:.0%} of the weights start from {start}")
         trained = training.run(epochs)

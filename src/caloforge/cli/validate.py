@@ -10,6 +10,7 @@ from rich.table import Table
 
 from caloforge.cli.options import one_of
 from caloforge.cli.progress import LOG_NAME, step_progress
+from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.figures import FORMATS
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def validate(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31, help="Seed of splits, bootstrap, classifiers.")
     ] = 0,
+    detector: DetectorOption = None,
+    layout: LayoutOption = None,
+    where: MapOption = None,
 ) -> None:
     """Compare generated showers with Geant4: a table, metrics.json and an HTML report."""
     from caloforge.validate.files import REPORT, validate_files
@@ -58,7 +62,8 @@ def validate(
 
         result = validate_files(
             reference, generated, output, level="full" if full else "quick", seed=seed,
-            training=training, figures=ending, on_progress=show,
+            training=training, figures=ending, opens=Reading(detector, layout, where).open,
+            on_progress=show,
         )  # fmt: skip
     console = Console()
     console.print(_table(result))

@@ -16,7 +16,7 @@ INPUTS = ("latent", "energy", "theta")
 OUTPUT = "cells"
 
 
-class Worker(Protocol):
+class Stream(Protocol):
     """One stream of an engine; used by one thread at a time.
 
     ``cores`` are those that the thread calling ``run`` should keep to, none for any.

@@ -1,54 +1,84 @@
-"""Sample files: read and written in chunks, so that a 50 GB file needs no 50 GB of memory.
+"""Sample files: read and written in blocks, so that a 50 GB file needs no 50 GB of memory.
 
-The 3DGAN HDF5 layout is the native one (:mod:`~caloforge.io.gan3d_hdf5`, written by
-:mod:`~caloforge.io.gan3d_writer`); that of the CaloChallenge is read alike
-(:mod:`~caloforge.io.calochallenge`), and ROOT is written for analysis (:mod:`~caloforge.io.root`).
+One module a layout, and one table of them (:mod:`~caloforge.io.layouts`); what they share is
+:class:`~caloforge.io.sample.ShowerFile`. The 3DGAN HDF5 layout is the native one; ROOT is written
+for analysis (:mod:`~caloforge.io.root`).
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from caloforge.detector import Detector
-from caloforge.io.calochallenge import CaloChallengeFile, is_calochallenge
-from caloforge.io.gan3d_hdf5 import ShowerFile
+from caloforge.io.block import Block
 from caloforge.io.gan3d_writer import ShowerWriter
+from caloforge.io.identity import identity_attributes
+from caloforge.io.layouts import LAYOUTS, open_sample
+from caloforge.io.mapped import SampleMap
+from caloforge.io.sample import ShowerFile
 from caloforge.showers import Showers
 
-__all__ = ["ShowerFile", "ShowerWriter", "open_showers", "read", "write"]
+Opens = Callable[[Path], ShowerFile]
+"""How a sample is opened: :func:`open_showers`, or the same with what the user said of it."""
+
+__all__ = [
+    "LAYOUTS",
+    "Block",
+    "Opens",
+    "SampleMap",
+    "ShowerFile",
+    "ShowerWriter",
+    "open_showers",
+    "read",
+    "write",
+]
 
 
-def open_showers(path: str | Path, detector: Detector | None = None) -> ShowerFile:
-    """Open a sample, in either HDF5 layout, for reading in chunks; use it as a context manager.
+def open_showers(
+    path: str | Path,
+    detector: Detector | None = None,
+    *,
+    layout: str | None = None,
+    where: SampleMap | None = None,
+) -> ShowerFile:
+    """Open a sample, in any layout, for reading in blocks; use it as a context manager.
+
+    ``detector`` is for files that do not name theirs, ``layout`` (a name of
+    :data:`~caloforge.io.layouts.LAYOUTS`) for those that may be of several, ``where`` for those
+    of none.
 
     Raises
     ------
     InputError
-        if the file is missing, damaged, or holds no showers.
+        if the file is missing, damaged, holds no showers, or no layout fits it, or several do.
     DetectorError
-        if it does not say which detector its showers belong to and their shape does not tell.
+        if the layout needs a detector that nothing names, or the cells do not fit the one given.
     """
-    layout = CaloChallengeFile if is_calochallenge(Path(path)) else ShowerFile
-    return layout(Path(path), detector)
+    return open_sample(Path(path), detector, layout, where)
 
 
 def read(
     path: str | Path, start: int = 0, stop: int | None = None, *, detector: Detector | None = None
 ) -> Showers:
-    """Read showers ``start`` to ``stop`` of a sample into memory; errors as in open_showers."""
+    """Read showers ``start`` to ``stop`` of a sample into memory; errors as in open_showers.
+
+    Raises :class:`~caloforge.errors.DetectorError` where nothing tells the detector.
+    """
     with open_showers(path, detector) as file:
         return file.read(start, stop)
 
 
 def write(path: str | Path, showers: Showers, *, compression: str | None = None) -> None:
-    """Write a sample, beside its place first and renamed when whole.
+    """Write a sample in the 3DGAN layout, beside its place first and renamed when whole.
 
     Raises
     ------
     OutputError
         if the file cannot be written.
     """
-    shape = showers.cells.shape[1:]
+    identity = identity_attributes(showers.detector, showers.particle, showers.calibration)
     with ShowerWriter(
-        Path(path), showers.detector, shape, len(showers), compression=compression
-    ) as writer:
+        Path(path), showers.detector, showers.cells.shape[1:], len(showers),
+        compression=compression, attributes=identity,
+    ) as writer:  # fmt: skip
         writer.write(0, showers.cells, showers.conditions)
         writer.finish()

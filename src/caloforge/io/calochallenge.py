@@ -5,40 +5,38 @@ layers (https://calochallenge.github.io/homepage, arXiv 2410.21611); the binning
 detector's window. Particles enter along the cylinder's axis.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
-
-import h5py
 import numpy as np
 
-from caloforge.atomic import replacing
 from caloforge.detector import Detector, bundled_detectors, load_detector
 from caloforge.errors import DetectorError, InputError
-from caloforge.io.gan3d_hdf5 import (
-    DETECTOR_ATTRIBUTE,
-    ShowerFile,
-    detector_from_json,
-    detector_to_json,
-    open_hdf5,
-)
-from caloforge.io.gan3d_writer import COMPRESSED_ROWS, abandon
-from caloforge.showers import Showers
-from caloforge.typing import AnyArray, FloatArray
+from caloforge.io.block import Block
+from caloforge.io.hdf5 import Column, Hdf5File
+from caloforge.io.rows import RowsWriter, SampleHead, check_perpendicular
+from caloforge.io.sample import ShowerFile
+from caloforge.io.shapes import scalar_per_shower
+from caloforge.particle import UNKNOWN
+from caloforge.typing import AnyArray
 from caloforge.units import MeV
 
 ENERGIES, VOXELS = "incident_energies", "showers"
+PARTICLES = {
+    "calochallenge_photons": "gamma",
+    "calochallenge_pions": "pi+",
+    "par04_siw": "e-",
+    "par04_siw_fine": "e-",
+}
+"""Detectors of the Challenge's datasets -> the particle of each, as their binning files say."""
 
 
-def is_calochallenge(path: Path) -> bool:
-    """Whether a file has the CaloChallenge layout; raises InputError as ShowerFile does."""
-    with open_hdf5(path) as file:
-        return ENERGIES in file
+def recognise(file: Hdf5File) -> str | None:
+    """Why a file is of this layout, None if it is not."""
+    if file.shape(ENERGIES) is None or file.shape(VOXELS) is None:
+        return None
+    return f"it has datasets {ENERGIES} and {VOXELS}"
 
 
 class CaloChallengeFile(ShowerFile):
-    """A sample in the CaloChallenge layout, opened for reading like any other.
+    """A sample in the CaloChallenge layout.
 
     Raises
     ------
@@ -49,98 +47,84 @@ class CaloChallengeFile(ShowerFile):
         none is, no bundled one.
     """
 
-    CELLS = VOXELS
+    LAYOUT = "calochallenge"
+    UNIT = "cells and energies in MeV"
+    ORDER = "voxels: rings fastest, then sectors, then layers"
 
-    def _find_cell_shape(self, detector: Detector | None) -> tuple[int, ...]:
-        if self._cells.ndim != 2:
-            msg = f"{self.path}: {VOXELS} must be (N, voxels), got {self._cells.shape}"
+    def _find_cells(self) -> Column:
+        cells = self.file.column(VOXELS)
+        if len(cells.shape) != 2:
+            msg = f"{self.path}: {VOXELS} must be (N, voxels), got {cells.shape}"
             raise InputError(msg)
-        voxels = int(self._cells.shape[1])
-        candidates = self._candidates(detector)
-        for candidate in candidates:
-            for window in candidate.windows:
-                shape = candidate.cell_shape(window)
-                if candidate.readout == "cylinder" and int(np.prod(shape)) == voxels:
-                    self._cylinder = candidate
-                    return shape
-        names = ", ".join(each.name for each in candidates)
-        msg = f"{self.path} has {voxels} voxels a shower, which fit no cylinder of {names}"
-        raise DetectorError(msg)
+        return cells
 
-    def _find_detector(self) -> Detector:
-        """The detector that the voxels were told by, not one of pads with as many cells."""
-        return self._cylinder
+    def _find_conditions(self) -> None:
+        self._incident = self._check_length(self.file.column(ENERGIES))
+        self._challenge: str | None = None
+        self.why.append("angle: the layout has none, along the cylinder's axis")
 
-    def _candidates(self, detector: Detector | None) -> list[Detector]:
-        """Detectors that the file may be of."""
-        if detector is not None:
-            return [detector]
-        text = self.attributes.get(DETECTOR_ATTRIBUTE)
-        if text is not None:
-            return [detector_from_json(str(text), where=str(self.path))]
-        return [load_detector(name) for name in bundled_detectors()]
+    def _find_cell_shape(self) -> tuple[int, int, int]:
+        detector = self.known_detector
+        voxels = self._cells.shape[1]
+        window = None if detector is None else window_with(detector, voxels)
+        if detector is None or window is None:
+            names = ", ".join(bundled_detectors()) if detector is None else detector.name
+            msg = f"{self.path} has {voxels} voxels a shower, which fit no cylinder of {names}"
+            raise DetectorError(msg)
+        self._geometry = detector.geometry(window)
+        return detector.cell_shape(window)
 
-    def _images(self, stored: AnyArray) -> FloatArray:
-        rings, sectors, layers = self.cell_shape
-        cells = stored.reshape(-1, layers, sectors, rings).transpose(0, 3, 2, 1) * MeV
-        return np.ascontiguousarray(cells, np.float32)
+    def _detector_of_shape(self) -> Detector | None:
+        voxels = self._cells.shape[1]
+        for name in bundled_detectors():
+            detector = load_detector(name)
+            if window_with(detector, voxels) is not None:
+                self.why.append(f"detector: {name} by the number of voxels, {voxels}")
+                self._challenge = name
+                return detector
+        return None
 
-    def _energies(self) -> AnyArray:
-        return np.asarray(self._vector(ENERGIES) * MeV)
+    def _find_particle(self) -> str:
+        found = super()._find_particle()
+        if found != UNKNOWN or self._challenge is None:
+            return found
+        self.why[-1] = f"particle: that of the Challenge's {self._challenge}"
+        return PARTICLES.get(self._challenge, UNKNOWN)
 
+    def _images(self, stored: AnyArray) -> AnyArray:
+        return self._geometry.images(stored * MeV)
 
-def write_calochallenge(
-    path: Path, sample: ShowerFile, chunks: Iterable[Showers], compression: str | None
-) -> None:
-    """Write a sample, its showers given in chunks, beside its place first, renamed when whole.
-
-    Raises
-    ------
-    InputError
-        if the detector is no cylinder, or a shower is not along its axis.
-    OutputError
-        if the file cannot be written.
-    """
-    if sample.detector.readout != "cylinder":
-        msg = (
-            f"{sample.detector.name} is read out in pads: the CaloChallenge layout holds cylinders "
-            "of rings and sectors"
-        )
-        raise InputError(msg)
-    with replacing(path) as partial, _new_file(partial) as file:
-        file.attrs.update(sample.attributes)
-        file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(sample.detector)
-        energies, cells = _create(file, len(sample), int(np.prod(sample.cell_shape)), compression)
-        done = 0
-        for showers in chunks:
-            if not np.allclose(showers.theta, np.pi / 2, atol=1e-4):
-                msg = "the CaloChallenge layout has no angles: showers must be perpendicular"
-                raise InputError(msg)
-            voxels = showers.cells.transpose(0, 3, 2, 1).reshape(len(showers), -1) / MeV
-            rows = slice(done, done + len(showers))
-            cells[rows] = voxels
-            energies[rows, 0] = showers.energy / MeV
-            done += len(showers)
+    def _energies(self, start: int, stop: int) -> AnyArray:
+        return scalar_per_shower(self._incident.read(start, stop)) * MeV
 
 
-@contextmanager
-def _new_file(path: Path) -> Iterator[Any]:
-    """An HDF5 file to fill; it is on the disk when the context ends without an error."""
-    file = h5py.File(path, "w")
-    try:
-        yield file
-        file.flush()
-    except BaseException:
-        abandon(file, path)
-        raise
-    file.close()
+def window_with(detector: Detector, voxels: int) -> str | None:
+    """The window of a cylinder that has so many voxels, None where there is none."""
+    if detector.readout != "cylinder":
+        return None
+    for window in detector.windows:
+        if np.count_nonzero(detector.geometry(window).present) == voxels:
+            return window
+    return None
 
 
-def _create(file: Any, n: int, voxels: int, compression: str | None) -> tuple[Any, Any]:
-    """The datasets of energies and voxels."""
-    options = {"dtype": "<f4", "track_times": False}
-    energies = file.create_dataset(ENERGIES, (n, 1), **options)
-    if compression is not None:
-        chunk = (min(COMPRESSED_ROWS, n), voxels)
-        options |= {"chunks": chunk, "compression": compression, "shuffle": True}
-    return energies, file.create_dataset(VOXELS, (n, voxels), **options)
+class CaloChallengeWriter(RowsWriter):
+    """Writes the layout: cylinders only, showers along their axis only."""
+
+    def _create(self, head: SampleHead, compression: str | None) -> None:
+        detector = head.detector
+        if detector is None or detector.readout != "cylinder":
+            name = "a sample of unknown detector" if detector is None else detector.name
+            msg = (
+                f"{name} is not read out in rings and sectors: "
+                "the CaloChallenge layout holds cylinders only"
+            )
+            raise InputError(msg)
+        self._geometry = detector.geometry(detector.window_of(head.cell_shape))
+        self.dataset(ENERGIES, (head.showers, 1))
+        self.dataset(VOXELS, (head.showers, len(self._geometry.voxels)), compression)
+
+    def _write(self, rows: slice, block: Block) -> None:
+        check_perpendicular(block, "CaloChallenge")
+        self.put(VOXELS, rows, self._geometry.flattened(block.cells) / MeV)
+        self.put(ENERGIES, rows, (block.energy / MeV)[:, None])

@@ -1,4 +1,4 @@
-"""Samples written in the 3DGAN HDF5 layout (see :mod:`~caloforge.io.gan3d_hdf5`)."""
+"""Samples written in the 3DGAN HDF5 layout (see :mod:`~caloforge.io.gan3d`)."""
 
 import os
 from collections.abc import Mapping
@@ -13,11 +13,13 @@ import numpy as np
 from caloforge.atomic import check_room, check_writable, partial_path, writing
 from caloforge.beam import Conditions
 from caloforge.detector import Detector
-from caloforge.io.gan3d_hdf5 import DETECTOR_ATTRIBUTE, detector_to_json
+from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
 from caloforge.io.raw import RawRows, contiguous
 from caloforge.typing import FloatArray
 
 DATASETS = ("ECAL", "energy", "theta")
+PHI = "phi"
+"""Azimuths, of samples that come from layouts which have them."""
 COMPRESSED_ROWS = 16
 """Showers that are compressed together."""
 
@@ -25,6 +27,7 @@ COMPRESSED_ROWS = 16
 class ShowerWriter:
     """Writes a sample of known length to ``PATH.partial``; :meth:`finish` puts it in place.
 
+    ``detector`` may be None where it is unknown; ``has_phi`` makes room for azimuths.
     ``compression`` is None (contiguous, fastest), ``lzf`` or ``gzip``. With ``resume`` an
     unfinished partial file of the same length is continued (``resumed`` says so). Leaving the
     context without ``finish`` because of an error removes the partial file; a kill leaves it, and
@@ -39,15 +42,17 @@ class ShowerWriter:
     def __init__(
         self,
         path: Path,
-        detector: Detector,
+        detector: Detector | None,
         cell_shape: tuple[int, ...],
         n: int,
         *,
         compression: str | None = None,
         attributes: Mapping[str, Any] | None = None,
+        has_phi: bool = False,
         resume: bool | None = None,
     ) -> None:
         self.path, self.partial = path, partial_path(path)
+        self._names = (*DATASETS, *((PHI,) if has_phi else ()))
         self._keep = (KeyboardInterrupt,) if resume is not None else ()
         check_writable(path)
         with writing(path):
@@ -59,7 +64,7 @@ class ShowerWriter:
             try:
                 if not self.resumed:
                     self._create(detector, cell_shape, n, compression, attributes or {})
-                self._datasets = {name: self._file[name] for name in DATASETS}
+                self._datasets = {name: self._file[name] for name in self._names}
                 self._rows = RawRows(self.partial, list(self._datasets.values()))
             except Exception:
                 self._discard()
@@ -70,26 +75,28 @@ class ShowerWriter:
             file = h5py.File(self.partial, "r+")
         except OSError:
             return None
-        if all(name in file for name in DATASETS) and file["ECAL"].shape == shape:
+        if all(name in file for name in self._names) and file["ECAL"].shape == shape:
             return file
         file.close()
         return None
 
     def _create(
         self,
-        detector: Detector,
+        detector: Detector | None,
         cell_shape: tuple[int, ...],
         n: int,
         compression: str | None,
         attributes: Mapping[str, Any],
     ) -> None:
-        for name, shape in zip(DATASETS, ((n, *cell_shape), (n,), (n,)), strict=True):
+        for name in self._names:
+            shape = (n, *cell_shape) if name == "ECAL" else (n,)
             options: dict[str, Any] = {"dcpl": contiguous(shape)}
             if name == "ECAL" and compression is not None:
                 chunk = (min(COMPRESSED_ROWS, n), *cell_shape)
                 options = {"chunks": chunk, "compression": compression, "shuffle": True}
             self._file.create_dataset(name, shape, dtype="<f4", track_times=False, **options)
-        self._file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(detector)
+        if detector is not None:
+            self._file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(detector)
         for key in sorted(attributes.keys() - {DETECTOR_ATTRIBUTE}):
             self._file.attrs[key] = attributes[key]
         self._file.flush()
@@ -113,6 +120,10 @@ class ShowerWriter:
         """Write energies and angles of the rows from ``start`` on; as :meth:`write`."""
         self._write("energy", start, conditions.energy)
         self._write("theta", start, conditions.theta)
+
+    def write_phi(self, start: int, phi: FloatArray) -> None:
+        """Write azimuths (n,) in rad of the rows from ``start`` on; as :meth:`write`."""
+        self._write(PHI, start, phi)
 
     def _write(self, name: str, start: int, rows: FloatArray) -> None:
         with writing(self.path):

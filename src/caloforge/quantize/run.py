@@ -10,7 +10,7 @@ from caloforge.engine import RUNTIMES, Plan
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.choose import precisions
 from caloforge.engine.tune import measure_engines
-from caloforge.io import open_showers
+from caloforge.io import Opens, open_showers
 from caloforge.provenance import file_digest, versions
 from caloforge.quantize.accuracy import Search, Step
 from caloforge.quantize.candidate import cells_of, checked, judging_plan, timing_plan
@@ -76,6 +76,7 @@ def quantize(
     sensitivity: bool = True,
     drop_slower: bool = True,
     capabilities: Capabilities | None = None,
+    opens: Opens = open_showers,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Outcome:
     """Write ``output``, ``path`` with the layers in INT8 whose INT8 the physics does not notice.
@@ -91,10 +92,10 @@ def quantize(
     DetectorError
         if the sample belongs to another detector.
     InputError
-        if the sample is too small or the score unknown.
+        if the sample is of another particle or calibration, or too small or the score unknown.
     """
     model, card = load_float_model(path)
-    with open_showers(data) as sample:
+    with opens(data) as sample:
         judge = judge_from(sample, card, showers, score)
     floor, error = judge.floor()
     allowed = error if max_drop is None else max_drop

@@ -88,12 +88,13 @@ def judge_from(sample: ShowerFile, card: ModelCard, showers: int, score: str) ->
     DetectorError
         if the sample belongs to another detector than the model.
     InputError
-        if the score is unknown, or too few showers lie in the model's range.
+        if the sample is of another particle or calibration, the score is unknown, or too few
+        showers lie in the model's range.
     """
     if score not in SCORES:
         msg = f"score '{score}' is unknown: allowed are {', '.join(SCORES)}"
         raise InputError(msg)
-    card.check_detector(sample.detector, sample.window, where=sample.path)
+    sample.check_model(card)
     read = sample.read(0, showers)
     low, high = card.energy_range_gev
     reference = read[(read.energy >= low) & (read.energy <= high)]

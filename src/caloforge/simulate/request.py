@@ -27,6 +27,8 @@ PHYSICS = "G4EmStandardPhysics"
 SHARD_ENERGY_GEV = (50.0, 1000.0)
 SHARDS_WANTED = 64
 """A shard holds 1/64 of the primary energy, but no less and no more than these (0.4 - 8 s)."""
+SHARD_EVENTS = 256
+"""Most events of a shard, whatever their energy: what a kill loses and what is held in memory."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,16 @@ class Production:
 
     @cached_property
     def shards(self) -> list[IntArray]:
-        """Numbers of the showers of each shard, of about equal primary energy."""
+        """Numbers of the showers of each shard: of about equal energy, at most SHARD_EVENTS."""
         total = float(self.conditions.energy.sum(dtype=np.float64))
         size = float(np.clip(total / SHARDS_WANTED, *SHARD_ENERGY_GEV))
         before = np.cumsum(self.conditions.energy, dtype=np.float64) - self.conditions.energy
-        return np.split(np.arange(len(self)), np.flatnonzero(np.diff(before // size)) + 1)
+        of_energy = np.split(np.arange(len(self)), np.flatnonzero(np.diff(before // size)) + 1)
+        return [
+            events[first : first + SHARD_EVENTS]
+            for events in of_energy
+            for first in range(0, len(events), SHARD_EVENTS)
+        ]
 
 
 def steepest_angle(detector: Detector, window: str) -> float:

@@ -41,7 +41,7 @@ class Geant4Source:
 
     def production(self, conditions: Conditions, *, seed: int) -> Production:
         """The checked request for these showers; errors as of Production and choose_data."""
-        data = choose_data(self.data, cache_folder())
+        data = choose_data(self.data, cache_folder(), self.detector)
         return Production(self.detector, self.window, self.particle, conditions, seed, data)
 
     def batches(

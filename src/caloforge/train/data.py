@@ -153,7 +153,9 @@ class TrainingData:
         cells = np.empty((len(files), *files.shape), dtype=np.float32)
         for start, stop in files.runs():
             cells[start:stop] = files.read_run(start, stop).cells
-        return Showers(cells, files.energy, files.theta, files.detector)
+        return Showers(
+            cells, files.energy, files.theta, files.detector, files.particle, files.calibration
+        )
 
     def _check_augmentation(self) -> None:
         x, y, _ = self.files.shape

@@ -46,10 +46,18 @@ class ShowerFiles:
                 energies.append(stored.energy[:rows])
                 thetas.append(stored.theta[:rows])
                 found = (stored.detector, stored.cell_shape)
+                meant = (stored.particle, stored.calibration)
             if path is self.paths[0]:
                 self.detector, self.shape = found
+                self.particle, self.calibration = meant
             elif (found[0].digest, found[1]) != (self.detector.digest, self.shape):
                 msg = f"{path} and {self.paths[0]} differ in detector or image shape"
+                raise InputError(msg)
+            elif meant != (self.particle, self.calibration):
+                msg = (
+                    f"{path} holds {meant[0]} showers ({meant[1]}), {self.paths[0]} "
+                    f"{self.particle} ({self.calibration}): one model is trained on one kind"
+                )
                 raise InputError(msg)
         self.energy, self.theta = np.concatenate(energies), np.concatenate(thetas)
         self.starts = np.concatenate([[0], np.cumsum(lengths)])

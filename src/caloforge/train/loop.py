@@ -93,6 +93,8 @@ class Training:
             "domain": summary.domain.model_dump(mode="json"),
             "detector": showers.detector.model_dump(mode="json"),
             "window": showers.window,
+            "particle": showers.particle,
+            "calibration": showers.calibration.model_dump(mode="json"),
         }
         parent = None if start is None else transfer.read_start(start)
         if parent is not None:

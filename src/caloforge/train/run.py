@@ -29,6 +29,8 @@ from caloforge.train.recipe import Recipe
 
 MAY_DIFFER = ("epochs", "log_every_steps", "checkpoint_every_seconds")
 """Training options that a resumed run may change."""
+SAID_LATER = ("particle", "calibration")
+"""What the descriptions of older run folders do not have."""
 LOCK = "lock"
 """File that the process which trains in the folder holds."""
 PATIENCE_SECONDS = 10.0
@@ -86,6 +88,7 @@ class RunFolder:
         return stored
 
     def _compare(self, stored: dict[str, Any]) -> None:
+        stored = {key: self.description[key] for key in SAID_LATER} | stored
         theirs, ours = _identity(stored), _identity(self.description)
         different = [key for key in sorted({*theirs, *ours}) if theirs.get(key) != ours.get(key)]
         if different:

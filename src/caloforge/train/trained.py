@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from caloforge.calibration import DEPOSITED
 from caloforge.card import Latent, ModelCard, Parent, Score, Training, TrainingData
 from caloforge.config import build
 from caloforge.detector import Detector
 from caloforge.errors import InputError, ModelError
 from caloforge.networks.base import Domain, Generator
 from caloforge.networks.spec import build_generator
+from caloforge.particle import UNKNOWN
 from caloforge.provenance import versions
 from caloforge.train.checkpoint import BEST, load_state
 from caloforge.train.recipe import Recipe
@@ -65,6 +67,8 @@ def _card(
         detector=detector,
         detector_digest=detector.digest,
         window=description["window"],
+        particle=description.get("particle", UNKNOWN),
+        calibration=description.get("calibration", DEPOSITED),
         energy_range_gev=domain.energy_range_gev,
         theta_range_rad=domain.theta_range_rad,
         latent=Latent(dim=generator.latent_dim, distribution=generator.latent_distribution),

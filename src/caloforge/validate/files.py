@@ -14,7 +14,7 @@ from typing import Protocol
 from caloforge import scaling
 from caloforge.atomic import partial_path, writing
 from caloforge.errors import DetectorError, OutputError
-from caloforge.io import ShowerFile, open_showers
+from caloforge.io import Opens, ShowerFile, open_showers
 from caloforge.provenance import file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.validate.comparison import compare, reduce_showers
@@ -44,25 +44,29 @@ def validate_files(
     seed: int = 0,
     training: Path | None = None,
     figures: str | None = None,
+    opens: Opens = open_showers,
     on_progress: Reporter = silent,
 ) -> ValidationResult:
     """Compare two sample files and write metrics.json, report.html and record.json to `folder`.
 
     At most scaling.VALIDATION_MAX_SHOWERS of each file are read. `training` is what the model was
     trained on, for the memorisation check. `figures` (png, pdf or svg) writes each figure as a file
-    of its own, too.
+    of its own, too. `opens` opens the files.
 
     Raises
     ------
     InputError, DetectorError
-        if a file cannot be read, has too few showers, or belongs to another detector.
+        if a file cannot be read, has too few showers, or belongs to another detector or particle,
+        or its cells mean something else.
     OutputError
         if the folder cannot be written, or holds something else than a former report.
     """
     start = time.perf_counter()
     check_folder(folder)
     inputs = [path for path in (reference, generated, training) if path is not None]
-    result, pictures = _work(reference, generated, training, level, seed, figures, on_progress)
+    result, pictures = _work(
+        reference, generated, training, level, seed, figures, opens, on_progress
+    )
     partial = partial_path(folder)
     with writing(folder):
         shutil.rmtree(partial, ignore_errors=True)
@@ -120,18 +124,20 @@ def _work(
     level: Level,
     seed: int,
     figures: str | None,
+    opens: Opens,
     on_progress: Reporter,
 ) -> tuple[ValidationResult, list[Picture]]:
     if training is not None:
-        _check_training(training, reference)
-    with open_showers(reference) as first, open_showers(generated) as second:
+        _check_training(training, reference, opens)
+    with opens(reference) as first, opens(generated) as second:
+        first.check_comparable(second)
         on_progress("reading")
         labels = _labels(first, second)
         comparison = compare(_chunks(first), _chunks(second), labels)
         notes = tuple(chain.from_iterable(map(_cut, (first, second))))
     library = None
     if training is not None:
-        with open_showers(training) as known:
+        with opens(training) as known:
             library = reduce_showers(_chunks(known), "the training sample")[0].summary
     result = score(comparison, level=level, seed=seed, library=library, on_progress=on_progress)
     result = replace(result, notes=(*result.notes, *notes))
@@ -141,9 +147,10 @@ def _work(
     return result, pictures
 
 
-def _check_training(training: Path, reference: Path) -> None:
+def _check_training(training: Path, reference: Path, opens: Opens) -> None:
     """Refuse a training sample whose showers cannot be compared with the reference's."""
-    with open_showers(training) as known, open_showers(reference) as sample:
+    with opens(training) as known, opens(reference) as sample:
+        known.check_comparable(sample)
         if (known.detector.digest, known.window) != (sample.detector.digest, sample.window):
             msg = (
                 f"{training} holds {known.cell_shape} cells of {known.detector.name}, "

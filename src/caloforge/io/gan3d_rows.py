@@ -1,0 +1,28 @@
+"""Whole samples in the 3DGAN layout, from blocks of showers."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from caloforge.io.block import Block
+from caloforge.io.gan3d_writer import ShowerWriter
+from caloforge.io.rows import SampleHead
+
+
+class Gan3dWriter:
+    """Writes a sample with :class:`~caloforge.io.gan3d_writer.ShowerWriter`, and phi with it."""
+
+    def write(
+        self, path: Path, head: SampleHead, blocks: Iterable[Block], compression: str | None
+    ) -> None:
+        """As :meth:`caloforge.io.rows.RowsWriter.write`."""
+        with ShowerWriter(
+            path, head.detector, head.cell_shape, head.showers,
+            compression=compression, attributes=head.all_attributes, has_phi=head.has_phi,
+        ) as writer:  # fmt: skip
+            done = 0
+            for block in blocks:
+                writer.write(done, block.cells, block.conditions)
+                if block.phi is not None:
+                    writer.write_phi(done, block.phi)
+                done += len(block)
+            writer.finish()

@@ -1,0 +1,124 @@
+"""The one table of layouts: how each is recognised, read and written."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.io import calochallenge, ddml, gan3d, getting_high, lemurs, showerdata
+from caloforge.io.block import Block
+from caloforge.io.gan3d_rows import Gan3dWriter
+from caloforge.io.hdf5 import Hdf5File
+from caloforge.io.mapped import MappedFile, SampleMap
+from caloforge.io.rows import SampleHead
+from caloforge.io.sample import ShowerFile
+
+
+class Writer(Protocol):
+    """Writes a sample in a layout, block by block."""
+
+    def write(
+        self, path: Path, head: SampleHead, blocks: Iterable[Block], compression: str | None
+    ) -> None:
+        """As :meth:`caloforge.io.rows.RowsWriter.write`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One layout.
+
+    Attributes
+    ----------
+    title : whose it is.
+    recognise : why an HDF5 file has it, or None.
+    opens : reads it.
+    writer : makes what writes it.
+    """
+
+    title: str
+    recognise: Callable[[Hdf5File], str | None]
+    opens: type[ShowerFile]
+    writer: Callable[[], Writer]
+
+
+LAYOUTS = {
+    "gan3d": Layout(
+        "3DGAN of CLIC, and caloforge's own", gan3d.recognise, gan3d.Gan3dFile, Gan3dWriter
+    ),
+    "calochallenge": Layout(
+        "CaloChallenge 1, 2 and 3", calochallenge.recognise,
+        calochallenge.CaloChallengeFile, calochallenge.CaloChallengeWriter,
+    ),
+    "lemurs": Layout(
+        "LEMURS, and Geant4's example Par04", lemurs.recognise,
+        lemurs.LemursFile, lemurs.LemursWriter,
+    ),
+    "getting_high": Layout(
+        "getting_high, photons in the ILD", getting_high.recognise,
+        getting_high.GettingHighFile, getting_high.GettingHighWriter,
+    ),
+    "showerdata": Layout(
+        "point clouds of the package showerdata", showerdata.recognise,
+        showerdata.ShowerdataFile, showerdata.ShowerdataWriter,
+    ),
+    "ddml": Layout(
+        "shower library of DDML", ddml.recognise, ddml.DdmlFile, ddml.DdmlWriter
+    ),
+}  # fmt: skip
+"""Name -> layout."""
+
+
+def layout_named(name: str) -> Layout:
+    """The layout of that name; InputError if there is none."""
+    if name not in LAYOUTS:
+        msg = f"layout '{name}' is unknown: allowed are {', '.join(LAYOUTS)}"
+        raise InputError(msg)
+    return LAYOUTS[name]
+
+
+def open_sample(
+    path: Path, detector: Detector | None, layout: str | None, where: SampleMap | None
+) -> ShowerFile:
+    """Open a sample; the layout is recognised where neither ``layout`` nor a map names it.
+
+    Raises
+    ------
+    InputError
+        if no layout fits the file, or several do.
+    """
+    if where is not None:
+        if layout is not None:
+            msg = f"a map says all: leave out the layout '{layout}'"
+            raise InputError(msg)
+        return MappedFile(path, detector, where)
+    if layout is not None:
+        name, reason = layout, "named by --layout"
+        opens = layout_named(layout).opens
+    else:
+        name, reason = _recognised(path)
+        opens = LAYOUTS[name].opens
+    opened = opens(path, detector)
+    opened.why.insert(0, f"layout: {reason}")
+    return opened
+
+
+def _recognised(path: Path) -> tuple[str, str]:
+    """The name of the one layout that a file has, and why."""
+    with Hdf5File(path) as file:
+        reasons = {name: layout.recognise(file) for name, layout in LAYOUTS.items()}
+        have = ", ".join(file.names) or "nothing"
+    found = {name: why for name, why in reasons.items() if why is not None}
+    if not found:
+        msg = (
+            f"{path} has none of the layouts {', '.join(LAYOUTS)}; it holds: {have}. "
+            "--layout names one, --map says where its cells and energies lie"
+        )
+        raise InputError(msg)
+    if len(found) > 1:
+        both = " and ".join(f"{name} ({why})" for name, why in found.items())
+        msg = f"{path} may be of several layouts, {both}: choose one with --layout"
+        raise InputError(msg)
+    return found.popitem()

@@ -1,0 +1,94 @@
+"""LEMURS, and what Geant4's example Par04 writes: ``showers`` (N, R, phi, z) in MeV.
+
+``incident_energy`` (N,) in MeV, ``incident_theta`` and ``incident_phi`` (N,) in rad; Par04's own
+converter leaves the angles out. Several detectors share the shape (9, 16, 45): one that is not
+named in the file is taken for Par04's silicon and tungsten, and ``info`` says so.
+"""
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.io.block import Block
+from caloforge.io.hdf5 import Column, Hdf5File
+from caloforge.io.rows import RowsWriter, SampleHead
+from caloforge.io.sample import ShowerFile
+from caloforge.io.shapes import bundled_with, image_shape, scalar_per_shower
+from caloforge.typing import AnyArray
+from caloforge.units import MeV
+
+CELLS, ENERGY, THETA, PHI = "showers", "incident_energy", "incident_theta", "incident_phi"
+
+
+def recognise(file: Hdf5File) -> str | None:
+    """Why a file is of this layout, None if it is not."""
+    if file.shape(ENERGY) is None or file.shape(CELLS) is None:
+        return None
+    return f"it has datasets {ENERGY} and {CELLS} {file.shape(CELLS)}"
+
+
+class LemursFile(ShowerFile):
+    """A sample in the layout of LEMURS; errors as of ShowerFile."""
+
+    LAYOUT = "lemurs"
+    UNIT = "cells and energies in MeV"
+    ORDER = "r, phi, z"
+
+    def _find_cells(self) -> Column:
+        cells = self.file.column(CELLS)
+        self._image_shape = image_shape(cells, "r, phi, z")
+        return cells
+
+    def _find_conditions(self) -> None:
+        self._energy = self._check_length(self.file.column(ENERGY))
+        self._angle, self._azimuth = (
+            self._check_length(self.file.column(name)) if name in self.file else None
+            for name in (THETA, PHI)
+        )
+        said = "no incident_theta, so perpendicular" if self._angle is None else THETA
+        self.why.append(f"angle: {said}")
+
+    def _find_cell_shape(self) -> tuple[int, int, int]:
+        return self._image_shape
+
+    def _detector_of_shape(self) -> Detector | None:
+        found = bundled_with(self._image_shape)
+        if found is not None:
+            self.why.append(
+                f"detector: {found.name} by the shape {self._image_shape}, which other detectors "
+                "of LEMURS share: --detector says if it is another"
+            )
+        return found
+
+    def _images(self, stored: AnyArray) -> AnyArray:
+        return stored.reshape(-1, *self._image_shape) * MeV
+
+    def _energies(self, start: int, stop: int) -> AnyArray:
+        return scalar_per_shower(self._energy.read(start, stop)) * MeV
+
+    def _angles(self, start: int, stop: int) -> AnyArray:
+        if self._angle is None:
+            return super()._angles(start, stop)
+        return scalar_per_shower(self._angle.read(start, stop))
+
+    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
+        if self._azimuth is None:
+            return None
+        return scalar_per_shower(self._azimuth.read(start, stop))
+
+
+class LemursWriter(RowsWriter):
+    """Writes the layout: cylinders, with phi where the sample has it."""
+
+    def _create(self, head: SampleHead, compression: str | None) -> None:
+        if head.detector is not None and head.detector.readout != "cylinder":
+            msg = f"{head.detector.name} is read out in pads: LEMURS' layout holds cylinders"
+            raise InputError(msg)
+        for name in (ENERGY, THETA, *((PHI,) if head.has_phi else ())):
+            self.dataset(name, (head.showers,))
+        self.dataset(CELLS, (head.showers, *head.cell_shape), compression)
+
+    def _write(self, rows: slice, block: Block) -> None:
+        self.put(CELLS, rows, block.cells / MeV)
+        self.put(ENERGY, rows, block.energy / MeV)
+        self.put(THETA, rows, block.theta)
+        if block.phi is not None:
+            self.put(PHI, rows, block.phi)
