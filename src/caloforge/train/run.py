@@ -33,6 +33,8 @@ SAID_LATER = ("particle", "calibration")
 """What the descriptions of older run folders do not have."""
 LOCK = "lock"
 """File that the process which trains in the folder holds."""
+UNFINISHED = (".partial", ".log")
+"""Endings of what may be in the folder before it is a training's: reading the showers takes long."""
 PATIENCE_SECONDS = 10.0
 """Ranks whose launcher was killed need a moment to end."""
 
@@ -66,7 +68,8 @@ class RunFolder:
     def _claim(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            present = {p.name for p in self.path.iterdir() if p.suffix != ".partial"} - {LOCK}
+            files = [p for p in self.path.iterdir() if p.suffix not in UNFINISHED]
+            present = {p.name for p in files} - {LOCK}
         except OSError as problem:
             msg = f"cannot use {self.path} as run folder: {problem.strerror}"
             raise OutputError(msg) from None
