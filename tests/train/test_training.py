@@ -60,7 +60,6 @@ def same(one, other):
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
-
 def test_a_folder_that_only_tells_its_progress_is_new(train, tmp_path):
     """Reading many showers takes longer than the first line of `progress.log`."""
     (tmp_path / "run").mkdir()
