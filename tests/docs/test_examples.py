@@ -17,12 +17,13 @@ SMALLER = [
     (r"(simulate .*)-n \d+", r"\1-n 100"),
     (r"--energy log:10:500", "--energy log:10:50"),
     (r"(generate .*)-n \d+", r"\1-n 200"),
+    (r"(generate \S+\.onnx .*)--energy \S+", r"\1"),
     (r"(bench run .*)", r"\1 --seconds 0.01 --repeats 1 --showers 40"),
     (r"--trials \d+", "--trials 2"),
 ]
 """What is shown, and what is run in its place: fewer showers, less energy, less time."""
 SMALLER_RECIPE = [
-    (r"epochs = \d+", "epochs = 2"),
+    (r"epochs = \d+", "epochs = 3"),
     (r"batch_size = \d+", "batch_size = 16"),
     (r"warmup_epochs = \d+", "warmup_epochs = 1"),
     (r"channels = 64", "channels = 16"),
