@@ -20,15 +20,15 @@ from caloforge.io.identity import identity_attributes
 from caloforge.lock import claimed
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
-from caloforge.source import Sink, collected
+from caloforge.source import ShowerSource, Sink, collected
 from caloforge.zoo import model_path
 
 FLUSH_EVERY = 64
 """Batches between two entries of the journal that a killed generation resumes from."""
 
 
-class Generator:
-    """A ShowerSource that runs a model file.
+class Generator(ShowerSource):
+    """A source of showers that runs a model file.
 
     Shower i under a seed is the same whatever the batch size, the streams and the cores.
 

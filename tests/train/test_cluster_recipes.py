@@ -6,11 +6,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import typer.main
 
 yaml = pytest.importorskip("yaml")
 
-from caloforge.cli.app import app  # noqa: E402
+from caloforge.cli.app import load_verb  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 
@@ -20,8 +19,7 @@ def blocks(language):
 
 
 def options_of(verb):
-    command = typer.main.get_command(app).commands[verb]
-    return {name for parameter in command.params for name in parameter.opts}
+    return {name for parameter in load_verb(verb).params for name in parameter.opts}
 
 
 def check_options(text):

@@ -17,11 +17,11 @@ from caloforge.simulate.produce import LocalRunner, Summary, produce, replay
 from caloforge.simulate.request import Production
 from caloforge.simulate.shards import ShardFolder
 from caloforge.simulate.tables import cache_folder
-from caloforge.source import Sink
+from caloforge.source import ShowerSource, Sink
 
 
 @dataclass(frozen=True)
-class Geant4Source:
+class Geant4Source(ShowerSource):
     """A ShowerSource that simulates with Geant4, in worker processes of its own.
 
     Attributes
