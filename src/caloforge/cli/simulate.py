@@ -23,6 +23,7 @@ from caloforge.errors import InputError
 if TYPE_CHECKING:
     from caloforge.beam import Conditions
     from caloforge.simulate import Production, Summary
+    from caloforge.simulate.produce import Runner
 
 
 def simulate(
@@ -47,6 +48,10 @@ def simulate(
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")] = 1,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler that runs the shards instead.")
+    ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(min=0, help="Most seconds without a Dask worker; for ever by default."),
     ] = None,
     event: Annotated[
         int | None, typer.Option(help="Replay only this event (0 is the first) into the output.")
@@ -83,7 +88,8 @@ def simulate(
     if event is not None:
         _replay(production, event, output, chosen_compression)
         return
-    summary = _produce(production, output, jobs, scheduler, chosen_compression)
+    runner = _runner(jobs, scheduler, wait)
+    summary = _produce(production, output, runner, chosen_compression)
     stderr.print(
         f"{output}: {len(production)} showers in {summary.seconds:.1f} s; "
         f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, "
@@ -94,22 +100,26 @@ def simulate(
         stderr.print(f"Geant4 aborted {summary.aborted} events; they were made again")
 
 
+def _runner(jobs: int, scheduler: str | None, wait: float | None) -> "Runner":
+    from caloforge.simulate import LocalRunner
+
+    if scheduler is None:
+        if wait is not None:
+            msg = "--wait is for the workers of a Dask scheduler: give its address (--scheduler)"
+            raise InputError(msg)
+        return LocalRunner(jobs)
+    from caloforge.simulate.farm import DaskRunner
+
+    return DaskRunner(scheduler, wait, stderr.print)
+
+
 def _produce(
-    production: "Production",
-    output: Path,
-    jobs: int,
-    scheduler: str | None,
-    compression: str | None,
+    production: "Production", output: Path, runner: "Runner", compression: str | None
 ) -> "Summary":
-    from caloforge.simulate.produce import LocalRunner, Runner, check_output, produce
+    from caloforge.simulate.produce import check_output, produce
     from caloforge.simulate.shards import shards_path
 
     check_output(production, output, compression)
-    runner: Runner = LocalRunner(jobs)
-    if scheduler is not None:
-        from caloforge.simulate.farm import DaskRunner
-
-        runner = DaskRunner(scheduler)
     with shower_progress(shards_path(output) / LOG_NAME) as progress:
         return produce(
             production, output, runner=runner, compression=compression,
