@@ -30,7 +30,7 @@ POINT = 1e-3
 
 @dataclass(frozen=True)
 class Given:
-    """What a host's inputs mean: ``numbers`` (count,) at random; energy (1,) GeV, theta (1,) rad."""
+    """What a host feeds: ``numbers`` (count,) at random; energy (1,) GeV, theta (1,) rad."""
 
     numbers: str
     count: int

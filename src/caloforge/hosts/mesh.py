@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from caloforge.card import ModelCard
 from caloforge.detector import Detector
+from caloforge.errors import ModelError
 from caloforge.typing import FloatArray
 
 POINTS = 64
@@ -74,3 +76,32 @@ def depth_weights(detector: Detector, mesh: Mesh) -> FloatArray:
     high = np.minimum(ends[1:, None], edges[1:])
     overlap = np.maximum(high - low, 0.0)
     return (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def own_mesh(card: ModelCard) -> Mesh:
+    """The mesh that a model of rings makes showers on.
+
+    Raises
+    ------
+    ModelError
+        if it is not one of equal layers, rings and sectors that a host knows by their sizes.
+    """
+    detector = card.detector
+    rings, sectors, slices = card.cell_shape
+    thickness = {round(layer.thickness_mm, 6) for layer in detector.layers}
+    if detector.readout != "cylinder":
+        msg = f"{card.name} makes showers on pads, not on a mesh of rings"
+        raise ModelError(msg)
+    if detector.layers_differ or len(thickness) > 1:
+        msg = f"{card.name}: the layers of {detector.name} differ, the host's mesh has equal ones"
+        raise ModelError(msg)
+    if not detector.depth_mm:
+        msg = f"{card.name}: {detector.name} does not say how thick its layers are"
+        raise ModelError(msg)
+    if sectors > 1 and sectors % 2:
+        msg = (
+            f"{card.name} has {sectors} sectors: the host's start half a turn on, "
+            "which takes an even number"
+        )
+        raise ModelError(msg)
+    return Mesh(rings, sectors, slices, detector.pad_mm[0], detector.layers[0].thickness_mm)

@@ -12,7 +12,7 @@ import numpy as np
 from caloforge.card import ModelCard
 from caloforge.errors import ModelError
 from caloforge.hosts.graph import Given, Port, Shower, one_angle
-from caloforge.hosts.mesh import Mesh, area_weights, depth_weights
+from caloforge.hosts.mesh import Mesh, area_weights, depth_weights, own_mesh
 from caloforge.hosts.writer import FLOAT, GraphWriter
 
 FINE = Mesh(rings=18, sectors=50, slices=45, ring_mm=2.325, slice_mm=3.4)
@@ -93,9 +93,6 @@ def mesh_of(card: ModelCard, otherwise: Mesh) -> Mesh:
     if card.particle not in PARTICLES:
         msg = f"{card.name} makes {card.particle}: Par04 hands over electrons and photons alone"
         raise ModelError(msg)
-    if detector.depth_mm <= 0:
-        msg = f"{card.name}: {detector.name} does not say how deep its layers are, a mesh needs it"
-        raise ModelError(msg)
     if detector.readout == "pads":
         if not one_angle(card):
             msg = (
@@ -103,27 +100,14 @@ def mesh_of(card: ModelCard, otherwise: Mesh) -> Mesh:
                 "Par04 turns its mesh with the particle: export a model of one angle, or of rings"
             )
             raise ModelError(msg)
-        if detector.depth_mm > otherwise.depth_mm:
+        if not 0 < detector.depth_mm <= otherwise.depth_mm:
             msg = (
                 f"{card.name}: {detector.name} is {detector.depth_mm:g} mm deep, "
-                f"Par04's mesh {otherwise.depth_mm:g} mm"
+                f"what Par04's mesh holds is at most {otherwise.depth_mm:g} mm"
             )
             raise ModelError(msg)
         return otherwise
-    return _own_mesh(card)
-
-
-def _own_mesh(card: ModelCard) -> Mesh:
-    detector = card.detector
-    rings, sectors, slices = card.cell_shape
-    thickness = {round(layer.thickness_mm, 6) for layer in detector.layers}
-    if detector.layers_differ or len(thickness) > 1:
-        msg = f"{card.name}: the layers of {detector.name} differ, Par04's mesh has equal ones"
-        raise ModelError(msg)
-    if sectors > 1 and sectors % 2:
-        msg = f"{card.name} has {sectors} sectors: Par04 starts half a turn on, that needs an even"
-        raise ModelError(f"{msg} number")
-    return Mesh(rings, sectors, slices, detector.pad_mm[0], detector.layers[0].thickness_mm)
+    return own_mesh(card)
 
 
 def on_mesh(writer: GraphWriter, cells: str, card: ModelCard, mesh: Mesh) -> str:

@@ -1,4 +1,4 @@
-"""The mean response of a model, measured when it is exported: what calibrates its energies to Ep."""
+"""The mean response of a model, measured at its export: what calibrates its energies to Ep."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from caloforge.engine.latent import draw_latent
 from caloforge.hosts.writer import GraphWriter
 from caloforge.typing import Float64Array, FloatArray
 
-SHOWERS = 2048
+SHOWERS = 4096
 DEGREE = 3
 """Of the polynomial in ln Ep: over two decades in energy it follows a response to a few permille
 that falls by a fifth, as the thick plates behind make it."""
@@ -32,6 +32,11 @@ class Response:
     def __call__(self, energy: FloatArray) -> Float64Array:
         """The response at energies in GeV."""
         return np.asarray(np.polyval(self.coefficients, np.log(energy)), np.float64)
+
+    def at_ends(self, ends: tuple[float, float]) -> tuple[float, float]:
+        """The response at two energies in GeV."""
+        low, high = self(np.array(ends, np.float32))
+        return float(low), float(high)
 
     def write(self, writer: GraphWriter, energy: str) -> str:
         """The response at a tensor of energies in GeV."""
