@@ -17,7 +17,7 @@ from caloforge.errors import ModelError
 from caloforge.hosts.graph import Given, Port, Shower, one_angle
 from caloforge.hosts.mesh import Mesh, area_weights
 from caloforge.hosts.writer import GraphWriter
-from caloforge.typing import Float64Array
+from caloforge.typing import AnyArray
 from caloforge.units import MeV
 
 SECTORS = 16
@@ -29,10 +29,10 @@ ETA_STEPS = 10.0
 class Bins:
     """The voxels of one layer, every array of shape (voxels,): radius in mm, alpha in rad."""
 
-    radius: Float64Array
-    radius_size: Float64Array
-    alpha: Float64Array
-    alpha_size: Float64Array
+    radius: AnyArray
+    radius_size: AnyArray
+    alpha: AnyArray
+    alpha_size: AnyArray
 
 
 def port(card: ModelCard) -> Port:
@@ -91,7 +91,7 @@ def layer_bins(card: ModelCard) -> list[Bins]:
     ]
 
 
-def _grid(edges: Float64Array, sectors: int, first: float) -> Bins:
+def _grid(edges: AnyArray, sectors: int, first: float) -> Bins:
     """Rings and equal sectors, ring slowest; sectors start at ``first`` rad."""
     ring = np.repeat(np.arange(len(edges) - 1), sectors)
     sector = np.tile(np.arange(sectors), len(edges) - 1)

@@ -2,13 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnx
-from onnx import helper
+from onnx import helper, version_converter
 
 from caloforge.card import METADATA_KEY, ModelCard
 from caloforge.engine.base import INPUTS, OUTPUT
@@ -19,8 +19,8 @@ from caloforge.hosts.writer import GraphWriter, value
 
 ENERGIES = "energies"
 """Name of the one output."""
-IR_VERSION = 8
-"""That opset 18 came with: what the oldest ONNX Runtime reads that knows its operators."""
+OPSET = 18
+"""The first with operators on the bits of integers."""
 ONE_THREAD = {"session_options": {"intra_op_num_threads": 1, "inter_op_num_threads": 1}}
 """For hosts that set no number of threads: what ONNX Runtime reads of a model under
 ``ORT_LOAD_CONFIG_FROM_MODEL=1``."""
@@ -75,7 +75,7 @@ class Port:
     read : writes the output from the shower.
     """
 
-    inputs: dict[str, tuple[int, ...]]
+    inputs: Mapping[str, tuple[int, ...]]
     shape: tuple[int, ...]
     given: Callable[[GraphWriter], Given]
     read: Callable[[GraphWriter, Shower], str]
@@ -105,6 +105,7 @@ def embed(model: Any, card: ModelCard, port: Port, response: Response) -> Any:
     before = len(writer.nodes)
     shower = Shower(OUTPUT, given.energy, inside, response.write(writer, inside))
     writer.name(writer.reshape(port.read(writer, shower), *port.shape), ENERGIES)
+    model = _at_opset(model)
     graph = helper.make_graph(
         [*writer.nodes[:before], *model.graph.node, *writer.nodes[before:]],
         card.name,
@@ -112,7 +113,8 @@ def embed(model: Any, card: ModelCard, port: Port, response: Response) -> Any:
         [value(ENERGIES, port.shape)],
         [*model.graph.initializer, *writer.initializers],
     )
-    whole = helper.make_model(graph, opset_imports=model.opset_import, ir_version=IR_VERSION)
+    version = helper.find_min_ir_version_for(model.opset_import)
+    whole = helper.make_model(graph, opset_imports=model.opset_import, ir_version=version)
     optimised = _optimised(whole)
     helper.set_model_props(
         optimised, {METADATA_KEY: card.model_dump_json(), "ort_config": json.dumps(ONE_THREAD)}
@@ -126,6 +128,12 @@ def _theta(writer: GraphWriter, card: ModelCard, given: Given) -> str:
         return writer.constant([(low + high) / 2])
     ends = writer.constant([low]), writer.constant([high])
     return writer.add("Min", writer.add("Max", given.theta, ends[0]), ends[1])
+
+
+def _at_opset(model: Any) -> Any:
+    """The model, its operators those of ``OPSET`` at least."""
+    version = max(opset.version for opset in model.opset_import if not opset.domain)
+    return model if version >= OPSET else version_converter.convert_version(model, OPSET)
 
 
 def _optimised(model: Any) -> Any:
@@ -150,5 +158,6 @@ def _optimised(model: Any) -> Any:
     standard = [opset for opset in optimised.opset_import if not opset.domain]
     del optimised.opset_import[:]
     optimised.opset_import.extend(standard)
-    optimised.ir_version = IR_VERSION
+    # The lowest version that knows these operators: hosts' ONNX Runtimes are years old.
+    optimised.ir_version = helper.find_min_ir_version_for(standard)
     return optimised

@@ -14,8 +14,9 @@ from caloforge.detector import Detector
 from caloforge.errors import ModelError
 from caloforge.typing import FloatArray
 
-POINTS = 64
-"""Points along each side of a pad by which areas are measured, to about a thousandth of a pad."""
+POINTS = (64, 62)
+"""Points along the sides of a pad, by which areas are measured; as many along both would put those
+on a diagonal, where sectors meet, on one side."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,19 @@ def area_weights(shape: tuple[int, int], pad_mm: tuple[float, float], mesh: Mesh
     array([[0.25, 0.25, 0.25, 0.25, 0.  , 0.  , 0.  , 0.  ]], dtype=float32)
     """
     across = []
-    for n, pad in zip(shape, pad_mm, strict=True):
-        inside = (np.arange(n * POINTS) + 0.5) / POINTS - 0.5
+    for n, pad, points in zip(shape, pad_mm, POINTS, strict=True):
+        inside = (np.arange(n * points) + 0.5) / points - 0.5
         across.append((inside - n // 2) * pad)
     x, y = np.meshgrid(*across, indexing="ij")
     ring = np.minimum(np.hypot(x, y) / mesh.ring_mm, mesh.rings - 1).astype(np.int64)
     turn = (np.arctan2(y, x) + np.pi) / (2 * np.pi)
     sector = (turn * mesh.sectors).astype(np.int64) % mesh.sectors
-    columns, rows = (np.arange(n * POINTS) // POINTS for n in shape)
+    columns, rows = (
+        np.arange(n * points) // points for n, points in zip(shape, POINTS, strict=True)
+    )
     pad_number = columns[:, None] * shape[1] + rows
     weights = np.zeros((mesh.rings * mesh.sectors, shape[0] * shape[1]))
-    np.add.at(weights, (ring * mesh.sectors + sector, pad_number), 1 / POINTS**2)
+    np.add.at(weights, (ring * mesh.sectors + sector, pad_number), 1 / np.prod(POINTS))
     return weights.astype(np.float32)
 
 
@@ -75,7 +78,8 @@ def depth_weights(detector: Detector, mesh: Mesh) -> FloatArray:
     low = np.maximum(ends[:-1, None], edges[:-1])
     high = np.minimum(ends[1:, None], edges[1:])
     overlap = np.maximum(high - low, 0.0)
-    return (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights: FloatArray = (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    return weights
 
 
 def own_mesh(card: ModelCard) -> Mesh:

@@ -34,7 +34,8 @@ def latent_from(writer: GraphWriter, numbers: str, count: int, latent: Latent) -
     quarter = -(-latent.dim // 4)
     quarter += quarter % 2  # normal numbers come in pairs
     counter = writer.constant(np.arange(quarter), np.int32)
-    words = writer.add("Concat", *pcg4d(writer, (*key, counter)), axis=0)
+    first, second, third = key
+    words = writer.add("Concat", *pcg4d(writer, (first, second, third, counter)), axis=0)
     uniform = _uniform(writer, words)
     if latent.distribution == "normal":
         uniform = _normal(writer, uniform, 2 * quarter)

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
-
-from caloforge.typing import AnyArray
 
 PREFIX = "host/"
 """Of every name that is written, so that none is a name of the model's own graph."""
@@ -20,7 +19,7 @@ class GraphWriter:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
 
-    def constant(self, values: AnyArray | float | int, dtype: Any = np.float32) -> str:
+    def constant(self, values: ArrayLike, dtype: Any = np.float32) -> str:
         """A constant tensor; its name."""
         array = np.asarray(values, dtype)
         name = f"{PREFIX}c{len(self.initializers)}"
