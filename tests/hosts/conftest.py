@@ -44,7 +44,7 @@ def own():
 
     @functools.cache
     def mean(energy):
-        n = 4 * SHOWERS
+        n = 2 * SHOWERS
         (cells,) = session.run(
             ["cells"],
             {
