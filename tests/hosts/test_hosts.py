@@ -1,5 +1,9 @@
 """The bundled model inside each host: response, profiles and barycentre of its hits in space."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from tests.hosts.conftest import ENERGIES, NAME, SHOWERS
@@ -146,3 +150,29 @@ def test_the_graph_is_optimised_and_of_standard_operators(exported):
     assert not {node.domain for node in model.graph.node} - {""}
     kinds = {node.op_type for node in model.graph.node}
     assert not kinds & {"Shape", "Identity"}  # folded away for one shower a call
+
+
+COUNT_THREADS = """
+import os, sys, numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+if sys.argv[2] == "asked":
+    options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession(sys.argv[1], options)
+session.run(None, {i.name: numpy.zeros(i.shape, "float32") for i in session.get_inputs()})
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads as Linux does")
+def test_the_file_asks_for_one_thread(exported):
+    """For FastCaloSim, which says nothing to ONNX Runtime."""
+
+    def threads(asked, **environment):
+        path = exported("fastcalosim") / f"{NAME}.onnx"
+        done = subprocess.run(
+            [sys.executable, "-c", COUNT_THREADS, str(path), asked],
+            env=os.environ | environment, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return int(done.stdout)
+
+    assert threads("nothing", ORT_LOAD_CONFIG_FROM_MODEL="1") == threads("asked")
