@@ -22,7 +22,7 @@ ENERGIES = 20.0, 300.0
 def exported(tmp_path_factory):
     """``exported(host)``: the folder of the bundled model for a host."""
     patch = pytest.MonkeyPatch()
-    response = functools.cache(lambda path: measure_response(path, read_card(path)))
+    response = functools.cache(lambda path: measure_response(path, read_card(path), showers=4096))
     patch.setattr(host_folder, "measure_response", lambda path, _: response(path))
 
     @functools.cache
