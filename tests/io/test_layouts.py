@@ -11,6 +11,7 @@ from caloforge.cli.app import main
 from caloforge.convert import convert
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import LAYOUTS, SampleMap
+from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
 
 
 def call(*arguments) -> int:
@@ -67,7 +68,7 @@ HOLD = {  # sample -> layouts that can hold it
     "clic_angle": ["ddml", "showerdata", "gan3d"],
     "calochallenge1_pions": ["gan3d", "calochallenge"],
     "calochallenge2": ["gan3d", "lemurs", "calochallenge", "ddml"],
-    "lemurs": ["gan3d", "lemurs"],
+    "lemurs": ["gan3d", "lemurs", "ddml"],
     "getting_high": ["gan3d", "getting_high", "showerdata", "ddml"],
     "showerdata": ["gan3d", "ddml", "showerdata"],
     "ddml": ["gan3d", "getting_high", "showerdata", "ddml"],
@@ -102,7 +103,7 @@ def test_what_a_layout_cannot_hold_is_refused(tmp_path):
     inclined = write(SAMPLES["lemurs"](), tmp_path / "inclined.h5")
     pads = write(SAMPLES["clic_fixed"](), tmp_path / "pads.h5")
     for source, layout, words in [
-        (inclined, "calochallenge", "perpendicular"),
+        (inclined, "calochallenge", "no place for phi"),
         (inclined, "showerdata", "no pads"),
         (pads, "calochallenge", "cylinders"),
         (pads, "lemurs", "cylinders"),
@@ -143,6 +144,19 @@ shape = [30, 30]
     assert io.read(out).detector.name == "ild"
     with pytest.raises(DetectorError, match="names no detector"):
         io.read(write(SAMPLES["showerdata"](), tmp_path / "cloud.h5"))
+
+
+def test_points_beside_the_window_are_told(tmp_path, capsys):
+    truth = SAMPLES["showerdata"]()
+    for cloud in truth.clouds:
+        cloud[0] = 500.0
+    path = write(truth, tmp_path / "cloud.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(truth.detector)
+    assert call("info", path) == 0
+    assert "% of the energy lies beside the window" in capsys.readouterr().out
+    assert call("convert", path, "-o", tmp_path / "out.h5") == 0
+    assert "% of the energy lies beside the window" in capsys.readouterr().err
 
 
 def test_ambiguity_is_asked_about(tmp_path):

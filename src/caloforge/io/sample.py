@@ -173,6 +173,11 @@ class ShowerFile(ABC):
         return self.detector.window_of(self.cell_shape)
 
     @property
+    def notes(self) -> list[str]:
+        """What the rows that were read so far have shown, a line each."""
+        return []
+
+    @property
     def compression(self) -> str:
         """How the cells are compressed in the file."""
         return self._cells.compression
