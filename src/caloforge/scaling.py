@@ -54,6 +54,9 @@ PROFILE_MIN_SHARE = 1e-3
 POOL_CORE = 6
 """Cells each side of the middle that the pooled image keeps single."""
 
+POOL_SECTORS = 16
+"""Most sectors of a cylinder's pooled image."""
+
 ANGLE_TOLERANCE_RAD = 1e-3
 """Angles closer than this are the same angle."""
 

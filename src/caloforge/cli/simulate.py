@@ -96,6 +96,8 @@ def simulate(
         f"{summary.ms_per_gev:.2f} ms/GeV; "
         f"data: {production.data.title}"
     )
+    if summary.empty:
+        stderr.print(f"{summary.empty} showers are empty: no cell holds as much as 10 eV")
     if summary.aborted:
         stderr.print(f"Geant4 aborted {summary.aborted} events; they were made again")
 
