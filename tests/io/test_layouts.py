@@ -9,6 +9,7 @@ from tests.io.samples import SAMPLES, N, calochallenge, energies, ild, images, w
 from caloforge import io
 from caloforge.cli.app import main
 from caloforge.convert import convert
+from caloforge.detector import load_detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import LAYOUTS, SampleMap
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
@@ -101,6 +102,7 @@ def test_there_and_back(tmp_path, name, layout):
 
 def test_what_a_layout_cannot_hold_is_refused(tmp_path):
     inclined = write(SAMPLES["lemurs"](), tmp_path / "inclined.h5")
+    siw = load_detector("par04_siw")
     pads = write(SAMPLES["clic_fixed"](), tmp_path / "pads.h5")
     for source, layout, words in [
         (inclined, "calochallenge", "no place for phi"),
@@ -109,7 +111,8 @@ def test_what_a_layout_cannot_hold_is_refused(tmp_path):
         (pads, "lemurs", "cylinders"),
         (pads, "getting_high", "30 x 30 pads, got 25 x 25"),
     ]:
-        with io.open_showers(source) as file, pytest.raises(InputError, match=words):
+        given = siw if source == inclined else None
+        with io.open_showers(source, given) as file, pytest.raises(InputError, match=words):
             convert(file, tmp_path / "out.h5", layout=layout)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inclined.h5", "pads.h5"]
     with io.open_showers(pads) as file, pytest.raises(InputError, match="allowed are gan3d"):
@@ -144,6 +147,15 @@ shape = [30, 30]
     assert io.read(out).detector.name == "ild"
     with pytest.raises(DetectorError, match="names no detector"):
         io.read(write(SAMPLES["showerdata"](), tmp_path / "cloud.h5"))
+
+
+def test_a_shape_of_several_detectors_names_none(tmp_path, capsys):
+    path = write(SAMPLES["lemurs"](), tmp_path / "lemurs.h5")
+    assert call("info", path) == 0
+    assert "detector unknown: give it with --detector" in capsys.readouterr().out
+    with pytest.raises(DetectorError, match=r"several detectors share .* --detector"):
+        io.read(path)
+    assert io.read(write(SAMPLES["par04"](), tmp_path / "par04.h5")).detector.name == "par04_siw"
 
 
 def test_points_beside_the_window_are_told(tmp_path, capsys):

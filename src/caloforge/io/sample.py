@@ -60,6 +60,7 @@ class ShowerFile(ABC):
     LAYOUT: ClassVar[str]
     UNIT: ClassVar[str] = "cells and energies in GeV"
     ORDER: ClassVar[str] = "x, y, layer"
+    SHAPE_TELLS: ClassVar[str] = "and they fit no bundled one"
 
     def __init__(self, path: Path, detector: Detector | None = None) -> None:
         self.path, self.why = path, list[str]()
@@ -162,7 +163,7 @@ class ShowerFile(ABC):
         if self.known_detector is None:
             msg = (
                 f"{self.path} does not say which detector its cells {self.cell_shape} belong to, "
-                "and they fit no bundled one: give the detector's .toml file with --detector"
+                f"{self.SHAPE_TELLS}: give the detector's .toml file with --detector"
             )
             raise DetectorError(msg)
         return self.known_detector
