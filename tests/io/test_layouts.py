@@ -65,14 +65,14 @@ def test_info_lists_the_layouts(capsys):
 
 
 HOLD = {  # sample -> layouts that can hold it
-    "clic_fixed": ["ddml", "showerdata", "gan3d"],
-    "clic_angle": ["ddml", "showerdata", "gan3d"],
-    "calochallenge1_pions": ["gan3d", "calochallenge"],
-    "calochallenge2": ["gan3d", "lemurs", "calochallenge", "ddml"],
-    "lemurs": ["gan3d", "lemurs", "ddml"],
-    "getting_high": ["gan3d", "getting_high", "showerdata", "ddml"],
-    "showerdata": ["gan3d", "ddml", "showerdata"],
-    "ddml": ["gan3d", "getting_high", "showerdata", "ddml"],
+    "clic_fixed": ["hits", "ddml", "showerdata", "gan3d"],
+    "clic_angle": ["hits", "ddml", "showerdata", "gan3d"],
+    "calochallenge1_pions": ["hits", "gan3d", "calochallenge"],
+    "calochallenge2": ["hits", "gan3d", "lemurs", "calochallenge", "ddml"],
+    "lemurs": ["hits", "gan3d", "lemurs", "ddml"],
+    "getting_high": ["hits", "gan3d", "getting_high", "showerdata", "ddml"],
+    "showerdata": ["hits", "gan3d", "ddml", "showerdata"],
+    "ddml": ["hits", "gan3d", "getting_high", "showerdata", "ddml"],
 }
 IN_MEV = {"calochallenge", "lemurs", "getting_high", "ddml"}
 

@@ -56,6 +56,7 @@ def convert(
             on_progress=lambda done: progress.update(task, completed=done),
         )  # fmt: skip
         notes = file.notes
+    reading.print_map()
     for note in notes:
         stderr.print(f"note: {note}")
 

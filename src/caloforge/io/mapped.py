@@ -19,7 +19,7 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.io.hdf5 import Column
 from caloforge.io.identity import one_particle, particles_in
-from caloforge.io.sample import ShowerFile
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.shapes import bundled_with, image_shape, scalar_per_shower
 from caloforge.particle import particle_name
 from caloforge.typing import AnyArray
@@ -103,7 +103,7 @@ class SampleMap(FrozenModel):
         return "".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items())
 
 
-class MappedFile(ShowerFile):
+class MappedFile(LayoutFile):
     """A sample read by a map; errors as of ShowerFile."""
 
     LAYOUT = "map"
