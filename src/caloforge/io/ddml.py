@@ -8,8 +8,8 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.io.block import Block
 from caloforge.io.hdf5 import Column, Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import RowsWriter, SampleHead
-from caloforge.io.sample import ShowerFile
 from caloforge.io.shapes import bundled_with, image_shape, scalar_per_shower
 from caloforge.typing import AnyArray
 from caloforge.units import MeV
@@ -23,7 +23,7 @@ def recognise(file: Hdf5File) -> str | None:
     return f"it has a root dataset {CELLS} {shape}" if shape and len(shape) == 4 else None
 
 
-class DdmlFile(ShowerFile):
+class DdmlFile(LayoutFile):
     """A library for DDML with primary energies; errors as of ShowerFile."""
 
     LAYOUT = "ddml"

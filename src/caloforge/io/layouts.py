@@ -7,10 +7,11 @@ from typing import Protocol
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.io import calochallenge, ddml, gan3d, getting_high, lemurs, showerdata
+from caloforge.io import calochallenge, ddml, gan3d, getting_high, hits, lemurs, showerdata
 from caloforge.io.block import Block
 from caloforge.io.gan3d_rows import Gan3dWriter
 from caloforge.io.hdf5 import Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.mapped import MappedFile, SampleMap
 from caloforge.io.rows import SampleHead
 from caloforge.io.sample import ShowerFile
@@ -40,13 +41,16 @@ class Layout:
 
     title: str
     recognise: Callable[[Hdf5File], str | None]
-    opens: type[ShowerFile]
+    opens: type[LayoutFile]
     writer: Callable[[], Writer]
 
 
 LAYOUTS = {
     "gan3d": Layout(
         "3DGAN of CLIC, and caloforge's own", gan3d.recognise, gan3d.Gan3dFile, Gan3dWriter
+    ),
+    "hits": Layout(
+        "caloforge's hits", hits.recognise, hits.HitsFile, hits.HitsRows
     ),
     "calochallenge": Layout(
         "CaloChallenge 1, 2 and 3", calochallenge.recognise,

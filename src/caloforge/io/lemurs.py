@@ -9,8 +9,8 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.io.block import Block
 from caloforge.io.hdf5 import Column, Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import RowsWriter, SampleHead
-from caloforge.io.sample import ShowerFile
 from caloforge.io.shapes import bundled_with, image_shape, scalar_per_shower
 from caloforge.typing import AnyArray
 from caloforge.units import MeV
@@ -25,7 +25,7 @@ def recognise(file: Hdf5File) -> str | None:
     return f"it has datasets {ENERGY} and {CELLS} {file.shape(CELLS)}"
 
 
-class LemursFile(ShowerFile):
+class LemursFile(LayoutFile):
     """A sample in the layout of LEMURS; errors as of ShowerFile."""
 
     LAYOUT = "lemurs"

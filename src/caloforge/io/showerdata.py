@@ -17,8 +17,8 @@ from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io.block import Block
 from caloforge.io.hdf5 import Column, Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import RowsWriter, SampleHead
-from caloforge.io.sample import ShowerFile
 from caloforge.io.shapes import scalar_per_shower
 from caloforge.particle import pdg_number
 from caloforge.typing import AnyArray, Float64Array, IntArray
@@ -38,7 +38,7 @@ def recognise(file: Hdf5File) -> str | None:
     return f"it has datasets {POINTS} of variable length and {ENERGIES}"
 
 
-class ShowerdataFile(ShowerFile):
+class ShowerdataFile(LayoutFile):
     """A sample of point clouds, filled into the cells of a detector.
 
     Raises
