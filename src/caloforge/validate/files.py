@@ -15,7 +15,8 @@ from caloforge import scaling
 from caloforge.atomic import partial_path, writing
 from caloforge.errors import DetectorError, OutputError
 from caloforge.io import Opens, ShowerFile, open_showers
-from caloforge.provenance import file_digest, write_record
+from caloforge.io.parts import sample_digest
+from caloforge.provenance import write_record
 from caloforge.showers import Showers
 from caloforge.validate.comparison import compare, reduce_showers
 from caloforge.validate.report import Picture, render_figures, render_report
@@ -81,7 +82,7 @@ def validate_files(
             (partial / METRICS).write_text(metrics, encoding="utf-8")
             write_record(
                 partial / RECORD, verb="validate", config={"level": level},
-                inputs={str(path): file_digest(path) for path in inputs},
+                inputs={str(path): sample_digest(path) for path in inputs},
                 seed=seed, seconds=time.perf_counter() - start,
             )  # fmt: skip
             if folder.exists():
