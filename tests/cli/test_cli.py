@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from tests.conftest import make_showers
 
 from caloforge import io
 from caloforge.cli.app import main
@@ -113,3 +114,20 @@ def test_a_device_or_a_folder_is_no_output(run, toy_model, tmp_path):
 def test_no_arguments_show_the_help(run):
     code, out, _ = run()
     assert code == 0 and "generate" in out
+
+
+def test_info_reads_a_part_of_a_large_sample(run, tmp_path, toy_detector, monkeypatch):
+    read = []
+    block = io.ShowerFile.block
+    monkeypatch.setattr(
+        io.ShowerFile, "block", lambda file, *rows: read.append(rows) or block(file, *rows)
+    )
+    for n, looked in ((100, 100), (1000, 128)):
+        io.write(tmp_path / "sample.h5", make_showers(toy_detector, n))
+        read.clear()
+        code, text, _ = run("info", tmp_path / "sample.h5")
+        assert code == 0 and "sampling fraction" in text
+        assert ("looked at" in text) == (n > looked)
+        shown = [rows for rows in read if rows[1] - rows[0] <= 16]
+        assert sum(stop - start for start, stop in shown) == looked
+        assert shown[0][0] == 0 and shown[-1][1] == n

@@ -177,9 +177,10 @@ def test_a_map_reads_a_file_of_nobodys_layout(tmp_path, capsys):
     said = capsys.readouterr().out
     toml.write_text(said[said.index("cells = ") :])
     assert SampleMap.parse(str(toml)) == SampleMap.parse(text)
-    flat = store(tmp_path / "flat.h5", e=turned.reshape(N, -1))
-    flat_map = SampleMap.parse("cells=e,energy=50,unit=MeV,order=zyx,shape=4x5x6")
-    with io.open_showers(flat, where=flat_map) as file:
+    flat = store(tmp_path / "flat.h5", e=turned.reshape(N, -1), id=np.full(N, 22))
+    flat_map = "cells=e,energy=50,unit=MeV,order=zyx,shape=4x5x6,pdg=id,calibration=scaled:2"
+    with io.open_showers(flat, where=SampleMap.parse(flat_map)) as file:
+        assert (file.particle, str(file.calibration)[-7:]) == ("gamma", "times 2")
         assert np.allclose(file.block(0, N).cells, cells, rtol=1e-6)
         assert np.all(file.energy == 50)
 
@@ -202,12 +203,12 @@ def test_a_map_that_is_none_is_refused(text, words):
 
 def test_mev_beside_gev_is_caught_and_calibrated_cells_are_not(tmp_path):
     energy = energies(10, 500)
-    for factor, fine in [(0.02, True), (0.95, True), (1.4, True), (20, False), (950, False)]:
+    for factor in (0.02, 0.95, 1.4, 2.0, 20, 950):
         path = tmp_path / "a.h5"
         store(path, ECAL=images((25, 25, 25), factor * energy), energy=energy)
-        if fine:
-            meaning = io.read(path).calibration.meaning
-            assert meaning == ("sensitive" if factor < 0.5 else "calibrated")
+        if factor < 3:
+            expected = {0.02: "sensitive", 2.0: "unknown"}.get(factor, "calibrated")
+            assert io.read(path).calibration.meaning == expected
         else:
             with pytest.raises(InputError, match="MeV by mistake"):
                 io.read(path)

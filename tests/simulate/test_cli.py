@@ -46,6 +46,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--energy", "10", "--data", "offical"], "data 'offical' is unknown"),
         (["--energy", "10", "--event", "2"], "there is no event 2"),
         (["--energy", "10", "--like", __file__], "--like already gives energies"),
+        (["--energy", "10", "--wait", "5"], "--wait is for the workers of a Dask scheduler"),
         ([], "give the energies and the number of showers"),
     ],
 )

@@ -31,7 +31,6 @@ class Benchmarks(TyperGroup):
 
 bench = typer.Typer(
     cls=Benchmarks,
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     help="Time models beside Geant4, and what makes them fast.",

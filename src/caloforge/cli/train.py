@@ -96,10 +96,13 @@ def _train(
             stderr.print("note: this CPU has no BF16: bfloat16 is emulated, float32 is faster here")
         if training.taken is not None:
             stderr.print(f"{training.taken:.0%} of the weights start from {start}")
+        if empty := training.data.empty:
+            stderr.print(f"{empty} of {len(training.data.files)} showers are empty: left out")
         trained = training.run()
     stderr.print(
         f"{run}: epoch {trained.best_epoch} of {trained.epochs} is the best, validation number "
-        f"{trained.best_score:.4g}; next: caloforge export {run} -o model.onnx"
+        f"{trained.best_score:.4g} (two halves of Geant4's: {trained.floor:.4g}); "
+        f"next: caloforge export {run} -o model.onnx"
     )
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError
-from caloforge.typing import AnyArray, Float64Array, IntArray
+from caloforge.readout import CellGeometry
+from caloforge.typing import AnyArray, BoolArray, Float64Array, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,21 +24,19 @@ class VoxelGeometry:
     ----------
     layer : index of each voxel's layer (V,), 0 to L - 1, none left out.
     radius_mm, x_mm, y_mm : middle of each voxel (V,) around the axis.
-    places : place of each voxel in the raveled image (X, Y, Z), (V,).
-    shape : (X, Y, Z), rings, sectors and layers of the image.
+    cells : the image (X, Y, Z) that the voxels fill, or a part of it.
     """
 
     layer: IntArray
     radius_mm: Float64Array
     x_mm: Float64Array
     y_mm: Float64Array
-    places: IntArray
-    shape: tuple[int, int, int]
+    cells: CellGeometry
 
     @property
     def starts(self) -> IntArray:
         """The first voxel of each layer (L,)."""
-        return np.searchsorted(self.layer, np.arange(self.layer[-1] + 1))
+        return np.searchsorted(self.layer, np.arange(len(self.sizes)))
 
     @property
     def sizes(self) -> IntArray:
@@ -45,23 +44,19 @@ class VoxelGeometry:
         return np.bincount(self.layer)
 
     @property
-    def has_sectors(self) -> AnyArray:
+    def has_sectors(self) -> BoolArray:
         """Whether each layer (L,) is divided in angle, so that x and y can be measured."""
         return np.bincount(self.layer, weights=np.hypot(self.x_mm, self.y_mm)) > 0
 
     @property
     def reach_mm(self) -> Float64Array:
-        """Radius of the outermost voxel of each layer (L,)."""
+        """Middle of the outermost ring of each layer (L,)."""
         return np.maximum.reduceat(self.radius_mm, self.starts)
 
     @property
     def is_regular(self) -> bool:
         """Whether all layers have the same rings and sectors, so that voxels are an image."""
-        return len(self.layer) == int(np.prod(self.shape))
-
-    def flattened(self, cells: AnyArray) -> AnyArray:
-        """Voxels (N, V) of images (N, X, Y, Z)."""
-        return cells.reshape(len(cells), -1)[:, self.places]
+        return bool(self.cells.present.all())
 
 
 def voxel_geometry(detector: Detector, window: str) -> VoxelGeometry:
@@ -75,13 +70,15 @@ def voxel_geometry(detector: Detector, window: str) -> VoxelGeometry:
     if detector.readout != "cylinder":
         msg = f"{detector.name} is read out in pads: rings and sectors are needed"
         raise DetectorError(msg)
-    shape = _, sectors, _ = detector.cell_shape(window)
-    order = np.arange(np.prod(shape)).reshape(shape).transpose(2, 1, 0).reshape(-1)
-    ring, sector, layer = np.unravel_index(order, shape)
-    radius = (ring + 0.5) * detector.pad_mm[0]
-    phi = (sector + 0.5) * 2 * np.pi / sectors
-    reach = radius if sectors > 1 else np.zeros(len(order))
-    return VoxelGeometry(layer, radius, reach * np.cos(phi), reach * np.sin(phi), order, shape)
+    cells = detector.geometry(window)
+    places = cells.voxels
+    return VoxelGeometry(
+        layer=cells.layer.ravel()[places],
+        radius_mm=cells.radius_mm.ravel()[places],
+        x_mm=cells.x_mm.ravel()[places],
+        y_mm=cells.y_mm.ravel()[places],
+        cells=cells,
+    )
 
 
 def layer_energies(voxels: AnyArray, geometry: VoxelGeometry) -> Float64Array:

@@ -1,7 +1,7 @@
 """What is to be simulated: a production, checked before any process is started."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,7 @@ class Production:
     conditions : energy (GeV) and theta (rad) of each shower.
     seed : with a shower's number, it fixes the shower.
     data : the data sets that Geant4 reads.
+    first : number of the first shower, where this is a part of a larger production.
 
     Raises
     ------
@@ -59,6 +60,7 @@ class Production:
     conditions: Conditions
     seed: int
     data: DataSets
+    first: int = 0
 
     def __post_init__(self) -> None:
         self.detector.cell_shape(self.window)
@@ -78,6 +80,11 @@ class Production:
     def __len__(self) -> int:
         return len(self.conditions)
 
+    def part(self, events: IntArray) -> "Production":
+        """The production of a shard's showers alone; they are what they are in the whole one."""
+        first = self.first + int(events[0])
+        return replace(self, conditions=self.conditions[events], first=first)
+
     @property
     def cell_shape(self) -> tuple[int, int, int]:
         """Cells (X, Y, Z) of each shower."""
@@ -93,6 +100,7 @@ class Production:
             "cell_shape": list(self.cell_shape),
             "particle": self.particle,
             "showers": len(self),
+            **({"first": self.first} if self.first else {}),
             "seed": self.seed,
             "conditions_digest": array_digest(self.conditions.energy, self.conditions.theta),
             "physics": PHYSICS,

@@ -57,7 +57,8 @@ class Start:
         Attempts after the first, where Geant4 aborted those before, start otherwise. The impact
         point is uniform in the central pad; in a cylinder it is its centre.
         """
-        rng = np.random.default_rng([production.seed, event, *([attempt] if attempt else [])])
+        number = production.first + event
+        rng = np.random.default_rng([production.seed, number, *([attempt] if attempt else [])])
         x, y = rng.uniform(-0.5, 0.5, 2) * production.detector.pad_mm
         if production.detector.readout == "cylinder":
             x = y = 0.0

@@ -24,14 +24,20 @@ from caloforge.showers import Showers
 from caloforge.train.augment import augment, symmetries
 from caloforge.train.files import ShowerFiles, energy_range, theta_range
 from caloforge.train.recipe import DataOptions
-from caloforge.typing import IntArray
+from caloforge.typing import BoolArray, FloatArray, IntArray
 
+CENTRED_SHOWERS, LARGEST_OFFSET_PADS = 256, 0.25
+"""How many showers tell whether all are centred, and how far their mean may be from the middle."""
+UPRIGHT_RAD = 0.1
+"""Showers as upright as that are looked at: others may lie beside the middle for their angle."""
 MEMORY_SHARE = 0.5
 """Showers are kept in memory while they take less than this part of what is free."""
 
 
 class TrainingData:
     """Training batches and validation showers of some files, split by the seed.
+
+    Showers without energy are left out of both splits; ``empty`` counts them.
 
     Raises :class:`InputError` for bad values in the files, where the training split is smaller than
     one batch, and for an augmentation that is no symmetry of the showers.
@@ -47,18 +53,23 @@ class TrainingData:
         held_out = np.random.default_rng([seed, 0]).permutation(n)[
             : max(2, round(n * options.validation_fraction))
         ]
-        self.is_training = np.ones(n, dtype=bool)
+        self.in_memory = self._load() if self._fits() else None
+        filled = self._filled()
+        self.empty = n - int(filled.sum())
+        self.is_training = filled.copy()
         self.is_training[held_out] = False
-        self.validation_rows: IntArray = np.sort(held_out)
+        self.validation_rows: IntArray = np.sort(held_out[filled[held_out]])
         self.steps_per_epoch = int(self.is_training.sum()) // batch_size
         if not self.steps_per_epoch:
             msg = (
-                f"{n} showers leave {self.is_training.sum()} for training: "
-                f"fewer than one batch of {batch_size}"
+                f"{n} showers ({self.empty} of them empty) leave {self.is_training.sum()} for "
+                f"training: fewer than one batch of {batch_size}"
             )
             raise InputError(msg)
+        if len(self.validation_rows) < 2:
+            msg = f"{n} showers, {self.empty} of them empty, leave fewer than two to validate with"
+            raise InputError(msg)
         self._check_augmentation()
-        self.in_memory = self._load() if self._fits() else None
 
     def validation(self, limit: int) -> Showers:
         """At most ``limit`` showers of the validation split, always the same."""
@@ -153,6 +164,38 @@ class TrainingData:
             cells, files.energy, files.theta, files.detector, files.particle, files.calibration
         )
 
+    def _filled(self) -> BoolArray:
+        """Which showers (N,) have energy in their cells; those that have none teach nothing."""
+        if self.in_memory is not None:
+            return _with_energy(self.in_memory.cells)
+        found: BoolArray = group.from_first(self._read_filled)
+        return found
+
+    def _read_filled(self) -> BoolArray:
+        runs = (self.files.read_run(*run).cells for run in self.files.runs())
+        return np.concatenate([_with_energy(cells) for cells in runs])
+
+    def _check_centred(self) -> None:
+        """Refuse to mirror showers about the image's middle if they lie beside it."""
+        upright = np.abs(self.files.theta - np.pi / 2) < UPRIGHT_RAD
+        rows = np.flatnonzero(self.is_training & upright)[:CENTRED_SHOWERS]
+        if not len(rows):
+            return
+        showers = self.in_memory[rows] if self.in_memory else self.files.read_rows(rows)
+        for axis, name in ((1, "x"), (2, "y")):
+            size = showers.cells.shape[axis]
+            profile = showers.cells.sum(axis=tuple({1, 2, 3} - {axis}), dtype=np.float64)
+            place = profile @ (np.arange(size) - 0.5 * (size - 1)) / profile.sum(axis=1)
+            error = place.std() / np.sqrt(len(place))
+            if abs(place.mean()) > max(LARGEST_OFFSET_PADS, 5 * error):
+                why = " (an even image has no middle pad)" if size % 2 == 0 else ""
+                msg = (
+                    f'augment = "{self.options.augment}" mirrors images about their middle, but '
+                    f"showers lie {place.mean():+.2f} pads from it in {name}{why}: "
+                    f'use "none", or images centred on the showers'
+                )
+                raise InputError(msg)
+
     def _check_augmentation(self) -> None:
         x, y, _ = self.files.shape
         kind, readout = self.options.augment, self.files.detector.readout
@@ -168,6 +211,13 @@ class TrainingData:
                 f'{self.files.theta.max():.3f} rad: use "mirror" or "none"'
             )
             raise InputError(msg)
+        if kind != "none":
+            self._check_centred()
+
+
+def _with_energy(cells: FloatArray) -> BoolArray:
+    filled: BoolArray = np.any(cells.reshape(len(cells), -1), axis=1)
+    return filled
 
 
 def _free_memory() -> int:

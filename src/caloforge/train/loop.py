@@ -15,7 +15,7 @@ import torch
 from caloforge.detector import Detector
 from caloforge.errors import OutputError, TrainingError
 from caloforge.networks.objective import Batch, Measurement, TrainingPlan
-from caloforge.networks.spec import build_objective, name_of
+from caloforge.networks.spec import build_objective
 from caloforge.provenance import write_record
 from caloforge.ranks import group
 from caloforge.train import transfer
@@ -48,7 +48,8 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a training: the best epoch (counted from 1) and its validation number.
+    """The end of a training: the best epoch (counted from 1), its validation number, and the same
+    number between two halves of the validation showers (``floor``).
 
     Without an epoch that made showers, ``best_epoch`` is -1.
     """
@@ -56,6 +57,7 @@ class Trained:
     epochs: int
     best_epoch: int
     best_score: float
+    floor: float
     seconds: float
     best: Path
 
@@ -111,7 +113,7 @@ class Training:
         self.objective = build_objective(recipe.network, recipe.objective, plan)
         self.taken = None
         if parent is not None:
-            self.taken = transfer.start_from(parent, self.objective, name_of(recipe.network))
+            self.taken = transfer.start_from(parent, self.objective, recipe, domain)
         self.validator = Validator(showers, recipe.seed)
         self.writes = group.rank() == 0
         self.log: RunLog | None = None
@@ -129,6 +131,7 @@ class Training:
             progress.epoch,
             progress.best_epoch,
             progress.best_score,
+            self.validator.floor["floor"],
             progress.seconds,
             self.folder.best,
         )
@@ -226,7 +229,7 @@ class Training:
 
     def _write_epoch(self, step: int, progress: Progress, score: float, better: bool) -> None:
         if better:
-            self.folder.save_best(self.objective, progress)
+            self.folder.save_best(self.objective, progress, self.validator.floor)
         self._write_log(step, progress.epoch, {"validation": score, "best": better})
         self.folder.save(self.objective, progress)
 

@@ -33,6 +33,8 @@ SAID_LATER = ("particle", "calibration")
 """What the descriptions of older run folders do not have."""
 LOCK = "lock"
 """File that the process which trains in the folder holds."""
+IGNORED = (".partial", ".log")
+"""Endings of files that may be in a new run folder."""
 PATIENCE_SECONDS = 10.0
 """Ranks whose launcher was killed need a moment to end."""
 
@@ -71,7 +73,7 @@ class RunFolder:
         """Refuse a folder that holds something else; nothing in it is changed."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            present = {p.name for p in self.path.iterdir() if p.suffix != ".partial"} - {LOCK}
+            present = {p.name for p in self.path.iterdir() if p.suffix not in IGNORED} - {LOCK}
         except OSError as problem:
             msg = f"cannot use {self.path} as run folder: {problem.strerror}"
             raise OutputError(msg) from None
@@ -148,10 +150,10 @@ class RunFolder:
             raise TrainingError(msg)
         save_state(self.checkpoint, {"objective": state, "progress": asdict(progress)})
 
-    def save_best(self, objective: Objective, progress: Progress) -> None:
-        """Keep the generator with what is needed to rebuild it."""
+    def save_best(self, objective: Objective, progress: Progress, floor: dict[str, float]) -> None:
+        """Keep the generator with what is needed to rebuild it, and the floor of its score."""
         content = {"generator": objective.ema_generator.state_dict(), "progress": asdict(progress)}
-        save_state(self.best, {**content, "description": self.description})
+        save_state(self.best, {**content, "floor": floor, "description": self.description})
 
     def last_good(self) -> str:
         """Half a sentence that says where the last good state is."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
 
 from caloforge.networks.base import GeneratorNetwork
 from caloforge.physics.distances import validation_number
+from caloforge.physics.floor import floor_between_halves
 from caloforge.ranks import group
 from caloforge.showers import Showers
 from caloforge.typing import FloatArray
@@ -26,6 +29,14 @@ class Validator:
         if not np.isfinite(cells).all():
             return float("nan")
         return validation_number(self.showers.cells, cells, self.showers.energy)
+
+    @cached_property
+    def floor(self) -> dict[str, float]:
+        """The same number between two halves of the showers: "floor", and "error", its spread."""
+        floor, error = floor_between_halves(
+            validation_number, self.showers.cells, self.showers.energy
+        )
+        return {"floor": floor, "error": error}
 
     @torch.no_grad()
     def generate(self, generator: GeneratorNetwork) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +10,13 @@ from scipy.stats import ks_2samp
 
 from caloforge import scaling
 from caloforge.detector import Detector
-from caloforge.errors import DetectorError, InputError
+from caloforge.errors import InputError
 from caloforge.physics.features import Features, angle_varies, shower_features
 from caloforge.physics.summary import Summary, summarise
 from caloforge.showers import Showers
 from caloforge.typing import FloatArray, IntArray
 from caloforge.units import degree
+from caloforge.validate.alike import Kind
 
 MIN_SHOWERS = 50
 
@@ -50,6 +51,8 @@ class Comparison:
     reference: Sample
     generated: Sample
     detector: Detector
+    remarks: tuple[str, ...] = ()
+    """How the two were made comparable."""
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -76,11 +79,11 @@ class Comparison:
             replace(sample, summary=replace(sample.summary, pooled=sample.summary.pooled[:, :0]))
             for sample in (self.reference, self.generated)
         ]
-        return Comparison(bare[0], bare[1], self.detector)
+        return Comparison(bare[0], bare[1], self.detector, self.remarks)
 
     def notes(self) -> list[str]:
         """What a reader must know before reading the scores."""
-        found: list[str] = []
+        found = list(self.remarks)
         for name, unit, scale in (("energy", "GeV", 1.0), ("theta", "degrees", degree)):
             values = [getattr(s.summary, name) / scale for s in (self.reference, self.generated)]
             if np.ptp(values[0]) + np.ptp(values[1]) == 0 and values[0][0] == values[1][0]:
@@ -114,8 +117,8 @@ def constant_features(features: Features) -> list[str]:
     return [name for name, same in zip(features.names, constant, strict=True) if same]
 
 
-def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Detector]:
-    """Reduce a sample that comes in chunks; its detector is that of the first chunk.
+def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Kind]:
+    """Reduce a sample that comes in chunks, and say of what kind its showers are.
 
     Raises
     ------
@@ -124,9 +127,9 @@ def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Detec
     """
     parts: list[Summary] = []
     examples = _Examples()
-    detector = None
+    kind = None
     for chunk in chunks:
-        detector = chunk.detector
+        kind, detector = Kind.of(chunk), chunk.detector
         parts.append(
             summarise(
                 chunk.cells,
@@ -134,15 +137,16 @@ def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Detec
                 chunk.theta,
                 layer_centres_mm=detector.layer_centres_mm,
                 pad_mm=detector.pad_mm[1],
+                rings=detector.geometry(chunk.window) if detector.readout == "cylinder" else None,
             )
         )
         examples.add(chunk)
-    if detector is None or sum(map(len, parts)) < MIN_SHOWERS:
+    if kind is None or sum(map(len, parts)) < MIN_SHOWERS:
         msg = f"{label} has {sum(map(len, parts))} showers: a comparison needs {MIN_SHOWERS}"
         raise InputError(msg)
     summary = Summary.concatenate(parts)
     features = shower_features(summary)
-    return Sample(label, summary, features, examples.cells, examples.energy), detector
+    return Sample(label, summary, features, examples.cells, examples.energy), kind
 
 
 class _Examples:
@@ -187,23 +191,25 @@ def compare(
     Raises
     ------
     InputError
-        if either has too few showers, or the reference only empty ones.
+        if either has too few showers, the reference only empty ones, or if they began with
+        different particles or their cells cannot be given one meaning.
     DetectorError
         if they belong to different detectors or windows.
     """
-    first, detector = reduce_showers(reference, labels[0])
+    first, kind = reduce_showers(reference, labels[0])
     if not first.summary.deposited.any():
         msg = f"all {len(first)} showers of {labels[0]} are empty: there is nothing to compare with"
         raise InputError(msg)
-    second, other = reduce_showers(generated, labels[1])
-    shapes = [sample.examples.shape[1:] for sample in (first, second)]
-    if detector.digest != other.digest or shapes[0] != shapes[1]:
-        msg = (
-            f"the samples cannot be compared: {labels[0]} has {shapes[0]} cells of "
-            f"{detector.name}, {labels[1]} {shapes[1]} cells of {other.name}"
-        )
-        raise DetectorError(msg)
-    return Comparison(first, _with_columns_of(first, second), detector)
+    remarks: list[str] = []
+
+    def alike(chunks: Iterable[Showers]) -> Iterator[Showers]:
+        for chunk in chunks:
+            kind.check(Kind.of(chunk), labels)
+            remarks[:] = kind.notes(Kind.of(chunk), labels)
+            yield from kind.convert([chunk])
+
+    second, _ = reduce_showers(alike(generated), labels[1])
+    return Comparison(first, _with_columns_of(first, second), kind.detector, tuple(remarks))
 
 
 def _with_columns_of(reference: Sample, sample: Sample) -> Sample:

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
 
-SPLIT = (0.6, 0.2)
-"""Shares that train, and that choose the epoch and calibrate; the rest is tested."""
 EPOCHS, BATCH, LEARNING_RATE = 50, 1000, 2e-4
 CERTAIN = 1e-6
 """Calibrated probabilities keep this far from 0 and 1."""
@@ -40,20 +38,22 @@ def train_and_test(
     reference: FloatArray,
     generated: FloatArray,
     *,
+    split: tuple[float, float] = (0.6, 0.2),
     seed: int,
     epochs: int = EPOCHS,
     on_epoch: Callable[[int], None] = lambda epoch: None,
 ) -> ClassifierTest:
     """Train `build()` to tell tables (N, F) of equal length apart, and test it.
 
-    Each table is shuffled and split 60/20/20. Adam, 2e-4, batches of 1000, 50 epochs; the weights
-    of the epoch that is right most often on the second part (training ends where it always is) are
-    tested on the third, their probabilities calibrated on the second by isotonic regression. On a
-    GPU where torch has one, in float32 (the Challenge: float64).
+    Each table is shuffled; the shares `split` of it train and choose, the rest is tested. Adam,
+    2e-4, batches of 1000, 50 epochs; the weights of the epoch that is right most often on the
+    second part (training ends where it always is) are tested on the third, their probabilities
+    calibrated on the second by isotonic regression. On a GPU where torch has one, in float32 (the
+    Challenge: float64).
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rng = np.random.default_rng(seed)
-    train, choose, test = _split(reference, generated, rng)
+    train, choose, test = _split(reference, generated, split, rng)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build().to(device)
@@ -77,10 +77,13 @@ def train_and_test(
 
 
 def _split(
-    reference: FloatArray, generated: FloatArray, rng: np.random.Generator
+    reference: FloatArray,
+    generated: FloatArray,
+    split: tuple[float, float],
+    rng: np.random.Generator,
 ) -> list[tuple[FloatArray, IntArray]]:
     """Inputs and labels (1: reference, as in the Challenge) of the three parts."""
-    ends = np.cumsum([int(len(reference) * share) for share in SPLIT])
+    ends = np.cumsum([int(len(reference) * share) for share in split])
     parts = [np.split(rng.permutation(len(reference)), ends) for _ in range(2)]
     return [
         (
@@ -109,7 +112,7 @@ def _train_epoch(
         wanted = _tensor(labels[rows, None], device)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, wanted)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
 

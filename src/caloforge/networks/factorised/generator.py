@@ -24,6 +24,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from caloforge.card import TABLES
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.networks.base import Domain, GeneratorNetwork
@@ -71,6 +72,7 @@ class FactorisedGenerator(GeneratorNetwork):
     """
 
     latent_distribution = "uniform"
+    runs_best = TABLES
 
     def __init__(self, options: FactorisedOptions, domain: Domain) -> None:
         super().__init__()
@@ -152,7 +154,9 @@ def scale_to_layers(
 
 
 def _checked(window: tuple[int, int] | None, domain: Domain) -> tuple[int, int] | None:
-    """The window, whose middle must be a pad of the image."""
+    """The window, whose middle must be a pad of the image; None where it is all of it."""
+    if window == domain.shape[:2]:
+        return None
     if window and any(
         size < 1 or size > of or (of - size) % 2
         for size, of in zip(window, domain.shape[:2], strict=True)

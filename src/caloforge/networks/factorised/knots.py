@@ -81,6 +81,15 @@ class Knots(nn.Module):
         scale = place.new_tensor([4.0 / (count - 1) for count in self.counts])
         return Condition(energy, theta, place * scale - 2.0, weights)
 
+    def at_knots_of(self, other: Knots) -> Tensor:
+        """Weights (K of the other, K) of these knots at the energies and angles of the other's."""
+        log_energy = other.log_low + other.grid[:, 0] / other.per_log
+        theta = torch.full_like(log_energy, math.pi / 2)
+        if other.inclined:
+            theta = torch.acos(torch.sqrt(other.grid[:, 1] / other.per_tilt))
+        weights: Tensor = self(log_energy.exp(), theta).weights
+        return weights
+
     def coordinate(self, energy: Tensor, theta: Tensor) -> Tensor:
         """Places (N, F) among the knots: 0 at the first, count - 1 at the last."""
         in_energy = ((energy.log() - self.log_low) * self.per_log).clamp(0.0, ENERGY_KNOTS - 1.0)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from caloforge.networks.factorised.circle import on_circle
 from caloforge.networks.factorised.knots import Condition, Knots
+from caloforge.networks.meaning import Axes, Block
 from caloforge.typing import IntArray
 
 SCORE_RANGE = 3.3
@@ -96,7 +97,7 @@ class Coupling(nn.Module):
 
     def __init__(self, size: int, features: int, width: int, order: IntArray) -> None:
         super().__init__()
-        self.kept = size // 2
+        self.kept, self.features = size // 2, features
         self.register_buffer("order", torch.from_numpy(order))
         self.register_buffer("inverse_order", torch.from_numpy(np.argsort(order)))
         self.order: Tensor
@@ -118,6 +119,11 @@ class Coupling(nn.Module):
         log_scale, shift = self._affine(kept, condition)
         moved = (moved - shift) * torch.exp(-log_scale)
         return torch.cat([kept, moved], dim=1), -log_scale.sum(dim=1)
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        inputs = (Block("kept", self.kept), Block("features", self.features))
+        return {"network.0.weight": {1: inputs}}
 
     def generate(self, noise: Tensor, condition: Tensor) -> Tensor:
         """From noise (N, size) towards data: the inverse of :meth:`forward`."""

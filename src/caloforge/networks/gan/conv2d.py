@@ -25,6 +25,7 @@ from caloforge.networks.blocks import (
     zero_below_threshold,
 )
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
+from caloforge.networks.meaning import Axes, Block
 
 START_CHANNELS = 32
 PERMUTATIONS = {"x": (0, 1, 2, 3), "y": (0, 2, 1, 3), "z": (0, 2, 3, 1)}
@@ -80,6 +81,15 @@ class Conv2dGenerator(GeneratorNetwork):
             ConvBlock2d(options.channels, options.channels),
         )
         self.layers = nn.Conv2d(options.channels, layers, 3, padding=1)
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        outputs = (Block("layers", self.layers.out_channels),)
+        latent: dict[str, Axes] = {
+            f"paths.{path}.dense.weight": {1: (Block("latent", self.latent_dim),)}
+            for path in range(len(self.paths))
+        }
+        return {"layers.weight": {0: outputs}, "layers.bias": {0: outputs}, **latent}
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`GeneratorNetwork`; theta is not used."""

@@ -28,6 +28,7 @@ from caloforge.networks.base import Discriminator, Domain, GeneratorNetwork, Jud
 from caloforge.networks.blocks import ENERGY_UNIT_GEV, IMAGE_UNIT_GEV, crop, zero_below_threshold
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
+from caloforge.networks.meaning import Axes, Block
 from caloforge.networks.slope import measured_slope
 from caloforge.scaling import TRAINING_POWER
 
@@ -81,6 +82,14 @@ class Conv3dGenerator(GeneratorNetwork):
         self.middle = _block(options.channels, 6, (6, 5, 8), (2, 2, 0), fold=2)
         self.fine = nn.Sequential(FoldedConv3d(6, 6, (3, 3, 8), (1, 0, 3)), nn.LeakyReLU(0.3))
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`; with ``angle``, Ep does not multiply the latent
+        numbers, which then are others."""
+        latent = Block("latent", self.latent_dim)
+        if self.angle:
+            return {"dense.weight": {1: (Block("energy, theta", 2), latent)}}
+        return {"dense.weight": {1: (latent._replace(name="latent times energy"),)}}
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`GeneratorNetwork`; without ``angle``, theta is not used."""

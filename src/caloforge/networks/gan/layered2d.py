@@ -19,6 +19,7 @@ from torch.nn import functional
 from caloforge.networks.base import ConditionFeatures, Domain, GeneratorNetwork
 from caloforge.networks.blocks import ConvBlock2d, halvings, zero_below_threshold
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
+from caloforge.networks.meaning import Axes, Block
 
 CELL_FRACTION = 1e-4
 """Cell energy over primary energy where the last convolution gives 1."""
@@ -51,6 +52,16 @@ class Layered2dGenerator(GeneratorNetwork):
             ConvBlock2d(width, width), *(ConvBlock2d(width, width, size) for size in sizes[1:])
         )
         self.layers = nn.Conv2d(width, layers, 3, padding=1)
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        inputs = (Block("latent", self.latent_dim), Block("features", self.conditions.size))
+        outputs = (Block("layers", self.layers.out_channels),)
+        return {
+            "dense.weight": {1: inputs},
+            "layers.weight": {0: outputs},
+            "layers.bias": {0: outputs},
+        }
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`GeneratorNetwork`."""

@@ -10,7 +10,7 @@ from caloforge.physics.voxels import VoxelGeometry
 from caloforge.typing import Float64Array
 
 SHOWERS = 100_000
-"""Showers a side that the published entries were judged on (121 000 in dataset 1)."""
+"""Showers a side that the published entries of datasets 2 and 3 were judged on."""
 READOUT_MEV = 0.5e-3 / 0.033
 """Threshold of a voxel in datasets 2 and 3: 0.5 keV over the sampling fraction."""
 
@@ -27,6 +27,10 @@ class Dataset:
     layers: tuple[int, ...] = ()
     published: str | None = None
     """File of the published entries."""
+    showers: int = SHOWERS
+    """Showers a side that these were judged on."""
+    split: tuple[float, float] = (0.6, 0.2)
+    """Shares of them that train a classifier, and that choose its epoch; the rest tests it."""
 
     def ranges(self, geometry: VoxelGeometry) -> dict[str, Float64Array]:
         """Ends in mm of the histograms of each layer: centre, width, r and width r, (L, 2)."""
@@ -50,8 +54,17 @@ def _dataset1_ranges(layer: int) -> Float64Array:
 
 
 DATASETS = {
-    (368, 5): Dataset("1, photons", 1.0, (0, 1, 2, 3, 12), "dataset_1_photons.csv"),
-    (533, 7): Dataset("1, pions", 1.0, (0, 1, 2, 3, 12, 13, 14), "dataset_1_pions.csv"),
+    (368, 5): Dataset(
+        "1, photons", 1.0, (0, 1, 2, 3, 12), "dataset_1_photons.csv", 121_000, (80 / 121, 20 / 121)
+    ),
+    (533, 7): Dataset(
+        "1, pions",
+        1.0,
+        (0, 1, 2, 3, 12, 13, 14),
+        "dataset_1_pions.csv",
+        120_800,
+        (80 / 120.8, 20 / 120.8),
+    ),
     (6480, 45): Dataset("2", published="dataset_2.csv"),
     (40_500, 45): Dataset("3", published="dataset_3.csv"),
 }

@@ -41,23 +41,23 @@ def histograms(
     dataset: Dataset,
 ) -> list[Histogram]:
     """Every histogram of the Challenge; the reference sets the upper end of energies."""
-    low, ranges = dataset.threshold_mev, dataset.ranges(geometry)
+    threshold, ranges = dataset.threshold_mev, dataset.ranges(geometry)
     pair = reference, generated
     found = [
         _count("Etot / Einc", None, [s.total / s.incident for s in pair], RESPONSE_EDGES),
         _count(
             "voxel energy", None, [s.voxels.ravel() for s in pair],
-            _energy_edges(low, reference.voxels, VOXEL_EDGES),
+            _energy_edges(threshold, reference.voxels, VOXEL_EDGES),
         ),
     ]  # fmt: skip
-    layers = np.arange(len(geometry.sizes))
+    layers = range(len(geometry.sizes))
     for layer in layers:
-        edges = _energy_edges(low, reference.layer_energy[:, layer], LAYER_ENERGY_EDGES)
+        edges = _energy_edges(threshold, reference.layer_energy[:, layer], LAYER_ENERGY_EDGES)
         found.append(_count("layer energy", layer, [s.layer_energy[:, layer] for s in pair], edges))
         found.append(
             _count("sparsity", layer, [s.sparsity[:, layer] for s in pair], SPARSITY_EDGES)
         )
-    divided = layers[geometry.has_sectors]
+    divided = [layer for layer in layers if geometry.has_sectors[layer]]
     for observable, name, ends, where in (
         ("centre x", "x", "centre", divided),
         ("centre y", "y", "centre", divided),
@@ -67,9 +67,10 @@ def histograms(
         ("width r", "r_width", "width r", layers),
     ):
         for column, layer in enumerate(where):
-            edges = np.linspace(*ranges[ends][layer], ACROSS_BINS + 1)
+            low, high = ranges[ends][layer]
+            edges = np.linspace(low, high, ACROSS_BINS + 1)
             columns = [getattr(s, name)[:, column] for s in pair]
-            found.append(_count(observable, int(layer), columns, edges))
+            found.append(_count(observable, layer, columns, edges))
     return found
 
 

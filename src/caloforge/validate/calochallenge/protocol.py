@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from caloforge.errors import InputError
+from caloforge.physics.gaussian import feature_scale
 from caloforge.physics.voxels import VoxelGeometry
-from caloforge.typing import FloatArray
+from caloforge.typing import Float64Array, FloatArray
 from caloforge.validate.calochallenge import distances
 from caloforge.validate.calochallenge.dataset import Dataset
 from caloforge.validate.calochallenge.histograms import Histogram, histograms, mean_separations
@@ -16,6 +19,7 @@ from caloforge.validate.calochallenge.sample import ChallengeSample
 from caloforge.validate.classifier import auc_error
 
 Pair = tuple[ChallengeSample, ChallengeSample]
+SMALLEST_IMAGE = 7
 
 
 def judge_by_protocol(
@@ -50,14 +54,38 @@ def judge_by_protocol(
     floors = histograms(half, other, geometry, dataset)
     scores = _separations(ours, floors, size)
     on_progress("FPD and KPD")
-    scores |= _distances(half, made, other, rng)
+    scale = feature_scale(reference.high_level())
+    scores |= _distances(half, made, other, scale, rng)
     if classifiers != "none":
         most = min(len(reference), len(generated))
         scores |= _classifiers(
-            (reference[:most], generated[:most]), (half, other), geometry, classifiers, seed,
-            on_progress,
+            (reference[:most], generated[:most]), (half, other), geometry, dataset, classifiers,
+            seed, on_progress,
         )  # fmt: skip
     return ProtocolResult(labels, dataset, scores, ours, floors, notes, seed)
+
+
+def check_image(geometry: VoxelGeometry, name: str) -> None:
+    """Refuse voxels that are no image for the ResNet, `name` being the detector's.
+
+    Its first convolution is 7 cells wide: smaller images would be padding for the most part (and
+    PyTorch 2.13 on a CPU corrupts memory on some of them).
+
+    Raises
+    ------
+    InputError
+        if layers differ in their voxels, or there are less than 7 rings, sectors or layers.
+    """
+    shape = geometry.cells.present.shape
+    if not geometry.is_regular:
+        msg = f"the ResNet needs layers of equal voxels, those of {name} differ"
+        raise InputError(msg)
+    if min(shape) < SMALLEST_IMAGE:
+        msg = (
+            f"the ResNet needs {SMALLEST_IMAGE} rings, sectors and layers at least, {name} has "
+            f"{' x '.join(map(str, shape))}"
+        )
+        raise InputError(msg)
 
 
 def _separations(
@@ -76,9 +104,10 @@ def _distances(
     half: ChallengeSample,
     made: ChallengeSample,
     other: ChallengeSample,
+    scale: Float64Array,
     rng: np.random.Generator,
 ) -> dict[str, ProtocolScore]:
-    tables = [sample.high_level() for sample in (half, made, other)]
+    tables = [sample.high_level() / scale for sample in (half, made, other)]
     return {
         name: ProtocolScore(
             *distance(tables[0], tables[1], rng), *distance(tables[0], tables[2], rng),
@@ -92,6 +121,7 @@ def _classifiers(
     pair: Pair,
     floor: Pair,
     geometry: VoxelGeometry,
+    dataset: Dataset,
     classifiers: Classifiers,
     seed: int,
     on_progress: Callable[[str], None],
@@ -104,27 +134,24 @@ def _classifiers(
     from caloforge.networks.classifiers.resnet import ResNetClassifier
     from caloforge.networks.classifiers.train import train_and_test
 
-    def auc(name: str, build: Callable[[int], object], inputs: str) -> ProtocolScore:
-        found = []
-        for step, samples in (("", pair), ("floor of ", floor)):
+    def auc(name: str, build: Callable[[int], Any], inputs: str) -> ProtocolScore:
+        def test(step: str, samples: Pair) -> tuple[float, float]:
             first, second = (_table(sample, inputs) for sample in samples)
-            found.append(
-                train_and_test(
-                    lambda first=first: build(first.shape[1]), first, second, seed=seed,
-                    on_epoch=lambda epoch, step=step: on_progress(f"{step}{name}, epoch {epoch}"),
-                )
+            found = train_and_test(
+                lambda: build(first.shape[1]), first, second, split=dataset.split, seed=seed,
+                on_epoch=lambda epoch: on_progress(f"{step}, epoch {epoch}"),
             )  # fmt: skip
-        (value, error), (own, own_error) = (
-            (each.auc, auc_error(each.auc, each.tested)) for each in found
-        )
-        return ProtocolScore(value, error, own, own_error, len(pair[0]), len(floor[0]))
+            return found.auc, auc_error(found.auc, found.tested)
+
+        score, twin = test(name, pair), test(f"floor of {name}", floor)
+        return ProtocolScore(*score, *twin, len(pair[0]), len(floor[0]))
 
     scores = {
         "auc_low": auc("dense classifier on voxels", dense_classifier, "low_level"),
         "auc_high": auc("dense classifier on features", dense_classifier, "high_level"),
     }
     if classifiers == "resnet":
-        rings, sectors, layers = geometry.shape
+        rings, sectors, layers = geometry.cells.present.shape
         shape = layers, sectors, rings
         scores["auc_resnet"] = auc("ResNet", lambda _: ResNetClassifier(shape), "low_level")
     return scores

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from caloforge.validate.calochallenge.dataset import SHOWERS, Dataset
+from caloforge.validate.calochallenge.dataset import Dataset
 from caloforge.validate.calochallenge.histograms import Histogram
 from caloforge.validate.result import without_nan
 
@@ -55,7 +55,7 @@ class ProtocolResult:
     @property
     def comparable(self) -> bool:
         """Whether the published figures were made with the same voxels and as many showers."""
-        return self.dataset.published is not None and self.showers >= SHOWERS
+        return self.dataset.published is not None and self.showers >= self.dataset.showers
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

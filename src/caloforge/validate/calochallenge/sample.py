@@ -10,7 +10,7 @@ import numpy as np
 from caloforge.physics import voxels as by_layer
 from caloforge.physics.voxels import VoxelGeometry
 from caloforge.showers import Showers
-from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
+from caloforge.typing import Float64Array, FloatArray, IntArray
 from caloforge.units import MeV
 
 NOTHING_MEV = 1e-8
@@ -50,7 +50,8 @@ class ChallengeSample:
     @property
     def total(self) -> Float64Array:
         """Energy in all voxels (N,)."""
-        return self.layer_energy.sum(axis=1)
+        energy: Float64Array = self.layer_energy.sum(axis=1)
+        return energy
 
     def high_level(self) -> Float64Array:
         """What the classifier on features, FPD and KPD see (N, F).
@@ -75,9 +76,9 @@ class ChallengeSample:
 
 
 def challenge_sample(
-    chunks: Iterable[Showers], geometry: VoxelGeometry, *, threshold_mev: float, factor: AnyArray
+    chunks: Iterable[Showers], geometry: VoxelGeometry, *, threshold_mev: float, factor: float
 ) -> ChallengeSample:
-    """Measure showers that come in chunks; `factor` (one, or (L,)) calibrates their cells."""
+    """Measure showers that come in chunks; `factor` calibrates their cells."""
     parts = [_measure(chunk, geometry, threshold_mev, factor) for chunk in chunks]
     return ChallengeSample(
         *(
@@ -88,10 +89,9 @@ def challenge_sample(
 
 
 def _measure(
-    showers: Showers, geometry: VoxelGeometry, threshold_mev: float, factor: AnyArray
+    showers: Showers, geometry: VoxelGeometry, threshold_mev: float, factor: float
 ) -> ChallengeSample:
-    each = np.broadcast_to(factor, geometry.sizes.shape)[geometry.layer]
-    voxels = geometry.flattened(showers.cells) * (each / MeV)
+    voxels = geometry.cells.flattened(showers.cells).astype(np.float64) * (factor / MeV)
     voxels = np.where(voxels < threshold_mev, 0.0, voxels)
     divided = geometry.has_sectors
     (x, x_width), (y, y_width), (r, r_width) = (
