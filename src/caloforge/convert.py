@@ -20,7 +20,7 @@ from caloforge.typing import AnyArray
 from caloforge.units import keV
 
 TREE = "showers"
-FORMATS = {".root": None, ".h5": "gan3d", ".hdf5": "calochallenge"}
+FORMATS = {".root": None, ".h5": "gan3d", ".hdf5": "calochallenge", ".parquet": "parquet"}
 """Endings -> the layout that is written where none is named; None: ROOT."""
 Progress = Callable[[int], None]
 
@@ -51,7 +51,6 @@ def convert(
     if path.suffix not in FORMATS:
         msg = f"cannot convert to '{path.suffix}': allowed endings are {', '.join(FORMATS)}"
         raise InputError(msg)
-    chosen = layout or FORMATS[path.suffix]
     calibration = calibrated(sample, factors)
     blocks = _watched(sample, factors, calibration, on_progress)
     if path.suffix == ".root":
@@ -60,7 +59,11 @@ def convert(
             raise InputError(msg)
         write_tree(path, TREE, (_branches(block, cells) for block in blocks))
         return
-    layout_named(str(chosen)).writer().write(path, _head(sample, calibration), blocks, compression)
+    chosen = layout_named(str(layout or FORMATS[path.suffix]))
+    if path.suffix not in chosen.endings:
+        msg = f"{path}: layout {layout} is written into files that end in"
+        raise InputError(f"{msg} {' or '.join(chosen.endings)}")
+    chosen.writer().write(path, _head(sample, calibration), blocks, compression)
 
 
 def calibrated(sample: ShowerFile, factors: Sequence[float]) -> Calibration:
