@@ -7,7 +7,17 @@ from typing import Protocol
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.io import calochallenge, ddml, gan3d, getting_high, hits, lemurs, parquet, showerdata
+from caloforge.io import (
+    calochallenge,
+    ddml,
+    gan3d,
+    getting_high,
+    hits,
+    lemurs,
+    parquet,
+    root,
+    showerdata,
+)
 from caloforge.io.block import Block
 from caloforge.io.gan3d_rows import Gan3dWriter
 from caloforge.io.hdf5 import Hdf5File
@@ -37,7 +47,7 @@ class Layout:
     title : whose it is.
     recognise : why an HDF5 file has it, or None.
     opens : reads it.
-    writer : makes what writes it.
+    writer : makes what writes it; None for ROOT, whose other branches convert computes.
     endings : of the files that are written.
     magic : the first bytes of files that are no HDF5 files.
     """
@@ -45,7 +55,7 @@ class Layout:
     title: str
     recognise: Callable[[Hdf5File], str | None]
     opens: type[LayoutFile] | type[TableFile]
-    writer: Callable[[], Writer]
+    writer: Callable[[], Writer] | None
     endings: tuple[str, ...] = (".h5", ".hdf5")
     magic: bytes = b""
 
@@ -56,6 +66,10 @@ LAYOUTS = {
     ),
     "hits": Layout(
         "caloforge's hits", hits.recognise, hits.HitsFile, hits.HitsRows
+    ),
+    "root": Layout(
+        "the tree of caloforge convert --cells", root.recognise, root.RootFile, None,
+        endings=(".root",), magic=root.MAGIC,
     ),
     "parquet": Layout(
         "Parquet, a row a shower with its hits as lists", parquet.recognise, parquet.ParquetFile,
