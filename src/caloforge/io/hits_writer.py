@@ -19,10 +19,10 @@ from caloforge.io.gan3d_writer import PHI, abandon
 from caloforge.io.hits_chunks import ChunkList, HitChunks
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
 from caloforge.io.raw import contiguous
+from caloforge.io.sparse import SHAPE_ATTRIBUTE
 from caloforge.typing import AnyArray, FloatArray, IntArray
 
 OFFSETS, ENERGY, THETA = "offsets", "energy", "theta"
-SHAPE_ATTRIBUTE = "cell_shape"
 Batch = tuple[IntArray, AnyArray, FloatArray]
 """Offsets (n + 1,), cell numbers and energies in GeV of some showers."""
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,15 @@ def sample_digest(path: Path) -> str:
     return file_digest(path / MANIFEST if path.is_dir() else path)
 
 
+def read_json(path: Path) -> Any:
+    """What a JSON file says; InputError if it is damaged."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as problem:
+        msg = f"{path} is damaged: {problem}"
+        raise InputError(msg) from None
+
+
 def read_manifest(path: Path) -> Manifest:
     """The manifest of a dataset, whose files are all there.
 
@@ -54,15 +64,10 @@ def read_manifest(path: Path) -> Manifest:
         if the dataset is not finished, or a part of it is missing or has another size.
     """
     place = path / MANIFEST
-    try:
-        content = json.loads(place.read_text())
-    except FileNotFoundError:
+    if not place.exists():
         msg = f"{path} is not finished: the command that began it goes on with what is missing"
-        raise InputError(msg) from None
-    except (OSError, ValueError) as problem:
-        msg = f"{place} is damaged: {problem}"
-        raise InputError(msg) from None
-    manifest = build(Manifest, content, where=str(place), error=InputError)
+        raise InputError(msg)
+    manifest = build(Manifest, read_json(place), where=str(place), error=InputError)
     if not manifest.parts:
         msg = f"{place} lists no parts"
         raise InputError(msg)
