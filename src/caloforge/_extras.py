@@ -13,10 +13,12 @@ EXTRA_OF_MODULE = {
     "tensorboard": "train",
     "optuna": "search",
     "openvino": "openvino",
+    "caloforge_native": "native",
     "nncf": "quantize",
     "geant4_pybind": "simulate",
     "dask": "dask",
     "distributed": "dask",
+    "pyarrow": "parquet",
 }
 
 

@@ -107,8 +107,8 @@ class Hits:
     @property
     def deposited_energy(self) -> Float64Array:
         """Energy in all cells of each shower, (N,) GeV."""
-        total: Float64Array = np.bincount(self.shower, self.cell_energy, minlength=len(self))
-        return total
+        total = np.bincount(self.shower, self.cell_energy, minlength=len(self))
+        return total.astype(np.float64)
 
     @classmethod
     def of(cls, showers: Showers) -> Self:

@@ -63,7 +63,7 @@ class Showers:
         object.__setattr__(self, "theta", conditions.theta)
         object.__setattr__(self, "particle", particle_name(self.particle))
         if self.detector.layers_differ:
-            refuse_absent((cells > 0).any(axis=0), self.detector, self.window)
+            refuse_absent(np.any(cells > 0, axis=0), self.detector, self.window)
 
     def __len__(self) -> int:
         return len(self.cells)

@@ -68,6 +68,13 @@ def test_like_is_validated_with_like(tmp_path, toy_detector, call, changes, word
     assert code == 2 and words in said and not (tmp_path / "report").exists()
 
 
+def test_photons_are_not_simulated_as_electrons(tmp_path, toy_showers, call):
+    like = tmp_path / "like.h5"
+    io.write(like, replace(toy_showers, particle="gamma"))
+    code, said = call("simulate", "clic_ecal", "--like", like, "-o", tmp_path / "out.h5")
+    assert code == 2 and "give --particle gamma" in said
+
+
 @pytest.mark.parametrize("verb", ["info", "convert", "validate", "generate", "quantize", "train"])
 def test_the_option_that_messages_advise_is_there(verb, capsys):
     with pytest.raises(SystemExit):

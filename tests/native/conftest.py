@@ -12,15 +12,22 @@ pytest.importorskip(
     "caloforge_native", reason="caloforge-native is not built (make test builds it)"
 )
 
-from caloforge.models.base import Domain  # noqa: E402
-from caloforge.models.factorised import FactorisedGenerator, FactorisedOptions  # noqa: E402
-from caloforge.models.factorised_pattern import SHIFT_SIGMAS  # noqa: E402
-from caloforge.models.factorised_tables import TABLES_KEY  # noqa: E402
-
-from caloforge.card import METADATA_KEY, ModelCard  # noqa: E402
+from caloforge.card import METADATA_KEY, Latent, ModelCard, Training  # noqa: E402
 from caloforge.config import build  # noqa: E402
 from caloforge.errors import ModelError  # noqa: E402
+from caloforge.export import export_generator  # noqa: E402
+from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.factorised.deposits import (  # noqa: E402
+    EXPECTATIONS,
+    QUANTILES,
+    SORTS,
+)
+from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions  # noqa: E402
+from caloforge.networks.factorised.pattern import SHIFT_SIGMAS  # noqa: E402
+from caloforge.networks.factorised.tables import TABLES_KEY  # noqa: E402
+from caloforge.units import degree  # noqa: E402
 from caloforge.zoo import model_path  # noqa: E402
+from tests.conftest import make_toy_detector  # noqa: E402
 
 BUNDLED = ("clic_ecal_fixed", "clic_ecal_angle")
 
@@ -54,12 +61,94 @@ def network_of(path: Path) -> FactorisedGenerator:
         parts = [tables["pattern.shift.at"], tables["pattern.shift.with_energy"]]
         tables["pattern.shift"] = torch.stack(parts) / (SHIFT_SIGMAS * sigma)
     for name, mine in (*network.named_parameters(), *network.named_buffers()):
-        for held_as in (name, name.replace("noise.core.share", "noise.core.share")):
-            if held_as in tables:
-                mine.copy_(tables[held_as].reshape(mine.shape))
+        if name in tables:
+            mine.copy_(tables[name].reshape(mine.shape))
     return network.eval()
 
 
 @pytest.fixture(scope="session", params=BUNDLED)
 def bundled(request: pytest.FixtureRequest) -> Path:
     return model_path(request.param)
+
+
+@pytest.fixture(scope="session")
+def whole_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of perpendicular showers that asks the whole image."""
+    return export_toy(tmp_path_factory.mktemp("native") / "whole.onnx", "fixed", None)
+
+
+@pytest.fixture(scope="session")
+def inclined_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of inclined showers with a window and a halo."""
+    return export_toy(tmp_path_factory.mktemp("native") / "inclined.onnx", "angle", (5, 5))
+
+
+@pytest.fixture(params=[*BUNDLED, "whole_toy", "inclined_toy"])
+def model(request: pytest.FixtureRequest) -> Path:
+    """Every kind of model file."""
+    if request.param in BUNDLED:
+        return model_path(request.param)
+    path: Path = request.getfixturevalue(request.param)
+    return path
+
+
+def export_toy(path: Path, image: str, window: tuple[int, int] | None) -> Path:
+    detector = make_toy_detector()
+    theta = tuple(angle * degree for angle in detector.windows[image].theta_deg)
+    shape = detector.cell_shape(image)
+    options = FactorisedOptions(
+        flow_steps=2, flow_width=8, rings=4, pattern_width=8, window=window, halo_particles=20
+    )
+    domain = Domain(
+        shape=shape, energy_range_gev=(10.0, 500.0), theta_range_rad=theta,
+        layer_depths_pads=(0.5, 1.2, 1.9, 2.6),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = FactorisedGenerator(options, domain)
+    with torch.no_grad():
+        fill(network)
+    card = ModelCard(
+        name="toy", network="factorised", detector=detector, detector_digest=detector.digest,
+        window=image, energy_range_gev=(10.0, 500.0), theta_range_rad=theta,
+        latent=Latent(dim=network.latent_dim, distribution="uniform"),
+        training=Training(recipe={"network": options.model_dump(mode="json")}),
+    )  # fmt: skip
+    export_generator(network, card, path)
+    return path
+
+
+def fill(network: FactorisedGenerator) -> None:
+    """Random weights, and tables with the properties of measured ones."""
+    for parameter in network.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))
+    energy = 10.0 * 50.0 ** torch.rand(2000)
+    low, high = network_theta(network)
+    theta = low + (high - low) * torch.rand(2000)
+    noise = 0.2 * torch.randn(2000, 1) + 0.2 * torch.randn(2000, network.layers.size)
+    network.layers.measure(0.003 * energy[:, None] ** 0.95 * torch.exp(noise), energy, theta)
+    network.noise.core.share.fill_(0.3)
+    network.deposits.shift.copy_(0.5 * torch.randn_like(network.deposits.shift))
+    rows = torch.stack([deposit_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])
+    network.deposits.table.copy_(rows.repeat(SORTS, 1).flatten())
+    if network.knots.inclined:
+        network.axis.lean.fill_(-0.1)
+        network.axis.wander.fill_(0.05)
+    if network.halo is not None:
+        network.halo.per_gev.fill_(300.0)
+        network.halo.pairs.copy_(torch.tensor([0.1, 0.3]))
+        network.halo.deposit.copy_(torch.linspace(1e-5, 1e-3, len(network.halo.deposit)))
+        network.halo.kept.copy_(torch.rand_like(network.halo.kept))
+
+
+def network_theta(network: FactorisedGenerator) -> tuple[float, float]:
+    tilt = math.atan(network.knots.steepest)
+    return math.pi / 2 - tilt, math.pi / 2 + tilt
+
+
+def deposit_row(expected_gev: float) -> torch.Tensor:
+    """Deposits of 0.1 to 0.5 MeV, Poisson in number: energy over expectation by u**(1/4)."""
+    chance = 1 - math.exp(-expected_gev / 3e-4)
+    occupied = max(1, round(chance**0.25 * QUANTILES))
+    hits = torch.linspace(1.7, 0.3, occupied) / chance
+    misses = torch.exp((-20.0 - torch.arange(QUANTILES - occupied)).clamp(min=-50.0))
+    return torch.cat([hits, misses])

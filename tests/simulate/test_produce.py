@@ -220,6 +220,13 @@ def test_record_holds_seconds_and_what_fixes_the_showers(
         )
 
 
+def test_empty_showers_are_kept_and_counted(tmp_path: Path, toy_detector: Detector) -> None:
+    source = Geant4Source(toy_detector, "fixed", data="built-in")
+    showers, summary = source.sample_timed(Conditions.of([1e-3, 1e-3, 20.0]), seed=1)
+    assert summary.empty == 2 and summary.aborted == 0
+    assert (showers.cells.sum(axis=(1, 2, 3)) > 0).tolist() == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("material", "message"),
     [

@@ -82,7 +82,7 @@ def simulate(
     def request(conditions: "Conditions") -> Production:
         return Production(described, chosen_window, particle, conditions, seed, chosen_data)
 
-    drawn, asked = _conditions(n, energy, theta, like, seed)
+    drawn, asked = _conditions(n, energy, theta, like, particle, seed)
     request(asked)
     production = request(drawn)
     if event is not None:
@@ -96,6 +96,8 @@ def simulate(
         f"{summary.ms_per_gev:.2f} ms/GeV; "
         f"data: {production.data.title}"
     )
+    if summary.empty:
+        stderr.print(f"{summary.empty} showers are empty: no cell holds as much as 10 eV")
     if summary.aborted:
         stderr.print(f"Geant4 aborted {summary.aborted} events; they were made again")
 
@@ -139,17 +141,28 @@ def _replay(production: "Production", event: int, output: Path, compression: str
 
 
 def _conditions(
-    n: int | None, energy: str | None, theta: str | None, like: Path | None, seed: int
+    n: int | None,
+    energy: str | None,
+    theta: str | None,
+    like: Path | None,
+    particle: str,
+    seed: int,
 ) -> tuple["Conditions", "Conditions"]:
     """The conditions that the options ask for, and the extremes of what they allow."""
     from caloforge.beam import draw, extremes
     from caloforge.io import open_showers
+    from caloforge.particle import may_be_same
 
     if like is not None:
         if energy is not None or theta is not None:
             msg = "--like already gives energies and angles: leave out --energy and --theta"
             raise InputError(msg)
         with open_showers(like) as sample:
+            if not may_be_same(sample.particle, particle):
+                msg = (
+                    f"{like} holds showers of {sample.particle}: give --particle {sample.particle}"
+                )
+                raise InputError(msg)
             found = sample.conditions.repeated(n or len(sample))
             return found, found
     if n is None or energy is None:

@@ -6,11 +6,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from caloforge.engine.base import Stream
+
+class Pinned(Protocol):
+    """What computes in one thread at a time, and the cores that it keeps to (none: any)."""
+
+    @property
+    def cores(self) -> Sequence[int]:
+        """Numbers of the cores to keep to."""
+        ...
+
 
 Result = TypeVar("Result")
+Stream = TypeVar("Stream", bound=Pinned)
 AHEAD = 2
 """Batches handed out for each stream: one in work, one waiting."""
 
@@ -48,7 +57,7 @@ def over_streams(
         pool.shutdown(cancel_futures=True)
 
 
-def _keep_to(stream: Stream) -> None:
+def _keep_to(stream: Pinned) -> None:
     """Pin the calling thread to its cores, where the system can."""
     if stream.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, stream.cores)

@@ -41,6 +41,7 @@ class Runtime:
 
 
 RUNTIMES = {
+    "native": Runtime("native sampler", "native", package="caloforge_native"),
     "openvino": Runtime("OpenVINO", "openvino", package="openvino", bfloat16=True),
     "onnx": Runtime("ONNX Runtime", "onnx", package="onnxruntime"),
 }

@@ -54,15 +54,17 @@ class Summary:
     """What a production took: processor seconds of each shower (N,), and seconds of the call.
 
     ``ms_per_gev`` is *the* number for Geant4's speed, here and in ``caloforge bench``: the median
-    over the showers of one core's milliseconds per GeV of primary energy. Record and file have it
-    as ``geant4_ms_per_GeV``. ``aborted`` counts the events that Geant4 aborted and that were made
-    again.
+    over the showers of one core's milliseconds per GeV of primary energy. The record beside the
+    sample has it as ``geant4_ms_per_GeV``, samples of others as an attribute; ours hold no times,
+    so that their bytes depend on nothing but the request. ``aborted`` counts the events that
+    Geant4 aborted and that were made again, ``empty`` the showers that left nothing in a cell.
     """
 
     seconds_per_shower: Float64Array
     seconds: float
     ms_per_gev: float
     aborted: int
+    empty: int
 
 
 def produce(
@@ -104,9 +106,9 @@ def produce(
             if len(folder.missing()) == len(production.shards):
                 folder.remove()
             raise
-    per_shower, aborted = assemble(folder, output, compression)
+    per_shower, aborted, empty = assemble(folder, output, compression)
     rate = float(np.median(1e3 * per_shower / production.conditions.energy))
-    summary = Summary(per_shower, perf_counter() - began, rate, aborted)
+    summary = Summary(per_shower, perf_counter() - began, rate, aborted, empty)
     write_record(
         output.with_suffix(".record.json"),
         verb="simulate",
@@ -115,6 +117,7 @@ def produce(
             "geant4_seconds": round(float(per_shower.sum()), 3),
             "geant4_ms_per_GeV": round(rate, 4),
             "aborted_events_made_again": aborted,
+            "empty_showers": empty,
             "seconds_per_shower": [round(float(each), 6) for each in per_shower],
         },
         inputs={},
@@ -152,12 +155,12 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
 
 def assemble(
     folder: ShardFolder, output: Path, compression: str | None
-) -> tuple[Float64Array, int]:
+) -> tuple[Float64Array, int, int]:
     """Write the sample from its shards; return the seconds of each shower, shape (N,), and how
-    many events were aborted."""
+    many events were aborted and how many showers are empty."""
     production = folder.production
     shape = production.cell_shape
-    seconds, aborted = np.zeros(len(production)), 0
+    seconds, aborted, empty = np.zeros(len(production)), 0, 0
     version = folder.load(0).geant4
     at_once = max(1, IMAGE_BYTES // (4 * math.prod(shape)))
     attributes = {
@@ -180,8 +183,9 @@ def assemble(
                 writer.write(int(part[0]), cells, production.conditions[part])
             seconds[events] = shard.seconds
             aborted += shard.aborted
+            empty += sum(each.index.size == 0 for each in shard.hits)
         writer.finish()
-    return seconds, aborted
+    return seconds, aborted, empty
 
 
 def check_output(production: Production, output: Path, compression: str | None) -> None:

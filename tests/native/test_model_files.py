@@ -1,0 +1,160 @@
+"""Model files that are cut, damaged or of another form: one line, never a crash."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+native = pytest.importorskip("caloforge_native", reason="caloforge-native is not built")
+
+from caloforge.networks.factorised.tables import TABLES_KEY  # noqa: E402
+
+FUZZ = """
+import sys, numpy as np, caloforge_native as native
+content, count = open(sys.argv[1], "rb").read(), int(sys.argv[2])
+rng = np.random.default_rng(1)
+made = refused = 0
+small = [n for n in range(len(content) - 64) if content[n : n + 9] == b"factorise"]
+for _ in range(count):
+    changed = bytearray(content)
+    for _ in range(rng.integers(1, 9)):
+        place = int(rng.integers(len(content)))
+        if rng.random() < 0.5:
+            place = int(len(content) * rng.beta(0.3, 0.3)) % len(content)
+        if rng.random() < 0.2 and small:
+            place = small[0] + int(rng.integers(600))
+        changed[place % len(changed)] = rng.integers(256)
+    if rng.random() < 0.1:
+        changed = changed[: rng.integers(len(changed))]
+    try:
+        sampler = native.Sampler(bytes(changed))
+        low = np.float32([50.0, 51.0])
+        native.Maker(sampler).make(1, 0, low, np.float32([np.pi / 2] * 2))
+        made += 1
+    except native.ModelFileError as problem:
+        assert "\\n" not in str(problem)
+        refused += 1
+print(made, refused)
+"""
+
+
+@pytest.fixture(scope="module")
+def proto(inclined_toy):
+    return onnx.load(inclined_toy)
+
+
+def refusal(proto):
+    with pytest.raises(native.ModelFileError) as caught:
+        native.Sampler(proto.SerializeToString())
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def changed_table(proto, name, change):
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    (tensor,) = [tensor for tensor in copy.graph.initializer if tensor.name == name]
+    values = change(onnx.numpy_helper.to_array(tensor).copy())
+    tensor.CopyFrom(onnx.numpy_helper.from_array(values, name))
+    return copy
+
+
+def poisoned(values):
+    values.flat[3] = np.nan
+    return values
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "line"),
+    [
+        ("layers.scale", lambda v: v[:-1], "'layers.scale' has 3 numbers, it must have 4"),
+        ("deposits.table", poisoned, "'deposits.table' holds a number that is not finite"),
+        ("deposits.table", lambda v: -v, "'deposits.table' holds -"),
+        ("deposits.table", lambda v: v[::-1].copy(), "hits behind a column without one"),
+        ("halo.instead", lambda v: v + 1e9, "'halo.instead' holds .* no whole number below"),
+        ("halo.instead", lambda v: v + 0.5, "'halo.instead' holds .* no whole number below"),
+        ("halo.poisson", lambda v: v - 1, "'halo.poisson' holds .* no whole number below"),
+        ("noise.core.memory", lambda v: v.astype(np.float64), "not of the type"),
+        ("layers.couplings.0.network.0.weight", lambda v: v[:, :1], "weight' has 8 numbers"),
+        ("deposits.shift", lambda v: v + 9, "'deposits.shift' holds .* allowed are"),
+    ],
+)
+def test_wrong_tables_are_refused(proto, name, change, line):
+    import re
+
+    assert re.search(line, refusal(changed_table(proto, name, change)))
+
+
+def test_a_cut_table_is_refused(proto):
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    (tensor,) = [t for t in copy.graph.initializer if t.name == "halo.kept"]
+    tensor.raw_data = tensor.raw_data[:-8]
+    assert "'halo.kept' is cut" in refusal(copy)
+
+
+def test_a_missing_table_is_refused(proto):
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    (tensor,) = [t for t in copy.graph.initializer if t.name == "halo.kept"]
+    copy.graph.initializer.remove(tensor)
+    assert "'halo.kept' is missing" in refusal(copy)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("factorised 1", "factorised 2", "does not know"),
+        ("image 7 7 4", "image 7 7", "description of tables is damaged: image"),
+        ("image 7 7 4", "image 7 -7 4", "description of tables is damaged: image"),
+        ("window 5 5", "window 6 5", "description of tables is damaged: window"),
+        ("window 5 5", "window 3 3", "description of tables is damaged: window"),
+        ("sharing 0.09", "sharing nan", "description of tables is damaged: sharing"),
+        ("energy_gev 10.0", "energy_gev -10.0", "description of tables is damaged: energy_gev"),
+        ("image 7 7 4", "image 9 9 4", "halo.kept' has"),
+    ],
+)
+def test_a_wrong_description_is_refused(proto, old, new, line):
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    (entry,) = [entry for entry in copy.metadata_props if entry.key == TABLES_KEY]
+    assert old in entry.value
+    entry.value = entry.value.replace(old, new)
+    assert line in refusal(copy)
+
+
+def test_files_without_names_say_so(proto, tmp_path):
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    card = [entry for entry in copy.metadata_props if entry.key != TABLES_KEY]
+    del copy.metadata_props[:]
+    assert "not a caloforge model" in refusal(copy)
+    copy.metadata_props.extend(card)
+    assert "does not name its tables" in refusal(copy)
+    with pytest.raises(native.ModelFileError, match="no file that can be read"):
+        native.Sampler(str(tmp_path / "nothing.onnx"))
+    with pytest.raises(native.ModelFileError, match="not an ONNX file, or a damaged one"):
+        native.Sampler(b"hello, hello")
+
+
+def fuzzed(proto, tmp_path, count):
+    """(made, refused) of mutated files, in a process of its own."""
+    path = tmp_path / "toy.onnx"
+    path.write_bytes(proto.SerializeToString())
+    command = [sys.executable, "-c", FUZZ, str(path), str(count)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [int(word) for word in done.stdout.split()]
+
+
+def test_mutated_files_never_crash(proto, tmp_path):
+    made, refused = fuzzed(proto, tmp_path, 60)
+    assert made + refused == 60 and refused > 0
+
+
+@pytest.mark.slow
+def test_many_mutated_files_never_crash(proto, tmp_path):
+    made, refused = fuzzed(proto, tmp_path, 10_000)
+    assert made > 100 and refused > 1000

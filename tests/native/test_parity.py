@@ -1,0 +1,77 @@
+"""Each step of the native sampler against the network's, with equal random numbers."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+native = pytest.importorskip("caloforge_native", reason="caloforge-native is not built")
+
+from caloforge.engine import read_card  # noqa: E402
+from caloforge.networks.factorised.layers import normal_from_uniform  # noqa: E402
+from tests.native.conftest import network_of  # noqa: E402
+
+SHOWERS = 16
+
+
+@pytest.fixture
+def steps(model):
+    """What sampler and network make of the same numbers."""
+    with torch.no_grad():
+        return steps_of(model)
+
+
+def steps_of(path):
+    network, card = network_of(path), read_card(path)
+    sampler = native.Sampler(str(path))
+    rng = np.random.default_rng(3)
+    energy = np.geomspace(*card.energy_range_gev, SHOWERS).astype(np.float32)
+    theta = rng.uniform(*card.theta_range_rad, SHOWERS).astype(np.float32)
+    numbers = rng.random((SHOWERS, sampler.flow_numbers + 4), dtype=np.float32)
+    window = (*network.axis.window, card.cell_shape[2])
+    for_cells = rng.integers(0, 2**32, (SHOWERS, *window), dtype=np.uint32)
+    made = native.Maker(sampler).trace(energy, theta, numbers, for_cells)
+    made = {name: torch.from_numpy(values) for name, values in made.items()}
+    condition = network.knots(torch.from_numpy(energy), torch.from_numpy(theta))
+    for_layers, for_impact, for_tilt = torch.split(
+        torch.from_numpy(numbers), [sampler.flow_numbers, 2, 2], dim=1
+    )
+    layer_energy = network.layers(for_layers, condition)
+    tilt = normal_from_uniform(for_tilt)[:, :1] if network.knots.inclined else None
+    axis = network.axis(for_impact - 0.5, made["layer_energy"], condition, tilt)
+    expected, beside = network.expected(
+        made["layer_energy"], condition, axis, network.axis.centre(axis)
+    )
+    quantile = torch.from_numpy(((for_cells >> 8) * 2.0**-24).astype(np.float32))
+    dither = torch.from_numpy((((for_cells & 255) + 0.5) / 256).astype(np.float32))
+    deposit = network.deposits(
+        made["expected"], made["layer_energy"], condition, (quantile, dither)
+    )
+    rate = None if network.halo is None else network.halo.rate(made["beside"], condition)
+    weights = network.pattern.weights(made["layer_energy"], condition)
+    return made, {
+        "layer_energy": layer_energy, "weights": weights, "axis_y": axis[..., 1],
+        "expected": expected, "beside": beside, "deposit": deposit, "rate": rate,
+    }  # fmt: skip
+
+
+def test_steps_agree_with_the_network(steps):
+    made, wanted = steps
+    layer_energy = wanted["layer_energy"]
+    close = torch.testing.assert_close
+    close(made["layer_energy"], layer_energy, rtol=2e-4, atol=1e-7)
+    close(made["weights"], wanted["weights"], rtol=0.0, atol=6e-5)
+    close(made["axis_y"], wanted["axis_y"], rtol=0.0, atol=2e-5)
+    scale = layer_energy[:, None, None].clamp(min=1e-9)
+    close(made["expected"] / scale, wanted["expected"] / scale, rtol=1e-4, atol=1e-6)
+    close(made["beside"] / scale[:, 0, 0], wanted["beside"] / scale[:, 0, 0], rtol=1e-4, atol=2e-6)
+
+
+def test_deposits_and_halo_rates_agree_with_the_network(steps):
+    made, wanted = steps
+    difference = (made["deposit"] - wanted["deposit"]).abs()
+    other_row = difference > 1e-4 * wanted["deposit"] + 1e-9
+    assert other_row.float().mean() < 2e-4
+    assert (made["deposit"] > 0).any()
+    if wanted["rate"] is not None:
+        torch.testing.assert_close(made["rate"], wanted["rate"], rtol=1e-4, atol=1e-5)
+        assert (made["rate"] > 0).any()
