@@ -12,8 +12,6 @@ pytest.importorskip(
     "caloforge_native", reason="caloforge-native is not built (make test builds it)"
 )
 
-from tests.conftest import make_toy_detector  # noqa: E402
-
 from caloforge.card import METADATA_KEY, Latent, ModelCard, Training  # noqa: E402
 from caloforge.config import build  # noqa: E402
 from caloforge.errors import ModelError  # noqa: E402
@@ -29,6 +27,7 @@ from caloforge.networks.factorised.pattern import SHIFT_SIGMAS  # noqa: E402
 from caloforge.networks.factorised.tables import TABLES_KEY  # noqa: E402
 from caloforge.units import degree  # noqa: E402
 from caloforge.zoo import model_path  # noqa: E402
+from tests.conftest import make_toy_detector  # noqa: E402
 
 BUNDLED = ("clic_ecal_fixed", "clic_ecal_angle")
 

@@ -5,15 +5,15 @@ import pytest
 
 pytest.importorskip("caloforge_native", reason="caloforge-native is not built")
 
-from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: E402
-from sklearn.metrics import roc_auc_score  # noqa: E402
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
 
-from caloforge.beam import Conditions  # noqa: E402
-from caloforge.engine import read_card  # noqa: E402
-from caloforge.engine.runtimes import installed_runtimes  # noqa: E402
-from caloforge.generate import load  # noqa: E402
-from caloforge.physics.features import shower_features  # noqa: E402
-from caloforge.physics.summary import summarise  # noqa: E402
+from caloforge.beam import Conditions
+from caloforge.engine import read_card
+from caloforge.engine.runtimes import installed_runtimes
+from caloforge.generate import load
+from caloforge.physics.features import shower_features
+from caloforge.physics.summary import summarise
 
 CHUNK = 500
 

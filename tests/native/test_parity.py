@@ -6,10 +6,9 @@ import pytest
 torch = pytest.importorskip("torch")
 native = pytest.importorskip("caloforge_native", reason="caloforge-native is not built")
 
-from tests.native.conftest import network_of  # noqa: E402
-
 from caloforge.engine import read_card  # noqa: E402
 from caloforge.networks.factorised.layers import normal_from_uniform  # noqa: E402
+from tests.native.conftest import network_of  # noqa: E402
 
 SHOWERS = 16
 
