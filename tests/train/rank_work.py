@@ -33,7 +33,7 @@ STANDSTILL = {"generator_learning_rate": 1e-12, "discriminator_learning_rate": 1
 
 
 def own_part(batch: Batch) -> Batch:
-    rows = group.own(len(batch))
+    rows = group.rows_of_rank(len(batch))
     return Batch(batch.cells[rows], batch.energy[rows], batch.theta[rows])
 
 
@@ -107,7 +107,7 @@ def factorised_training() -> dict:
 def dropout_patterns() -> list:
     """This rank's mask of what it keeps, and whether the common random numbers stayed common."""
     torch.manual_seed(0)
-    with group.apart():
+    with group.random_state_of_rank():
         kept = ByteDropout(0.5)(torch.ones(64)) > 0
     everyone = group.gathered(kept.float()[None])
     common = group.gathered(torch.rand(1))

@@ -63,6 +63,13 @@ def same(one, other):
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
+def test_a_folder_that_only_tells_its_progress_is_new(train, tmp_path):
+    """Reading many showers takes longer than the first line of `progress.log`."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "progress.log").write_text("reading the showers: 5 s so far\n")
+    assert train(epochs=1)[0].epochs == 1
+
+
 def log_lines(folder):
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [{k: v for k, v in line.items() if k != "showers_per_second"} for line in lines]

@@ -42,6 +42,7 @@ class ShowerFile(ABC):
     LAYOUT: ClassVar[str]
     UNIT: ClassVar[str] = "cells and energies in GeV"
     ORDER: ClassVar[str] = "x, y, layer"
+    SHAPE_TELLS: ClassVar[str] = "and they fit no bundled one"
 
     path: Path
     why: list[str]
@@ -117,7 +118,7 @@ class ShowerFile(ABC):
         if self.known_detector is None:
             msg = (
                 f"{self.path} does not say which detector its cells {self.cell_shape} belong to, "
-                "and they fit no bundled one: give the detector's .toml file with --detector"
+                f"{self.SHAPE_TELLS}: give the detector's .toml file with --detector"
             )
             raise DetectorError(msg)
         return self.known_detector
@@ -126,6 +127,11 @@ class ShowerFile(ABC):
     def window(self) -> str:
         """Name of the detector's window that the cells fill; errors as of detector."""
         return self.detector.window_of(self.cell_shape)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the rows that were read so far have shown, a line each."""
+        return []
 
     @cached_property
     def conditions(self) -> Conditions:

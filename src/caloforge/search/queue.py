@@ -154,7 +154,7 @@ class TrialQueue:
     def _new(self) -> tuple[Trial, IO[str]] | None:
         number = len(self.study.get_trials(deepcopy=False))
         if number == 0:
-            self.study.enqueue_trial(self.space.own_values())
+            self.study.enqueue_trial(self.space.values_of_the_recipe())
         waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if waiting:
             number = waiting[0].number

@@ -48,7 +48,7 @@ class TrainingData:
     ) -> None:
         self.files = files
         self.options, self.batch_size, self.seed = options, batch_size, seed
-        self.own = group.own(batch_size)
+        self.rank_rows = group.rows_of_rank(batch_size)
         n = len(self.files)
         held_out = np.random.default_rng([seed, 0]).permutation(n)[
             : max(2, round(n * options.validation_fraction))
@@ -92,7 +92,7 @@ class TrainingData:
         for step, showers in enumerate(self._slices(epoch, first_step), start=first_step):
             rng = np.random.default_rng([self.seed, 3, epoch, step])
             kind = self.options.augment
-            elements = symmetries(kind, self.batch_size, rng)[self.own]
+            elements = symmetries(kind, self.batch_size, rng)[self.rank_rows]
             cells, theta = augment(kind, showers.cells, showers.theta, elements)
             yield Batch(
                 torch.from_numpy(np.ascontiguousarray(cells)),
@@ -115,7 +115,7 @@ class TrainingData:
     def _slices(self, epoch: int, first_step: int) -> Iterator[Showers]:
         """This rank's rows of each batch."""
         groups = self._own_rows(epoch, first_step)
-        size = self.own.stop - self.own.start
+        size = self.rank_rows.stop - self.rank_rows.start
         if self.in_memory is None:
             yield from self._streamed(groups, size)
             return
@@ -130,7 +130,9 @@ class TrainingData:
             step, seat = np.divmod(place + np.arange(len(rows)), self.batch_size)
             place += len(rows)
             to_come = (first_step <= step) & (step < self.steps_per_epoch)
-            found.append(rows[to_come & (self.own.start <= seat) & (seat < self.own.stop)])
+            found.append(
+                rows[to_come & (self.rank_rows.start <= seat) & (seat < self.rank_rows.stop)]
+            )
         return found
 
     def _streamed(self, groups: list[IntArray], size: int) -> Iterator[Showers]:

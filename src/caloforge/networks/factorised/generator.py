@@ -1,4 +1,4 @@
-"""factorised: a shower as a chain of small exact steps, each the physics of its own variable.
+"""factorised: a shower as a chain of small steps, each the physics of one variable.
 
 p(cells | Ep, theta) = p(layer energies) p(impact point) prod p(cell | expected energy), where
 

@@ -192,7 +192,10 @@ class GanObjective:
         return cells
 
     def _judge(self, discriminator: nn.Module, cells: Tensor, batch: Batch) -> Judgement:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16), group.apart():
+        with (
+            torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16),
+            group.random_state_of_rank(),
+        ):
             judgement: Judgement = discriminator(cells, batch.energy, batch.theta)
         return judgement
 

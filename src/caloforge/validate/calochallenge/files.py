@@ -23,13 +23,11 @@ from caloforge.validate.calochallenge.sample import challenge_sample
 from caloforge.validate.comparison import MIN_SHOWERS
 from caloforge.validate.files import Reporter, kind_of, sample_labels, silent
 from caloforge.validate.folder import RECORD, REPORT, check_folder, report_folder, write_metrics
-from caloforge.validate.threads import on_one_thread
 
 CALIBRATED = (0.5, 1.5)
 """A mean of Etot / Einc within this is that of calibrated showers."""
 
 
-@on_one_thread
 def validate_files_by_protocol(
     reference: Path,
     generated: Path,
