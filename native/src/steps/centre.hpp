@@ -144,7 +144,7 @@ CALOFORGE_INLINE void add_halo(Shower& shower) {
         const auto cell = static_cast<std::uint32_t>(cells[i]);
         const std::uint64_t word = hit[cell >> 6], bit = word >> (cell & 63) & 1;
         value[cell] = (bit ? value[cell] : 0.0f) + energies[i];
-        hit[cell >> 6] = word | static_cast<std::uint64_t>(energies[i] > 0.0f) << (cell & 63);
+        hit[cell >> 6] = word | static_cast<std::uint64_t>(bits_of(energies[i]) > 0) << (cell & 63);
     }
 }
 
@@ -167,7 +167,7 @@ void fill_image(const Model& model, Shower& shower) {
     for (int i = 0; i < count; ++i) {
         const auto cell = static_cast<std::uint32_t>(cells[i]);
         value[cell] = energies[i];
-        hit[cell >> 6] |= static_cast<std::uint64_t>(energies[i] > 0.0f) << (cell & 63);
+        hit[cell >> 6] |= static_cast<std::uint64_t>(bits_of(energies[i]) > 0) << (cell & 63);
     }
     set_halo_cells(model, closed, move, shower);
     add_halo(shower);
@@ -190,12 +190,13 @@ int take_hits(Shower& shower, std::uint32_t* cell, float* energy) {
                 const auto place = static_cast<std::uint32_t>(word * 64) +
                                    (static_cast<std::uint32_t>(__builtin_ctzll(bits | last)) & 63);
                 cell[count + i] = place;
-                energy[count + i] = value[place];
                 bits &= bits - 1;
             }
         }
         count = end;
     }
+    CALOFORGE_LANES
+    for (int i = 0; i < count; ++i) energy[i] = value[static_cast<std::int32_t>(cell[i])];
     return count;
 }
 
