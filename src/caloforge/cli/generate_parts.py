@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caloforge.cli.options import ShowerCount, shower_progress, stderr
+from caloforge.cli.progress import LOG_NAME
 from caloforge.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def in_parts(
     dataset, generator = _begun(model, folder, n, parts, threads=threads, batch=batch, **asked)
     wanted = dataset.missing() if part is None else [part]
     total = sum(dataset.request.showers_of(each) for each in wanted)
-    with shower_progress() as progress:
+    with shower_progress(folder / LOG_NAME) as progress:
         count = ShowerCount(progress, f"generating {folder.name}", total)
         count(0)
         if scheduler is not None:
