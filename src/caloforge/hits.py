@@ -158,7 +158,7 @@ def cell_type(shape: Sequence[int]) -> Any:
 def hits_of(cells: FloatArray) -> tuple[IntArray, AnyArray, FloatArray]:
     """Offsets (N + 1,), cell numbers (H,) and energies (H,) in GeV of cells (N, X, Y, Z)."""
     flat, size = cells.reshape(-1), int(np.prod(cells.shape[1:]))
-    place = np.flatnonzero(flat)
+    place = np.flatnonzero(flat != 0)  # twice as fast as of the numbers themselves
     starts = np.arange(len(cells) + 1) * size
     offsets = np.searchsorted(place, starts)
     cell = place - np.repeat(starts[:-1], np.diff(offsets))

@@ -67,6 +67,7 @@ class HitsWriter:
         self._keep = (KeyboardInterrupt,) if resume is not None else ()
         self._list, self._lock = ChunkList(self.partial), threading.Lock()
         self._waiting: dict[int, Batch] = {}
+        self._places: dict[str, tuple[int, Any]] = {}
         check_writable(path)
         with writing(path):
             self._begin(resume=bool(resume))
@@ -94,9 +95,10 @@ class HitsWriter:
             self._file.attrs[key] = self._attributes[key]
         kinds = {OFFSETS: (n + 1, "<i8")} | {name: (n, "<f4") for name in self._names}
         for name, (rows, kind) in kinds.items():
-            self._file.create_dataset(
+            dataset = self._file.create_dataset(
                 name, (rows,), kind, dcpl=contiguous((rows,)), track_times=False
             )
+            self._places[name] = dataset.id.get_offset(), dataset.dtype
         self._chunks = HitChunks(self._file, n, self._cell_shape, self._compression)
         self._file.flush()
         self._descriptor = os.open(path, os.O_WRONLY)
@@ -104,7 +106,7 @@ class HitsWriter:
 
     def _take_over(self) -> bool:
         """Copy what the partial file holds; False if that is not to be had."""
-        records, place = self._list.read(), self._file[OFFSETS].id.get_offset()
+        records, place = self._list.read(), self._places[OFFSETS][0]
         if not len(records):
             return False
         try:
@@ -127,10 +129,9 @@ class HitsWriter:
 
     def _put(self, name: str, start: int, rows: AnyArray) -> None:
         """Write rows of a dataset that is no chunked one, straight to their place."""
-        dataset = self._file[name]
-        place = dataset.id.get_offset() + start * dataset.dtype.itemsize
-        values = np.ascontiguousarray(rows, dataset.dtype)
-        write_all(self._descriptor, values.view(np.uint8).data, place)
+        place, kind = self._places[name]
+        values = np.ascontiguousarray(rows, kind)
+        write_all(self._descriptor, values.view(np.uint8).data, place + start * kind.itemsize)
 
     def goes_on_at(self, noted: int) -> int:
         """The first shower that is wanted; the file knows it better than a journal's note."""
