@@ -17,7 +17,7 @@ from caloforge.engine.base import HitEngine
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import advice, choose_plan
 from caloforge.errors import InputError
-from caloforge.hits import Hits, hits_of
+from caloforge.hits import HitArrays, Hits, hits_of
 from caloforge.io import ShowerWriter
 from caloforge.io.hits_writer import HitsWriter
 from caloforge.io.identity import identity_attributes
@@ -25,7 +25,7 @@ from caloforge.lock import claimed
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.source import ShowerSource, Sink, collected
-from caloforge.typing import AnyArray, FloatArray, IntArray
+from caloforge.typing import FloatArray
 from caloforge.zoo import model_path
 
 FLUSH_EVERY = 64
@@ -95,10 +95,10 @@ class Generator(ShowerSource):
         asked, card = Conditions.like(conditions), self.card
         card.check_range(asked)
         with closing(_hits(self.engine, asked, seed, start)) as batches:
-            for first, (offsets, cell, cell_energy) in batches:
-                rows = slice(first, first + len(offsets) - 1)
+            for first, hits in batches:
+                rows = slice(first, first + len(hits.offsets) - 1)
                 yield Hits(
-                    offsets, cell, cell_energy, asked.energy[rows], asked.theta[rows],
+                    *hits, asked.energy[rows], asked.theta[rows],
                     card.detector, card.window, card.particle, card.calibration,
                 )  # fmt: skip
 
@@ -215,12 +215,12 @@ def _write(
 
 def _hits(
     engine: Engine, conditions: Conditions, seed: int, start: int
-) -> Iteration[tuple[int, tuple[IntArray, AnyArray, FloatArray]]]:
+) -> Iteration[tuple[int, HitArrays]]:
     """As of HitEngine, also from an engine that makes cells."""
     if isinstance(engine, HitEngine):
         yield from engine.hits(conditions, seed=seed, start=start)
         return
-    found: dict[int, tuple[IntArray, AnyArray, FloatArray]] = {}
+    found: dict[int, HitArrays] = {}
 
     def keep(first: int, cells: FloatArray) -> None:
         found[first] = hits_of(cells)
@@ -229,7 +229,7 @@ def _hits(
         while start < stop:
             batch = found.pop(start)
             yield start, batch
-            start += len(batch[0]) - 1
+            start += len(batch.offsets) - 1
 
 
 def _made(

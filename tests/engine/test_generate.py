@@ -13,7 +13,7 @@ from caloforge import io
 from caloforge.beam import Conditions, draw
 from caloforge.errors import InputError, ModelError, OutputError, RangeError
 from caloforge.generate import Generator, generate_file, load
-from caloforge.hits import Hits
+from caloforge.hits import HitArrays, Hits
 from caloforge.lock import claimed
 
 
@@ -184,7 +184,7 @@ def test_an_engine_that_makes_hits_hands_them_over(tmp_path, toy_model):
         def hits(self, conditions, *, seed, start=0):
             for first in range(start, 50, 20):
                 part = showers[first : first + 20].hits()
-                yield first, (part.offsets, part.cell.astype(np.uint32), part.cell_energy)
+                yield first, HitArrays(part.offsets, part.cell.astype(np.uint32), part.cell_energy)
 
     other = Generator(Native(), generator.path)
     generate_file(generator, conditions, tmp_path / "x.h5", seed=3, layout="hits")

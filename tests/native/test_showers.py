@@ -111,7 +111,7 @@ def test_the_engine_gives_the_same_in_any_plan_as_hits_and_dense(model):
         cells = collected(make, (few, *card.cell_shape))
         dense = hits._replace(offsets=hits.offsets[: few - 5 + 1])
         dense = dense._replace(
-            cell=hits.cell[: dense.offsets[-1]], energy=hits.energy[: dense.offsets[-1]]
+            cell=hits.cell[: dense.offsets[-1]], cell_energy=hits.cell_energy[: dense.offsets[-1]]
         )
         assert np.array_equal(cells[5:], dense.dense(card.cell_shape))
 
