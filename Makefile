@@ -11,7 +11,7 @@ ZOO    := src/caloforge/zoo
 .PHONY: demo test test-portable test-all check docs wheel pretrained lock clean FORCE
 
 # Every bundled model beside Geant4: showers in demo/MODEL.h5, the report in demo/MODEL.
-demo: $(VENV)/.base
+demo: $(VENV)/.base $(VENV)/.native
 	@$(MAKE) --no-print-directory -j2 $(MODELS:%=demo/%)
 
 demo/%: $(VENV)/.base FORCE
@@ -21,7 +21,7 @@ demo/%: $(VENV)/.base FORCE
 
 FORCE:
 
-test: $(VENV)/.all check
+test: $(VENV)/.all $(VENV)/.native check
 	@$(BIN)/python -m pytest -q
 
 # The tests as a processor with AVX2 only, of one core, would see them: torch, oneDNN (OpenVINO),
@@ -32,10 +32,10 @@ PORTABLE = ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Ha
            MKL_ENABLE_INSTRUCTIONS=AVX2 OMP_NUM_THREADS=1 \
            NPY_DISABLE_CPU_FEATURES="$$($(BIN)/python -c '$(NEWER)')" \
            $$(command -v taskset > /dev/null && echo taskset -c 0)
-test-portable: $(VENV)/.all
+test-portable: $(VENV)/.all $(VENV)/.native
 	@$(PORTABLE) $(BIN)/python -m pytest -q $(TESTS)
 
-test-all: $(VENV)/.all check
+test-all: $(VENV)/.all $(VENV)/.native check
 	@$(BIN)/python -m pytest -q -m "slow or not slow"
 
 # The docs as a site in site/: links are checked, and the notebook is run.
@@ -86,6 +86,18 @@ $(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing what builds the docs into $(VENV)"
 	@$(PIP) -e ".[openvino,docs]"
 	@touch $@ $(VENV)/.base
+
+# The native engine, where there is a C++ compiler; without it the other engines make the showers.
+NATIVE := native/CMakeLists.txt native/pyproject.toml $(wildcard $(addprefix native/, \
+          include/*.h src/*.?pp src/steps/*.hpp python/*.cpp python/caloforge_native/*.py*))
+$(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
+	@if command -v $(firstword $(CXX)) > /dev/null; then \
+	    echo "building the native engine"; \
+	    $(PIP) ./native || echo "the native engine could not be built: the other engines are used"; \
+	else \
+	    echo "no C++ compiler ($(CXX)): without the native engine, the others are used"; \
+	fi
+	@touch $@
 
 # Pin every version that a fresh environment with all extras resolves to.
 lock:

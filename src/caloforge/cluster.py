@@ -20,18 +20,23 @@ MAX_RESUBMISSIONS = 3
 
 @dataclass(frozen=True)
 class Cluster:
-    """The Dask scheduler at an address; ``say`` hears that there are no workers.
+    """The Dask scheduler at an address.
+
+    ``say`` hears where there is no worker; after ``wait`` seconds without one it is given up, never
+    if None.
 
     Raises
     ------
     MissingExtraError
         if ``distributed`` is not installed.
     ClusterError
-        if the scheduler does not answer or is lost, or a task failed for good.
+        if the scheduler does not answer or is lost, no worker came in time, or a task failed for
+        good.
     """
 
     address: str
     say: Callable[[str], None] = lambda line: None
+    wait: float | None = None
 
     def results(
         self, function: Callable[..., Any], tasks: Mapping[int, tuple[Any, ...]]
@@ -48,7 +53,7 @@ class Cluster:
 
             numbers = {submit(number): number for number in tasks}
             finished = distributed.as_completed(numbers)
-            lost, since = Counter[int](), time.monotonic()
+            lost, absence = Counter[int](), Absence(self)
             while numbers:
                 batch = finished.next_batch(block=False)
                 for future in batch:
@@ -60,7 +65,8 @@ class Cluster:
                     else:
                         yield number, future.result()
                 if not batch:
-                    since = self._wait(client, since)
+                    absence.check(self._workers(client))
+                    time.sleep(POLL_SECONDS)
 
     def _client(self, distributed: Any) -> Any:
         try:
@@ -84,18 +90,41 @@ class Cluster:
         msg = f"task {number} failed on the cluster: {error or future.status}"
         raise ClusterError(msg) from error
 
-    def _wait(self, client: Any, since: float) -> float:
-        """Wait a little; return since when there are no workers, as far as that was not said."""
-        time.sleep(POLL_SECONDS)
+    def _workers(self, client: Any) -> int:
         try:
-            workers = len(client.scheduler_info()["workers"])
+            return len(client.scheduler_info()["workers"])
         except (OSError, TimeoutError) as error:
             msg = f"the Dask scheduler at {self.address} was lost: {error or 'no answer'}"
             raise ClusterError(f"{msg}; the same command goes on with what is missing") from None
-        now = time.monotonic()
+
+
+class Absence:
+    """How long there have been no workers; says so, and gives up when that was too long."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.since: float | None = None
+        self.said = 0.0
+
+    def check(self, workers: int) -> None:
+        """Take note of how many workers there are now; ClusterError after ``wait`` seconds."""
+        now, wait = time.monotonic(), self.cluster.wait
         if workers:
-            return now
-        if now - since >= REMIND_SECONDS:
-            self.say(f"no worker at {self.address} for {REMIND_SECONDS:g} s: waiting for one")
-            return now
-        return since
+            self.since = None
+            return
+        if self.since is None:
+            self.since, self.said = now, -REMIND_SECONDS
+        waited = now - self.since
+        if wait is not None and waited >= wait:
+            msg = (
+                f"no worker joined the Dask scheduler at {self.cluster.address} within {wait:g} s: "
+                "the same command goes on with what is missing"
+            )
+            raise ClusterError(msg)
+        if waited - self.said >= REMIND_SECONDS:
+            self.said = waited
+            bound = "as long as it takes" if wait is None else f"at most {wait:g} s"
+            since = f" for {waited:.0f} s" if waited >= 1 else ""
+            self.cluster.say(
+                f"no worker at {self.cluster.address}{since}: waiting for one, {bound}"
+            )

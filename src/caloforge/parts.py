@@ -5,7 +5,6 @@ that is whole, and at the end the manifest. Parts are made by one process or man
 cluster that sees the folder, in any order; what is there is never made again.
 """
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from caloforge.config import FrozenModel, build
 from caloforge.engine.plan import Precision
 from caloforge.errors import InputError, OutputError
 from caloforge.generate import Generator, generate_file, load
-from caloforge.io.parts import MANIFEST, REQUEST, Manifest, Part
+from caloforge.io.parts import REQUEST, Manifest, Part, read_json, save_manifest
 from caloforge.lock import claimed
 from caloforge.provenance import file_digest
 
@@ -93,12 +92,11 @@ class Dataset:
             if it holds none, or what was asked for is damaged.
         """
         place = folder / REQUEST
-        try:
-            text = place.read_text()
-        except OSError as problem:
-            msg = f"{folder} holds no dataset that could go on: {REQUEST}: {problem.strerror}"
-            raise InputError(msg) from None
-        return cls(folder, request_from(text, where=str(place)))
+        if not place.is_file():
+            msg = f"{folder} holds no dataset in parts: it has no {REQUEST}"
+            raise InputError(msg)
+        request = build(DatasetRequest, read_json(place), where=str(place), error=InputError)
+        return cls(folder, request)
 
     @classmethod
     def begin(cls, folder: Path, request: DatasetRequest, model: Path) -> Self:
@@ -146,6 +144,11 @@ class Dataset:
     def note(self, part: int) -> Path:
         """Where a note says that a part is whole, with its digest."""
         return self.file(part).with_suffix(".json")
+
+    def noted(self, part: int) -> Part:
+        """What the note beside a part says; InputError if it is damaged."""
+        place = self.note(part)
+        return build(Part, read_json(place), where=str(place), error=InputError)
 
     def missing(self) -> list[int]:
         """Numbers of the parts that are not there yet."""
@@ -207,10 +210,8 @@ class Dataset:
         """Write the manifest if all parts are there, and say whether they are."""
         if self.missing():
             return False
-        notes = [self.note(part) for part in range(self.request.parts)]
-        parts = tuple(Part.model_validate_json(note.read_text()) for note in notes)
-        with replacing(self.folder / MANIFEST) as place:
-            place.write_text(Manifest(parts=parts).model_dump_json(indent=2) + "\n")
+        parts = tuple(self.noted(part) for part in range(self.request.parts))
+        save_manifest(self.folder, Manifest(parts=parts))
         return True
 
     def make_here(
@@ -242,13 +243,3 @@ def make_part(folder: str, part: int, threads: int) -> None:
     """Make a part of the dataset in a folder, with an engine of its own; errors as Dataset.make."""
     dataset = Dataset.at(Path(folder))
     dataset.make(part, lambda: dataset.load(threads=threads), wait=PATIENCE)
-
-
-def request_from(text: str, *, where: str) -> DatasetRequest:
-    """The request in the text of ``dataset.json``; InputError if it is damaged."""
-    try:
-        data = json.loads(text)
-    except ValueError as problem:
-        msg = f"{where} is damaged: {problem}"
-        raise InputError(msg) from None
-    return build(DatasetRequest, data, where=where, error=InputError)

@@ -79,9 +79,15 @@ class Showers:
         return Conditions(self.energy, self.theta)
 
     @property
+    def cell_shape(self) -> tuple[int, int, int]:
+        """Cells (X, Y, Z) of a shower."""
+        x, y, z = self.cells.shape[1:]
+        return x, y, z
+
+    @property
     def window(self) -> str:
         """Name of the detector's window that the cells fill."""
-        return self.detector.window_of(self.cells.shape[1:])
+        return self.detector.window_of(self.cell_shape)
 
     def hits(self) -> "Hits":
         """The same showers as their hits; :meth:`Hits.dense` is the inverse."""

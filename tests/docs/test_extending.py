@@ -14,7 +14,7 @@ from caloforge.zoo import sample_path
 
 PAGE = ROOT / "docs" / "extending.md"
 SECTIONS = re.findall(r"^## (.*)$", PAGE.read_text(), re.MULTILINE)
-SLOW = ("A network", "A measure")
+SLOW = ("A network", "A measure", "An engine")
 SHOWERS = 120
 
 

@@ -6,6 +6,7 @@ import pytest
 import typer
 from tests.docs.pages import PAGES, ROOT, examples
 
+import caloforge
 from caloforge.cli.app import VERBS, load_verb
 from caloforge.errors import CaloforgeError
 
@@ -56,3 +57,9 @@ def test_links_outside_the_site_lead_somewhere(name):
     """Those between pages are checked when the site is built."""
     targets = LINK.findall((ROOT / name).read_text())
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_api_pages_describe_the_public_surface():
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    described = set(re.findall(r"^::: caloforge\.(\w+)$", pages, re.MULTILINE))
+    assert set(caloforge.__all__) <= described

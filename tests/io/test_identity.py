@@ -57,7 +57,10 @@ def test_a_model_is_judged_by_such_showers_as_it_makes(tmp_path, toy_detector, c
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"particle": "gamma"}, "different particles"), ({"calibration": SCALED}, "times 50")],
+    [
+        ({"particle": "gamma"}, "showers of e-, b of gamma"),
+        ({"calibration": Calibration(meaning="calibrated")}, "calibrated to Ep"),
+    ],
 )
 def test_like_is_validated_with_like(tmp_path, toy_detector, call, changes, words):
     reference, generated = tmp_path / "a.h5", tmp_path / "b.h5"

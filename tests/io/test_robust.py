@@ -91,7 +91,7 @@ def test_blocks_are_bounded_in_bytes_whatever_the_chunks(tmp_path, monkeypatch, 
         file.create_dataset("ECAL", data=CELLS.astype("f8"), chunks=chunks)
     row = 8 * 25**3
     for most, rows in [(3 * row, 3), (row // 2, 1)]:
-        monkeypatch.setattr("caloforge.io.sample.BLOCK_BYTES", most)
+        monkeypatch.setattr("caloforge.io.layout_file.BLOCK_BYTES", most)
         with io.open_showers(path) as file:
             assert {len(block) for block in file.blocks()} == {rows}
             joined = np.concatenate([block.cells for block in file.blocks()])

@@ -499,33 +499,3 @@ def test_a_window_of_the_wrong_parity_is_refused():
     options = FactorisedOptions(window=(8, 9))
     with pytest.raises(ConfigError, match="by even numbers"):
         FactorisedGenerator(options, INCLINED)
-
-
-@pytest.mark.slow
-def test_the_exported_graph_agrees_with_torch(generator, tmp_path, toy_detector):
-    pytest.importorskip("onnxscript")
-    import onnxruntime
-
-    path = tmp_path / "model.onnx"
-    latent, energy = generator.draw_latent(3), torch.tensor([10.0, 50.0, 500.0])
-    inputs = (latent, energy, torch.full((3,), math.pi / 2))
-    batch = torch.export.Dim("batch")
-    names = ["latent", "energy", "theta"]
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            generator, inputs, path, dynamo=True, verbose=False, input_names=names,
-            output_names=["cells"], dynamic_shapes={name: {0: batch} for name in names},
-        )  # fmt: skip
-    session = onnxruntime.InferenceSession(path)
-    given = {node.name for node in session.get_inputs()}
-    latent, energy = generator.draw_latent(7), torch.linspace(10, 500, 7)
-    theta = torch.full((7,), math.pi / 2)
-    feed = dict(zip(names, (latent.numpy(), energy.numpy(), theta.numpy()), strict=True))
-    (cells,) = session.run(None, {name: feed[name] for name in given})
-    with torch.no_grad():
-        reference = generator(latent, energy, theta).numpy()
-    worst = np.abs(cells - reference).max(axis=(1, 2, 3)) / reference.max(axis=(1, 2, 3))
-    assert worst.max() < 1e-3

@@ -3,6 +3,9 @@
 import json
 import os
 import shutil
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -10,8 +13,12 @@ from tests.conftest import write_toy_model
 
 from caloforge import io
 from caloforge.cli.app import main
+from caloforge.cluster import Cluster
+from caloforge.errors import ClusterError
 from caloforge.generate import generate_file, load
+from caloforge.io.parts import sample_digest
 from caloforge.parts import Dataset
+from caloforge.provenance import file_digest
 
 
 def call(*arguments) -> int:
@@ -87,12 +94,13 @@ def test_the_folder_is_read_as_one_sample(tmp_path, dataset, capsys):
     assert np.array_equal(io.read(tmp_path / "one.h5").cells, whole.cells)
 
 
-@pytest.mark.slow
-def test_the_folder_is_validated(tmp_path, toy_model):
-    assert make(toy_model, tmp_path / "set", n=400) == 0
-    assert call("validate", tmp_path / "set", tmp_path / "set", "-o", tmp_path / "report") == 0
-    record = json.loads((tmp_path / "report" / "record.json").read_text())
-    assert str(tmp_path / "set") in record["inputs"]
+def test_the_folder_has_a_digest(dataset):
+    from caloforge.train.files import ShowerFiles
+
+    before = sample_digest(dataset)
+    assert before == file_digest(dataset / "manifest.json")
+    assert sample_digest(dataset / "part-00000.h5") == Dataset.at(dataset).noted(0).digest
+    assert ShowerFiles([dataset]).description() == {"set": {"digest": before, "showers": 50}}
 
 
 def lose(folder):
@@ -174,3 +182,39 @@ def test_options_that_do_not_go_together(tmp_path, toy_model, toy_detector, data
     assert call("generate", toy_model, "-n", 5, "--part", 1, "-o", tmp_path / "x.h5") == 2
     assert "give --parts" in capsys.readouterr().err
     assert not (tmp_path / "new").exists() and not (tmp_path / "x.h5").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_cluster_with_late_and_lost_workers_makes_the_same_bytes(tmp_path, toy_model, capsys):
+    """No worker at first, then two of which one is killed at its first part; nothing is lost."""
+    distributed = pytest.importorskip("distributed")
+    big = {"n": 80_000, "parts": 4}
+    assert make(toy_model, tmp_path / "alone", **big) == 0
+    folder = tmp_path / "cluster"
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as cluster:
+
+        def grow_and_kill():
+            while not (folder / "dataset.json").exists():
+                time.sleep(0.01)
+            cluster.scale(2)
+            while not list(folder.glob("part-*.h5.partial")):
+                time.sleep(0.001)
+            os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+
+        helper = threading.Thread(target=grow_and_kill)
+        helper.start()
+        assert make(toy_model, folder, "--scheduler", cluster.scheduler_address, **big) == 0
+        helper.join()
+    assert content(folder) == content(tmp_path / "alone")
+    assert not list(folder.glob("*.partial*")) and not list(folder.glob("*.lock"))
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("caloforge.cluster.CONNECT_SECONDS", 0.5)
+    with pytest.raises(ClusterError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        next(Cluster("tcp://127.0.0.1:9").results(print, {0: ()}))

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from caloforge import cluster as cluster_module
 from caloforge import io
-from caloforge.errors import SimulationError
+from caloforge.cluster import Cluster
+from caloforge.errors import ClusterError
 from caloforge.simulate import Production, produce
 from caloforge.simulate.scoring import Hits
 from caloforge.simulate.session import Start
@@ -67,7 +69,7 @@ def test_late_workers_are_waited_for_and_a_line_says_so(
         said.append(line)
         cluster.scale(1)
 
-    runner = farm.DaskRunner(cluster.scheduler_address, say=join)
+    runner = farm.DaskRunner(Cluster(cluster.scheduler_address, join))
     produce(toy_production, tmp_path / "a.h5", runner=runner)
     (line,) = said
     assert line.endswith("waiting for one, as long as it takes")
@@ -78,8 +80,8 @@ def test_waiting_for_workers_is_bounded(
     tmp_path: Path, toy_production: Production, cluster: Any
 ) -> None:
     said: list[str] = []
-    runner = farm.DaskRunner(cluster.scheduler_address, wait=0.3, say=said.append)
-    with pytest.raises(SimulationError, match=r"no worker joined .* within 0.3 s: the same comm"):
+    runner = farm.DaskRunner(Cluster(cluster.scheduler_address, said.append, 0.3))
+    with pytest.raises(ClusterError, match=r"no worker joined .* within 0.3 s: the same comm"):
         produce(toy_production, tmp_path / "a.h5", runner=runner)
     assert said and said[0].endswith("at most 0.3 s")
 
@@ -103,25 +105,23 @@ def test_the_shards_of_the_only_worker_go_on_with_the_next(
             )
 
     monkeypatch.setattr(farm, "_save", save_and_lose)
-    produce(toy_production, tmp_path / "a.h5", runner=farm.DaskRunner(cluster.scheduler_address))
+    produce(
+        toy_production,
+        tmp_path / "a.h5",
+        runner=farm.DaskRunner(Cluster(cluster.scheduler_address)),
+    )
     assert replaced and written(tmp_path / "a.h5") == list(range(len(toy_production)))
 
 
-@pytest.mark.parametrize("error", ["KilledWorker", "CancelledError"])
-def test_a_shard_that_dask_gave_up_is_sent_again_but_not_for_ever(error: str) -> None:
-    from concurrent.futures import CancelledError
-
-    class Future:
-        def result(self) -> bytes:
-            if error == "KilledWorker":
-                raise distributed.KilledWorker("task", SimpleNamespace(address="tcp://w"), 3)
-            raise CancelledError
-
+@pytest.mark.parametrize("status", ["error", "cancelled"])
+def test_a_shard_that_dask_gave_up_is_sent_again_but_not_for_ever(status: str) -> None:
+    killed = distributed.KilledWorker("task", SimpleNamespace(address="tcp://w"), 3)
+    future = SimpleNamespace(status=status, exception=lambda: killed)
     lost: Counter[int] = Counter()
-    for _ in range(farm.MAX_RESUBMISSIONS):
-        assert farm._result(Future(), 7, lost) is None
-    with pytest.raises(SimulationError, match="shard 7 failed on the cluster"):
-        farm._result(Future(), 7, lost)
+    for _ in range(cluster_module.MAX_RESUBMISSIONS):
+        assert Cluster("tcp://s")._is_lost(future, 7, lost)
+    with pytest.raises(ClusterError, match="task 7 failed on the cluster"):
+        Cluster("tcp://s")._is_lost(future, 7, lost)
 
 
 def test_a_parts_showers_start_as_in_the_whole(toy_production: Production) -> None:
@@ -143,7 +143,7 @@ def test_a_lost_dask_worker_changes_no_byte(tmp_path: Path, toy_production: Prod
         victim = next(iter(cluster.workers.values())).pid
         killer = threading.Thread(target=kill_after_first_shard, args=(output, victim))
         killer.start()
-        produce(toy_production, output, runner=farm.DaskRunner(cluster.scheduler_address))
+        produce(toy_production, output, runner=farm.DaskRunner(Cluster(cluster.scheduler_address)))
         killer.join()
     assert output.read_bytes() == (tmp_path / "alone.h5").read_bytes()
 
@@ -166,7 +166,7 @@ def test_the_only_worker_killed_while_it_simulates_changes_no_byte(
         victim = next(iter(cluster.workers.values())).pid
         killer = threading.Thread(target=kill_after_first_shard, args=(output, victim))
         killer.start()
-        produce(toy_production, output, runner=farm.DaskRunner(cluster.scheduler_address))
+        produce(toy_production, output, runner=farm.DaskRunner(Cluster(cluster.scheduler_address)))
         killer.join()
     assert output.read_bytes() == (tmp_path / "alone.h5").read_bytes()
 
@@ -175,6 +175,8 @@ def test_the_only_worker_killed_while_it_simulates_changes_no_byte(
 def test_a_silent_scheduler_is_told(
     tmp_path: Path, toy_production: Production, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(farm, "CONNECT_SECONDS", 1)
-    with pytest.raises(SimulationError, match="no Dask scheduler answers at"):
-        produce(toy_production, tmp_path / "a.h5", runner=farm.DaskRunner("tcp://127.0.0.1:9"))
+    monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 1)
+    with pytest.raises(ClusterError, match="no Dask scheduler answers at"):
+        produce(
+            toy_production, tmp_path / "a.h5", runner=farm.DaskRunner(Cluster("tcp://127.0.0.1:9"))
+        )

@@ -254,6 +254,8 @@ def test_only_figures_of_one_protocol_share_a_table(monkeypatch):
     assert [row[0] for row in report.published_rows(many)[:3]] == [
         "model", "Geant4, two halves", "Geant4, published",
     ]  # fmt: skip
+    dream = next(row for row in rows if row[0] == "CaloDREAM")
+    assert dream[1:] == ("16940/5052/5727", ".531/.521/.681", "24.6", "0.02")
     html = report.render_protocol(many)
     assert "CaloDREAM" in html and "Geant4, two halves" in html
     assert html.count("<img") == 2 + 2 * 8 and not re.search(r'(src|href)="(?!data:)', html)

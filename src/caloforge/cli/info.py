@@ -73,10 +73,7 @@ def _describe(subject: str, draw: Path | None, reading: Reading) -> None:
         with reading.open(path) as file:
             rows = sample_rows(file)
     _show(subject, rows)
-    if reading.map is not None:
-        print(
-            f"# the same as --map: save it as a .toml file, --map FILE.toml\n{reading.map.toml()}"
-        )
+    reading.print_map()
     if scores:
         Console().print(_score_table(scores))
 

@@ -25,7 +25,7 @@ def sample_rows(file: "ShowerFile") -> dict[str, str]:
         "calibration": str(file.calibration),
         **_measured(file),
         "compression": file.compression,
-        "why": "\n".join(file.why),
+        "why": "\n".join([*file.why, *file.notes]),
         **{
             key: str(value)
             for key, value in file.attributes.items()

@@ -110,9 +110,10 @@ def _runner(jobs: int, scheduler: str | None, wait: float | None) -> "Runner":
             msg = "--wait is for the workers of a Dask scheduler: give its address (--scheduler)"
             raise InputError(msg)
         return LocalRunner(jobs)
+    from caloforge.cluster import Cluster
     from caloforge.simulate.farm import DaskRunner
 
-    return DaskRunner(scheduler, wait, stderr.print)
+    return DaskRunner(Cluster(scheduler, stderr.print, wait))
 
 
 def _produce(

@@ -151,7 +151,7 @@ def _plain_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[st
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column(headings[0])
     for heading in headings[1:]:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table

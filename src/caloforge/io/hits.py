@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from caloforge.errors import InputError
-from caloforge.hits import Hits, checked_hits, dense_cells
+from caloforge.hits import HitArrays
 from caloforge.io.block import Block
 from caloforge.io.gan3d_writer import PHI
-from caloforge.io.hdf5 import LARGEST_PART, Column, Hdf5File
+from caloforge.io.hdf5 import Column, Hdf5File
 from caloforge.io.hits_chunks import CELL, CELL_ENERGY
-from caloforge.io.hits_writer import ENERGY, OFFSETS, SHAPE_ATTRIBUTE, THETA, HitsWriter
+from caloforge.io.hits_writer import ENERGY, OFFSETS, THETA, HitsWriter
 from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import SampleHead
-from caloforge.typing import AnyArray, FloatArray, IntArray
+from caloforge.io.sparse import SHAPE_ATTRIBUTE, SparseFile, shape_attribute
+from caloforge.typing import AnyArray
 
 
 def recognise(file: Hdf5File) -> str | None:
@@ -30,11 +31,10 @@ def recognise(file: Hdf5File) -> str | None:
     return f"it has datasets {OFFSETS}, {CELL} and {CELL_ENERGY}"
 
 
-class HitsFile(LayoutFile):
+class HitsFile(SparseFile, LayoutFile):
     """A sample in the hits layout; errors as of ShowerFile."""
 
     LAYOUT = "hits"
-    ORDER = "cell = (x Y + y) Z + z"
 
     def _find_cells(self) -> Column:
         self._offsets = self.file.column(OFFSETS)
@@ -65,37 +65,17 @@ class HitsFile(LayoutFile):
         """How the hits are compressed in the file."""
         return self._value.compression
 
-    def hits(self, start: int = 0, stop: int | None = None) -> Hits:
-        """As :meth:`read`, without the cells that hold nothing; errors as there."""
-        start, stop = slice(start, stop).indices(len(self))[:2]
-        conditions = self._conditions(start, max(start, stop))
-        return Hits(
-            *self._hits(start, max(start, stop)), conditions.energy, conditions.theta,
-            self.detector, self.window, self.particle, self.calibration,
-        )  # fmt: skip
-
-    def _hits(self, start: int, stop: int) -> tuple[IntArray, AnyArray, FloatArray]:
-        """Offsets from 0 on, cells and energies of rows, checked."""
-        try:
-            offsets = self._offsets.read(start, stop + 1).astype(np.int64)
-            first, last = int(offsets[0]), int(offsets[-1])
-            most = (stop - start) * int(np.prod(self.cell_shape))
-            if not 0 <= first <= last <= len(self._cell) or last - first > most:
-                msg = (
-                    f"offsets must not fall and lie within the {len(self._cell)} hits, got "
-                    f"{first} for shower {start} and {last} for {stop}"
-                )
-                raise InputError(msg)
-            return checked_hits(
-                offsets - first, self._cell.read(first, last), self._value.read(first, last),
-                self.cell_shape, showers=stop - start, first_row=start,
-            )  # fmt: skip
-        except InputError as error:
-            msg = str(error) if str(self.path) in str(error) else f"{self.path}: {error}"
-            raise InputError(msg) from None
-
-    def _read_images(self, start: int, stop: int) -> AnyArray:
-        return dense_cells(*self._hits(start, stop), self.cell_shape)
+    def _stored(self, start: int, stop: int) -> HitArrays:
+        offsets = self._offsets.read(start, stop + 1).astype(np.int64)
+        first, last = int(offsets[0]), int(offsets[-1])
+        if not 0 <= first <= last <= len(self._cell) or last - first > self._most(start, stop):
+            msg = (
+                f"offsets must not fall and lie within the {len(self._cell)} hits, got "
+                f"{first} for shower {start} and {last} for {stop}"
+            )
+            raise InputError(msg)
+        cell, value = self._cell.read(first, last), self._value.read(first, last)
+        return HitArrays(offsets - first, cell, value)
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return self._cells.read(start, stop)
@@ -105,22 +85,6 @@ class HitsFile(LayoutFile):
 
     def _azimuths(self, start: int, stop: int) -> AnyArray | None:
         return None if self._azimuth is None else self._azimuth.read(start, stop)
-
-
-def shape_attribute(said: object, path: Path) -> tuple[int, int, int]:
-    """The cells (X, Y, Z) of an image as an attribute says them; InputError if it does not."""
-    if not isinstance(said, list) or len(said) != 3 or not all(_is_size(size) for size in said):
-        msg = f"{path}: the attribute {SHAPE_ATTRIBUTE} must be three sizes (X, Y, Z), got {said}"
-        raise InputError(msg)
-    x, y, z = (int(size) for size in said)
-    if 4 * x * y * z > LARGEST_PART:
-        msg = f"{path}: an image of {x} x {y} x {z} cells is too large: {LARGEST_PART // 4} at most"
-        raise InputError(msg)
-    return x, y, z
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and value > 0
 
 
 class HitsRows:

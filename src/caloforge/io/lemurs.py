@@ -1,8 +1,8 @@
 """LEMURS, and what Geant4's example Par04 writes: ``showers`` (N, R, phi, z) in MeV.
 
 ``incident_energy`` (N,) in MeV, ``incident_theta`` and ``incident_phi`` (N,) in rad; Par04's own
-converter leaves the angles out. Several detectors share the shape (9, 16, 45): one that is not
-named in the file is taken for Par04's silicon and tungsten, and ``info`` says so.
+converter leaves the angles out. Five detectors of LEMURS share the shape (9, 16, 45): a file with
+angles that names none is of an unknown one.
 """
 
 from caloforge.detector import Detector
@@ -31,6 +31,7 @@ class LemursFile(LayoutFile):
     LAYOUT = "lemurs"
     UNIT = "cells and energies in MeV"
     ORDER = "r, phi, z"
+    SHAPE_TELLS = "and several detectors share this shape (Par04's silicon is par04_siw)"
 
     def _find_cells(self) -> Column:
         cells = self.file.column(CELLS)
@@ -50,12 +51,12 @@ class LemursFile(LayoutFile):
         return self._image_shape
 
     def _detector_of_shape(self) -> Detector | None:
+        """Par04's own files have no angles; five detectors of LEMURS share their shape."""
         found = bundled_with(self._image_shape)
-        if found is not None:
-            self.why.append(
-                f"detector: {found.name} by the shape {self._image_shape}, which other detectors "
-                "of LEMURS share: --detector says if it is another"
-            )
+        if self._angle is not None or found is None:
+            self.why.append("detector: not said by the file, and several have this shape")
+            return None
+        self.why.append(f"detector: {found.name} by the shape {self._image_shape}")
         return found
 
     def _images(self, stored: AnyArray) -> AnyArray:

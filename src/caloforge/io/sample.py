@@ -16,7 +16,6 @@ from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.hits import Hits
 from caloforge.io.block import Block
-from caloforge.particle import may_be_same
 from caloforge.showers import Showers, checked_cells
 from caloforge.typing import AnyArray, FloatArray
 
@@ -42,6 +41,7 @@ class ShowerFile(ABC):
     LAYOUT: ClassVar[str]
     UNIT: ClassVar[str] = "cells and energies in GeV"
     ORDER: ClassVar[str] = "x, y, layer"
+    SHAPE_TELLS: ClassVar[str] = "and they fit no bundled one"
 
     path: Path
     why: list[str]
@@ -117,7 +117,7 @@ class ShowerFile(ABC):
         if self.known_detector is None:
             msg = (
                 f"{self.path} does not say which detector its cells {self.cell_shape} belong to, "
-                "and they fit no bundled one: give the detector's .toml file with --detector"
+                f"{self.SHAPE_TELLS}: give the detector's .toml file with --detector"
             )
             raise DetectorError(msg)
         return self.known_detector
@@ -126,6 +126,11 @@ class ShowerFile(ABC):
     def window(self) -> str:
         """Name of the detector's window that the cells fill; errors as of detector."""
         return self.detector.window_of(self.cell_shape)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the rows that were read so far have shown, a line each."""
+        return []
 
     @cached_property
     def conditions(self) -> Conditions:
@@ -153,27 +158,6 @@ class ShowerFile(ABC):
         card.check_detector(self.detector, self.window, where=self.path)
         card.check_particle(self.particle, where=self.path)
         card.check_calibration(self.calibration, where=self.path)
-
-    def check_comparable(self, other: "ShowerFile") -> None:
-        """Refuse to compare showers of two particles, or cells that mean different things.
-
-        Raises
-        ------
-        InputError
-            naming both.
-        """
-        if not may_be_same(self.particle, other.particle):
-            msg = (
-                f"{self.path} holds {self.particle} showers, {other.path} {other.particle}: "
-                "samples of different particles cannot be compared"
-            )
-            raise InputError(msg)
-        if not self.calibration.compares_with(other.calibration):
-            msg = (
-                f"the cells of {self.path} are: {self.calibration}; those of {other.path}: "
-                f"{other.calibration}. `caloforge convert --calibrate` applies a factor"
-            )
-            raise InputError(msg)
 
     def read(self, start: int = 0, stop: int | None = None) -> Showers:
         """Showers ``start`` to ``stop`` (exclusive; to the end if None).

@@ -21,6 +21,9 @@ PARTICLES = ("e-", "e+", "gamma", "mu-", "mu+")
 ENERGY_RANGE_GEV = (1 * MeV, 10 * TeV)
 """Kinetic energies that are simulated; G4EmStandardPhysics' own tables end at 100 TeV."""
 
+THINNEST_SLAB_MM = 1e-8
+"""Geant4's surfaces are 1e-9 mm thick; it refuses solids that are not a few of them wide."""
+
 PRODUCTION_CUT_MM = 0.7
 PHYSICS = "G4EmStandardPhysics"
 
@@ -51,7 +54,7 @@ class Production:
     RangeError
         if an energy is outside the physics, or an angle's shower would miss the window.
     DetectorError
-        if the detector has no such window, or no material.
+        if the detector has no such window, no material, or a slab thinner than Geant4 tracks in.
     """
 
     detector: Detector
@@ -70,6 +73,7 @@ class Production:
                 "its layers need a stack"
             )
             raise DetectorError(msg)
+        _check_thickness(self.detector)
         if self.particle not in PARTICLES:
             allowed = ", ".join(PARTICLES)
             msg = f"particle '{self.particle}' is outside the physics: allowed are {allowed}"
@@ -137,6 +141,17 @@ def steepest_angle(detector: Detector, window: str) -> float:
         return math.pi / 2
     half_width = detector.windows[window].shape[1] * detector.pad_mm[1] / 2
     return math.atan2(detector.depth_mm / 2, half_width)
+
+
+def _check_thickness(detector: Detector) -> None:
+    slabs = [slab for layer in detector.layers for slab in layer.stack]
+    thinnest = min(slabs, key=lambda slab: slab.thickness_mm)
+    if thinnest.thickness_mm < THINNEST_SLAB_MM:
+        msg = (
+            f"a slab of {thinnest.material} in {detector.name} is {thinnest.thickness_mm:g} mm "
+            f"thick: Geant4 tracks in no less than {THINNEST_SLAB_MM:g} mm"
+        )
+        raise DetectorError(msg)
 
 
 def _check_angles(detector: Detector, window: str, conditions: Conditions) -> None:

@@ -15,7 +15,7 @@ from caloforge.simulate.data import DataChoice, choose_data
 from caloforge.simulate.pool import Pool
 from caloforge.simulate.produce import LocalRunner, Summary, produce, replay
 from caloforge.simulate.request import Production
-from caloforge.simulate.shards import ShardFolder
+from caloforge.simulate.shards import Shard, ShardFolder
 from caloforge.simulate.tables import cache_folder
 from caloforge.source import ShowerSource, Sink
 
@@ -55,7 +55,7 @@ class Geant4Source(ShowerSource):
             folder = ShardFolder(Path(path), production)
             Pool(folder, shards, self.jobs).run()
             for number, events in shards.items():
-                hits = folder.load(number).hits
+                hits = Shard.load(folder.file(number)).hits
                 sink(int(events[0]), np.stack([each.image(production.cell_shape) for each in hits]))
                 yield int(events[-1]) + 1
 

@@ -26,8 +26,9 @@ from caloforge.train.files import ShowerFiles, energy_range, theta_range
 from caloforge.train.recipe import DataOptions
 from caloforge.typing import BoolArray, FloatArray, IntArray
 
-CENTRED_SHOWERS, LARGEST_OFFSET_PADS = 256, 0.25
-"""How many showers tell whether all are centred, and how far their mean may be from the middle."""
+FEWEST_CENTRED, CENTRED_SHOWERS, LARGEST_OFFSET_PADS = 32, 256, 0.25
+"""How many showers, at least and at most, tell whether all are centred, and how far their mean may
+be from the middle."""
 UPRIGHT_RAD = 0.1
 """Showers as upright as that are looked at: others may lie beside the middle for their angle."""
 MEMORY_SHARE = 0.5
@@ -181,7 +182,7 @@ class TrainingData:
         """Refuse to mirror showers about the image's middle if they lie beside it."""
         upright = np.abs(self.files.theta - np.pi / 2) < UPRIGHT_RAD
         rows = np.flatnonzero(self.is_training & upright)[:CENTRED_SHOWERS]
-        if not len(rows):
+        if len(rows) < FEWEST_CENTRED:
             return
         showers = self.in_memory[rows] if self.in_memory else self.files.read_rows(rows)
         for axis, name in ((1, "x"), (2, "y")):

@@ -10,6 +10,7 @@ import numpy as np
 from caloforge.calibration import Calibration
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
+from caloforge.hits import Hits
 from caloforge.particle import may_be_same
 from caloforge.showers import Showers
 
@@ -25,10 +26,9 @@ class Kind:
     calibration: Calibration
 
     @classmethod
-    def of(cls, showers: Showers) -> Kind:
+    def of(cls, showers: Showers | Hits) -> Kind:
         """The kind of some showers."""
-        shape = showers.cells.shape[1:]
-        return cls(showers.detector, shape, showers.particle, showers.calibration)
+        return cls(showers.detector, showers.cell_shape, showers.particle, showers.calibration)
 
     def check(self, other: Kind, labels: tuple[str, str]) -> None:
         """Refuse another kind of shower, `labels` being how both samples are called.

@@ -11,7 +11,9 @@ from scipy.stats import ks_2samp
 from caloforge import scaling
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.hits import Hits
 from caloforge.physics.features import Features, angle_varies, shower_features
+from caloforge.physics.sparse import summarise_hits
 from caloforge.physics.summary import Summary, summarise
 from caloforge.showers import Showers
 from caloforge.typing import FloatArray, IntArray
@@ -117,7 +119,7 @@ def constant_features(features: Features) -> list[str]:
     return [name for name, same in zip(features.names, constant, strict=True) if same]
 
 
-def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Kind]:
+def reduce_showers(chunks: Iterable[Showers | Hits], label: str) -> tuple[Sample, Kind]:
     """Reduce a sample that comes in chunks, and say of what kind its showers are.
 
     Raises
@@ -129,17 +131,8 @@ def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Kind]
     examples = _Examples()
     kind = None
     for chunk in chunks:
-        kind, detector = Kind.of(chunk), chunk.detector
-        parts.append(
-            summarise(
-                chunk.cells,
-                chunk.energy,
-                chunk.theta,
-                layer_centres_mm=detector.layer_centres_mm,
-                pad_mm=detector.pad_mm[1],
-                rings=detector.geometry(chunk.window) if detector.readout == "cylinder" else None,
-            )
-        )
+        kind = Kind.of(chunk)
+        parts.append(_summary(chunk))
         examples.add(chunk)
     if kind is None or sum(map(len, parts)) < MIN_SHOWERS:
         msg = f"{label} has {sum(map(len, parts))} showers: a comparison needs {MIN_SHOWERS}"
@@ -149,13 +142,30 @@ def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Kind]
     return Sample(label, summary, features, examples.cells, examples.energy), kind
 
 
+def _summary(chunk: Showers | Hits) -> Summary:
+    """The summary of showers, of hits in pads without a detour over the cells."""
+    detector = chunk.detector
+    if isinstance(chunk, Hits):
+        if detector.readout == "pads":
+            return summarise_hits(chunk)
+        chunk = chunk.dense()
+    return summarise(
+        chunk.cells,
+        chunk.energy,
+        chunk.theta,
+        layer_centres_mm=detector.layer_centres_mm,
+        pad_mm=detector.pad_mm[1],
+        rings=detector.geometry(chunk.window) if detector.readout == "cylinder" else None,
+    )
+
+
 class _Examples:
     """The showers whose energies are nearest to scaling.EXAMPLE_ENERGIES_GEV."""
 
     def __init__(self) -> None:
         self._found: list[tuple[float, FloatArray, float]] = []
 
-    def add(self, showers: Showers) -> None:
+    def add(self, showers: Showers | Hits) -> None:
         """Keep those showers that are nearer than those of earlier chunks."""
         nearest = []
         for index, point in enumerate(scaling.EXAMPLE_ENERGIES_GEV):
@@ -163,7 +173,7 @@ class _Examples:
             row = int(np.argmin(distance))
             candidate = (
                 float(distance[row]),
-                showers.cells[row].copy(),
+                _cells(showers, row),
                 float(showers.energy[row]),
             )
             known = self._found[index : index + 1]
@@ -181,9 +191,16 @@ class _Examples:
         return np.array([energy for _, _, energy in self._found], dtype=np.float32)
 
 
+def _cells(showers: Showers | Hits, row: int) -> FloatArray:
+    """The cells (X, Y, Z) of one shower."""
+    one = showers[row : row + 1]
+    cells: FloatArray = (one.dense() if isinstance(one, Hits) else one).cells[0].copy()
+    return cells
+
+
 def compare(
-    reference: Iterable[Showers],
-    generated: Iterable[Showers],
+    reference: Iterable[Showers | Hits],
+    generated: Iterable[Showers | Hits],
     labels: tuple[str, str] = ("Geant4", "generated"),
 ) -> Comparison:
     """Reduce both samples (iterables of chunks) and put them side by side.
@@ -202,11 +219,14 @@ def compare(
         raise InputError(msg)
     remarks: list[str] = []
 
-    def alike(chunks: Iterable[Showers]) -> Iterator[Showers]:
+    def alike(chunks: Iterable[Showers | Hits]) -> Iterator[Showers | Hits]:
         for chunk in chunks:
             kind.check(Kind.of(chunk), labels)
             remarks[:] = kind.notes(Kind.of(chunk), labels)
-            yield from kind.convert([chunk])
+            if isinstance(chunk, Hits) and chunk.calibration.compares_with(kind.calibration):
+                yield chunk
+            else:
+                yield from kind.convert([chunk.dense() if isinstance(chunk, Hits) else chunk])
 
     second, _ = reduce_showers(alike(generated), labels[1])
     return Comparison(first, _with_columns_of(first, second), kind.detector, tuple(remarks))

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from caloforge import scaling
 from caloforge.io import Opens, ShowerFile, open_showers
-from caloforge.provenance import file_digest, write_record
+from caloforge.io.parts import sample_digest
+from caloforge.provenance import write_record
 from caloforge.showers import Showers
 from caloforge.validate.alike import Kind
 from caloforge.validate.comparison import compare, reduce_showers
@@ -79,7 +80,7 @@ def validate_files(
         write_metrics(partial, result.to_dict())
         write_record(
             partial / RECORD, verb="validate", config={"level": level},
-            inputs={str(path): file_digest(path) for path in inputs},
+            inputs={str(path): sample_digest(path) for path in inputs},
             seed=seed, seconds=time.perf_counter() - start,
         )  # fmt: skip
     return result

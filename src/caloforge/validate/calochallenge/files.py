@@ -11,8 +11,9 @@ import numpy as np
 from caloforge._extras import require
 from caloforge.errors import InputError
 from caloforge.io import Opens, ShowerFile, open_showers
+from caloforge.io.parts import sample_digest
 from caloforge.physics.voxels import VoxelGeometry, voxel_geometry
-from caloforge.provenance import file_digest, write_record
+from caloforge.provenance import write_record
 from caloforge.showers import Showers
 from caloforge.validate.calochallenge.dataset import SHOWERS, Dataset, dataset_of
 from caloforge.validate.calochallenge.protocol import check_image, judge_by_protocol
@@ -22,13 +23,11 @@ from caloforge.validate.calochallenge.sample import challenge_sample
 from caloforge.validate.comparison import MIN_SHOWERS
 from caloforge.validate.files import Reporter, kind_of, sample_labels, silent
 from caloforge.validate.folder import RECORD, REPORT, check_folder, report_folder, write_metrics
-from caloforge.validate.threads import on_one_thread
 
 CALIBRATED = (0.5, 1.5)
 """A mean of Etot / Einc within this is that of calibrated showers."""
 
 
-@on_one_thread
 def validate_files_by_protocol(
     reference: Path,
     generated: Path,
@@ -61,7 +60,7 @@ def validate_files_by_protocol(
         require("torch")
     with opens(reference) as first, opens(generated) as second:
         result = _judge(first, second, classifiers, showers, seed, on_progress)
-    inputs = {str(path): file_digest(path) for path in (reference, generated)}
+    inputs = {str(path): sample_digest(path) for path in (reference, generated)}
     with report_folder(folder) as partial:
         write_metrics(partial, result.to_dict())
         (partial / REPORT).write_text(render_protocol(result), encoding="utf-8")

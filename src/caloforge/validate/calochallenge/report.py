@@ -21,8 +21,8 @@ from caloforge.validate.calochallenge.result import (
 TEMPLATE = "report.html.jinja"
 PUBLISHED_HEADINGS = (
     "entry",
-    "CPU ms, batch 1 / 100 / 10 000",
-    "AUC voxels / features / ResNet",
+    "CPU ms at batch 1/100/10000",
+    "AUC voxels/ features/ResNet",
     TITLES["fpd"],
     TITLES["kpd"],
 )
@@ -123,6 +123,6 @@ def _row(
     def text(number: float | None, places: int) -> str:
         return "-" if number is None else f"{number:.{places}f}"
 
-    cpu = " / ".join(text(ms, 0 if ms and ms >= 100 else 2) for ms in times)
-    auc = " / ".join(text(number, 3) for number in aucs)
+    cpu = "/".join(text(ms, 0 if ms is None or ms >= 10 else 1) for ms in times)
+    auc = "/".join(text(number, 3).removeprefix("0") for number in aucs)
     return name, cpu, auc, text(fpd, 1), text(kpd, 2)
