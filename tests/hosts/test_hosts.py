@@ -176,3 +176,15 @@ def test_the_file_asks_for_one_thread(exported):
         return int(done.stdout)
 
     assert threads("nothing", ORT_LOAD_CONFIG_FROM_MODEL="1") == threads("asked")
+
+
+def test_what_lies_beyond_the_mesh_of_par04(own):
+    """As docs/hosts.md says."""
+    pads = own(ENERGIES[0]).sum(axis=2)
+    edge = 18 * 2.325
+    energies = np.repeat(pads.ravel(), POINTS**2)
+    anywhere, inside = (points(radius) for radius in (1e3, edge - 2.325 / 2))
+    beyond = energies[np.hypot(*anywhere) > edge].sum() / energies.sum()
+    assert beyond == pytest.approx(0.013, abs=0.003)
+    narrower = moments(inside[0], energies)[1] / moments(anywhere[0], energies)[1]
+    assert narrower == pytest.approx(0.94, abs=0.02)
