@@ -4,16 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from caloforge.atomic import check_writable, replacing
-from caloforge.card import ModelCard
+from caloforge.card import ModelCard, Response
 from caloforge.engine.base import read_card
 from caloforge.errors import OutputError
 from caloforge.hosts import ddml, fastcalosim, par04, steering
 from caloforge.hosts.graph import Port, embed
 from caloforge.hosts.mesh import own_mesh
-from caloforge.hosts.response import Response, measure_response
+from caloforge.hosts.response import measure_response
 from caloforge.units import degree
 
 
@@ -78,7 +79,7 @@ def readme(card: ModelCard, name: str, files: HostFiles, response: Response) -> 
     """Ten lines or so on the files of a folder."""
     low, high = card.energy_range_gev
     theta_low, theta_high = (angle / degree for angle in card.theta_range_rad)
-    ends = response.at_ends((low, high))
+    ends = response(np.array([low, high], np.float32))
     shapes = ", ".join(f"{key} {shape}" for key, shape in files.port.inputs.items())
     lines = [
         f"{card.particle}, {low:g}-{high:g} GeV, theta {theta_low:g}-{theta_high:g} degrees "

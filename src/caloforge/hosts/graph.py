@@ -10,11 +10,11 @@ from typing import Any
 import onnx
 from onnx import helper, version_converter
 
-from caloforge.card import METADATA_KEY, ModelCard
+from caloforge.card import METADATA_KEY, ModelCard, Response
 from caloforge.engine.base import INPUTS, OUTPUT
 from caloforge.errors import ModelError
 from caloforge.hosts.randomness import latent_from
-from caloforge.hosts.response import Response
+from caloforge.hosts.response import write_response
 from caloforge.hosts.writer import GraphWriter, value
 
 ENERGIES = "energies"
@@ -103,7 +103,7 @@ def embed(model: Any, card: ModelCard, port: Port, response: Response) -> Any:
     writer.name(inside, INPUTS[1])
     writer.name(_theta(writer, card, given), INPUTS[2])
     before = len(writer.nodes)
-    shower = Shower(OUTPUT, given.energy, inside, response.write(writer, inside))
+    shower = Shower(OUTPUT, given.energy, inside, write_response(response, writer, inside))
     writer.name(writer.reshape(port.read(writer, shower), *port.shape), ENERGIES)
     model = _at_opset(model)
     graph = helper.make_graph(
@@ -116,6 +116,7 @@ def embed(model: Any, card: ModelCard, port: Port, response: Response) -> Any:
     version = helper.find_min_ir_version_for(model.opset_import)
     whole = helper.make_model(graph, opset_imports=model.opset_import, ir_version=version)
     optimised = _optimised(whole)
+    card = card.model_copy(update={"response": response})
     helper.set_model_props(
         optimised, {METADATA_KEY: card.model_dump_json(), "ort_config": json.dumps(ONE_THREAD)}
     )

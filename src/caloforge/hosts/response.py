@@ -1,12 +1,11 @@
 """The mean response of a model, measured at its export: what calibrates its energies to Ep."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from caloforge.card import ModelCard
+from caloforge.card import ModelCard, Response
 from caloforge.engine.base import INPUTS, OUTPUT, open_session
 from caloforge.engine.latent import draw_latent
 from caloforge.hosts.writer import GraphWriter
@@ -20,32 +19,14 @@ SAME_ENERGY = 1.001
 """Ratio of the ends of a range of energies below which it counts as one energy."""
 
 
-@dataclass(frozen=True)
-class Response:
-    """Mean sum of the cells over Ep: a polynomial in ln(Ep / 1 GeV), highest power first."""
-
-    coefficients: tuple[float, ...]
-    showers: int
-    error: float
-    """Standard error of the mean, relative."""
-
-    def __call__(self, energy: FloatArray) -> Float64Array:
-        """The response at energies in GeV."""
-        return np.asarray(np.polyval(self.coefficients, np.log(energy)), np.float64)
-
-    def at_ends(self, ends: tuple[float, float]) -> tuple[float, float]:
-        """The response at two energies in GeV."""
-        low, high = self(np.array(ends, np.float32))
-        return float(low), float(high)
-
-    def write(self, writer: GraphWriter, energy: str) -> str:
-        """The response at a tensor of energies in GeV."""
-        logarithm = writer.add("Log", energy)
-        total = writer.constant([self.coefficients[0]])
-        for coefficient in self.coefficients[1:]:
-            term = writer.add("Mul", total, logarithm)
-            total = writer.add("Add", term, writer.constant([coefficient]))
-        return total
+def write_response(response: Response, writer: GraphWriter, energy: str) -> str:
+    """The response (1,) at a tensor (1,) of an energy in GeV."""
+    logarithm = writer.add("Log", energy)
+    total = writer.constant([response.coefficients[0]])
+    for coefficient in response.coefficients[1:]:
+        term = writer.add("Mul", total, logarithm)
+        total = writer.add("Add", term, writer.constant([coefficient]))
+    return total
 
 
 def measure_response(path: Path, card: ModelCard, showers: int = SHOWERS) -> Response:
@@ -63,7 +44,9 @@ def measure_response(path: Path, card: ModelCard, showers: int = SHOWERS) -> Res
     coefficients = np.polyfit(logarithm, ratio, degree)
     spread = np.std(ratio / np.polyval(coefficients, logarithm))
     error = float(spread * np.sqrt((degree + 1) / showers))
-    return Response(tuple(float(c) for c in coefficients), showers, error)
+    return Response(
+        coefficients=tuple(float(c) for c in coefficients), showers=showers, error=error
+    )
 
 
 def _energies(low: float, high: float, n: int) -> FloatArray:
