@@ -122,9 +122,28 @@ def test_what_is_no_model_is_said_in_a_line(run, tmp_path, arguments, reason):
     assert code == 2 and reason in said and said.count("\n") == 1
 
 
-def test_rings_keep_their_cells_and_turn_by_half(run, tmp_path):
+@pytest.fixture
+def rings(tmp_path):
+    return write_toy_model(tmp_path / "rings.onnx", ring_detector())
+
+
+def test_rings_for_ddml(run, tmp_path, rings):
+    """Par04ExampleVAE: sector j begins at 2 pi j / n, as the model's."""
+    out = tmp_path / "out"
+    assert run("export", rings, "--for", "ddml", "-o", out)[0] == 0
+    text = (out / "rings.py").read_text()
+    assert "Par04ExampleVAEPolyhedraBarrelONNXModel" in text and "model.NCellsPhi = 16" in text
+    vector = np.concatenate([np.random.default_rng(0).standard_normal(10), [50 / 1024, 0, 0, 1]])
+    feed = {"input": vector.astype(np.float32)[None]}
+    fractions = session(out / "rings.onnx").run(None, feed)[0].reshape(9, 16, 4)
+    cells = latents_cells(rings, out / "rings.onnx", np.random.default_rng(0))
+    ratio = fractions / cells.clip(1e-9)
+    assert np.ptp(ratio[ratio > 0]) < 1e-3 * ratio.max()
+
+
+def test_rings_keep_their_cells_and_turn_by_half(run, tmp_path, rings):
     """The host's sector j is the model's j + n / 2; its mesh is the model's own."""
-    model = write_toy_model(tmp_path / "rings.onnx", ring_detector())
+    model = rings
     assert run("export", model, "--for", "par04", "-o", tmp_path / "out")[0] == 0
     host = Par04(tmp_path / "out", "rings")
     assert host.macro["setNbOfRhoCells"] == "9" and host.macro["setSizeOfZCells"] == "3.4"

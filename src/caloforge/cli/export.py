@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caloforge.cli.options import MODEL_ENDING, check_output, known_model, stderr
+from caloforge.cli.options import MODEL_ENDING, check_output, stderr
 from caloforge.errors import InputError, ModelError
 from caloforge.hosts import HostName
+from caloforge.zoo import model_names, model_path
 
 if TYPE_CHECKING:
     from caloforge.card import ModelCard
@@ -46,7 +47,7 @@ def export(
             f"{output}: {card.network}, {card.parameters:,} parameters, "
             f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV"
         )
-    elif Path(run).is_dir():
+    elif run not in model_names() and Path(run).is_dir():
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{Path(run).resolve().name}{MODEL_ENDING}"
             _export_run(Path(run), path, name, scores)
@@ -70,10 +71,8 @@ def _export_for(host: str, model: Path, folder: Path) -> None:
 
 
 def _model_file(model: str) -> Path:
-    from caloforge.zoo import model_path
-
     try:
-        return model_path(known_model(model))
+        return model_path(model)
     except ModelError as problem:
         msg = f"{problem}; a run folder may be given as well"
         raise ModelError(msg) from None
