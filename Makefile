@@ -40,8 +40,8 @@ test-all: $(VENV)/.all $(VENV)/.native check
 
 # The docs as a site in site/: links are checked, and the notebook is run.
 docs: $(VENV)/.docs
-	@$(BIN)/ruff check docs examples
-	@$(BIN)/ruff format --check docs examples
+	@$(BIN)/ruff check docs/*.py examples
+	@$(BIN)/ruff format --check docs/*.py examples
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open site/index.html"
 

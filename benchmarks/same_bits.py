@@ -38,8 +38,8 @@ from caloforge.zoo import sample_path
 RECIPES = Path(__file__).parent.parent / "recipes"
 TRAINED = ("generator", "discriminator", "encoder", "average", "optimiser")
 """Words in the names of a checkpoint's tensors that say that the tensor is trained."""
-LOGGED = ("step", "epoch", "showers_per_second")
-"""Keys of a line of the log that do not depend on the weights, or depend on the clock."""
+LOGGED = ("step", "epoch", "on", "showers_per_second", "occupancy")
+"""Keys of a line of the log that say nothing of the weights; lines without others do not count."""
 
 
 def edited(recipe: Path) -> tuple[dict[str, Any], str]:
@@ -103,7 +103,7 @@ def logged(path: Path) -> str:
     for line in path.read_text().splitlines():
         values = {k: v for k, v in json.loads(line).items() if k not in LOGGED}
         rows.append(sorted(repr(v) for v in values.values() if isinstance(v, float)))
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps([row for row in rows if row]).encode()).hexdigest()[:24]
 
 
 def generated(model: object, folder: Path) -> str:

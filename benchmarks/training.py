@@ -34,8 +34,8 @@ from caloforge.networks.base import Domain
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d
 from caloforge.networks.gan.objective import GanObjective
-from caloforge.networks.objective import Batch, DataSummary
-from caloforge.networks.spec import NETWORKS
+from caloforge.networks.objective import Batch, TrainingPlan
+from caloforge.networks.spec import build_objective
 from caloforge.showers import Showers
 from caloforge.train.recipe import Recipe
 
@@ -55,12 +55,10 @@ class Prototype:
     """The published steps, written plainly."""
 
     def __init__(self, network: str, precision: str) -> None:
-        spec = NETWORKS[network]
-        assert spec.discriminator is not None
+        published = ours(network, precision, 2)
         self.bfloat16 = precision == "bfloat16"
-        self.generator = spec.generator(spec.options(), DOMAIN)
-        self.discriminator = plain(spec.discriminator(spec.options(), DOMAIN))
-        plain(self.generator)
+        self.generator = plain(published.generator)
+        self.discriminator = plain(published.discriminator)
         self.of_generator = torch.optim.RMSprop(self.generator.parameters(), 0.001)
         self.of_discriminator = torch.optim.RMSprop(self.discriminator.parameters(), 0.001)
 
@@ -131,7 +129,7 @@ def arranged(objective: GanObjective) -> GanObjective:
     return objective
 
 
-def ours(network: str, precision: str, showers: Showers, batch: int) -> GanObjective:
+def ours(network: str, precision: str, batch: int) -> GanObjective:
     recipe = Recipe.model_validate(
         {
             "name": network,
@@ -140,9 +138,8 @@ def ours(network: str, precision: str, showers: Showers, batch: int) -> GanObjec
             "training": {"epochs": 1, "batch_size": batch, "precision": precision},
         }
     )
-    spec = NETWORKS[network]
-    summary = DataSummary(DOMAIN, len(showers), showers)
-    return GanObjective(recipe, spec.generator(recipe.network, DOMAIN), summary)
+    plan = TrainingPlan(DOMAIN, 1, 1, batch, precision, recipe.training.ema_decay)
+    return build_objective(recipe.network, recipe.objective, plan)
 
 
 def made_up_showers(n: int) -> Showers:
@@ -181,9 +178,9 @@ def peak_rate(kind: torch.dtype) -> float:
     return 2 * size**3 / min(alternate([lambda: one @ other], 1)[0] for _ in range(7))
 
 
-def variants(network: str, showers: Showers, batch: int, compiling: bool) -> dict[str, Step]:
+def variants(network: str, batch: int, compiling: bool) -> dict[str, Step]:
     """From the prototype to caloforge, one thing more in each."""
-    fresh = partial(ours, network, showers=showers, batch=batch)
+    fresh = partial(ours, network, batch=batch)
     table: dict[str, Step] = {
         "prototype": Prototype(network, "float32"),
         "+ no wasted gradients, showers reused": unarranged(fresh("float32")),
@@ -213,8 +210,8 @@ def main() -> None:
             "", "showers/s", "over prototype", "of a matrix product",
             title=f"{network} in training, batch {options.batch}, {options.threads} threads",
         )  # fmt: skip
-        needed = needed_operations(ours(network, "float32", showers, options.batch), batch)
-        steps = variants(network, showers, options.batch, options.compile)
+        needed = needed_operations(ours(network, "float32", options.batch), batch)
+        steps = variants(network, options.batch, options.compile)
         seconds = alternate([partial(s.step, batch) for s in steps.values()], options.repeats)
         for name, taken in zip(steps, seconds, strict=True):
             kind = "bfloat16" if steps[name].bfloat16 else "float32"

@@ -95,9 +95,7 @@ def train(
     name = name or f"{len(showers)}-{'start' if start else 'scratch'}"
     io.write(folder / f"{name}.h5", showers)
     if epochs:
-        recipe = recipe.model_copy(
-            update={"training": recipe.training.model_copy(update={"epochs": epochs})}
-        )
+        recipe = recipe.with_epochs(epochs)
     began = time.process_time()
     Training(recipe, [folder / f"{name}.h5"], folder / name, Silent(), start=start).run()
     seconds = time.process_time() - began

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from caloforge.detector import Detector, load_detector
     from caloforge.errors import CaloforgeError
     from caloforge.generate import Generator, load
+    from caloforge.hits import Hits
     from caloforge.io import open_showers, read, write
     from caloforge.showers import Showers
     from caloforge.source import ShowerSource
@@ -25,6 +26,7 @@ _HOME = {
     "Conditions": "caloforge.beam",
     "Detector": "caloforge.detector",
     "Generator": "caloforge.generate",
+    "Hits": "caloforge.hits",
     "ShowerSource": "caloforge.source",
     "Showers": "caloforge.showers",
     "draw": "caloforge.beam",
@@ -40,6 +42,7 @@ __all__ = [
     "Conditions",
     "Detector",
     "Generator",
+    "Hits",
     "ShowerSource",
     "Showers",
     "draw",

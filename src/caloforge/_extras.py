@@ -18,6 +18,7 @@ EXTRA_OF_MODULE = {
     "geant4_pybind": "simulate",
     "dask": "dask",
     "distributed": "dask",
+    "pyarrow": "parquet",
 }
 
 

@@ -5,9 +5,9 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from caloforge.beam import Conditions
+from caloforge.beam import Conditions, extremes
 from caloforge.calibration import Calibration
 from caloforge.config import FrozenModel
 from caloforge.detector import Detector
@@ -61,11 +61,18 @@ class Parent(FrozenModel):
     how: dict[str, Any] = {}
 
 
+TABLES = {"float32_only": True, "batch": 64, "batch_cells": 2**22}
+"""How a graph runs best that turns random numbers into places in tables: with its 8 bits, bfloat16
+would merge the places of rare and large deposits; many small operations want larger batches."""
+
+
 class ModelCard(FrozenModel):
     """Everything that is needed to use and to judge a model file.
 
     Energies in GeV, angles in rad; the graph takes ``latent`` (N, latent.dim), ``energy`` (N,)
-    and ``theta`` (N,), and returns ``cells`` (N, X, Y, Z) in GeV.
+    and ``theta`` (N,), and returns ``cells`` (N, X, Y, Z) in GeV.  ``float32_only``: bfloat16 would
+    spoil it; ``batch``: showers at a time that suit it, while they have at most ``batch_cells``
+    cells.
     """
 
     schema_version: Literal[1] = 1
@@ -80,6 +87,9 @@ class ModelCard(FrozenModel):
     theta_range_rad: tuple[float, float]
     latent: Latent
     format: str = "float32"
+    float32_only: bool = False
+    batch: Annotated[int, Field(ge=1)] = 32
+    batch_cells: Annotated[int, Field(ge=1)] = 2**19
     parameters: int | None = None
     training: Training = Training()
     scores: dict[str, Score] = {}
@@ -91,11 +101,20 @@ class ModelCard(FrozenModel):
         """Cells (X, Y, Z) of one shower."""
         return self.detector.cell_shape(self.window)
 
-    @property
-    def float32_only(self) -> bool:
-        """Whether the graph needs float32: uniform random numbers become places in tables, and
-        bfloat16, with its 8 bits, would merge the places of rare and large deposits."""
-        return self.latent.distribution == "uniform"
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_models(cls, given: Any) -> Any:
+        """Cards that do not say how their graph runs best: those of uniform numbers look up
+        tables, and the others keep the defaults."""
+        if not isinstance(given, dict) or "batch" in given or "float32_only" in given:
+            return given
+        latent = given.get("latent")
+        uniform = (
+            latent.get("distribution") == "uniform"
+            if isinstance(latent, dict)
+            else getattr(latent, "distribution", None) == "uniform"
+        )
+        return {**TABLES, **given} if uniform else given
 
     @classmethod
     def from_json(cls, text: str, *, where: str) -> "ModelCard":
@@ -165,6 +184,20 @@ class ModelCard(FrozenModel):
                 f"{self.calibration}. `caloforge convert --calibrate` applies a factor"
             )
             raise InputError(msg)
+
+    def asked_ranges(self, energy: str | None, theta: str | None) -> tuple[str, str]:
+        """Energies in GeV and angles in degrees as asked for, else the model's whole range.
+
+        Both as of :func:`caloforge.beam.draw`; errors as there and as of check_range.
+        """
+        low, high = self.energy_range_gev
+        angles = [angle / degree for angle in self.theta_range_rad]
+        asked = (
+            f"{low:g}:{high:g}" if energy is None else energy,
+            f"{angles[0]:.6g}:{angles[1]:.6g}" if theta is None else theta,
+        )
+        self.check_range(extremes(*asked))
+        return asked
 
     def check_range(self, conditions: Conditions) -> None:
         """Refuse conditions that the model was not trained for.

@@ -13,14 +13,14 @@ from caloforge.io import Block, ShowerFile
 from caloforge.io.layouts import layout_named
 from caloforge.io.root import write_tree
 from caloforge.io.rows import SampleHead
+from caloforge.io.sparse import SHAPE_ATTRIBUTE
 from caloforge.physics import observables
 from caloforge.scaling import HIT_THRESHOLDS_GEV
 from caloforge.showers import Showers, checked_cells
 from caloforge.typing import AnyArray
 from caloforge.units import keV
 
-TREE = "showers"
-FORMATS = {".root": None, ".h5": "gan3d", ".hdf5": "calochallenge"}
+FORMATS = {".root": None, ".h5": "gan3d", ".hdf5": "calochallenge", ".parquet": "parquet"}
 """Endings -> the layout that is written where none is named; None: ROOT."""
 Progress = Callable[[int], None]
 
@@ -51,16 +51,20 @@ def convert(
     if path.suffix not in FORMATS:
         msg = f"cannot convert to '{path.suffix}': allowed endings are {', '.join(FORMATS)}"
         raise InputError(msg)
-    chosen = layout or FORMATS[path.suffix]
     calibration = calibrated(sample, factors)
     blocks = _watched(sample, factors, calibration, on_progress)
     if path.suffix == ".root":
-        if layout is not None:
-            msg = f"{path} would be a ROOT file: layout {layout} is one of HDF5"
+        if layout not in (None, "root"):
+            msg = f"{path} would be a ROOT file: layout {layout} is none"
             raise InputError(msg)
-        write_tree(path, TREE, (_branches(block, cells) for block in blocks))
+        about = _head(sample, calibration).all_attributes | {SHAPE_ATTRIBUTE: sample.cell_shape}
+        write_tree(path, (_branches(block, cells) for block in blocks), about)
         return
-    layout_named(str(chosen)).writer().write(path, _head(sample, calibration), blocks, compression)
+    chosen = layout_named(str(layout or FORMATS[path.suffix]))
+    if chosen.writer is None or path.suffix not in chosen.endings:
+        msg = f"{path}: layout {layout} is written into files that end in"
+        raise InputError(f"{msg} {' or '.join(chosen.endings)}")
+    chosen.writer().write(path, _head(sample, calibration), blocks, compression)
 
 
 def calibrated(sample: ShowerFile, factors: Sequence[float]) -> Calibration:

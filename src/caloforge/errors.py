@@ -43,3 +43,7 @@ class TrainingError(CaloforgeError):
 
 class SimulationError(CaloforgeError):
     """A simulation that Geant4 or its worker processes gave up."""
+
+
+class ClusterError(CaloforgeError):
+    """A cluster that does not answer, or gave work up."""

@@ -13,22 +13,33 @@ from caloforge.atomic import check_writable, partial_path, replacing
 from caloforge.beam import Conditions, ConditionsLike
 from caloforge.card import ModelCard
 from caloforge.engine import AskedPrecision, Engine, read_card
+from caloforge.engine.base import HitEngine
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import advice, choose_plan
+from caloforge.errors import InputError
+from caloforge.hits import HitArrays, Hits, hits_of
 from caloforge.io import ShowerWriter
+from caloforge.io.hits_writer import HitsWriter
 from caloforge.io.identity import identity_attributes
 from caloforge.lock import claimed
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
-from caloforge.source import Sink, collected
+from caloforge.source import ShowerSource, Sink, collected
+from caloforge.typing import FloatArray
 from caloforge.zoo import model_path
 
 FLUSH_EVERY = 64
 """Batches between two entries of the journal that a killed generation resumes from."""
 
+WRITERS: dict[str, type[ShowerWriter] | type[HitsWriter]] = {
+    "gan3d": ShowerWriter,
+    "hits": HitsWriter,
+}
+"""Layouts that showers are generated in -> what writes them."""
 
-class Generator:
-    """A ShowerSource that runs a model file.
+
+class Generator(ShowerSource):
+    """A source of showers that runs a model file.
 
     Shower i under a seed is the same whatever the batch size, the streams and the cores.
 
@@ -79,6 +90,18 @@ class Generator:
         self.card.check_range(conditions)
         return self.engine.batches(conditions, sink, seed=seed, start=start)
 
+    def hits(self, conditions: ConditionsLike, *, seed: int, start: int = 0) -> Iteration[Hits]:
+        """The showers from ``start`` on as hits, batch by batch, in order; errors as sample."""
+        asked, card = Conditions.like(conditions), self.card
+        card.check_range(asked)
+        with closing(_hits(self.engine, asked, seed, start)) as batches:
+            for first, hits in batches:
+                rows = slice(first, first + len(hits.offsets) - 1)
+                yield Hits(
+                    *hits, asked.energy[rows], asked.theta[rows],
+                    card.detector, card.window, card.particle, card.calibration,
+                )  # fmt: skip
+
 
 def load(
     name_or_path: str | Path,
@@ -123,27 +146,33 @@ def generate_file(
     path: Path,
     *,
     seed: int,
+    layout: str = "gan3d",
     compression: str | None = None,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> float:
     """Generate showers into an HDF5 file and return the seconds that it took.
 
-    Written to ``PATH.partial`` with a journal beside it; after a kill the same call goes on
-    where the journal ends and gives the file of an undisturbed run.
+    ``layout`` is one of :data:`WRITERS`.  Written to ``PATH.partial`` with a journal beside it;
+    after a kill the same call goes on where that ends and gives the file of an undisturbed run.
 
     Raises
     ------
+    InputError
+        if there is no such layout.
     RangeError
         if the conditions leave the model's range.
     OutputError
         if the file cannot be written, or another process is writing it.
     """
+    if layout not in WRITERS:
+        msg = f"showers are generated in the layouts {', '.join(WRITERS)}, got '{layout}'"
+        raise InputError(f"{msg}: caloforge convert writes others")
     generator.card.check_range(conditions)
     check_writable(path)
     began = time.perf_counter()
-    request = _request(generator, conditions, seed, compression)
+    request = _request(generator, conditions, seed, layout, compression)
     with claimed(path):
-        _write(generator, conditions, path, request, compression, on_progress)
+        _write(generator, conditions, path, request, on_progress)
     seconds = time.perf_counter() - began
     write_record(
         path.with_suffix(".record.json"), verb="generate", config=request,
@@ -157,7 +186,6 @@ def _write(
     conditions: Conditions,
     path: Path,
     request: dict[str, Any],
-    compression: str | None,
     on_progress: Callable[[int], None],
 ) -> None:
     """Write what the request asks for, from where its journal ends."""
@@ -165,17 +193,17 @@ def _write(
     card = generator.card
     identity = identity_attributes(card.detector, card.particle, card.calibration)
     about = {"generator": "caloforge", **identity, **request}
-    with ShowerWriter(
-        path, generator.card.detector, generator.card.cell_shape, len(conditions),
+    about.pop("layout")
+    compression = None if request["compression"] == "none" else request["compression"]
+    with WRITERS[request["layout"]](
+        path, card.detector, card.cell_shape, len(conditions),
         compression=compression, attributes=about, resume=journal.done > 0,
     ) as writer:  # fmt: skip
-        done = journal.done if writer.resumed else 0
+        done = writer.goes_on_at(journal.done)
         on_progress(done)
         with journal:
             writer.write_conditions(0, conditions)
-            made = generator.engine.batches(
-                conditions, writer.write_cells, seed=request["seed"], start=done
-            )
+            made = _made(generator.engine, conditions, writer, request["seed"], done)
             with closing(made) as batches:
                 for number, stop in enumerate(batches, 1):
                     on_progress(stop)
@@ -185,8 +213,40 @@ def _write(
             writer.finish()
 
 
+def _hits(
+    engine: Engine, conditions: Conditions, seed: int, start: int
+) -> Iteration[tuple[int, HitArrays]]:
+    """As of HitEngine, also from an engine that makes cells."""
+    if isinstance(engine, HitEngine):
+        yield from engine.hits(conditions, seed=seed, start=start)
+        return
+    found: dict[int, HitArrays] = {}
+
+    def keep(first: int, cells: FloatArray) -> None:
+        found[first] = hits_of(cells)
+
+    for stop in engine.batches(conditions, keep, seed=seed, start=start):
+        while start < stop:
+            batch = found.pop(start)
+            yield start, batch
+            start += len(batch.offsets) - 1
+
+
+def _made(
+    engine: Engine, conditions: Conditions, writer: ShowerWriter | HitsWriter, seed: int, start: int
+) -> Iteration[int]:
+    """Hand the showers from ``start`` on to the writer, as hits where both deal in them."""
+    if not (isinstance(writer, HitsWriter) and isinstance(engine, HitEngine)):
+        yield from engine.batches(conditions, writer.write_cells, seed=seed, start=start)
+        return
+    with closing(engine.hits(conditions, seed=seed, start=start)) as batches:
+        for first, hits in batches:
+            writer.write(first, hits)
+            yield writer.done
+
+
 def _request(
-    generator: Generator, conditions: Conditions, seed: int, compression: str | None
+    generator: Generator, conditions: Conditions, seed: int, layout: str, compression: str | None
 ) -> dict[str, Any]:
     """What fixes the content of a generated file."""
     return {
@@ -196,6 +256,7 @@ def _request(
         "seed": seed,
         "runtime": generator.engine.plan.runtime,
         "precision": generator.engine.plan.precision,
+        "layout": layout,
         "compression": compression or "none",
     }
 

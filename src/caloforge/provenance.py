@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +50,8 @@ def array_digest(*arrays: AnyArray) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that shape a result."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version()}
     for package in TRACKED_PACKAGES:
         try:

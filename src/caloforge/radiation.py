@@ -125,6 +125,19 @@ def detector_amount(detector: Detector) -> Amount:
     return sum(each, start=Amount())
 
 
+def element_charges(detector: Detector) -> set[int]:
+    """Atomic numbers of the elements in a detector's slabs, as far as the tables know them."""
+    used = {slab.material for layer in detector.layers for slab in layer.stack}
+    found = [detector.materials[name] for name in used]
+    symbols = {
+        symbol
+        for material in found
+        if material.nist is None or material.nist in nist_materials()
+        for symbol in _composition(material)[1]
+    }
+    return {elements()[symbol][0] for symbol in symbols if symbol in elements()}
+
+
 @cache
 def elements() -> dict[str, tuple[int, float]]:
     """Atomic number and mass (g/mol) of the elements by symbol."""

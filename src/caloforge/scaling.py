@@ -21,6 +21,9 @@ CALIBRATED_FRACTION = 0.5
 """Cells of sampling calorimeters that sum to more of Ep than this are not as deposited: they were
 calibrated to Ep, or scaled."""
 
+MOST_CALIBRATED_FRACTION = 1.5
+"""Cells that sum to more of Ep than this (median) are calibrated to nothing that we know."""
+
 MAX_FRACTION = 3.0
 """Cells whose sum exceeds this many Ep (median), beyond a scale that is stated, are in another
 unit: MeV beside GeV makes it tens (of what a sampling calorimeter sees) to a thousand."""
@@ -50,6 +53,9 @@ PROFILE_MIN_SHARE = 1e-3
 
 POOL_CORE = 6
 """Cells each side of the middle that the pooled image keeps single."""
+
+POOL_SECTORS = 16
+"""Most sectors of a cylinder's pooled image."""
 
 ANGLE_TOLERANCE_RAD = 1e-3
 """Angles closer than this are the same angle."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -12,7 +12,10 @@ from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.particle import UNKNOWN, particle_name
 from caloforge.scaling import MAX_FRACTION, NEGATIVE_TOLERANCE_GEV
-from caloforge.typing import FloatArray
+from caloforge.typing import AnyArray, BoolArray, FloatArray
+
+if TYPE_CHECKING:
+    from caloforge.hits import Hits
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,7 @@ class Showers:
         object.__setattr__(self, "theta", conditions.theta)
         object.__setattr__(self, "particle", particle_name(self.particle))
         if self.detector.layers_differ:
-            _check_absent(cells, self.detector, self.window)
+            refuse_absent(np.any(cells > 0, axis=0), self.detector, self.window)
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -76,9 +79,21 @@ class Showers:
         return Conditions(self.energy, self.theta)
 
     @property
+    def cell_shape(self) -> tuple[int, int, int]:
+        """Cells (X, Y, Z) of a shower."""
+        x, y, z = self.cells.shape[1:]
+        return x, y, z
+
+    @property
     def window(self) -> str:
         """Name of the detector's window that the cells fill."""
-        return self.detector.window_of(self.cells.shape[1:])
+        return self.detector.window_of(self.cell_shape)
+
+    def hits(self) -> "Hits":
+        """The same showers as their hits; :meth:`Hits.dense` is the inverse."""
+        from caloforge.hits import Hits
+
+        return Hits.of(self)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
@@ -93,18 +108,7 @@ class Showers:
         """
         first = parts[0]
         for part in parts[1:]:
-            if part.detector.digest != first.detector.digest:
-                names = f"{first.detector.name}, {part.detector.name}"
-                msg = f"showers of different detectors cannot be joined: {names}"
-                raise DetectorError(msg)
-            if part.particle != first.particle:
-                names = f"{first.particle}, {part.particle}"
-                msg = f"showers of different particles cannot be joined: {names}"
-                raise InputError(msg)
-            if part.calibration != first.calibration:
-                names = f"{first.calibration}; {part.calibration}"
-                msg = f"showers whose cells mean different things cannot be joined: {names}"
-                raise InputError(msg)
+            check_alike(first, part)
         return cls(
             np.concatenate([part.cells for part in parts]),
             np.concatenate([part.energy for part in parts]),
@@ -113,6 +117,22 @@ class Showers:
             first.particle,
             first.calibration,
         )
+
+
+def check_alike(one: "Showers | Hits", other: "Showers | Hits") -> None:
+    """Refuse showers that cannot be joined with others; errors as of Showers.concatenate."""
+    if one.detector.digest != other.detector.digest:
+        names = f"{one.detector.name}, {other.detector.name}"
+        msg = f"showers of different detectors cannot be joined: {names}"
+        raise DetectorError(msg)
+    if one.particle != other.particle:
+        names = f"{one.particle}, {other.particle}"
+        msg = f"showers of different particles cannot be joined: {names}"
+        raise InputError(msg)
+    if one.calibration != other.calibration:
+        names = f"{one.calibration}; {other.calibration}"
+        msg = f"showers whose cells mean different things cannot be joined: {names}"
+        raise InputError(msg)
 
 
 def checked_cells(
@@ -141,7 +161,7 @@ def checked_cells(
         row = first_row + int(np.argmin(np.isfinite(sums)))
         msg = f"cells contain infinite values in shower {row}"
         raise InputError(msg)
-    _check_unit(sums, energy, calibration)
+    check_unit(sums, energy, calibration)
     return cells
 
 
@@ -158,7 +178,8 @@ def _refuse_cells(cells: FloatArray, first_row: int) -> None:
     raise InputError(msg)
 
 
-def _check_unit(sums: FloatArray, energy: FloatArray, calibration: Calibration) -> None:
+def check_unit(sums: AnyArray, energy: FloatArray, calibration: Calibration) -> None:
+    """Refuse sums (N,) of cells in GeV that betray another unit; InputError."""
     scale = max((1.0, *calibration.factor)) if calibration.meaning == "scaled" else 1.0
     fraction = np.median(sums / energy)
     if fraction > MAX_FRACTION * scale:
@@ -169,10 +190,9 @@ def _check_unit(sums: FloatArray, energy: FloatArray, calibration: Calibration) 
         raise InputError(msg)
 
 
-def _check_absent(cells: FloatArray, detector: Detector, window: str) -> None:
-    """Refuse energy in cells that the layer does not have."""
-    absent = ~detector.geometry(window).present
-    wrong = np.argwhere((cells > 0).any(axis=0) & absent)
+def refuse_absent(hit: BoolArray, detector: Detector, window: str) -> None:
+    """Refuse showers that hit (X, Y, Z) a cell that the layer does not have; InputError."""
+    wrong = np.argwhere(hit & ~detector.geometry(window).present)
     if len(wrong):
         x, y, z = wrong[0]
         msg = f"cell ({x}, {y}) of layer {z} holds energy, but {detector.name} has no such cell"

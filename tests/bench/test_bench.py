@@ -15,7 +15,7 @@ from caloforge.bench.profile import profile
 from caloforge.bench.report import Report, Timing
 from caloforge.bench.run import bench
 from caloforge.bench.table import measured_table
-from caloforge.cli.app import app
+from caloforge.cli.app import app, main
 from caloforge.engine import Plan, read_card
 from caloforge.engine.capability import Capabilities
 from caloforge.errors import CaloforgeError, DetectorError, InputError, OutputError
@@ -205,3 +205,10 @@ def test_models_of_two_detectors_cannot_share_a_baseline(tmp_path, toy_model, to
     cases = list(model_cases(both, cores=1, streams=[1], capabilities=PLAIN))
     with pytest.raises(DetectorError, match="the model toy to other"):
         bench(cases, geant4=geant4, showers=8, seconds=0, repeats=1, disk=None, cores=1)
+
+
+def test_bench_alone_is_one_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["bench"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,8 +1,10 @@
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from tests.conftest import make_showers
 
 from caloforge import io
 from caloforge.cli.app import main
@@ -40,6 +42,7 @@ def test_generate_and_info(run, tmp_path, toy_model):
     out = tmp_path / "out.h5"
     code, _, err = run("generate", toy_model, "-n", 50, "--energy", "20:80", "-o", out)
     assert code == 0 and "50 showers" in err
+    assert re.search(r"toy runs in (openvino|onnx) float32, streams \d+", err)
     showers = io.read(out)
     assert len(showers) == 50 and showers.energy.min() >= 20 and showers.energy.max() <= 80
     code, text, _ = run("info", out)
@@ -111,3 +114,20 @@ def test_a_device_or_a_folder_is_no_output(run, toy_model, tmp_path):
 def test_no_arguments_show_the_help(run):
     code, out, _ = run()
     assert code == 0 and "generate" in out
+
+
+def test_info_reads_a_part_of_a_large_sample(run, tmp_path, toy_detector, monkeypatch):
+    read = []
+    block = io.ShowerFile.block
+    monkeypatch.setattr(
+        io.ShowerFile, "block", lambda file, *rows: read.append(rows) or block(file, *rows)
+    )
+    for n, looked in ((100, 100), (1000, 128)):
+        io.write(tmp_path / "sample.h5", make_showers(toy_detector, n))
+        read.clear()
+        code, text, _ = run("info", tmp_path / "sample.h5")
+        assert code == 0 and "sampling fraction" in text
+        assert ("looked at" in text) == (n > looked)
+        shown = [rows for rows in read if rows[1] - rows[0] <= 16]
+        assert sum(stop - start for start, stop in shown) == looked
+        assert shown[0][0] == 0 and shown[-1][1] == n

@@ -82,6 +82,8 @@ def test_what_an_earlier_run_left_is_not_in_the_rate() -> None:
         count(950)
         line = line_of(progress.tasks[0], "showers")
         assert line == "simulating: 950 of 1,000 showers, 5 showers/s, 10 s left"
+        count(1000)
+        assert line_of(progress.tasks[0], "showers").endswith("1,000 of 1,000 showers, finishing")
         progress.add_task("reading", total=None)
         assert line_of(progress.tasks[1], "showers") == "reading: 0 s so far"
 

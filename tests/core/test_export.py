@@ -1,14 +1,17 @@
 import numpy as np
 import pytest
+from tests.conftest import make_toy_detector
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
+
+from tests.train import test_factorised  # noqa: E402
 
 from caloforge.card import Latent, ModelCard  # noqa: E402
 from caloforge.detector import Window, load_detector  # noqa: E402
 from caloforge.engine import Plan, load_engine, run  # noqa: E402
 from caloforge.errors import ModelError, OutputError  # noqa: E402
-from caloforge.export import example_inputs, export_generator, parity  # noqa: E402
+from caloforge.export import PARITY_TOLERANCE, example_inputs, export_generator, parity  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.spec import NETWORKS  # noqa: E402
 
@@ -56,6 +59,42 @@ def test_torch_onnx_runtime_and_openvino_agree(name, tmp_path):
         engine = load_engine(path, Plan(runtime=runtime, batch=4))
         assert engine.card == card
         assert parity(run(engine, latent, energy, theta), reference) < TOLERANCE
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """The default network, trained and measured on toy showers of the toy detector."""
+    trained = test_factorised.train(test_factorised.objective(window=(5, 5))).ema_generator.eval()
+    detector = make_toy_detector().model_copy(update={"windows": {"small": Window(shape=SHAPE)}})
+    card = ModelCard(
+        name="test",
+        network="factorised",
+        detector=detector,
+        detector_digest=detector.digest,
+        window="small",
+        energy_range_gev=(10.0, 500.0),
+        theta_range_rad=(np.pi / 2, np.pi / 2),
+        latent=Latent(dim=trained.latent_dim, distribution=trained.latent_distribution),
+        **trained.runs_best,
+    )
+    return trained, card
+
+
+def test_the_default_network_is_exported(fitted, tmp_path):
+    generator, card = fitted
+    path = tmp_path / "model.onnx"
+    export_generator(generator, card, path)
+    inputs = example_inputs(card, 70)
+    with torch.no_grad():
+        reference = generator(*inputs).numpy()
+    assert (reference > 0).mean() > 0.05
+    latent, energy, theta = (value.numpy() for value in inputs)
+    for runtime in ("onnx", "openvino"):
+        if runtime == "openvino":
+            pytest.importorskip("openvino")
+        engine = load_engine(path, Plan(runtime=runtime, batch=64))
+        assert engine.card == card and engine.card.float32_only
+        assert parity(run(engine, latent, energy, theta), reference) < PARITY_TOLERANCE
 
 
 def test_the_file_is_foldable_and_tells_nothing_of_this_machine(tmp_path):

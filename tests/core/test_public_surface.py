@@ -11,6 +11,7 @@ def test_the_public_surface_is_frozen():
         "Conditions",
         "Detector",
         "Generator",
+        "Hits",
         "ShowerSource",
         "Showers",
         "draw",

@@ -73,6 +73,15 @@ def test_interaction_lengths_are_near_the_published_ones(name, g_cm2):
     assert amount.g_cm2 / amount.interaction_lengths == pytest.approx(g_cm2, rel=0.07)
 
 
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [("clic_ecal", 21.1), ("par04_siw", 36.2), ("lead_scintillator", 24.2), ("silicon_lead", 25.5),
+     ("argon_lead", 24.1), ("lead_tungstate", 25.8)],
+)  # fmt: skip
+def test_bundled_calorimeters_are_as_deep_as_the_docs_say(name, depth):
+    assert round(detector_amount(load_detector(name)).radiation_lengths, 1) == depth
+
+
 def test_amounts_add_up():
     whole = detector_amount(load_detector("par04_siw"))
     tungsten, silicon = (amount_of(Material(nist=name)) for name in ("G4_W", "G4_Si"))

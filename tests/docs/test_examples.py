@@ -14,23 +14,25 @@ from caloforge.zoo import sample_path
 
 SMALLER = [
     (r"(simulate .*)--energy \S+", r"\1--energy 10:12"),
-    (r"(simulate .*)-n \d+", r"\1-n 24"),
+    (r"(simulate .*)-n \d+", r"\1-n 100"),
     (r"--energy log:10:500", "--energy log:10:50"),
     (r"(generate .*)-n \d+", r"\1-n 200"),
-    (r"(bench .*)", r"\1 --seconds 0.01 --repeats 1 --showers 40"),
+    (r"(generate \S+\.onnx .*)--energy \S+", r"\1"),
+    (r"(bench run .*)", r"\1 --seconds 0.01 --repeats 1 --showers 40"),
     (r"--trials \d+", "--trials 2"),
 ]
-"""What is shown, and what is run in its place: fewer showers of lower energy, shorter measurements."""
+"""What is shown, and what is run in its place: fewer showers, less energy, less time."""
 SMALLER_RECIPE = [
-    (r"epochs = \d+", "epochs = 2"),
+    (r"epochs = \d+", "epochs = 3"),
     (r"batch_size = \d+", "batch_size = 16"),
     (r"warmup_epochs = \d+", "warmup_epochs = 1"),
-    (r"channels = 64", "channels = 8"),
-    (r"channels = \{choices = [^}]*\}", "channels = {choices = [8, 16]}"),
+    (r"channels = 64", "channels = 16"),
+    (r"channels = \{choices = [^}]*\}", "channels = {choices = [16, 32]}"),
     (r"max_showers = \{choices = [^}]*\}", "max_showers = {choices = [60]}"),
     (r"epochs\" = \{choices = [^}]*\}", 'epochs" = {choices = [1]}'),
     (r"trials = \d+", "trials = 2"),
 ]
+GIVEN = ("showers.h5", "geant4.h5", "generated.h5")
 SHOWERS = 120
 
 
@@ -49,10 +51,10 @@ def runnable(block: Example) -> bool:
 
 
 class Reader:
-    """Follows a page in a folder that holds the recipes, and the files that a reader has already."""
+    """Follows a page, in a folder with the recipes and the files that a reader has already."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.names = folder, {}
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capsys, self.names = folder, capsys, {}
         shutil.copytree(ROOT / "recipes", folder / "recipes")
         for recipe in (folder / "recipes").rglob("*.toml"):
             recipe.write_text(replaced(recipe.read_text(), SMALLER_RECIPE))
@@ -71,12 +73,14 @@ class Reader:
                 self.give(word)
         with pytest.raises(SystemExit) as ended:
             main(words)
-        assert not ended.value.code, f"{where}: caloforge {' '.join(words)}"
+        said = self.capsys.readouterr().err
+        assert not ended.value.code, f"{where}: caloforge {' '.join(words)}\n{said}"
 
     def give(self, name: str) -> None:
         """A file that a page takes for granted: Geant4 showers, or a model."""
-        if name in ("showers.h5", "geant4.h5", "generated.h5"):
-            sample = caloforge.read(sample_path("clic_ecal_fixed"), 0, SHOWERS)
+        if name in GIVEN:
+            start = SHOWERS * GIVEN.index(name)
+            sample = caloforge.read(sample_path("clic_ecal_fixed"), start, start + SHOWERS)
             caloforge.write(self.folder / name, sample)
         elif name.endswith(".onnx"):
             self.run(
@@ -86,10 +90,10 @@ class Reader:
 
 
 @pytest.fixture
-def reader(tmp_path, monkeypatch):
+def reader(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return Reader(tmp_path)
+    return Reader(tmp_path, capsys)
 
 
 @pytest.mark.parametrize(

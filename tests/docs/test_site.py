@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,10 @@ def test_the_tour_runs(tmp_path, monkeypatch):
 def test_the_wheel_installs_into_a_fresh_environment_and_generates(tmp_path):
     call(sys.executable, "-m", "build", "--outdir", tmp_path, ROOT)
     (wheel,) = tmp_path.glob("*.whl")
+    package = ROOT / "src" / "caloforge"
+    files = [path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    assert {path.relative_to(package.parent).as_posix() for path in files} <= packed
     fresh = tmp_path / "fresh"
     venv.create(fresh, with_pip=True)
     python = fresh / "bin" / "python"
@@ -78,5 +83,5 @@ def test_the_wheel_installs_into_a_fresh_environment_and_generates(tmp_path):
     caloforge = fresh / "bin" / "caloforge"
     sample = ("clic_ecal_fixed", "-n", "50", "--seed", "1", "-o", "fast.h5")
     call(caloforge, "generate", *sample, folder=tmp_path)
-    assert "50 showers" in call(caloforge, "info", "fast.h5", folder=tmp_path)
+    assert "window fixed of clic_ecal" in call(caloforge, "info", "fast.h5", folder=tmp_path)
     assert "129.2 mm" in call(caloforge, "info", "clic_ecal", folder=tmp_path)

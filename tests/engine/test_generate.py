@@ -11,8 +11,9 @@ from tests.conftest import write_toy_model
 
 from caloforge import io
 from caloforge.beam import Conditions, draw
-from caloforge.errors import ModelError, OutputError, RangeError
-from caloforge.generate import generate_file, load
+from caloforge.errors import InputError, ModelError, OutputError, RangeError
+from caloforge.generate import Generator, generate_file, load
+from caloforge.hits import HitArrays, Hits
 from caloforge.lock import claimed
 
 
@@ -95,14 +96,21 @@ g.FLUSH_EVERY = 1
 slow = lambda done: time.sleep(0.02)
 generator = g.load(sys.argv[1], runtime="onnx", batch=8)
 conditions = draw(400, "10:500", seed=1)
-g.generate_file(generator, conditions, Path(sys.argv[2]), seed=3, on_progress=slow)
+from caloforge.io import hits_chunks
+hits_chunks.MOST = 64
+g.generate_file(
+    generator, conditions, Path(sys.argv[2]), seed=3, layout=sys.argv[3], on_progress=slow
+)
 """
 
 
-def test_a_killed_generation_goes_on_to_the_same_file(tmp_path, toy_model, monkeypatch):
+@pytest.mark.parametrize("layout", ["gan3d", "hits"])
+def test_a_killed_generation_goes_on_to_the_same_file(tmp_path, toy_model, monkeypatch, layout):
+    monkeypatch.setattr("caloforge.io.hits_chunks.MOST", 64)
     path = tmp_path / "out.h5"
     journal = tmp_path / "out.h5.partial.json"
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(toy_model), str(path)])
+    command = [sys.executable, "-c", KILLED, str(toy_model), str(path), layout]
+    process = subprocess.Popen(command)
     deadline = time.monotonic() + 30
     while not journal.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -114,9 +122,9 @@ def test_a_killed_generation_goes_on_to_the_same_file(tmp_path, toy_model, monke
     generator = load(toy_model, runtime="onnx", batch=8)
     conditions = draw(400, "10:500", seed=1)
     seen = []
-    generate_file(generator, conditions, path, seed=3, on_progress=seen.append)
-    assert seen[0] == done
-    generate_file(generator, conditions, tmp_path / "whole.h5", seed=3)
+    generate_file(generator, conditions, path, seed=3, layout=layout, on_progress=seen.append)
+    assert seen[0] == done if layout == "gan3d" else 0 < seen[0] < 400
+    generate_file(generator, conditions, tmp_path / "whole.h5", seed=3, layout=layout)
     assert path.read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert not journal.exists()
 
@@ -138,3 +146,47 @@ def test_a_journal_of_another_request_is_not_continued(tmp_path, toy_model):
     seen = []
     generate_file(generator, Conditions.of([50.0] * 100), path, seed=2, on_progress=seen.append)
     assert seen[0] == 0
+
+
+def test_hits_are_those_of_the_cells(tmp_path, toy_model):
+    generator, conditions = load(toy_model, batch=32, threads=2), draw(300, "10:500", seed=1)
+    generate_file(generator, conditions, tmp_path / "hits.h5", seed=3, layout="hits")
+    with io.open_showers(tmp_path / "hits.h5") as file:
+        assert file.LAYOUT == "hits" and file.particle == generator.card.particle
+        made = file.hits()
+    assert np.array_equal(made.dense().cells, generator.sample(conditions, seed=3).cells)
+    assert {p.name for p in tmp_path.iterdir()} == {"hits.h5", "hits.record.json", "toy.onnx"}
+    with pytest.raises(InputError, match="layouts gan3d, hits, got 'lemurs'"):
+        generate_file(generator, conditions, tmp_path / "x.h5", seed=3, layout="lemurs")
+
+
+def test_hits_come_in_order_from_any_number_of_streams(toy_model):
+    generator, conditions = load(toy_model, batch=8, threads=2), draw(300, "10:500", seed=1)
+    whole = generator.sample(conditions, seed=3)
+    for start in (0, 100):
+        parts = list(generator.hits(conditions, seed=3, start=start))
+        assert len(parts) > 2
+        made = Hits.concatenate(parts)
+        assert np.array_equal(made.dense().cells, whole.cells[start:])
+        assert np.array_equal(made.energy, whole.energy[start:])
+        assert made.particle == whole.particle
+
+
+def test_an_engine_that_makes_hits_hands_them_over(tmp_path, toy_model):
+    generator, conditions = load(toy_model), draw(50, "10:500", seed=1)
+    showers = generator.sample(conditions, seed=3)
+
+    class Native:
+        """Makes nothing but hits."""
+
+        card, plan = generator.card, generator.engine.plan
+
+        def hits(self, conditions, *, seed, start=0):
+            for first in range(start, 50, 20):
+                part = showers[first : first + 20].hits()
+                yield first, HitArrays(part.offsets, part.cell.astype(np.uint32), part.cell_energy)
+
+    other = Generator(Native(), generator.path)
+    generate_file(generator, conditions, tmp_path / "x.h5", seed=3, layout="hits")
+    generate_file(other, conditions, tmp_path / "y.h5", seed=3, layout="hits")
+    assert (tmp_path / "x.h5").read_bytes() == (tmp_path / "y.h5").read_bytes()

@@ -18,7 +18,7 @@ from caloforge.generate import Generator, load
 def torch_source(path) -> Generator:
     """A network in torch that lights one cell with Ep / 1000."""
     torch = pytest.importorskip("torch")
-    from caloforge.bench.torch import TorchWorker
+    from caloforge.bench.torch import TorchStream
 
     def network(latent, energy, theta):
         cells = torch.zeros(len(energy), *TOY_SHAPE)
@@ -26,7 +26,7 @@ def torch_source(path) -> Generator:
         return cells
 
     plan = Plan(runtime="torch", batch=16)
-    return Generator(StreamedEngine(read_card(path), plan, [TorchWorker(network)]), path)
+    return Generator(StreamedEngine(read_card(path), plan, [TorchStream(network)]), path)
 
 
 def source_of(kind: str, path) -> ShowerSource:

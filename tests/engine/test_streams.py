@@ -35,7 +35,7 @@ def test_streams_and_batches_do_not_change_the_showers(toy_model, runtime):
     expected = one.sample(conditions, seed=7).cells
     for streams, threads, batch in [(2, 2, 32), (3, 3, 16), (2, 4, 50)]:
         other = load(toy_model, runtime=runtime, streams=streams, threads=threads, batch=batch)
-        assert len(other.engine.workers) == streams
+        assert len(other.engine.streams) == streams
         assert np.array_equal(other.sample(conditions, seed=7).cells, expected)
 
 
@@ -73,15 +73,15 @@ def test_results_come_in_order_from_streams_that_overlap(toy_model):
     engine = load_engine(toy_model, Plan(runtime="onnx", streams=2))
     together = threading.Barrier(2, timeout=10)
 
-    def task(worker, start):
+    def task(stream, start):
         if start < 2:
             together.wait()
         time.sleep(0.01 if start % 2 else 0.0)
-        return start, id(worker)
+        return start, id(stream)
 
-    results = list(over_streams(engine.workers, range(10), task))
+    results = list(over_streams(engine.streams, range(10), task))
     assert [start for start, _ in results] == list(range(10))
-    assert len({worker for _, worker in results}) == 2
+    assert len({stream for _, stream in results}) == 2
 
 
 def test_a_failing_batch_ends_the_generation_with_its_error(tmp_path, toy_model):

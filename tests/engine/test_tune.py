@@ -65,8 +65,7 @@ def test_a_measured_plan_is_kept_for_its_model_cpu_and_cores(tmp_path, toy_model
 
 def test_fewer_of_the_larger_showers_are_computed_at_a_time(toy_model):
     card = read_card(model_path("clic_ecal_fixed"))
-    normal = card.latent.model_copy(update={"distribution": "normal"})
-    card = card.model_copy(update={"latent": normal})
+    card = card.model_copy(update={"batch": 32, "batch_cells": 2**19})
     larger = card.model_copy(update={"window": "angle"})
     assert [default_batch(each) for each in (card, larger)] == [32, 8]
     assert default_batch(larger.model_copy(update={"format": "int8"})) == 32

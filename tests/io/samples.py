@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from caloforge.calibration import Calibration
-from caloforge.detector import Detector, Layer, Material, Slab, Window
+from caloforge.detector import Detector, Layer, Material, Slab, Window, load_detector
 
 N = 12
 DEPOSITED, CALIBRATED = Calibration(), Calibration(meaning="calibrated")
@@ -125,13 +125,14 @@ def lemurs() -> Truth:
         "showers": (1e3 * cells).astype("f4"), "incident_energy": 1e3 * energy,
         "incident_theta": theta, "incident_phi": phi,
     }  # fmt: skip
-    return Truth("lemurs", cells, energy, theta, calibration=CALIBRATED, phi=phi, data=data)
+    siw = load_detector("par04_siw")  # to be given: the file names none
+    return Truth("lemurs", cells, energy, theta, "unknown", CALIBRATED, siw, phi, data)
 
 
 def par04() -> Truth:
     made = lemurs()
     del made.data["incident_theta"], made.data["incident_phi"]
-    made.theta = made.phi = None
+    made.theta = made.phi = made.detector = None
     return made
 
 

@@ -78,7 +78,7 @@ def test_there_and_back(tmp_path, showers, compression):
 def test_what_fits_no_cylinder_is_refused(tmp_path, cylinder, toy_showers):
     path = tmp_path / "dataset_1_photons.hdf5"
     write_raw(path, np.zeros((2, 369)), np.full((2, 1), 256.0))
-    with pytest.raises(DetectorError, match="369 voxels a shower, which fit no cylinder of calo"):
+    with pytest.raises(DetectorError, match="369 voxels a shower, which fit no cylinder of argon"):
         io.read(path)
     with pytest.raises(DetectorError, match="fit no cylinder of toy"):
         io.read(path, detector=cylinder)

@@ -14,6 +14,7 @@ from tests.io.mutants import SECONDS, mutant
 from tests.io.samples import SAMPLES, write
 
 from caloforge import io
+from caloforge.convert import convert
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
 
 BATCH = 100
@@ -31,10 +32,10 @@ def good(tmp_path_factory):
             with h5py.File(path, "r+") as file:
                 file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(truth.detector)
         files[name] = path.read_bytes()
-    small = folder / "small.h5"
     with io.open_showers(folder / "clic_fixed.h5") as file:
-        io.write(small, file.read(0, 4), compression="gzip")
-    files["own"] = small.read_bytes()
+        for layout in ("gan3d", "hits"):
+            convert(file, folder / "own.h5", layout=layout, compression="gzip")
+            files[layout] = (folder / "own.h5").read_bytes()
     return files
 
 

@@ -57,7 +57,10 @@ def test_a_model_is_judged_by_such_showers_as_it_makes(tmp_path, toy_detector, c
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"particle": "gamma"}, "different particles"), ({"calibration": SCALED}, "times 50")],
+    [
+        ({"particle": "gamma"}, "showers of e-, b of gamma"),
+        ({"calibration": Calibration(meaning="calibrated")}, "calibrated to Ep"),
+    ],
 )
 def test_like_is_validated_with_like(tmp_path, toy_detector, call, changes, words):
     reference, generated = tmp_path / "a.h5", tmp_path / "b.h5"
@@ -66,6 +69,13 @@ def test_like_is_validated_with_like(tmp_path, toy_detector, call, changes, word
     io.write(generated, replace(electrons, **changes))
     code, said = call("validate", reference, generated, "-o", tmp_path / "report")
     assert code == 2 and words in said and not (tmp_path / "report").exists()
+
+
+def test_photons_are_not_simulated_as_electrons(tmp_path, toy_showers, call):
+    like = tmp_path / "like.h5"
+    io.write(like, replace(toy_showers, particle="gamma"))
+    code, said = call("simulate", "clic_ecal", "--like", like, "-o", tmp_path / "out.h5")
+    assert code == 2 and "give --particle gamma" in said
 
 
 @pytest.mark.parametrize("verb", ["info", "convert", "validate", "generate", "quantize", "train"])

@@ -9,8 +9,10 @@ from tests.io.samples import SAMPLES, N, calochallenge, energies, ild, images, w
 from caloforge import io
 from caloforge.cli.app import main
 from caloforge.convert import convert
+from caloforge.detector import load_detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import LAYOUTS, SampleMap
+from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
 
 
 def call(*arguments) -> int:
@@ -63,14 +65,14 @@ def test_info_lists_the_layouts(capsys):
 
 
 HOLD = {  # sample -> layouts that can hold it
-    "clic_fixed": ["ddml", "showerdata", "gan3d"],
-    "clic_angle": ["ddml", "showerdata", "gan3d"],
-    "calochallenge1_pions": ["gan3d", "calochallenge"],
-    "calochallenge2": ["gan3d", "lemurs", "calochallenge", "ddml"],
-    "lemurs": ["gan3d", "lemurs"],
-    "getting_high": ["gan3d", "getting_high", "showerdata", "ddml"],
-    "showerdata": ["gan3d", "ddml", "showerdata"],
-    "ddml": ["gan3d", "getting_high", "showerdata", "ddml"],
+    "clic_fixed": ["hits", "ddml", "showerdata", "gan3d"],
+    "clic_angle": ["hits", "ddml", "showerdata", "gan3d"],
+    "calochallenge1_pions": ["hits", "gan3d", "calochallenge"],
+    "calochallenge2": ["hits", "gan3d", "lemurs", "calochallenge", "ddml"],
+    "lemurs": ["hits", "gan3d", "lemurs", "ddml"],
+    "getting_high": ["hits", "gan3d", "getting_high", "showerdata", "ddml"],
+    "showerdata": ["hits", "gan3d", "ddml", "showerdata"],
+    "ddml": ["hits", "gan3d", "getting_high", "showerdata", "ddml"],
 }
 IN_MEV = {"calochallenge", "lemurs", "getting_high", "ddml"}
 
@@ -100,15 +102,17 @@ def test_there_and_back(tmp_path, name, layout):
 
 def test_what_a_layout_cannot_hold_is_refused(tmp_path):
     inclined = write(SAMPLES["lemurs"](), tmp_path / "inclined.h5")
+    siw = load_detector("par04_siw")
     pads = write(SAMPLES["clic_fixed"](), tmp_path / "pads.h5")
     for source, layout, words in [
-        (inclined, "calochallenge", "perpendicular"),
+        (inclined, "calochallenge", "no place for phi"),
         (inclined, "showerdata", "no pads"),
         (pads, "calochallenge", "cylinders"),
         (pads, "lemurs", "cylinders"),
         (pads, "getting_high", "30 x 30 pads, got 25 x 25"),
     ]:
-        with io.open_showers(source) as file, pytest.raises(InputError, match=words):
+        given = siw if source == inclined else None
+        with io.open_showers(source, given) as file, pytest.raises(InputError, match=words):
             convert(file, tmp_path / "out.h5", layout=layout)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inclined.h5", "pads.h5"]
     with io.open_showers(pads) as file, pytest.raises(InputError, match="allowed are gan3d"):
@@ -145,6 +149,28 @@ shape = [30, 30]
         io.read(write(SAMPLES["showerdata"](), tmp_path / "cloud.h5"))
 
 
+def test_a_shape_of_several_detectors_names_none(tmp_path, capsys):
+    path = write(SAMPLES["lemurs"](), tmp_path / "lemurs.h5")
+    assert call("info", path) == 0
+    assert "detector unknown: give it with --detector" in capsys.readouterr().out
+    with pytest.raises(DetectorError, match=r"several detectors share .* --detector"):
+        io.read(path)
+    assert io.read(write(SAMPLES["par04"](), tmp_path / "par04.h5")).detector.name == "par04_siw"
+
+
+def test_points_beside_the_window_are_told(tmp_path, capsys):
+    truth = SAMPLES["showerdata"]()
+    for cloud in truth.clouds:
+        cloud[0] = 500.0
+    path = write(truth, tmp_path / "cloud.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs[DETECTOR_ATTRIBUTE] = detector_to_json(truth.detector)
+    assert call("info", path) == 0
+    assert "% of the energy lies beside the window" in capsys.readouterr().out
+    assert call("convert", path, "-o", tmp_path / "out.h5") == 0
+    assert "% of the energy lies beside the window" in capsys.readouterr().err
+
+
 def test_ambiguity_is_asked_about(tmp_path):
     truth = SAMPLES["clic_fixed"]()
     path = truth.write(tmp_path / "both.h5")
@@ -177,9 +203,10 @@ def test_a_map_reads_a_file_of_nobodys_layout(tmp_path, capsys):
     said = capsys.readouterr().out
     toml.write_text(said[said.index("cells = ") :])
     assert SampleMap.parse(str(toml)) == SampleMap.parse(text)
-    flat = store(tmp_path / "flat.h5", e=turned.reshape(N, -1))
-    flat_map = SampleMap.parse("cells=e,energy=50,unit=MeV,order=zyx,shape=4x5x6")
-    with io.open_showers(flat, where=flat_map) as file:
+    flat = store(tmp_path / "flat.h5", e=turned.reshape(N, -1), id=np.full(N, 22))
+    flat_map = "cells=e,energy=50,unit=MeV,order=zyx,shape=4x5x6,pdg=id,calibration=scaled:2"
+    with io.open_showers(flat, where=SampleMap.parse(flat_map)) as file:
+        assert (file.particle, str(file.calibration)[-7:]) == ("gamma", "times 2")
         assert np.allclose(file.block(0, N).cells, cells, rtol=1e-6)
         assert np.all(file.energy == 50)
 
@@ -202,12 +229,12 @@ def test_a_map_that_is_none_is_refused(text, words):
 
 def test_mev_beside_gev_is_caught_and_calibrated_cells_are_not(tmp_path):
     energy = energies(10, 500)
-    for factor, fine in [(0.02, True), (0.95, True), (1.4, True), (20, False), (950, False)]:
+    for factor in (0.02, 0.95, 1.4, 2.0, 20, 950):
         path = tmp_path / "a.h5"
         store(path, ECAL=images((25, 25, 25), factor * energy), energy=energy)
-        if fine:
-            meaning = io.read(path).calibration.meaning
-            assert meaning == ("sensitive" if factor < 0.5 else "calibrated")
+        if factor < 3:
+            expected = {0.02: "sensitive", 2.0: "unknown"}.get(factor, "calibrated")
+            assert io.read(path).calibration.meaning == expected
         else:
             with pytest.raises(InputError, match="MeV by mistake"):
                 io.read(path)

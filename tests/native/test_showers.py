@@ -108,7 +108,7 @@ def test_the_engine_gives_the_same_in_any_plan_as_hits_and_dense(model):
     rows = conditions[np.arange(few)]
     end = hits.offsets[few - 5]
     first = hits._replace(
-        offsets=hits.offsets[: few - 4], cell=hits.cell[:end], energy=hits.energy[:end]
+        offsets=hits.offsets[: few - 4], cell=hits.cell[:end], cell_energy=hits.cell_energy[:end]
     )
     for streams, batch in [(1, 16), (2, 7)]:
         make = partial(engine_of(model, streams, batch).batches, rows, seed=4)

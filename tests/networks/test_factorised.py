@@ -8,14 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.networks.parts import calibrate, set_quantiles  # noqa: E402
+
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.factorised.axis import Hits  # noqa: E402
 from caloforge.networks.factorised.centre import centred  # noqa: E402
 from caloforge.networks.factorised.deposits import (  # noqa: E402
+    CLASSES,
     EXPECTATIONS,
     QUANTILES,
-    SORTS,
     DepositSampler,
 )
 from caloforge.networks.factorised.fit.deposits import (  # noqa: E402
@@ -24,7 +26,6 @@ from caloforge.networks.factorised.fit.deposits import (  # noqa: E402
     LOWEST_LOG_RATIO,
     quantile_row,
 )
-from caloforge.networks.factorised.fit.halo import alias_table, set_pads  # noqa: E402
 from caloforge.networks.factorised.generator import (  # noqa: E402
     FactorisedGenerator,
     FactorisedOptions,
@@ -33,6 +34,7 @@ from caloforge.networks.factorised.generator import (  # noqa: E402
 from caloforge.networks.factorised.halo import (  # noqa: E402
     MEANS,
     MEANS_PER_ROOT,
+    alias_table,
     poisson_table,
 )
 from caloforge.networks.factorised.knots import Knots  # noqa: E402
@@ -78,9 +80,9 @@ def generator(layer_sample):
     """A small network with tables of a plausible form."""
     torch.manual_seed(0)
     network = FactorisedGenerator(SMALL, domain())
-    network.layers.measure(*layer_sample, torch.full((2000,), math.pi / 2))
+    set_quantiles(network.layers, *layer_sample, torch.full((2000,), math.pi / 2))
     rows = [toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
-    network.deposits.table.copy_(torch.stack(rows).repeat(SORTS, 1).flatten())
+    network.deposits.table.copy_(torch.stack(rows).repeat(CLASSES, 1).flatten())
     return network.eval()
 
 
@@ -127,7 +129,7 @@ def test_layers_are_as_often_empty_as_measured(knots):
         filled = torch.rand(len(energy), 6) > share
         measured = 4e-5 * energy[:, None] * torch.exp(torch.randn(len(energy), 6)) * filled
         layers = LayerEnergies(6, 2, 8, knots)
-        layers.measure(measured, energy, theta)
+        set_quantiles(layers, measured, energy, theta)
         made = layers(torch.rand(len(energy), layers.latent_dim), knots(energy, theta))
         ratios.append(float((made == 0).float().mean() / (measured == 0).float().mean()))
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.12)
@@ -169,7 +171,7 @@ def test_layer_energies_have_the_measured_distribution(knots, layer_sample):
     layers = LayerEnergies(6, 1, 8, knots)
     _, energy = layer_sample
     condition = perpendicular(knots, energy)
-    layers.measure(*layer_sample, condition.theta)
+    set_quantiles(layers, *layer_sample, condition.theta)
     with torch.no_grad():
         made = layers(torch.rand(2000, layers.latent_dim), condition)
     real = layer_sample[0]
@@ -186,9 +188,9 @@ def test_the_response_is_calibrated_in_mean_and_width(knots, layer_sample):
     layers = LayerEnergies(6, 1, 8, knots)
     real, energy = layer_sample
     condition = perpendicular(knots, energy)
-    layers.measure(*layer_sample, condition.theta)
+    set_quantiles(layers, *layer_sample, condition.theta)
     wanted = real * torch.linspace(0.8, 1.1, 6) * (1 + 0.2 * torch.randn(2000, 1))
-    layers.calibrate(wanted, condition)
+    calibrate(layers, wanted, condition)
     with torch.no_grad():
         made = layers(torch.rand(2000, layers.latent_dim), condition)
     made, wanted = made / energy[:, None], wanted / energy[:, None]
@@ -282,7 +284,7 @@ def test_the_logarithm_is_right_in_its_range():
 def test_the_mean_deposit_is_the_expectation(knots):
     sampler = DepositSampler(1, knots)
     rows = torch.stack([toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])
-    sampler.table.copy_(rows.repeat(SORTS, 1).flatten())
+    sampler.table.copy_(rows.repeat(CLASSES, 1).flatten())
     expected = torch.full((4000, 5, 5, 1), 2e-4)
     uniform = (torch.rand_like(expected), torch.rand_like(expected))
     made = sampler(expected, expected.sum(dim=(1, 2)), fifty(knots, 4000), uniform)
@@ -347,9 +349,9 @@ def inclined(layer_sample):
     options = SMALL.model_copy(update={"window": (7, 9), "halo_particles": 120})
     network = FactorisedGenerator(options, INCLINED)
     theta = torch.acos(torch.rand(2000) - 0.5)
-    network.layers.measure(*layer_sample, theta)
+    set_quantiles(network.layers, *layer_sample, theta)
     rows = [toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
-    network.deposits.table.copy_(torch.stack(rows).repeat(SORTS, 1).flatten())
+    network.deposits.table.copy_(torch.stack(rows).repeat(CLASSES, 1).flatten())
     network.pattern.shift.data.normal_(std=0.3)
     network.halo.per_gev.fill_(400.0)
     network.halo.deposit.fill_(3e-4)
@@ -464,7 +466,7 @@ def test_the_halo_leans_with_the_shower_and_follows_the_window(inclined, theta):
     n, halo, (x, y) = 500, inclined.halo, inclined.halo.pads
     share = torch.zeros(3, 6, x, y)
     share[0, :, 7, 0], share[1, :, 0, 2], share[2, :, 14, y - 3] = 1.0, 1.0, 1.0
-    set_pads(halo, share)
+    halo.set_pads(share)
     condition = inclined.knots(torch.full((n,), 50.0), torch.full((n,), theta))
     centre = torch.full((n, 6), 3.0)
     hits = halo(torch.full((n, 6), 0.01), condition, centre, torch.rand(n, halo.latent_dim))
@@ -488,8 +490,8 @@ def test_poisson_quantiles_have_their_mean_and_variance():
 def test_aliases_give_every_place_its_share():
     share = torch.rand(50).pow(4)
     share = share / share.sum()
-    kept, instead = alias_table(share)
-    drawn = (kept / 50).index_add(0, instead.long(), (1 - kept) / 50)
+    kept, alias = alias_table(share)
+    drawn = (kept / 50).index_add(0, alias.long(), (1 - kept) / 50)
     assert torch.allclose(drawn, share, atol=1e-6)
 
 
@@ -497,33 +499,3 @@ def test_a_window_of_the_wrong_parity_is_refused():
     options = FactorisedOptions(window=(8, 9))
     with pytest.raises(ConfigError, match="by even numbers"):
         FactorisedGenerator(options, INCLINED)
-
-
-@pytest.mark.slow
-def test_the_exported_graph_agrees_with_torch(generator, tmp_path, toy_detector):
-    pytest.importorskip("onnxscript")
-    import onnxruntime
-
-    path = tmp_path / "model.onnx"
-    latent, energy = generator.draw_latent(3), torch.tensor([10.0, 50.0, 500.0])
-    inputs = (latent, energy, torch.full((3,), math.pi / 2))
-    batch = torch.export.Dim("batch")
-    names = ["latent", "energy", "theta"]
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            generator, inputs, path, dynamo=True, verbose=False, input_names=names,
-            output_names=["cells"], dynamic_shapes={name: {0: batch} for name in names},
-        )  # fmt: skip
-    session = onnxruntime.InferenceSession(path)
-    given = {node.name for node in session.get_inputs()}
-    latent, energy = generator.draw_latent(7), torch.linspace(10, 500, 7)
-    theta = torch.full((7,), math.pi / 2)
-    feed = dict(zip(names, (latent.numpy(), energy.numpy(), theta.numpy()), strict=True))
-    (cells,) = session.run(None, {name: feed[name] for name in given})
-    with torch.no_grad():
-        reference = generator(latent, energy, theta).numpy()
-    worst = np.abs(cells - reference).max(axis=(1, 2, 3)) / reference.max(axis=(1, 2, 3))
-    assert worst.max() < 1e-3

@@ -12,10 +12,12 @@ from caloforge.networks.blocks import (  # noqa: E402
     zero_below_threshold,
 )
 from caloforge.networks.gan.conv3d import Conv3dDiscriminator, Conv3dOptions  # noqa: E402
-from caloforge.networks.spec import NETWORKS, build_generator  # noqa: E402
+from caloforge.networks.gan.objective import GanOptions  # noqa: E402
+from caloforge.networks.objective import TrainingPlan  # noqa: E402
+from caloforge.networks.spec import NETWORKS, build_generator, build_objective  # noqa: E402
 
 PUBLISHED_SHAPE = (25, 25, 25)
-GAN_NETWORKS = [name for name, spec in NETWORKS.items() if spec.discriminator]
+GAN_NETWORKS = [name for name, spec in NETWORKS.items() if spec.objective_options is GanOptions]
 
 
 def domain(shape=PUBLISHED_SHAPE, theta=(math.pi / 2, math.pi / 2)):
@@ -35,7 +37,9 @@ def test_any_image_shape_is_generated_and_judged(name, shape):
     cells = generator(generator.draw_latent(2), energy, theta)
     assert cells.shape == (2, *shape)
     assert cells.dtype == torch.float32 and cells.min() >= 0 and cells.max() > 0
-    judgement = spec.discriminator(spec.options(), domain(shape))(cells, energy, theta)
+    plan = TrainingPlan(domain(shape), epochs=1, steps_per_epoch=1, batch_size=2)
+    objective = build_objective(spec.options(), spec.objective_options(), plan)
+    judgement = objective.discriminator(cells, energy, theta)
     assert judgement.logit.shape == (2,)
     assert torch.allclose(judgement.measured["ecal"], cells.sum(dim=(1, 2, 3)))
 

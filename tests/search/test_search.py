@@ -22,7 +22,7 @@ from tests.train.conftest import RECIPE  # noqa: E402
 
 from caloforge import io  # noqa: E402
 from caloforge.cli.app import main  # noqa: E402
-from caloforge.errors import ConfigError, OutputError  # noqa: E402
+from caloforge.errors import ConfigError, InputError, OutputError  # noqa: E402
 from caloforge.lock import hold  # noqa: E402
 from caloforge.search.queue import TrialQueue  # noqa: E402
 from caloforge.search.space import Space  # noqa: E402
@@ -165,6 +165,34 @@ def test_what_stays_worse_than_the_others_ends_early_and_what_gets_better_does_n
     train([0.9, 0.5, 0.05, 5.0, 5.0, 5.0, 5.0, 5.0])
     with pytest.raises(TrialPruned):
         train([5.0, 9.0, 6.0, 5.5, 7.0, 8.0])
+
+
+def test_a_torn_last_line_is_cut_off_and_said(files):
+    folder, said = files / "search", []
+    queue = make_worker(files).queue
+    with queue.next() as trial:
+        queue.study.tell(trial, 0.5)
+    whole = (folder / "journal.log").read_bytes()
+    with (folder / "journal.log").open("ab") as journal:
+        journal.write(b'{"op_code":4,"wor')  # while this worker is at work, by one that was killed
+    with queue.next() as trial:
+        queue.study.tell(trial, 0.4)
+    assert (folder / "journal.log").read_bytes().startswith(whole)
+    assert [json.loads(line) for line in (folder / "journal.log").read_bytes().splitlines()]
+    with (folder / "journal.log").open("ab") as journal:
+        journal.write(b"x" * 10_000)
+    again = TrialQueue(folder, Space(files / "space.toml"), said.append)
+    assert said == [f"{folder / 'journal.log'}: a torn last line (10000 bytes) was cut off"]
+    assert [trial.value for trial in again.study.trials] == [0.5, 0.4]
+
+
+def test_a_damaged_journal_names_its_line(files):
+    make_worker(files)
+    with (files / "search/journal.log").open("ab") as journal:
+        journal.write(b'{"op_code":4,"wor{"op_code":4}\n')
+    lines = (files / "search/journal.log").read_bytes().count(b"\n")
+    with pytest.raises(InputError, match=f"journal.log is damaged in line {lines}: take that line"):
+        make_worker(files)
 
 
 def test_a_file_system_without_locks_is_one_line(tmp_path, monkeypatch):

@@ -20,10 +20,12 @@ windows.fixed.shape = [5, 5]
 [[layers]]
 {pitch}
 stack = [
-    {{ material = "{absorber}", thickness_mm = 3.0 }},
+    {{ material = "{absorber}", thickness_mm = {thickness} }},
     {{ material = "Si", thickness_mm = 0.5, sensitive = true }},
 ]
 """
+
+SOUND = {"extra": "", "pitch": "", "absorber": "W", "thickness": "3.0"}
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -46,6 +48,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--energy", "10", "--data", "offical"], "data 'offical' is unknown"),
         (["--energy", "10", "--event", "2"], "there is no event 2"),
         (["--energy", "10", "--like", __file__], "--like already gives energies"),
+        (["--energy", "10", "--wait", "5"], "--wait is for the workers of a Dask scheduler"),
         ([], "give the energies and the number of showers"),
     ],
 )
@@ -63,12 +66,16 @@ def test_options(
         ({"extra": "depth_limit_mm = 2.0"}, "less than one layer of 3.5 mm"),
         ({"pitch": "pitch_mm = 3.0"}, "the slabs overlap: 3.5 mm of them, pitch_mm is 3"),
         ({"absorber": "Pb"}, "unknown material 'Pb'"),
+        (
+            {"thickness": "1e-9"},
+            "a slab of W in flawed is 1e-09 mm thick: Geant4 tracks in no less",
+        ),
     ],
 )
 def test_impossible_detectors(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, changes: dict[str, str], message: str
 ) -> None:
-    text = FLAWED.format(**({"extra": "", "pitch": "", "absorber": "W"} | changes))
+    text = FLAWED.format(**(SOUND | changes))
     (tmp_path / "flawed.toml").write_text(text)
     line = refused(capsys, str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", "a.h5")
     assert message in line
@@ -78,7 +85,7 @@ def test_impossible_detectors(
 def test_what_only_geant4_knows_is_told_in_one_line_too(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    text = FLAWED.format(extra="", pitch="", absorber="W").replace("G4_W", "G4_Wolfram")
+    text = FLAWED.format(**SOUND).replace("G4_W", "G4_Wolfram")
     (tmp_path / "flawed.toml").write_text(text)
     output = str(tmp_path / "a.h5")
     line = refused(capsys, str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", output)

@@ -19,12 +19,14 @@ from caloforge.beam import Conditions
 from caloforge.bench.baseline import recorded
 from caloforge.detector import Detector, Layer, Material, Slab
 from caloforge.errors import DetectorError, InputError, SimulationError
+from caloforge.io import ShowerWriter
 from caloforge.simulate import Geant4Source, Production, produce, replay
 from caloforge.simulate import pool as pool_module
 from caloforge.simulate.data import DataSets
 from caloforge.simulate.pool import Pool
 from caloforge.simulate.produce import LocalRunner, OnShowers
-from caloforge.simulate.shards import ShardFolder, shards_path
+from caloforge.simulate.scoring import Hits
+from caloforge.simulate.shards import Shard, ShardFolder, shards_path
 from caloforge.source import ShowerSource
 from caloforge.typing import FloatArray
 
@@ -81,6 +83,42 @@ def test_a_damaged_shard_is_named(tmp_path: Path, toy_production: Production) ->
         folder.load(0)
 
 
+def test_shards_cut_otherwise_are_named(tmp_path: Path, toy_production: Production) -> None:
+    folder = ShardFolder(tmp_path, toy_production)
+    nothing = Hits(np.array([], int), np.array([], np.float32))
+    Shard(np.array([0]), [nothing], np.array([0.1]), "11.4.1").save(folder.file(1))
+    with pytest.raises(InputError, match=r"shard-00001.npz holds other events than it should"):
+        folder.load(1)
+
+
+def test_images_are_unfolded_a_few_at_a_time(
+    tmp_path: Path, toy_production: Production, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, shards = np.random.default_rng(1), toy_production.shards
+
+    def run(folder: ShardFolder, on_showers: OnShowers) -> None:
+        for number, events in enumerate(shards):
+            hits = [Hits(np.array([7]), rng.random(1, np.float32)) for _ in events]
+            Shard(events, hits, np.ones(len(events)), "11.4.1").save(folder.file(number))
+
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    produce(toy_production, whole, runner=run)
+    rng = np.random.default_rng(1)
+    monkeypatch.setattr(sys.modules["caloforge.simulate.produce"], "IMAGE_BYTES", 400)  # one
+    written: list[int] = []
+    plain = ShowerWriter.write
+    monkeypatch.setattr(
+        ShowerWriter,
+        "write",
+        lambda self, start, cells, conditions: (
+            written.append(len(cells)), plain(self, start, cells, conditions)
+        )[1],
+    )  # fmt: skip
+    produce(toy_production, parts, runner=run)
+    assert written == [1] * len(toy_production)
+    assert digest(parts) == digest(whole)
+
+
 def test_a_worker_killed_while_it_starts_is_replaced(
     tmp_path: Path, toy_production: Production, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +134,7 @@ def test_a_worker_killed_while_it_starts_is_replaced(
 
     monkeypatch.setattr(pool, "_start", start_and_kill_the_first)
     pool.run()
-    assert len(started) == 2 and folder.load(0).events.tolist() == [0]
+    assert len(started) == 2 and Shard.load(folder.file(0)).events.tolist() == [0]
 
 
 def test_a_killed_production_is_continued(
@@ -172,11 +210,21 @@ def test_record_holds_seconds_and_what_fixes_the_showers(
     assert baseline.ms == pytest.approx(rate * energy.mean() / 2, rel=1e-3)
     assert len(record["config"]["seconds_per_shower"]) == 7
     assert record["config"]["data"].startswith("built-in")
+    assert record["config"]["aborted_events_made_again"] == 0
+    took = np.array(record["config"]["seconds_per_shower"]) / toy_production.conditions.energy
+    assert record["config"]["geant4_ms_per_GeV"] == pytest.approx(1e3 * np.median(took), rel=1e-3)
     with io.open_showers(tmp_path / "a.h5") as file:
         assert file.attributes["generator"].startswith("Geant4 11.")
         assert (
             file.attributes["particle"] == "e-" and file.attributes["seed"] == toy_production.seed
         )
+
+
+def test_empty_showers_are_kept_and_counted(tmp_path: Path, toy_detector: Detector) -> None:
+    source = Geant4Source(toy_detector, "fixed", data="built-in")
+    showers, summary = source.sample_timed(Conditions.of([1e-3, 1e-3, 20.0]), seed=1)
+    assert summary.empty == 2 and summary.aborted == 0
+    assert (showers.cells.sum(axis=(1, 2, 3)) > 0).tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize(

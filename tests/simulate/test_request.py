@@ -30,6 +30,14 @@ def test_shards_hold_every_event_once_and_do_not_depend_on_jobs(
     assert len(found) > 32
 
 
+def test_shards_of_slow_particles_are_bounded_in_events(
+    toy_detector: Detector, built_in: DataSets
+) -> None:
+    found = production(toy_detector, built_in, conditions=Conditions.of(np.full(20_000, 1e-3)))
+    assert np.concatenate(found.shards).tolist() == list(range(20_000))
+    assert max(map(len, found.shards)) == 256 and len(found.shards) == 79
+
+
 def test_hadrons_are_outside_the_physics(toy_detector: Detector, built_in: DataSets) -> None:
     with pytest.raises(InputError, match="particle 'pi-' is outside the physics: allowed are e-"):
         production(toy_detector, built_in, particle="pi-")
@@ -98,6 +106,43 @@ def test_variables_that_point_nowhere_are_named(
         choose_data("auto", tmp_path)
 
 
+def half_downloaded(folder: Path) -> Path:
+    """A G4EMLOW folder in which the unpacking broke off after silicon."""
+    tables = folder / "G4EMLOW8.8"
+    names = [f"brem_SB/br{z}" for z in (14, 74)]
+    for kind in ("phot/pe-cs", "phot/pe-ss-cs", "rayl/re-cs"):
+        names += [f"epics2017/{kind}-14.dat"]
+    for name in names:
+        (tables / name).parent.mkdir(parents=True, exist_ok=True)
+        (tables / name).touch()
+    return tables
+
+
+def test_half_downloaded_data_are_as_none_and_the_note_names_what_they_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_detector: Detector
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tables = half_downloaded(tmp_path / ".geant4_pybind")
+    found = choose_data("auto", tmp_path / "cache", toy_detector)
+    assert found.kind == "built-in"
+    assert "lacks epics2017/phot/pe-cs-74.dat (and 2 more)" in found.note
+    with pytest.raises(InputError, match=r"lacks epics2017/phot/pe-cs-74.dat .* --data built-in"):
+        choose_data("official", tmp_path / "cache", toy_detector)
+    monkeypatch.setenv("G4LEDATA", str(tables))
+    with pytest.raises(InputError, match=r"G4LEDATA points to .* lacks epics2017/phot/pe-cs-74"):
+        choose_data("auto", tmp_path / "cache", toy_detector)
+    assert choose_data("built-in", tmp_path / "cache", toy_detector).note == ""
+
+
+def test_an_empty_download_serves_auto_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".geant4_pybind" / "G4EMLOW8.8").mkdir(parents=True)
+    found = choose_data("auto", tmp_path / "cache")
+    assert found.kind == "built-in" and "has no folder 'brem_SB'" in found.note
+
+
 def test_the_window_is_centred_on_the_barycentre_cell(
     toy_detector: Detector, built_in: DataSets
 ) -> None:
@@ -121,10 +166,10 @@ def test_shards_come_back_as_they_went(tmp_path: Path, toy_production: Productio
         Hits(np.array([1, 4]), np.array([0.5, 0.25], np.float32)),
         Hits(np.array([], int), np.array([], np.float32)),
     ]
-    Shard(np.array([3, 4]), hits, np.array([0.1, 0.2]), "11.4.1").save(tmp_path / "a.npz")
+    Shard(np.array([3, 4]), hits, np.array([0.1, 0.2]), "11.4.1", 2).save(tmp_path / "a.npz")
     found = Shard.load(tmp_path / "a.npz")
     assert found.events.tolist() == [3, 4] and found.seconds.tolist() == [0.1, 0.2]
-    assert found.geant4 == "11.4.1"
+    assert found.geant4 == "11.4.1" and found.aborted == 2
     assert found.hits[0].index.tolist() == [1, 4] and found.hits[1].energy.size == 0
 
 

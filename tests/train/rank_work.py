@@ -12,8 +12,8 @@ from caloforge.bench.weak_scaling import step_messages
 from caloforge.networks.base import Domain
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.objective import GanObjective
-from caloforge.networks.objective import Batch, DataSummary
-from caloforge.networks.spec import build_generator
+from caloforge.networks.objective import Batch, TrainingPlan
+from caloforge.networks.spec import build_objective
 from caloforge.ranks import group
 from caloforge.train.checkpoint import save_state
 from caloforge.train.loop import Training
@@ -33,7 +33,7 @@ STANDSTILL = {"generator_learning_rate": 1e-12, "discriminator_learning_rate": 1
 
 
 def own_part(batch: Batch) -> Batch:
-    rows = group.own(len(batch))
+    rows = group.rows_of_rank(len(batch))
     return Batch(batch.cells[rows], batch.energy[rows], batch.theta[rows])
 
 
@@ -47,8 +47,8 @@ def gan(network: str) -> GanObjective:
         }
     )
     torch.manual_seed(1)
-    generator = build_generator(recipe.network, DOMAIN)
-    return GanObjective(recipe, generator, DataSummary(DOMAIN, BATCH, None))
+    plan = TrainingPlan(DOMAIN, 1, 1, BATCH, ema_decay=recipe.training.ema_decay)
+    return build_objective(recipe.network, recipe.objective, plan)
 
 
 def gan_steps(network: str) -> dict:
@@ -92,18 +92,22 @@ def factorised_training() -> dict:
     """All three epochs, with the tables that the last one measures."""
     objective = test_factorised.objective()
     steps = test_factorised.STEPS
-    for step in range(3 * steps):
+    for step in range(2 * steps):
         if step % steps == 0:
             objective.start_epoch(step // steps)
         torch.manual_seed(step)
         values = group.averaged(objective.step(own_part(test_factorised.batch(step))))
+    for step in range(2 * steps, 3 * steps):
+        objective.measurement.add(own_part(test_factorised.batch(step)))
+    torch.manual_seed(step)
+    objective.measurement.apply()
     return {"values": values, "generator": dict(objective.ema_generator.state_dict())}
 
 
 def dropout_patterns() -> list:
     """This rank's mask of what it keeps, and whether the common random numbers stayed common."""
     torch.manual_seed(0)
-    with group.apart():
+    with group.random_state_of_rank():
         kept = ByteDropout(0.5)(torch.ones(64)) > 0
     everyone = group.gathered(kept.float()[None])
     common = group.gathered(torch.rand(1))

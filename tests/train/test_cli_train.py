@@ -137,3 +137,16 @@ def test_showers_of_two_kinds_train_no_model(sample, recipe_file, tmp_path, toy_
         line = refused(capsys, "train", recipe_file, "--data", sample, other, "-o", run)
         assert words in line and "other.h5" in line
     assert not run.exists()
+
+
+def test_bfloat16_on_a_processor_without_it_is_said(
+    sample, recipe_file, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    text = recipe_file.read_text()
+    recipe_file.write_text(text.replace("[training]\n", '[training]\nprecision = "bfloat16"\n'))
+    command = ["train", str(recipe_file), "--data", str(sample), "-o", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--epochs", "1", "--threads", "1"])
+    assert end.value.code == 0
+    assert "note: this CPU has no BF16" in capsys.readouterr().err

@@ -6,11 +6,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import typer.main
 
 yaml = pytest.importorskip("yaml")
 
-from caloforge.cli.app import app  # noqa: E402
+from caloforge.cli.app import load_verb  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 
@@ -20,13 +19,12 @@ def blocks(language):
 
 
 def options_of(verb):
-    command = typer.main.get_command(app).commands[verb]
-    return {name for parameter in command.params for name in parameter.opts}
+    return {name for parameter in load_verb(verb).params for name in parameter.opts}
 
 
 def check_options(text):
     """Every option behind a caloforge verb is one that the verb has."""
-    verb, rest = re.search(r"caloforge (train|search)(.*)", text, re.DOTALL).groups()
+    verb, rest = re.search(r"caloforge (train|search|generate)(.*)", text, re.DOTALL).groups()
     used = set(re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", rest))
     assert used and used <= options_of(verb)
 

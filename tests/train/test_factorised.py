@@ -6,19 +6,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.networks.parts import expected as showers_of  # noqa: E402
+
+from caloforge.config import build  # noqa: E402
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.factorised.deposits import DepositSampler  # noqa: E402
 from caloforge.networks.factorised.fit.deposits import DepositMeasurement  # noqa: E402
 from caloforge.networks.factorised.fit.impact import ImpactEncoder  # noqa: E402
-from caloforge.networks.factorised.fit.objective import FactorisedObjective  # noqa: E402
 from caloforge.networks.factorised.generator import (  # noqa: E402
-    FactorisedGenerator,
-    FactorisedOptions,
     scale_to_layers,
 )
 from caloforge.networks.factorised.knots import Knots  # noqa: E402
-from caloforge.networks.objective import Batch, DataSummary  # noqa: E402
+from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
+from caloforge.networks.spec import build_objective  # noqa: E402
 from caloforge.train.recipe import Recipe  # noqa: E402
 
 SHAPE = (9, 9, 4)
@@ -53,17 +54,23 @@ def batch(step, per_gev=1.0):
 def objective(**network):
     torch.manual_seed(0)
     options = recipe(**network)
-    generator = FactorisedGenerator(options.network, DOMAIN)
-    return FactorisedObjective(options, generator, DataSummary(DOMAIN, STEPS * BATCH, None))
+    plan = TrainingPlan(DOMAIN, options.trained_epochs, STEPS, BATCH, ema_decay=0.5)
+    return build_objective(options.network, options.objective, plan)
 
 
 def train(target, first=0, last=3 * STEPS, per_gev=1.0):
+    """Two epochs that train, and one that measures."""
     for step in range(first, last):
         if step % STEPS == 0 or step == first:
             target.start_epoch(step // STEPS)
         torch.manual_seed(step)
-        values = target.step(batch(step, per_gev))
-        assert all(math.isfinite(value) for value in values.values())
+        if step >= 2 * STEPS:
+            target.measurement.add(batch(step, per_gev))
+        else:
+            values = target.step(batch(step, per_gev))
+            assert all(math.isfinite(value) for value in values.values())
+    if last == 3 * STEPS:
+        target.measurement.apply()
     return target
 
 
@@ -71,9 +78,8 @@ def test_showers_come_with_the_last_step_and_conserve_the_sample_means():
     trained = train(objective(), last=3 * STEPS - 1)
     theta, energy = torch.full((200,), 1.57), 10.0 * 50.0 ** torch.rand(200)
     latent = torch.rand(200, trained.ema_generator.latent_dim)
-    assert not trained.ready and (trained.ema_generator(latent, energy, theta) == 0).all()
+    assert (trained.ema_generator(latent, energy, theta) == 0).all()
     train(trained, first=3 * STEPS - 1)
-    assert trained.ready
     with torch.no_grad():
         cells = trained.ema_generator(latent, energy, theta)
     real = torch.cat(
@@ -123,22 +129,25 @@ def test_the_impact_point_follows_the_symmetries_of_the_shower():
     assert torch.allclose(transposed, torch.stack([y, x], dim=1), atol=1e-6)
 
 
-def test_bfloat16_is_refused():
-    options = recipe()
-    training = options.training.model_copy(update={"precision": "bfloat16"})
-    generator = FactorisedGenerator(FactorisedOptions(), DOMAIN)
-    with pytest.raises(ConfigError, match="trains in float32"):
-        FactorisedObjective(
-            options.model_copy(update={"training": training}),
-            generator,
-            DataSummary(DOMAIN, 64, None),
-        )
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"training": {"epochs": 2}}, r"at least 3 epochs \(it measures in the last 1\), got 2"),
+        ({"training": {"epochs": 3, "precision": "bfloat16"}}, "trains in float32, got .*bfloat16"),
+        ({"objective": {"name": "gan"}}, "the network's objective is 'factorised', got 'gan'"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_with_the_recipe(change, message):
+    with pytest.raises(ConfigError, match=message):
+        build(Recipe, recipe().model_dump() | change, where="toy")
 
 
-def test_too_few_epochs_are_refused():
-    generator = FactorisedGenerator(FactorisedOptions(), DOMAIN)
-    with pytest.raises(ConfigError, match="at least 3 epochs, got 2"):
-        FactorisedObjective(recipe(epochs=2), generator, DataSummary(DOMAIN, 64, None))
+def test_the_network_decides_the_objective():
+    table = recipe().model_dump()
+    assert table["objective"].pop("name") == "factorised"
+    assert Recipe.model_validate(table) == recipe()
+    del table["objective"]
+    assert Recipe.model_validate(table) == recipe()
 
 
 def test_the_largest_cell_fluctuates_as_measured_after_the_scaling():
@@ -152,8 +161,10 @@ def test_the_largest_cell_fluctuates_as_measured_after_the_scaling():
     measured = scale_to_layers(deposits, layer_energy)[0]
     sampler = DepositSampler(1, knots)
     measurement = DepositMeasurement(sampler)
-    measurement.add(measured, layer_energy, expected, condition)
-    measurement.apply(sampler)
+    measurement.add(
+        showers_of(condition, layer_energy=layer_energy, window=measured, mean=expected)
+    )
+    measurement.apply()
     uniform = torch.rand(expected.shape), torch.rand(expected.shape)
     made = scale_to_layers(sampler(expected, layer_energy, condition, uniform), layer_energy)[0]
     for pad in ((1, 1), (2, 1)):
@@ -178,8 +189,10 @@ def test_the_primary_track_is_in_its_pad_in_the_first_layer_only():
     measured = scale_to_layers(deposits, layer_energy)[0]
     sampler = DepositSampler(4, knots)
     measurement = DepositMeasurement(sampler)
-    measurement.add(measured, layer_energy, expected, condition)
-    measurement.apply(sampler)
+    measurement.add(
+        showers_of(condition, layer_energy=layer_energy, window=measured, mean=expected)
+    )
+    measurement.apply()
     uniform = torch.rand(expected.shape), torch.rand(expected.shape)
     hit = sampler(expected, layer_energy, condition, uniform)[:, 4, 4] > 1e-6
     wanted, found = (measured[:, 4, 4] > 0).float().mean(dim=0), hit.float().mean(dim=0)

@@ -6,9 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.networks.parts import expected  # noqa: E402
+
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.factorised.axis import ShowerAxis  # noqa: E402
-from caloforge.networks.factorised.fit.halo import HaloMeasurement, set_pads  # noqa: E402
+from caloforge.networks.factorised.fit.halo import HaloMeasurement  # noqa: E402
 from caloforge.networks.factorised.halo import Halo  # noqa: E402
 from caloforge.networks.factorised.knots import Knots  # noqa: E402
 
@@ -43,7 +45,7 @@ def measured(request):
     truth.per_gev.fill_(PARTICLES_PER_GEV)
     truth.pairs.copy_(torch.tensor([0.15, 0.3]))
     truth.deposit.copy_(torch.linspace(1e-4, 1e-3, len(truth.deposit)))
-    set_pads(truth, shares(truth))
+    truth.set_pads(shares(truth))
     low, high = request.param
     energy = 10.0 * 50.0 ** torch.rand(SHOWERS)
     condition = knots(energy, low + (high - low) * torch.rand(SHOWERS))
@@ -54,14 +56,15 @@ def measured(request):
     place = (hits.x * SHAPE[1] + hits.y) * SHAPE[2] + hits.layer
     place = torch.where(hits.energy > 0, place, 0.0).long()
     flat = torch.zeros(SHOWERS, math.prod(SHAPE)).scatter_add(1, place, hits.energy)
-    measurement, found = HaloMeasurement(), halo_of(request.param)[0]
+    found = halo_of(request.param)[0]
+    measurement = HaloMeasurement(found, knots)
     for part in torch.arange(SHOWERS).split(500):
         some = type(condition)(*(values[part] for values in condition))
         cells = flat[part].reshape(-1, *SHAPE)
-        measurement.add(found, cells, some, centre[part], beside[part])
+        measurement.add(expected(some, cells, centre=centre[part], beside=beside[part]))
         if len(measurement.showers) == 3:
             measurement.load_state_dict(measurement.state_dict())
-    measurement.apply(found, knots)
+    measurement.apply()
     return truth, found
 
 
@@ -80,8 +83,8 @@ def test_the_pads_are_found(measured):
 
     def drawn(halo):
         count = math.prod(halo.pads)
-        kept, instead = halo.kept.reshape(-1, count), halo.instead.reshape(-1, count).long()
-        share = (kept / count).scatter_add(1, instead, (1.0 - kept) / count)
+        kept, alias = halo.kept.reshape(-1, count), halo.alias.reshape(-1, count).long()
+        share = (kept / count).scatter_add(1, alias, (1.0 - kept) / count)
         return share.reshape(wanted.shape)
 
     for dim in (2, 3):  # partners in the next pad blur it a little

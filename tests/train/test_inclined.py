@@ -7,13 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.networks.parts import expected, measure  # noqa: E402
+
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.factorised.fit.impact import ImpactEncoder  # noqa: E402
-from caloforge.networks.factorised.fit.objective import FactorisedObjective  # noqa: E402
 from caloforge.networks.factorised.fit.tilt import TiltMeasurement  # noqa: E402
-from caloforge.networks.gan.objective import GanObjective  # noqa: E402
-from caloforge.networks.objective import Batch, DataSummary  # noqa: E402
-from caloforge.networks.spec import build_generator  # noqa: E402
+from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
+from caloforge.networks.spec import build_objective  # noqa: E402
 from caloforge.train.recipe import Recipe  # noqa: E402
 
 STEPS, BATCH, DEPTHS = 6, 48, (0.0, 1.5, 3.0, 4.5)
@@ -53,14 +53,17 @@ def batch(step):
 def trained():
     torch.manual_seed(0)
     recipe = Recipe.model_validate(FACTORISED)
-    generator = build_generator(recipe.network, DOMAIN)
-    objective = FactorisedObjective(recipe, generator, DataSummary(DOMAIN, STEPS * BATCH, None))
-    for step in range(3 * STEPS):
+    plan = TrainingPlan(DOMAIN, recipe.trained_epochs, STEPS, BATCH, ema_decay=0.5)
+    objective = build_objective(recipe.network, recipe.objective, plan)
+    for step in range(2 * STEPS):
         if step % STEPS == 0:
             objective.start_epoch(step // STEPS)
         assert all(math.isfinite(value) for value in objective.step(batch(step)).values())
+    for step in range(2 * STEPS, 3 * STEPS):
+        objective.measurement.add(batch(step))
         if step == 3 * STEPS - 2:
             objective.load_state_dict(objective.state_dict())
+    objective.measurement.apply()
     return objective.ema_generator.eval()
 
 
@@ -91,15 +94,12 @@ def test_showers_lean_and_wander_as_measured_ones_do(trained):
     energy = 10.0 * 50.0 ** torch.rand(1500)
     theta = torch.full((1500,), 1.2)
     condition, generator = trained.knots(energy, theta), copy.deepcopy(trained)
-    measurement = TiltMeasurement()
+    measurement = TiltMeasurement(generator)
     with torch.no_grad():
         generator.axis.wander.fill_(0.4)
         generator.axis.lean.fill_(-0.3)
         cells = generator(generator.draw_latent(1500), energy, theta)
-        measurement.add(cells, generator.axis.depth, condition)
-        generator.axis.wander.zero_()
-        generator.axis.lean.zero_()
-        measurement.apply(generator, condition)
+        measure(measurement, [expected(condition, cells)])
         lean, wander = (
             (condition.weights @ values).mean().item()
             for values in (generator.axis.lean, generator.axis.wander)
@@ -139,8 +139,9 @@ def test_the_angle_gan_takes_steps_and_learns_from_the_angle():
         update={"shape": (9, 11, 8), "layer_depths_pads": tuple(float(z) for z in range(8))}
     )
     torch.manual_seed(0)
-    generator = build_generator(recipe.network, domain)
-    objective = GanObjective(recipe, generator, DataSummary(domain, 8, None))
+    plan = TrainingPlan(domain, 1, 2, 4, precision="bfloat16")
+    objective = build_objective(recipe.network, recipe.objective, plan)
+    generator = objective.generator
     objective.start_epoch(0)
     showers = Batch(0.01 * torch.rand(4, 9, 11, 8), torch.full((4,), 50.0), torch.full((4,), 1.2))
     before = generator.dense.weight.detach().clone()

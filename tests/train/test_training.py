@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import re
@@ -40,8 +41,10 @@ def train(sample, recipe_file, tmp_path):
     def run(folder="run", epochs=None, edit=lambda text: text):
         recipe_file.write_text(edit(recipe_file.read_text()))
         reporter = Silent()
-        training = Training(load_recipe(recipe_file), [sample], tmp_path / folder, reporter)
-        return training.run(epochs), reporter
+        recipe = load_recipe(recipe_file)
+        if epochs:
+            recipe = recipe.with_epochs(epochs)
+        return Training(recipe, [sample], tmp_path / folder, reporter).run(), reporter
 
     return run
 
@@ -58,6 +61,13 @@ def same(one, other):
     if isinstance(one, list):
         return len(one) == len(other) and all(map(same, one, other))
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+def test_a_folder_that_only_tells_its_progress_is_new(train, tmp_path):
+    """Reading many showers takes longer than the first line of `progress.log`."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "progress.log").write_text("reading the showers: 5 s so far\n")
+    assert train(epochs=1)[0].epochs == 1
 
 
 def log_lines(folder):
@@ -245,7 +255,7 @@ def test_every_option_trains_and_changes_the_result(train, option):
 def test_networks_and_objectives_that_do_not_fit_are_refused(train):
     with pytest.raises(ConfigError, match=r"weights\.theta must be 0.*does not measure theta"):
         train(edit=lambda text: text.replace("[data]", "[objective.weights]\ntheta = 1.0\n[data]"))
-    with pytest.raises(ConfigError, match="has no discriminator"):
+    with pytest.raises(ConfigError, match="objective is 'factorised', got 'gan'"):
         train("other", edit=lambda text: NETWORK.sub('[network]\nname = "factorised"\n', text))
 
 
@@ -295,21 +305,69 @@ def test_a_wrong_recipe_names_the_key(recipe_file, before, after, message):
         load_recipe(recipe_file)
 
 
-def test_epochs_before_the_first_shower_are_neither_validated_nor_kept(sample, tmp_path):
-    recipe = Recipe.model_validate(
-        {
-            "name": "toy",
-            "network": {"name": "factorised", "flow_steps": 2, "flow_width": 8, "rings": 4},
-            "objective": {"name": "factorised"},
-            "training": {"epochs": 3, "batch_size": 8},
-        }
-    )
+FACTORISED = Recipe.model_validate(
+    {
+        "name": "toy",
+        "network": {"name": "factorised", "flow_steps": 2, "flow_width": 8, "rings": 4},
+        "training": {"epochs": 4, "batch_size": 8, "checkpoint_every_seconds": 0},
+    }
+)
 
-    def train(epochs):
-        return Training(recipe, [sample], tmp_path / "run", Silent()).run(epochs)
 
-    assert train(2).best_epoch == -1
-    with pytest.raises(InputError, match="no finished epoch"):
-        load_trained(tmp_path / "run")
-    assert train(3).best_epoch == 3
-    assert [line["epoch"] for line in log_lines(tmp_path / "run") if "validation" in line] == [3]
+def trained_in(folder, sample, epochs, stop_after=None):
+    """The toy factorised training for some epochs, stopped after some steps."""
+
+    class Stop(Silent):
+        def step(self, epoch, values):
+            super().step(epoch, values)
+            if len(self.values) == stop_after:
+                raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        return Training(FACTORISED.with_epochs(epochs), [sample], folder, Stop()).run()
+
+
+def best_of(folder):
+    return load_state(folder / "best.safetensors")["generator"]
+
+
+def test_only_the_epoch_that_measures_is_validated_and_it_says_so(sample, tmp_path):
+    trained = trained_in(tmp_path / "run", sample, 4)
+    assert (trained.epochs, trained.best_epoch) == (4, 4)
+    lines = log_lines(tmp_path / "run")
+    assert [line["epoch"] for line in lines if "validation" in line] == [4]
+    assert [line["epoch"] for line in lines if line.get("phase") == "measuring"] == [4]
+
+
+@pytest.mark.parametrize("steps", [3 * 11 + 1, 4 * 11])
+def test_a_measurement_that_was_halted_goes_on_exactly(sample, tmp_path, steps):
+    trained_in(tmp_path / "straight", sample, 4)
+    trained_in(tmp_path / "halted", sample, 4, stop_after=steps)
+    trained_in(tmp_path / "halted", sample, 4)
+    assert same(best_of(tmp_path / "halted"), best_of(tmp_path / "straight"))
+
+
+def test_fewer_epochs_than_the_recipe_s_end_with_a_model(sample, tmp_path):
+    assert trained_in(tmp_path / "run", sample, 3).best_epoch == 3
+    generator, card = load_trained(tmp_path / "run")
+    assert generator.deposits.table.max() > 0 and card.training.epochs == 3
+
+
+def test_training_on_after_the_measurement_trains_and_measures_anew(sample, tmp_path):
+    trained_in(tmp_path / "run", sample, 4)
+    four = best_of(tmp_path / "run")
+    trained_in(tmp_path / "run", sample, 6)
+    state = load_state(tmp_path / "run" / "checkpoint.safetensors")
+    assert state["progress"]["epoch"] == 6 and state["progress"]["phase"] == "measured"
+    trained = state["objective"]["generator"]
+    assert not torch.equal(trained["pattern.log_sigma"], four["pattern.log_sigma"])
+    seen = state["objective"]["measured"]["deposits"]["cells"].sum()
+    assert seen == 11 * 8 * 5 * 5 * 4  # of one epoch, not of two
+
+
+def test_a_measurement_that_becomes_a_training_epoch_is_forgotten(sample, tmp_path):
+    """Halted while it measures, then asked for more epochs: nothing is counted twice."""
+    trained_in(tmp_path / "run", sample, 4, stop_after=3 * 11 + 5)
+    trained_in(tmp_path / "run", sample, 5)
+    state = load_state(tmp_path / "run" / "checkpoint.safetensors")["objective"]
+    assert state["measured"]["deposits"]["cells"].sum() == 11 * 8 * 5 * 5 * 4

@@ -7,17 +7,30 @@ same whatever the machine), other files carry it as an attribute.
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 from caloforge.beam import Conditions
 from caloforge.bench.report import Baseline
 from caloforge.card import ModelCard
 from caloforge.errors import InputError
-from caloforge.io import ShowerFile
+from caloforge.io import ShowerFile, open_showers
+from caloforge.particle import may_be_same
 from caloforge.provenance import array_digest
+from caloforge.zoo import FOLDER, SAMPLE_SUFFIX
 
 ATTRIBUTE = "geant4_ms_per_GeV"
 """Its name, as an attribute and in the record."""
+
+
+def bundled_sample(card: ModelCard) -> Path | None:
+    """The bundled Geant4 sample of such showers as the model makes, None if there is none."""
+    for path in sorted(FOLDER.glob(f"*{SAMPLE_SUFFIX}")):
+        with open_showers(path) as sample:
+            of_model = may_be_same(sample.particle, card.particle)
+            if of_model and card.fits(sample.detector, sample.window):
+                return path
+    return None
 
 
 def recorded(sample: ShowerFile, conditions: Conditions, cores: int) -> Baseline:

@@ -10,7 +10,7 @@ from caloforge.engine import RUNTIMES, Plan, read_card
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import default_batch, precisions
-from caloforge.engine.runtimes import installed_runtimes
+from caloforge.engine.runtimes import REFERENCE, installed_runtimes
 from caloforge.errors import ModelError
 from caloforge.generate import Generator
 from caloforge.zoo import model_path
@@ -42,6 +42,11 @@ def model_cases(
 
     Left out, with a note, is what ``caloforge.load`` would not use: a runtime that cannot run the
     model, or computes its INT8 wrongly.
+
+    Raises
+    ------
+    ModelError
+        if a file is no model that the reference runs.
     """
     for model in models:
         path = model_path(model)
@@ -50,6 +55,8 @@ def model_cases(
             try:
                 engine = load_checked(path, plan, card, fixed=True).engine
             except ModelError as problem:
+                if plan.runtime == REFERENCE:
+                    raise
                 on_note(f"left out: {problem}")
                 continue
             title = RUNTIMES[plan.runtime].title

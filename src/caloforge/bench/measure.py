@@ -11,15 +11,15 @@ from caloforge.bench.power import EnergyMeter
 from caloforge.bench.report import Timing
 from caloforge.engine.streamed import showers_in_a_task
 from caloforge.generate import generate_file
-from caloforge.source import forget
+from caloforge.source import ShowerSource, forget
 
 SEED = 1
 Job = Callable[[], None]
 
 
-def alone(case: Case, conditions: Conditions) -> None:
+def alone(source: ShowerSource, conditions: Conditions) -> None:
     """Make the showers and forget them."""
-    for _ in case.source.batches(conditions, forget, seed=SEED):
+    for _ in source.batches(conditions, forget, seed=SEED):
         pass
 
 
@@ -35,9 +35,9 @@ def fitting_count(case: Case, conditions: Conditions, seconds: float) -> int:
     The case is warm afterwards.
     """
     step = min(showers_in_a_task(case.plan.batch) * case.plan.streams, len(conditions))
-    alone(case, conditions[:step])
+    alone(case.source, conditions[:step])
     began = time.perf_counter()
-    alone(case, conditions[:step])
+    alone(case.source, conditions[:step])
     rounds = max(int(seconds / (time.perf_counter() - began)), 1)
     return min(rounds * step, len(conditions))
 
@@ -58,6 +58,6 @@ def kilojoules_per_million(case: Case, conditions: Conditions) -> float | None:
     meter = EnergyMeter()
     if meter.joules() is None:
         return None
-    alone(case, conditions)
+    alone(case.source, conditions)
     used = meter.joules()
     return None if used is None else used / len(conditions) * 1e3

@@ -73,28 +73,28 @@ def _inputs(card: ModelCard, batch: int) -> Inputs:
 
 
 def _openvino(path: Path, plan: Plan, inputs: Inputs) -> list[NodeTime]:
-    from caloforge.engine.openvino import OpenVinoWorker, compile_model
+    from caloforge.engine.openvino import OpenVinoStream, compile_model
 
-    worker = OpenVinoWorker(compile_model(path, plan, PERF_COUNT=True))
+    stream = OpenVinoStream(compile_model(path, plan, PERF_COUNT=True))
     records: list[Record] = []
     for _ in range(RUNS):
-        worker.run(*inputs)
+        stream.run(*inputs)
         records += [
             ((node.node_name, node.node_type, node.exec_type), node.real_time.total_seconds())
-            for node in worker.profile()
+            for node in stream.profile()
             if node.real_time.total_seconds() > 0
         ]
     return _fastest(records, plan)
 
 
 def _onnx(path: Path, plan: Plan, inputs: Inputs) -> list[NodeTime]:
-    from caloforge.engine.onnx import OnnxWorker
+    from caloforge.engine.onnx import OnnxStream
 
     with tempfile.TemporaryDirectory() as folder:
-        worker = OnnxWorker(path, plan, 0, profile_into=Path(folder) / "ort")
+        stream = OnnxStream(path, plan, 0, profile_into=Path(folder) / "ort")
         for _ in range(RUNS):
-            worker.run(*inputs)
-        events: list[dict[str, Any]] = json.loads(Path(worker.session.end_profiling()).read_text())
+            stream.run(*inputs)
+        events: list[dict[str, Any]] = json.loads(Path(stream.session.end_profiling()).read_text())
     records = [
         ((event["name"].removesuffix("_kernel_time"), event["args"]["op_name"], "float32"),
          event["dur"] * 1e-6)

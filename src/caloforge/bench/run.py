@@ -87,7 +87,7 @@ def _rows(
     counts = [fitting_count(case, conditions, seconds) for case in cases]
     parts = [conditions[:count] for count in counts]
     on_step("timing generation")
-    jobs = [partial(alone, case, part) for case, part in zip(cases, parts, strict=True)]
+    jobs = [partial(alone, case.source, part) for case, part in zip(cases, parts, strict=True)]
     timings = in_rounds(jobs, counts, repeats)
     written: list[Timing | None] = [None] * len(cases)
     if disk is not None:

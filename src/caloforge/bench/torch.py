@@ -11,7 +11,7 @@ from caloforge.generate import Generator
 from caloforge.typing import FloatArray
 
 
-class TorchWorker:
+class TorchStream:
     """The network, one batch after the other on all the cores that torch has."""
 
     cores: Sequence[int] = ()
@@ -35,4 +35,4 @@ def torch_generator(run: Path, *, cores: int) -> Generator:
 
     network, card = load_trained(run)
     plan = Plan(runtime="torch", threads=cores, batch=default_batch(card))
-    return Generator(StreamedEngine(card, plan, [TorchWorker(network)]), run / BEST)
+    return Generator(StreamedEngine(card, plan, [TorchStream(network)]), run / BEST)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,9 +13,6 @@ from caloforge.cli.options import Batch, Threads, known_model, stderr
 from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.errors import InputError
 from caloforge.figures import check_figure_path
-
-if TYPE_CHECKING:
-    from caloforge.card import ModelCard
 
 
 class Benchmarks(TyperGroup):
@@ -34,7 +31,6 @@ class Benchmarks(TyperGroup):
 
 bench = typer.Typer(
     cls=Benchmarks,
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     help="Time models beside Geant4, and what makes them fast.",
@@ -90,6 +86,7 @@ def run(
     """
     from caloforge._extras import require
     from caloforge.atomic import replacing
+    from caloforge.bench.baseline import bundled_sample
     from caloforge.bench.cases import model_cases, torch_case
     from caloforge.bench.run import bench as run_bench
     from caloforge.bench.table import report_tables
@@ -105,7 +102,7 @@ def run(
         if torch is not None:
             cases.append(torch_case(torch, cores=cores))
         report = run_bench(
-            cases, geant4=geant4 or _bundled_sample(cases[0].source.card), showers=showers,
+            cases, geant4=geant4 or bundled_sample(cases[0].source.card), showers=showers,
             seconds=seconds, repeats=repeats, disk=(output or Path()).parent if disk else None,
             cores=cores, live=live, opens=reading.open, on_step=status.update,
         )  # fmt: skip
@@ -184,6 +181,7 @@ def formats(
 
     for module in ("onnx", "openvino", "nncf"):
         require(module)
+    from caloforge.bench.baseline import bundled_sample
     from caloforge.bench.formats import compare_formats
     from caloforge.bench.formats_table import formats_table
     from caloforge.engine import read_card
@@ -193,7 +191,7 @@ def formats(
 
     _check_outputs(output)
     paths = [model_path(model) for model in models]
-    data = geant4 or _bundled_sample(read_card(paths[0]))
+    data = geant4 or bundled_sample(read_card(paths[0]))
     if data is None:
         msg = "comparing formats needs Geant4 showers: give a sample with --geant4"
         raise InputError(msg)
@@ -235,17 +233,3 @@ def _streams(text: str | None, cores: int) -> Sequence[int]:
         msg = f"streams '{text}' is not understood: numbers between 1 and {cores} cores, as 1,2"
         raise InputError(msg)
     return numbers
-
-
-def _bundled_sample(card: "ModelCard") -> Path | None:
-    """The bundled Geant4 sample of such showers as the model makes, None if there is none."""
-    from caloforge.io import open_showers
-    from caloforge.particle import may_be_same
-    from caloforge.zoo import FOLDER, SAMPLE_SUFFIX
-
-    for path in sorted(FOLDER.glob(f"*{SAMPLE_SUFFIX}")):
-        with open_showers(path) as sample:
-            of_model = may_be_same(sample.particle, card.particle)
-            if of_model and card.fits(sample.detector, sample.window):
-                return path
-    return None

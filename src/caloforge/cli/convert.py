@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from caloforge.cli.options import Compression, OutputFile, parse_compression, shower_progress
+from caloforge.cli.options import (
+    Compression,
+    OutputFile,
+    parse_compression,
+    shower_progress,
+    stderr,
+)
 from caloforge.cli.reading import DetectorOption, MapOption, Reading
 from caloforge.errors import InputError
 
@@ -49,6 +55,10 @@ def convert(
             file, output, layout=layout, factors=factors, cells=cells, compression=chosen,
             on_progress=lambda done: progress.update(task, completed=done),
         )  # fmt: skip
+        notes = file.notes
+    reading.print_map()
+    for note in notes:
+        stderr.print(f"note: {note}")
 
 
 def parse_factors(text: str) -> list[float]:

@@ -2,10 +2,11 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from caloforge.cli.generate_parts import MOST_PARTS, in_parts
 from caloforge.cli.options import (
     MOST_CORES,
     SAMPLE_ENDING,
@@ -23,7 +24,7 @@ from caloforge.cli.options import (
     shower_progress,
     stderr,
 )
-from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
+from caloforge.cli.reading import DetectorOption, MapOption, Reading
 from caloforge.engine.plan import AskedPrecision
 from caloforge.engine.runtimes import RUNTIMES
 from caloforge.errors import InputError
@@ -61,8 +62,29 @@ def generate(
         ),
     ] = None,
     batch: Batch = None,
+    layout: Annotated[
+        Literal["gan3d", "hits"] | None,
+        typer.Option(
+            help="gan3d (default) holds every cell, hits (default of parts) those with energy."
+        ),
+    ] = None,
+    parts: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_PARTS, help="Make a folder of so many files instead."),
+    ] = None,
+    part: Annotated[
+        int | None, typer.Option(min=0, help="Make this part alone (0 is the first): Slurm arrays.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a Dask scheduler whose workers (that see the folder) make them."
+        ),
+    ] = None,
     detector: DetectorOption = None,
-    layout: LayoutOption = None,
+    from_layout: Annotated[
+        str | None, typer.Option(help="Layout of the sample --like, if it is ambiguous.")
+    ] = None,
     where: MapOption = None,
 ) -> None:
     """Generate showers with a trained model.
@@ -72,6 +94,16 @@ def generate(
     """
     from caloforge.generate import generate_file, load
 
+    if parts is not None:
+        in_parts(
+            model, output, n, parts=parts, part=part, scheduler=scheduler, energy=energy,
+            theta=theta, like=like, seed=seed, layout=layout or "hits", compression=compression,
+            runtime=runtime.value, precision=precision, threads=threads, batch=batch,
+        )  # fmt: skip
+        return
+    if part is not None or scheduler is not None:
+        msg = "--part and --scheduler are for datasets in parts: give --parts, their number"
+        raise InputError(msg)
     chosen_compression = parse_compression(compression)
     check_output(output, SAMPLE_ENDING)
     generator = load(
@@ -79,7 +111,7 @@ def generate(
         batch=batch,
     )  # fmt: skip
     conditions = _conditions(
-        generator.card, n, energy, theta, like, seed, Reading(detector, layout, where)
+        generator.card, n, energy, theta, like, seed, Reading(detector, from_layout, where)
     )
     for note in generator.notes:
         stderr.print(f"note: {note}", soft_wrap=True, highlight=False)
@@ -87,8 +119,8 @@ def generate(
     with shower_progress() as progress:
         count = ShowerCount(progress, f"generating {output.name}", len(conditions))
         seconds = generate_file(
-            generator, conditions, output, seed=seed, compression=chosen_compression,
-            on_progress=count,
+            generator, conditions, output, seed=seed, layout=layout or "gan3d",
+            compression=chosen_compression, on_progress=count,
         )  # fmt: skip
     each = 1e3 * seconds / max(len(conditions) - count.before, 1)
     stderr.print(f"{output}: {len(conditions)} showers, {each:.3f} ms each with the file written")
@@ -104,8 +136,7 @@ def _conditions(
     reading: Reading,
 ) -> "Conditions":
     """The conditions that the options ask for."""
-    from caloforge.beam import draw, extremes
-    from caloforge.units import degree
+    from caloforge.beam import draw
 
     if like is not None:
         if energy is not None or theta is not None:
@@ -115,13 +146,7 @@ def _conditions(
     if n is None:
         msg = "the number of showers is missing: give -n N, or --like SAMPLE"
         raise InputError(msg)
-    low, high = card.energy_range_gev
-    angles = [angle / degree for angle in card.theta_range_rad]
-    asked = (
-        f"{low:g}:{high:g}" if energy is None else energy,
-        f"{angles[0]:.6g}:{angles[1]:.6g}" if theta is None else theta,
-    )
-    card.check_range(extremes(*asked))
+    asked = card.asked_ranges(energy, theta)
     return draw(n, *asked, seed=seed)
 
 

@@ -73,18 +73,20 @@ def _describe(subject: str, draw: Path | None, reading: Reading) -> None:
         with reading.open(path) as file:
             rows = sample_rows(file)
     _show(subject, rows)
-    if reading.map is not None:
-        print(
-            f"# the same as --map: save it as a .toml file, --map FILE.toml\n{reading.map.toml()}"
-        )
+    reading.print_map()
     if scores:
         Console().print(_score_table(scores))
+
+
+def _printable(text: str) -> str:
+    """A text as a terminal takes it: attributes may hold bytes of no encoding."""
+    return escape(text.encode(errors="replace").decode())
 
 
 def _show(title: str, rows: dict[str, str]) -> None:
     table = Table(title=escape(title), show_header=False, title_justify="left")
     for name, value in rows.items():
-        table.add_row(escape(name), escape(value))
+        table.add_row(_printable(name), _printable(value))
     Console().print(table)
 
 

@@ -31,6 +31,31 @@ MOST_SHOWERS = 10**9
 MOST_AT_A_TIME = 4096
 LARGEST_SEED = 2**63 - 1
 """What an HDF5 attribute holds."""
+
+
+def showers_number(text: str) -> int:
+    """A number of showers, also as ``1e9``; BadParameter if it is none from 1 to
+    MOST_SHOWERS.
+
+    >>> showers_number("1e9"), showers_number("20")
+    (1000000000, 20)
+    """
+    try:
+        number = int(text) if text.isdigit() else float(text)
+    except ValueError:
+        number = 0.5
+    if number != number // 1:
+        msg = f"a whole number is needed, got '{text}'"
+        raise typer.BadParameter(msg)
+    if not 1 <= number <= MOST_SHOWERS:
+        bound = (
+            "greater than or equal to 1" if number < 1 else f"less than or equal to {MOST_SHOWERS}"
+        )
+        msg = f"the number should be {bound}"
+        raise typer.BadParameter(msg)
+    return int(number)
+
+
 Seed = Annotated[
     int, typer.Option(help="The same seed gives the same showers.", min=0, max=LARGEST_SEED)
 ]
@@ -41,7 +66,10 @@ Batch = Annotated[
     int | None, typer.Option(min=1, max=MOST_AT_A_TIME, help="Showers computed at a time.")
 ]
 Number = Annotated[
-    int | None, typer.Option("-n", min=1, max=MOST_SHOWERS, help="Number of showers.")
+    int | None,
+    typer.Option(
+        "-n", parser=showers_number, metavar="<int>", help="Number of showers: 1000 or 1e9."
+    ),
 ]
 
 Compression = Annotated[

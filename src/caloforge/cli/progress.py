@@ -207,6 +207,8 @@ def line_of(task: Task, unit: str) -> str:
     if task.total is None:
         return f"{task.description}: {spoken(task.elapsed or 0.0)} so far"
     count = f"{task.description}: {task.completed:,.0f} of {task.total:,.0f} {unit}"
+    if task.completed >= task.total:
+        return f"{count}, finishing"
     rate = rate_of(task)
     if rate is None:
         return f"{count}, {spoken(task.elapsed or 0.0)} so far"

@@ -57,6 +57,11 @@ class Reading:
         described = None if self.detector is None else load_detector(self.detector)
         return open_showers(path, described, layout=self.layout, where=self.map)
 
+    def print_map(self) -> None:
+        """Print the map as TOML, where one was given on the command line."""
+        if self.map is not None and not str(self.where).endswith(".toml"):
+            print(f"# saved as a .toml file, --map FILE.toml takes it\n{self.map.toml()}")
+
     @property
     def map(self) -> "SampleMap | None":
         """The map, None where none is given; InputError if it is not understood."""

@@ -7,6 +7,10 @@ import numpy as np
 if TYPE_CHECKING:
     from caloforge.io import ShowerFile
 
+LOOKED_AT, AT_A_TIME = 128, 16
+"""Showers that the means are taken from, and how many of them are neighbours: read in a moment,
+however large the file."""
+
 
 def sample_rows(file: "ShowerFile") -> dict[str, str]:
     """Name -> value of each line about a sample; errors as of ShowerFile.block."""
@@ -21,7 +25,7 @@ def sample_rows(file: "ShowerFile") -> dict[str, str]:
         "calibration": str(file.calibration),
         **_measured(file),
         "compression": file.compression,
-        "why": "\n".join(file.why),
+        "why": "\n".join([*file.why, *file.notes]),
         **{
             key: str(value)
             for key, value in file.attributes.items()
@@ -47,25 +51,33 @@ def _detector(file: "ShowerFile") -> str:
 
 
 def _measured(file: "ShowerFile") -> dict[str, str]:
-    """Ranges and means over all showers."""
+    """Ranges of all showers, and means over those that are looked at."""
     from caloforge.units import degree
 
-    fraction, occupancy, empty = 0.0, 0.0, 0
-    low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    for block in file.blocks():
+    fraction, occupancy, looked, empty = 0.0, 0.0, 0, 0
+    for start in _starts(len(file)):
+        block = file.block(start, min(start + AT_A_TIME, len(file)))
         sums = block.cells.sum(axis=(1, 2, 3))
         fraction += float((sums / block.energy).sum(dtype=np.float64))
         occupancy += float((block.cells > 0).mean(axis=(1, 2, 3)).sum())
-        empty += int(np.sum(sums <= 0))
-        values = np.stack([block.energy, block.theta / degree])
-        low, high = np.minimum(low, values.min(axis=1)), np.maximum(high, values.max(axis=1))
-    filled = max(len(file) - empty, 1)
+        looked, empty = looked + len(sums), empty + int(np.sum(sums <= 0))
+    filled = max(looked - empty, 1)
+    energy, theta = file.energy, file.theta / degree
     rows = {
-        "energy": f"{low[0]:g}-{high[0]:g} GeV",
-        "theta": f"{low[1]:.4g}-{high[1]:.4g} deg",
+        "energy": f"{energy.min():g}-{energy.max():g} GeV",
+        "theta": f"{theta.min():.4g}-{theta.max():.4g} deg",
         "sampling fraction": f"{fraction / filled:.3%} (mean of cell sum over Ep)",
         "cells hit": f"{occupancy / filled:.2%}",
     }
+    if looked < len(file):
+        rows["looked at"] = f"{looked} showers, spread over the file, for these means"
     if empty:
-        rows["empty showers"] = f"{empty} of {len(file)}, left out of these means"
+        rows["empty showers"] = f"{empty} of {looked}, left out of these means"
     return rows
+
+
+def _starts(n: int) -> list[int]:
+    """Where the runs of showers begin that are looked at, in a file of n."""
+    if n <= LOOKED_AT:
+        return list(range(0, n, AT_A_TIME))
+    return [int(start) for start in np.linspace(0, n - AT_A_TIME, LOOKED_AT // AT_A_TIME)]

@@ -15,7 +15,7 @@ from caloforge.cli.reading import DetectorOption
 from caloforge.cli.train import ProgressReporter
 
 if TYPE_CHECKING:
-    from caloforge.search.front import Found
+    from caloforge.search.front import FinishedTrial
 
 
 def search(
@@ -54,7 +54,7 @@ def search(
     described = None if detector is None else load_detector(detector)
     paths = [*data, *(more_data or [])]
     ShowerFiles(paths, None, described)
-    queue = TrialQueue(folder, read)
+    queue = TrialQueue(folder, read, stderr.print)
     with shower_progress(folder / LOG_NAME) as progress:
         worker = Worker(read, queue, paths, described, ProgressReporter(progress))
         worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))
@@ -66,7 +66,7 @@ def search(
     stderr.print(f"{folder}: best.toml is the recipe of the lowest validation number")
 
 
-def _show(front: list[Found]) -> None:
+def _show(front: list[FinishedTrial]) -> None:
     table = Table("trial", "ms a shower", "validation number", "values", title="Pareto front")
     for trial in front:
         values = ", ".join(f"{key} = {value}" for key, value in trial.values.items())

@@ -23,6 +23,7 @@ from caloforge.errors import InputError
 if TYPE_CHECKING:
     from caloforge.beam import Conditions
     from caloforge.simulate import Production, Summary
+    from caloforge.simulate.produce import Runner
 
 
 def simulate(
@@ -48,6 +49,10 @@ def simulate(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler that runs the shards instead.")
     ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(min=0, help="Most seconds without a Dask worker; for ever by default."),
+    ] = None,
     event: Annotated[
         int | None, typer.Option(help="Replay only this event (0 is the first) into the output.")
     ] = None,
@@ -69,43 +74,55 @@ def simulate(
     chosen_compression = parse_compression(compression)
     check_output(output, SAMPLE_ENDING)
     described = load_detector(detector)
-    chosen_data = choose_data(data, cache_folder())
+    chosen_data = choose_data(data, cache_folder(), described)
+    if chosen_data.note:
+        stderr.print(f"note: {chosen_data.note}", soft_wrap=True, highlight=False)
     chosen_window = next(iter(described.windows)) if window is None else window
 
     def request(conditions: "Conditions") -> Production:
         return Production(described, chosen_window, particle, conditions, seed, chosen_data)
 
-    drawn, asked = _conditions(n, energy, theta, like, seed)
+    drawn, asked = _conditions(n, energy, theta, like, particle, seed)
     request(asked)
     production = request(drawn)
     if event is not None:
         _replay(production, event, output, chosen_compression)
         return
-    summary = _produce(production, output, jobs, scheduler, chosen_compression)
+    runner = _runner(jobs, scheduler, wait)
+    summary = _produce(production, output, runner, chosen_compression)
     stderr.print(
         f"{output}: {len(production)} showers in {summary.seconds:.1f} s; "
         f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, "
         f"{summary.ms_per_gev:.2f} ms/GeV; "
         f"data: {production.data.title}"
     )
+    if summary.empty:
+        stderr.print(f"{summary.empty} showers are empty: no cell holds as much as 10 eV")
+    if summary.aborted:
+        stderr.print(f"Geant4 aborted {summary.aborted} events; they were made again")
+
+
+def _runner(jobs: int, scheduler: str | None, wait: float | None) -> "Runner":
+    from caloforge.simulate import LocalRunner
+
+    if scheduler is None:
+        if wait is not None:
+            msg = "--wait is for the workers of a Dask scheduler: give its address (--scheduler)"
+            raise InputError(msg)
+        return LocalRunner(jobs)
+    from caloforge.cluster import Cluster
+    from caloforge.simulate.farm import DaskRunner
+
+    return DaskRunner(Cluster(scheduler, stderr.print, wait))
 
 
 def _produce(
-    production: "Production",
-    output: Path,
-    jobs: int,
-    scheduler: str | None,
-    compression: str | None,
+    production: "Production", output: Path, runner: "Runner", compression: str | None
 ) -> "Summary":
-    from caloforge.simulate.produce import LocalRunner, Runner, check_output, produce
+    from caloforge.simulate.produce import check_output, produce
     from caloforge.simulate.shards import shards_path
 
     check_output(production, output, compression)
-    runner: Runner = LocalRunner(jobs)
-    if scheduler is not None:
-        from caloforge.simulate.farm import DaskRunner
-
-        runner = DaskRunner(scheduler)
     with shower_progress(shards_path(output) / LOG_NAME) as progress:
         return produce(
             production, output, runner=runner, compression=compression,
@@ -125,17 +142,28 @@ def _replay(production: "Production", event: int, output: Path, compression: str
 
 
 def _conditions(
-    n: int | None, energy: str | None, theta: str | None, like: Path | None, seed: int
+    n: int | None,
+    energy: str | None,
+    theta: str | None,
+    like: Path | None,
+    particle: str,
+    seed: int,
 ) -> tuple["Conditions", "Conditions"]:
     """The conditions that the options ask for, and the extremes of what they allow."""
     from caloforge.beam import draw, extremes
     from caloforge.io import open_showers
+    from caloforge.particle import may_be_same
 
     if like is not None:
         if energy is not None or theta is not None:
             msg = "--like already gives energies and angles: leave out --energy and --theta"
             raise InputError(msg)
         with open_showers(like) as sample:
+            if not may_be_same(sample.particle, particle):
+                msg = (
+                    f"{like} holds showers of {sample.particle}: give --particle {sample.particle}"
+                )
+                raise InputError(msg)
             found = sample.conditions.repeated(n or len(sample))
             return found, found
     if n is None or energy is None:

@@ -80,24 +80,29 @@ def _train(
 ) -> None:
     """One process' part; the first of several is the one that is heard."""
     from caloforge.detector import load_detector
+    from caloforge.engine.capability import Capabilities
     from caloforge.ranks import group
     from caloforge.train.loop import Training
     from caloforge.train.recipe import load_recipe
 
     checked = load_recipe(recipe)
+    if epochs is not None:
+        checked = checked.with_epochs(epochs)
     described = None if detector is None else load_detector(detector)
     with group.joined(threads), shower_progress(run / LOG_NAME) as progress:
         stderr.quiet = group.rank() > 0
         training = Training(checked, data, run, ProgressReporter(progress), described, start)
+        if checked.training.precision == "bfloat16" and not Capabilities.of_this_cpu().bfloat16:
+            stderr.print("note: this CPU has no BF16: bfloat16 is emulated, float32 is faster here")
         if training.taken is not None:
             stderr.print(f"{training.taken:.0%} of the weights start from {start}")
-        trained = training.run(epochs)
-    if trained.best_epoch < 0:
-        stderr.print(f"{run}: {trained.epochs} epochs; the model is made in the recipe's last one")
-        return
+        if empty := training.data.empty:
+            stderr.print(f"{empty} of {len(training.data.files)} showers are empty: left out")
+        trained = training.run()
     stderr.print(
         f"{run}: epoch {trained.best_epoch} of {trained.epochs} is the best, validation number "
-        f"{trained.best_score:.4g}; next: caloforge export {run} -o model.onnx"
+        f"{trained.best_score:.4g} (two halves of Geant4's: {trained.floor:.4g}); "
+        f"next: caloforge export {run} -o model.onnx"
     )
 
 
@@ -119,7 +124,7 @@ class ProgressReporter:
 
     def step(self, epoch: int, values: dict[str, float]) -> None:
         """A batch more."""
-        description = f"epoch {epoch} of {self.epochs}"
+        description = f"epoch {epoch} of {self.epochs}" if values else "measuring"
         self.progress.update(self.task, advance=self.batch_size, description=description)
 
     def epoch(self, epoch: int, score: float, best: bool) -> None:

@@ -1,7 +1,9 @@
 """``caloforge validate``: generated showers against a reference, into a report."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich import box
@@ -11,10 +13,17 @@ from rich.table import Table
 from caloforge.cli.options import one_of
 from caloforge.cli.progress import LOG_NAME, step_progress
 from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
+from caloforge.errors import InputError
 from caloforge.figures import FORMATS
 
 if TYPE_CHECKING:
+    from caloforge.io import Opens
+    from caloforge.validate.calochallenge.result import Classifiers
+    from caloforge.validate.files import Reporter
     from caloforge.validate.result import ValidationResult
+
+PROTOCOLS = ("calochallenge",)
+CLASSIFIERS = ("none", "dense", "resnet")
 
 COLOURS = {
     "pass": "green",
@@ -46,20 +55,39 @@ def validate(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31, help="Seed of splits, bootstrap, classifiers.")
     ] = 0,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="calochallenge: judge a cylinder as the CaloChallenge does."),
+    ] = None,
+    classifiers: Annotated[
+        str,
+        typer.Option(help="Of the protocol: none, dense, or resnet (both; slow). They need torch."),
+    ] = "dense",
+    n: Annotated[
+        int | None,
+        typer.Option("-n", min=50, help="Showers a side that the protocol reads, at most."),
+    ] = None,
     detector: DetectorOption = None,
     layout: LayoutOption = None,
     where: MapOption = None,
 ) -> None:
     """Compare generated showers with Geant4: a table, metrics.json and an HTML report."""
-    from caloforge.validate.files import REPORT, validate_files
+    opens = Reading(detector, layout, where).open
+    if protocol is not None:
+        one_of(protocol, PROTOCOLS, "protocol")
+        if full or training is not None or figures is not None:
+            msg = "--full, --training and --figures are not part of the CaloChallenge's protocol"
+            raise InputError(msg)
+        _by_protocol(reference, generated, output, classifiers, n, seed, opens)
+        return
+    if n is not None:
+        msg = "-n is for --protocol calochallenge"
+        raise InputError(msg)
+    from caloforge.validate.files import validate_files
+    from caloforge.validate.folder import REPORT
 
     ending = None if figures is None else one_of(figures, FORMATS, "figure format")
-    with step_progress("figures", output / LOG_NAME) as progress:
-        task = progress.add_task("reading", total=None)
-
-        def show(step: str, done: int = 0, total: int | None = None) -> None:
-            progress.update(task, description=step, completed=done, total=total)
-
+    with _steps(output) as show:
         result = validate_files(
             reference, generated, output, level="full" if full else "quick", seed=seed,
             training=training, figures=ending, opens=Reading(detector, layout, where).open,
@@ -71,6 +99,62 @@ def validate(
     for note in result.notes:
         console.print(f"[yellow]note:[/] {note}", highlight=False)
     console.print(f"report: {output / REPORT}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _steps(output: Path) -> Iterator["Reporter"]:
+    """Shows the step, and how much of it is done."""
+    with step_progress("figures", output / LOG_NAME) as progress:
+        task = progress.add_task("reading", total=None)
+
+        def show(step: str, done: int = 0, total: int | None = None) -> None:
+            progress.update(task, description=step, completed=done, total=total)
+
+        yield show
+
+
+def _by_protocol(
+    reference: Path,
+    generated: Path,
+    output: Path,
+    classifiers: str,
+    n: int | None,
+    seed: int,
+    opens: "Opens",
+) -> None:
+    """Judge by the CaloChallenge's protocol, and print its tables."""
+    from caloforge.scaling import VALIDATION_MAX_SHOWERS
+    from caloforge.validate.calochallenge import report
+    from caloforge.validate.calochallenge.files import validate_files_by_protocol
+    from caloforge.validate.folder import REPORT
+
+    chosen = cast("Classifiers", one_of(classifiers, CLASSIFIERS, "classifiers"))
+    with _steps(output) as show:
+        result = validate_files_by_protocol(
+            reference, generated, output, classifiers=chosen,
+            showers=n or VALIDATION_MAX_SHOWERS, seed=seed, opens=opens, on_progress=show,
+        )  # fmt: skip
+    console = Console()
+    title = f"{result.labels[1]} against {result.labels[0]}, dataset {result.dataset.name}"
+    headings = ("score", "value", "floor", "showers")
+    console.print(_plain_table(title, headings, report.score_rows(result)))
+    console.print(f"floor: the score between two halves of {result.labels[0]}")
+    if rows := report.published_rows(result):
+        console.print(_plain_table("the Challenge's entries", report.PUBLISHED_HEADINGS, rows))
+    console.print(report.published_remark(result), highlight=False)
+    for note in result.notes:
+        console.print(f"[yellow]note:[/] {note}", highlight=False)
+    console.print(f"report: {output / REPORT}", highlight=False, soft_wrap=True)
+
+
+def _plain_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column(headings[0])
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _table(result: "ValidationResult") -> Table:

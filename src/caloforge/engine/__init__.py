@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from caloforge.card import ModelCard
-from caloforge.engine.base import Engine, Worker, read_card
+from caloforge.engine.base import Engine, Stream, read_card
 from caloforge.engine.plan import AskedPrecision, Plan, Precision
 from caloforge.engine.runtimes import RUNTIMES, runtime_named
 from caloforge.engine.streamed import StreamedEngine, run
 from caloforge.zoo import model_path
 
 __all__ = [
-    "RUNTIMES", "AskedPrecision", "Engine", "Plan", "Precision", "StreamedEngine", "Worker",
+    "RUNTIMES", "AskedPrecision", "Engine", "Plan", "Precision", "Stream", "StreamedEngine",
     "load_engine", "read_card", "run",
 ]  # fmt: skip
 

@@ -3,12 +3,13 @@
 from collections.abc import Generator as Iteration
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from caloforge.beam import Conditions
 from caloforge.card import METADATA_KEY, ModelCard
 from caloforge.engine.plan import Plan
 from caloforge.errors import ModelError
+from caloforge.hits import HitArrays
 from caloforge.source import Sink
 from caloforge.typing import FloatArray
 
@@ -16,7 +17,7 @@ INPUTS = ("latent", "energy", "theta")
 OUTPUT = "cells"
 
 
-class Worker(Protocol):
+class Stream(Protocol):
     """One stream of an engine; used by one thread at a time.
 
     ``cores`` are those that the thread calling ``run`` should keep to, none for any.
@@ -52,6 +53,20 @@ class Engine(Protocol):
         self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0
     ) -> Iteration[int]:
         """As of :meth:`caloforge.source.ShowerSource.batches`; the range is not checked."""
+        ...
+
+
+@runtime_checkable
+class HitEngine(Protocol):
+    """An engine that makes hits, and cells from them only where cells are asked for."""
+
+    def hits(
+        self, conditions: Conditions, *, seed: int, start: int = 0
+    ) -> Iteration[tuple[int, HitArrays]]:
+        """The showers of :meth:`Engine.batches` as hits, in order.
+
+        What is iterated over is the number of a batch's first shower, and its hits.
+        """
         ...
 
 

@@ -7,11 +7,7 @@ from caloforge.card import ModelCard
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.memory import recall
 from caloforge.engine.plan import (
-    CELLS_AT_A_TIME,
-    DEFAULT_BATCH,
     QUANTIZED_BATCH,
-    TABLE_BATCH,
-    TABLE_CELLS_AT_A_TIME,
     AskedPrecision,
     Plan,
     Precision,
@@ -62,10 +58,8 @@ def choose_plan(
 
 def default_batch(card: ModelCard) -> int:
     """Showers at a time where nothing was measured: fewer of many cells, but not for INT8."""
-    batch, cells = DEFAULT_BATCH, CELLS_AT_A_TIME
-    if card.float32_only:
-        batch, cells = TABLE_BATCH, TABLE_CELLS_AT_A_TIME
-    while batch > 1 and batch * math.prod(card.cell_shape) > cells:
+    batch = card.batch
+    while batch > 1 and batch * math.prod(card.cell_shape) > card.batch_cells:
         batch //= 2
     return max(batch, QUANTIZED_BATCH) if card.format == "int8" else batch
 

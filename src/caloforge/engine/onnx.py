@@ -19,11 +19,11 @@ def load(path: Path, plan: Plan, card: ModelCard) -> StreamedEngine:
     ModelError
         if the file is not an ONNX model.
     """
-    workers = [OnnxWorker(path, plan, stream) for stream in range(plan.streams)]
-    return StreamedEngine(card, plan, workers)
+    streams = [OnnxStream(path, plan, number) for number in range(plan.streams)]
+    return StreamedEngine(card, plan, streams)
 
 
-class OnnxWorker:
+class OnnxStream:
     """One session; the thread that calls ``run`` computes with it."""
 
     def __init__(

@@ -28,10 +28,10 @@ def load(path: Path, plan: Plan, card: ModelCard) -> StreamedEngine:
         if OpenVINO is not installed.
     """
     compiled = compile_model(path, plan)
-    return StreamedEngine(card, plan, [OpenVinoWorker(compiled) for _ in range(plan.streams)])
+    return StreamedEngine(card, plan, [OpenVinoStream(compiled) for _ in range(plan.streams)])
 
 
-class OpenVinoWorker:
+class OpenVinoStream:
     """One inference request; a pinned stream of the compiled model computes it."""
 
     cores: tuple[int, ...] = ()

@@ -10,12 +10,10 @@ Precision = Literal["float32", "bfloat16"]
 AskedPrecision = Literal["auto", "float32", "bfloat16"]
 Positive = Annotated[int, Field(ge=1)]
 
-DEFAULT_BATCH, TABLE_BATCH = 32, 64
-"""Showers at a time; more for models that look numbers up in tables, of many small operations."""
+DEFAULT_BATCH = 32
+"""Showers at a time where no model says better."""
 QUANTIZED_BATCH = 32
 """For INT8 models: below 16 showers OpenVINO 2026.4 computes some INT8 matrix products wrongly."""
-CELLS_AT_A_TIME, TABLE_CELLS_AT_A_TIME = 2**19, 2**22
-"""Cells of a batch, at most: more do not stay in a core's caches, or take gigabytes."""
 
 
 class Plan(FrozenModel):

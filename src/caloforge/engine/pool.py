@@ -6,47 +6,50 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 
-class Stream(Protocol):
-    """What computes in one thread at a time, keeping to its cores (any, where there are none)."""
+class Pinned(Protocol):
+    """What computes in one thread at a time, and the cores that it keeps to (none: any)."""
 
-    cores: Any
+    @property
+    def cores(self) -> Sequence[int]:
+        """Numbers of the cores to keep to."""
+        ...
 
 
 Result = TypeVar("Result")
-Worker = TypeVar("Worker", bound=Stream)
+Stream = TypeVar("Stream", bound=Pinned)
 AHEAD = 2
 """Batches handed out for each stream: one in work, one waiting."""
 
 
 def over_streams(
-    workers: Sequence[Worker], starts: range, task: Callable[[Worker, int], Result]
+    streams: Sequence[Stream], starts: range, task: Callable[[Stream, int], Result]
 ) -> Iterator[Result]:
-    """``task(worker, start)`` for each start, at once on all streams; results in order of start.
+    """``task(stream, start)`` for each start, at once on all streams; results in order of start.
 
     A failing task ends the iteration with its error; leaving the iteration early waits for the
     tasks in work and drops the others.
     """
-    free: SimpleQueue[Worker] = SimpleQueue()
-    for worker in workers:
-        free.put(worker)
+    free: SimpleQueue[Stream] = SimpleQueue()
+    for stream in streams:
+        free.put(stream)
     mine = threading.local()
 
     def enter() -> None:
-        mine.worker = free.get()
-        _keep_to(mine.worker)
+        mine.stream = free.get()
+        _keep_to(mine.stream)
 
     def work(start: int) -> Result:
-        return task(mine.worker, start)
+        return task(mine.stream, start)
 
     waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(len(workers), initializer=enter)
+    pool = ThreadPoolExecutor(len(streams), initializer=enter)
     try:
         for start in starts:
             waiting.append(pool.submit(work, start))
-            if len(waiting) >= AHEAD * len(workers):
+            if len(waiting) >= AHEAD * len(streams):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -54,7 +57,7 @@ def over_streams(
         pool.shutdown(cancel_futures=True)
 
 
-def _keep_to(worker: Worker) -> None:
-    """Pin the calling thread to the worker's cores, where the system can."""
-    if worker.cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, worker.cores)
+def _keep_to(stream: Pinned) -> None:
+    """Pin the calling thread to its cores, where the system can."""
+    if stream.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, stream.cores)

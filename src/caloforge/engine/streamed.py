@@ -7,7 +7,7 @@ import numpy as np
 
 from caloforge.beam import Conditions
 from caloforge.card import ModelCard
-from caloforge.engine.base import Engine, Worker
+from caloforge.engine.base import Engine, Stream
 from caloforge.engine.latent import BLOCK, draw_latent
 from caloforge.engine.plan import Plan
 from caloforge.engine.pool import over_streams
@@ -17,16 +17,16 @@ from caloforge.typing import FloatArray
 
 
 class StreamedEngine:
-    """A model with one worker a stream; the workers may run at the same time.
+    """A model with streams that may compute at the same time.
 
     Attributes
     ----------
     card, plan : the model's card, and how the engine runs it.
-    workers : one for each stream of the plan.
+    streams : as many as the plan says.
     """
 
-    def __init__(self, card: ModelCard, plan: Plan, workers: Sequence[Worker]) -> None:
-        self.card, self.plan, self.workers = card, plan, workers
+    def __init__(self, card: ModelCard, plan: Plan, streams: Sequence[Stream]) -> None:
+        self.card, self.plan, self.streams = card, plan, streams
 
     def batches(
         self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0
@@ -39,17 +39,17 @@ class StreamedEngine:
         batch, n = self.plan.batch, len(conditions)
         step = showers_in_a_task(batch)
 
-        def make(worker: Worker, first: int) -> int:
+        def make(stream: Stream, first: int) -> int:
             latent = draw_latent(self.card.latent, seed, first, first + step)
             stop = min(first + step, n)
             for begin in range(first, stop, batch):
                 rows = np.arange(begin, begin + batch).clip(max=n - 1)
                 part = latent[begin - first : begin - first + batch]
-                cells = worker.run(part, energy[rows], theta[rows])
+                cells = stream.run(part, energy[rows], theta[rows])
                 sink(begin, cells[: stop - begin])
             return stop
 
-        yield from over_streams(self.workers, range(start, n, step), make)
+        yield from over_streams(self.streams, range(start, n, step), make)
 
 
 def run(engine: Engine, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:
@@ -65,11 +65,11 @@ def run(engine: Engine, latent: FloatArray, energy: FloatArray, theta: FloatArra
     if not isinstance(engine, StreamedEngine):
         msg = f"{engine.card.name}: {engine.plan.runtime} takes no random numbers from outside"
         raise ModelError(msg)
-    worker, batch, n = engine.workers[0], engine.plan.batch, len(latent)
+    stream, batch, n = engine.streams[0], engine.plan.batch, len(latent)
     cells = np.empty((n, *engine.card.cell_shape), np.float32)
     for first in range(0, n, batch):
         rows = np.arange(first, first + batch).clip(max=n - 1)
-        part = worker.run(latent[rows], energy[rows], theta[rows])
+        part = stream.run(latent[rows], energy[rows], theta[rows])
         cells[first : first + batch] = part[: n - first]
     return cells
 

@@ -14,6 +14,7 @@ from caloforge.io.gan3d_writer import ShowerWriter
 from caloforge.io.identity import identity_attributes
 from caloforge.io.layouts import LAYOUTS, open_sample
 from caloforge.io.mapped import SampleMap
+from caloforge.io.parts import PartsFile, is_dataset
 from caloforge.io.sample import ShowerFile
 from caloforge.showers import Showers
 
@@ -44,7 +45,7 @@ def open_showers(
 
     ``detector`` is for files that do not name theirs, ``layout`` (a name of
     :data:`~caloforge.io.layouts.LAYOUTS`) for those that may be of several, ``where`` for those
-    of none.
+    of none.  The path may be the folder of a dataset in parts.
 
     Raises
     ------
@@ -53,7 +54,10 @@ def open_showers(
     DetectorError
         if the layout needs a detector that nothing names, or the cells do not fit the one given.
     """
-    return open_sample(Path(path), detector, layout, where)
+    path = Path(path)
+    if where is None and is_dataset(path):
+        return PartsFile(path, detector, layout)
+    return open_sample(path, detector, layout, where)
 
 
 def read(

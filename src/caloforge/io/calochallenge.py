@@ -11,8 +11,8 @@ from caloforge.detector import Detector, bundled_detectors, load_detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io.block import Block
 from caloforge.io.hdf5 import Column, Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import RowsWriter, SampleHead, check_perpendicular
-from caloforge.io.sample import ShowerFile
 from caloforge.io.shapes import scalar_per_shower
 from caloforge.particle import UNKNOWN
 from caloforge.typing import AnyArray
@@ -35,7 +35,7 @@ def recognise(file: Hdf5File) -> str | None:
     return f"it has datasets {ENERGIES} and {VOXELS}"
 
 
-class CaloChallengeFile(ShowerFile):
+class CaloChallengeFile(LayoutFile):
     """A sample in the CaloChallenge layout.
 
     Raises

@@ -8,13 +8,13 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.io.block import Block
 from caloforge.io.hdf5 import Column, Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import RowsWriter, SampleHead
-from caloforge.io.sample import ShowerFile
 from caloforge.io.shapes import bundled_with, image_shape, scalar_per_shower
 from caloforge.typing import AnyArray
 from caloforge.units import MeV
 
-CELLS, ENERGY, THETA = "layers", "energy", "theta"
+CELLS, ENERGY, THETA, PHI = "layers", "energy", "theta", "phi"
 
 
 def recognise(file: Hdf5File) -> str | None:
@@ -23,7 +23,7 @@ def recognise(file: Hdf5File) -> str | None:
     return f"it has a root dataset {CELLS} {shape}" if shape and len(shape) == 4 else None
 
 
-class DdmlFile(ShowerFile):
+class DdmlFile(LayoutFile):
     """A library for DDML with primary energies; errors as of ShowerFile."""
 
     LAYOUT = "ddml"
@@ -43,7 +43,10 @@ class DdmlFile(ShowerFile):
             )
             raise InputError(msg)
         self._energy = self._check_length(self.file.column(ENERGY))
-        self._angle = self._check_length(self.file.column(THETA)) if THETA in self.file else None
+        self._angle, self._azimuth = (
+            self._check_length(self.file.column(name)) if name in self.file else None
+            for name in (THETA, PHI)
+        )
         self.why.append(f"angle: {THETA if self._angle else 'no theta, so perpendicular'}")
 
     def _find_cell_shape(self) -> tuple[int, int, int]:
@@ -63,16 +66,22 @@ class DdmlFile(ShowerFile):
             return super()._angles(start, stop)
         return scalar_per_shower(self._angle.read(start, stop))
 
+    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
+        return None if self._azimuth is None else self._azimuth.read(start, stop)
+
 
 class DdmlWriter(RowsWriter):
     """Writes a library that DDML loads, with energies and angles beside it."""
 
     def _create(self, head: SampleHead, compression: str | None) -> None:
         self.dataset(ENERGY, (head.showers, 1))
-        self.dataset(THETA, (head.showers,))
+        for name in (THETA, *((PHI,) if head.has_phi else ())):
+            self.dataset(name, (head.showers,))
         self.dataset(CELLS, (head.showers, *head.cell_shape), compression)
 
     def _write(self, rows: slice, block: Block) -> None:
         self.put(CELLS, rows, block.cells / MeV)
         self.put(ENERGY, rows, block.energy[:, None])
         self.put(THETA, rows, block.theta)
+        if block.phi is not None:
+            self.put(PHI, rows, block.phi)

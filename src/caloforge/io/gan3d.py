@@ -16,7 +16,7 @@ from caloforge.errors import InputError
 from caloforge.io.gan3d_writer import PHI
 from caloforge.io.hdf5 import Column, Hdf5File
 from caloforge.io.identity import UNCERTAIN, one_particle, only_particle, particles_of
-from caloforge.io.sample import ShowerFile
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.shapes import bundled_with, image_shape, scalar_per_shower
 from caloforge.particle import UNKNOWN
 from caloforge.scaling import CALIBRATED_FRACTION
@@ -39,7 +39,7 @@ def recognise(file: Hdf5File) -> str | None:
     return None if shape is None else f"it has a dataset {CELLS} {shape}"
 
 
-class Gan3dFile(ShowerFile):
+class Gan3dFile(LayoutFile):
     """A sample in the 3DGAN layout; errors as of ShowerFile."""
 
     LAYOUT = "gan3d"

@@ -101,6 +101,10 @@ class ShowerWriter:
             self._file.attrs[key] = attributes[key]
         self._file.flush()
 
+    def goes_on_at(self, noted: int) -> int:
+        """The first shower that is wanted, where a journal has noted so many as written."""
+        return noted if self.resumed else 0
+
     def write(self, start: int, cells: FloatArray, conditions: Conditions) -> None:
         """Write showers to the rows from ``start`` on; several threads may write at once.
 

@@ -7,8 +7,8 @@ MeV, ``energy`` GeV; the pads are 5.088 mm wide (Buhmann et al., arXiv 2005.0533
 from caloforge.errors import InputError
 from caloforge.io.block import Block
 from caloforge.io.hdf5 import Column, Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import RowsWriter, SampleHead, check_perpendicular
-from caloforge.io.sample import ShowerFile
 from caloforge.io.shapes import image_shape, scalar_per_shower
 from caloforge.particle import UNKNOWN
 from caloforge.typing import AnyArray
@@ -24,7 +24,7 @@ def recognise(file: Hdf5File) -> str | None:
     return None if shape is None else f"it has a group {GROUP} with layers {shape}"
 
 
-class GettingHighFile(ShowerFile):
+class GettingHighFile(LayoutFile):
     """A sample in the layout of getting_high; errors as of ShowerFile."""
 
     LAYOUT = "getting_high"

@@ -21,7 +21,7 @@ from caloforge.typing import AnyArray
 BLOCK_BYTES = 64 * 2**20
 """Most bytes of a dataset, as they are once read, that are taken at a time."""
 
-LARGEST_PART = 2**30
+LARGEST_PART = 2**29
 """Bytes of one row, or of one compressed chunk: the library holds either whole."""
 
 LOCK_ERROR = re.compile(r"unable to lock file, errno = (\d+)")
@@ -216,7 +216,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, h5py.Empty):
         return None
     if isinstance(value, np.ndarray):
-        return [_plain(each) for each in value.tolist()]
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bytes):

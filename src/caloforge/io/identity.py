@@ -9,9 +9,9 @@ from caloforge.calibration import DEPOSITED, Calibration
 from caloforge.config import build
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
-from caloforge.io.hdf5 import Hdf5File
+from caloforge.io.hdf5 import Column, Hdf5File
 from caloforge.particle import UNKNOWN, particle_name
-from caloforge.scaling import CALIBRATED_FRACTION
+from caloforge.scaling import CALIBRATED_FRACTION, MOST_CALIBRATED_FRACTION
 from caloforge.typing import AnyArray
 
 DETECTOR_ATTRIBUTE = "caloforge_detector"
@@ -77,14 +77,18 @@ def only_particle(file: Hdf5File, rows: int, why: list[str]) -> str:
             why.append(f"attribute {PARTICLE_ATTRIBUTE}: '{said}' is no particle's name")
     for name in file.names:
         if name.lower() in PDG_DATASETS:
-            column = file.column(name)
-            if len(column) != rows:
-                msg = f"{file.path}: {name} has {len(column)} values for {rows} showers"
-                raise InputError(msg)
-            numbers = [np.unique(block) for block in column.blocks()]
-            found |= particles_of(np.concatenate(numbers))
+            found |= particles_in(file.column(name), rows)
             sources.append(f"dataset {name}")
     return one_particle(file, found, sources, why)
+
+
+def particles_in(column: Column, rows: int) -> set[str]:
+    """Names of the PDG numbers in a column, one a shower; InputError for another length."""
+    if len(column) != rows:
+        msg = f"{column.path}: {column.name} has {len(column)} values for {rows} showers"
+        raise InputError(msg)
+    numbers = [np.unique(block) for block in column.blocks()]
+    return particles_of(np.concatenate(numbers))
 
 
 def particles_of(numbers: AnyArray) -> set[str]:
@@ -119,6 +123,12 @@ def judged_calibration(
     if detector is not None and all_sensitive(detector):
         why.append(f"calibration: {part}, all of {detector.name} is sensitive")
         return DEPOSITED
+    if fraction > MOST_CALIBRATED_FRACTION:
+        why.append(
+            f"calibration: {part}, more than Ep: scaled by a number that the file does not say "
+            "(--map 'calibration=scaled:100,...' states it)"
+        )
+        return Calibration(meaning="unknown")
     why.append(f"calibration: {part}, more than a sampling calorimeter sees: calibrated to Ep")
     return Calibration(meaning="calibrated")
 

@@ -7,13 +7,25 @@ from typing import Protocol
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.io import calochallenge, ddml, gan3d, getting_high, lemurs, showerdata
+from caloforge.io import (
+    calochallenge,
+    ddml,
+    gan3d,
+    getting_high,
+    hits,
+    lemurs,
+    parquet,
+    root,
+    showerdata,
+)
 from caloforge.io.block import Block
 from caloforge.io.gan3d_rows import Gan3dWriter
 from caloforge.io.hdf5 import Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.mapped import MappedFile, SampleMap
 from caloforge.io.rows import SampleHead
 from caloforge.io.sample import ShowerFile
+from caloforge.io.sparse import TableFile
 
 
 class Writer(Protocol):
@@ -35,18 +47,33 @@ class Layout:
     title : whose it is.
     recognise : why an HDF5 file has it, or None.
     opens : reads it.
-    writer : makes what writes it.
+    writer : makes what writes it; None for ROOT, whose other branches convert computes.
+    endings : of the files that are written.
+    magic : the first bytes of files that are no HDF5 files.
     """
 
     title: str
     recognise: Callable[[Hdf5File], str | None]
-    opens: type[ShowerFile]
-    writer: Callable[[], Writer]
+    opens: type[LayoutFile] | type[TableFile]
+    writer: Callable[[], Writer] | None
+    endings: tuple[str, ...] = (".h5", ".hdf5")
+    magic: bytes = b""
 
 
 LAYOUTS = {
     "gan3d": Layout(
         "3DGAN of CLIC, and caloforge's own", gan3d.recognise, gan3d.Gan3dFile, Gan3dWriter
+    ),
+    "hits": Layout(
+        "caloforge's hits", hits.recognise, hits.HitsFile, hits.HitsRows
+    ),
+    "root": Layout(
+        "the tree of caloforge convert --cells", root.recognise, root.RootFile, None,
+        endings=(".root",), magic=root.MAGIC,
+    ),
+    "parquet": Layout(
+        "Parquet, a row a shower with its hits as lists", parquet.recognise, parquet.ParquetFile,
+        parquet.ParquetWriter, endings=(".parquet",), magic=parquet.MAGIC,
     ),
     "calochallenge": Layout(
         "CaloChallenge 1, 2 and 3", calochallenge.recognise,
@@ -107,6 +134,10 @@ def open_sample(
 
 def _recognised(path: Path) -> tuple[str, str]:
     """The name of the one layout that a file has, and why."""
+    begins = _first_bytes(path)
+    for name, layout in LAYOUTS.items():
+        if layout.magic and begins.startswith(layout.magic):
+            return name, f"it begins with {layout.magic.decode()}"
     with Hdf5File(path) as file:
         reasons = {name: layout.recognise(file) for name, layout in LAYOUTS.items()}
         have = ", ".join(file.names) or "nothing"
@@ -122,3 +153,12 @@ def _recognised(path: Path) -> tuple[str, str]:
         msg = f"{path} may be of several layouts, {both}: choose one with --layout"
         raise InputError(msg)
     return found.popitem()
+
+
+def _first_bytes(path: Path) -> bytes:
+    """Some bytes of a file, none where there is none to be read."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(8)
+    except OSError:
+        return b""

@@ -1,16 +1,16 @@
 """LEMURS, and what Geant4's example Par04 writes: ``showers`` (N, R, phi, z) in MeV.
 
 ``incident_energy`` (N,) in MeV, ``incident_theta`` and ``incident_phi`` (N,) in rad; Par04's own
-converter leaves the angles out. Several detectors share the shape (9, 16, 45): one that is not
-named in the file is taken for Par04's silicon and tungsten, and ``info`` says so.
+converter leaves the angles out. Five detectors of LEMURS share the shape (9, 16, 45): a file with
+angles that names none is of an unknown one.
 """
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.io.block import Block
 from caloforge.io.hdf5 import Column, Hdf5File
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import RowsWriter, SampleHead
-from caloforge.io.sample import ShowerFile
 from caloforge.io.shapes import bundled_with, image_shape, scalar_per_shower
 from caloforge.typing import AnyArray
 from caloforge.units import MeV
@@ -25,12 +25,13 @@ def recognise(file: Hdf5File) -> str | None:
     return f"it has datasets {ENERGY} and {CELLS} {file.shape(CELLS)}"
 
 
-class LemursFile(ShowerFile):
+class LemursFile(LayoutFile):
     """A sample in the layout of LEMURS; errors as of ShowerFile."""
 
     LAYOUT = "lemurs"
     UNIT = "cells and energies in MeV"
     ORDER = "r, phi, z"
+    SHAPE_TELLS = "and several detectors share this shape (Par04's silicon is par04_siw)"
 
     def _find_cells(self) -> Column:
         cells = self.file.column(CELLS)
@@ -50,12 +51,12 @@ class LemursFile(ShowerFile):
         return self._image_shape
 
     def _detector_of_shape(self) -> Detector | None:
+        """Par04's own files have no angles; five detectors of LEMURS share their shape."""
         found = bundled_with(self._image_shape)
-        if found is not None:
-            self.why.append(
-                f"detector: {found.name} by the shape {self._image_shape}, which other detectors "
-                "of LEMURS share: --detector says if it is another"
-            )
+        if self._angle is not None or found is None:
+            self.why.append("detector: not said by the file, and several have this shape")
+            return None
+        self.why.append(f"detector: {found.name} by the shape {self._image_shape}")
         return found
 
     def _images(self, stored: AnyArray) -> AnyArray:

@@ -18,7 +18,8 @@ from caloforge.config import FrozenModel, build, load_toml
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.io.hdf5 import Column
-from caloforge.io.sample import ShowerFile
+from caloforge.io.identity import one_particle, particles_in
+from caloforge.io.layout_file import LayoutFile
 from caloforge.io.shapes import bundled_with, image_shape, scalar_per_shower
 from caloforge.particle import particle_name
 from caloforge.typing import AnyArray
@@ -102,7 +103,7 @@ class SampleMap(FrozenModel):
         return "".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items())
 
 
-class MappedFile(ShowerFile):
+class MappedFile(LayoutFile):
     """A sample read by a map; errors as of ShowerFile."""
 
     LAYOUT = "map"
@@ -163,6 +164,9 @@ class MappedFile(ShowerFile):
         if self.map.particle is not None:
             self.why.append("particle: the map says so")
             return particle_name(self.map.particle)
+        if self.map.pdg is not None:
+            found = particles_in(self.file.column(self.map.pdg), len(self))
+            return one_particle(self.file, found, [f"dataset {self.map.pdg}"], self.why)
         return super()._find_particle()
 
     def _usual_calibration(self, fraction: float | None) -> Calibration:

@@ -1,16 +1,40 @@
-"""ROOT files: one TTree, filled chunk by chunk (uproot)."""
+"""ROOT files: one TTree, filled chunk by chunk, and read again where it holds the hits (uproot).
 
+Its branches ``cell_x``, ``cell_y``, ``cell_z`` and ``cell_energy`` in GeV have any length; what the
+sample says of itself is the text ``caloforge`` beside the tree, as JSON.
+"""
+
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from caloforge.atomic import replacing
+from caloforge.errors import InputError
+from caloforge.hits import HitArrays
+from caloforge.io.hdf5 import Hdf5File, reading
+from caloforge.io.sparse import TableFile
 from caloforge.typing import AnyArray
 
+MAGIC = b"root"
+TREE, ABOUT = "showers", "caloforge"
+ENERGY, THETA = "Ep", "theta"
+HITS = ("cell_x", "cell_y", "cell_z", "cell_energy")
 
-def write_tree(path: Path, name: str, chunks: Iterable[Mapping[str, AnyArray]]) -> None:
-    """Write a TTree of one branch per key; all chunks have the same keys.
 
-    Branches are numbers (N,), fixed-size arrays (N, n, ...) or awkward arrays of varying length.
+def recognise(file: Hdf5File) -> None:
+    """No HDF5 file is of this layout."""
+
+
+def write_tree(
+    path: Path, chunks: Iterable[Mapping[str, AnyArray]], about: Mapping[str, Any] | None = None
+) -> None:
+    """Write the tree with one branch per key, and what is said ``about`` it.
+
+    All chunks have the same keys. Branches are numbers (N,), fixed-size arrays (N, n, ...) or
+    awkward arrays of varying length.
 
     Raises
     ------
@@ -20,8 +44,79 @@ def write_tree(path: Path, name: str, chunks: Iterable[Mapping[str, AnyArray]]) 
     import uproot
 
     with replacing(path) as partial, uproot.recreate(partial) as file:
+        file[ABOUT] = json.dumps(about or {})
         for chunk in chunks:
-            if name in file:
-                file[name].extend(chunk)
+            if TREE in file:
+                file[TREE].extend(chunk)
             else:
-                file.mktree(name, dict(chunk))
+                file.mktree(TREE, dict(chunk))
+
+
+class RootFile(TableFile):
+    """A sample in the tree that ``caloforge convert --cells`` writes; errors as of TableFile."""
+
+    LAYOUT = "root"
+    ORDER = "x, y, layer of each hit"
+
+    def _opened(self) -> dict[str, Any]:
+        import uproot
+
+        if not self.path.is_file():
+            msg = f"{self.path} does not exist, or is no file"
+            raise InputError(msg)
+        with reading(self.path, "its list of objects"):
+            self._file = uproot.open(self.path)
+            names = set(self._file.keys(cycle=False))
+        with reading(self.path, TREE):
+            if TREE not in names:
+                msg = f"{self.path} has no tree '{TREE}'; it holds: {', '.join(sorted(names))}"
+                raise InputError(msg)
+            self._tree = self._file[TREE]
+            self._rows = int(self._tree.num_entries)
+            branches = set(self._tree.keys())
+            lacking = [name for name in (ENERGY, THETA, *HITS) if name not in branches]
+        if lacking:
+            msg = f"{self.path} has no branch {lacking[0]}: caloforge convert --cells writes it"
+            raise InputError(msg)
+        with reading(self.path, ABOUT):
+            return dict(json.loads(str(self._file[ABOUT]))) if ABOUT in names else {}
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def compression(self) -> str:
+        """How the branches are compressed."""
+        return str(self._tree["cell_energy"].compression or "none")
+
+    def _read(self, name: str, start: int, stop: int) -> Any:
+        with reading(self.path, f"{name}, rows {start}-{stop},"):
+            return self._tree[name].array(entry_start=start, entry_stop=stop)
+
+    def _stored(self, start: int, stop: int) -> HitArrays:
+        import awkward
+
+        with reading(self.path, "its hits"):
+            lists = [self._read(name, start, stop) for name in HITS]
+            counts = [np.asarray(awkward.num(each)) for each in lists]
+            x, y, z, energy = (np.asarray(awkward.flatten(each)) for each in lists)
+        if any(not np.array_equal(each, counts[0]) for each in counts):
+            msg = f"{', '.join(HITS)} must have the same lengths"
+            raise InputError(msg)
+        sizes = self.cell_shape
+        inside = np.ones(len(x), bool)
+        for place, size in zip((x, y, z), sizes, strict=True):
+            inside &= (place >= 0) & (place < size)
+        number = (x.astype(np.int64) * sizes[1] + y) * sizes[2] + z
+        offsets = np.concatenate([[0], np.cumsum(counts[0])]).astype(np.int64)
+        return HitArrays(offsets, np.where(inside, number, -1), energy)
+
+    def _energies(self, start: int, stop: int) -> AnyArray:
+        return np.asarray(self._read(ENERGY, start, stop))
+
+    def _angles(self, start: int, stop: int) -> AnyArray:
+        return np.asarray(self._read(THETA, start, stop))

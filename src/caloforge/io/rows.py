@@ -102,9 +102,17 @@ class RowsWriter(ABC):
 
 
 def check_perpendicular(block: Block, layout: str) -> None:
-    """Refuse inclined showers where a layout has no angle; InputError."""
+    """Refuse inclined showers where a layout has no angles; InputError."""
+    check_no_phi(block, layout)
     if not np.allclose(block.theta, np.pi / 2, atol=1e-4):
         msg = f"the {layout} layout has no angles: showers must be perpendicular"
+        raise InputError(msg)
+
+
+def check_no_phi(block: Block, layout: str) -> None:
+    """Refuse showers with azimuths where a layout has none; InputError."""
+    if block.phi is not None:
+        msg = f"the {layout} layout has no place for phi"
         raise InputError(msg)
 
 

@@ -1,16 +1,11 @@
-"""A sample opened for reading, whatever its layout: what all layouts share.
-
-A layout says in which datasets cells, energies and angles lie and turns rows of them into GeV, rad
-and images (N, X, Y, Z); everything else is here: lengths, the detector, what the cells mean, blocks
-of bounded bytes.
-"""
+"""A sample opened for reading, whatever it lies in: conditions, blocks of bounded bytes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -19,25 +14,10 @@ from caloforge.calibration import Calibration
 from caloforge.card import ModelCard
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
+from caloforge.hits import Hits
 from caloforge.io.block import Block
-from caloforge.io.hdf5 import BLOCK_BYTES, Column, Hdf5File
-from caloforge.io.identity import (
-    CALIBRATION_ATTRIBUTE,
-    DETECTOR_ATTRIBUTE,
-    calibration_of,
-    detector_from_json,
-    judged_calibration,
-    only_particle,
-)
-from caloforge.particle import may_be_same
 from caloforge.showers import Showers, checked_cells
 from caloforge.typing import AnyArray, FloatArray
-
-READ_ROWS = 512
-"""Showers in a block, where that many fit into BLOCK_BYTES."""
-
-PROBE_ROWS = 64
-"""Showers that are looked at, here and there, to see what the cells of a file mean."""
 
 
 class ShowerFile(ABC):
@@ -46,6 +26,7 @@ class ShowerFile(ABC):
     Attributes
     ----------
     path, attributes : the file, and what it says of itself.
+    known_detector : the calorimeter, None where nothing tells it.
     cell_shape : cells (X, Y, Z) of a shower.
     particle : Geant4's name of the primary, or ``unknown``.
     calibration : what the cells mean.
@@ -60,45 +41,36 @@ class ShowerFile(ABC):
     LAYOUT: ClassVar[str]
     UNIT: ClassVar[str] = "cells and energies in GeV"
     ORDER: ClassVar[str] = "x, y, layer"
+    SHAPE_TELLS: ClassVar[str] = "and they fit no bundled one"
 
-    def __init__(self, path: Path, detector: Detector | None = None) -> None:
-        self.path, self.why = path, list[str]()
-        self.file = Hdf5File(path)
-        try:
-            self.attributes = self.file.attributes
-            self.given_detector = detector
-            self._cells = self._find_cells()
-            if len(self._cells) == 0:
-                msg = f"{path} holds no showers"
-                raise InputError(msg)
-            self._find_conditions()
-            self.known_detector = detector or self._named_detector() or self._detector_of_shape()
-            self.cell_shape = self._find_cell_shape()
-            self.particle = self._find_particle()
-            self.calibration = self._find_calibration()
-            if self.known_detector is not None:
-                self.known_detector.window_of(self.cell_shape)
-        except BaseException:
-            self.file.close()
-            raise
-
-    # What a layout says.
+    path: Path
+    why: list[str]
+    attributes: dict[str, Any]
+    known_detector: Detector | None
+    cell_shape: tuple[int, int, int]
+    particle: str
+    calibration: Calibration
 
     @abstractmethod
-    def _find_cells(self) -> Column:
-        """The dataset of the cells, one row a shower."""
+    def __len__(self) -> int: ...
 
     @abstractmethod
-    def _find_conditions(self) -> None:
-        """Find the datasets of energies and angles, and refuse those of other lengths."""
+    def close(self) -> None:
+        """Close the file."""
+
+    @property
+    @abstractmethod
+    def compression(self) -> str:
+        """How the cells are compressed in the file."""
+
+    @property
+    @abstractmethod
+    def block_rows(self) -> int:
+        """Showers that are read at a time."""
 
     @abstractmethod
-    def _find_cell_shape(self) -> tuple[int, int, int]:
-        """Cells (X, Y, Z) of a shower; ``known_detector`` is at hand."""
-
-    @abstractmethod
-    def _images(self, stored: AnyArray) -> AnyArray:
-        """Cells (n, X, Y, Z) in GeV from rows of the cells' dataset."""
+    def _read_images(self, start: int, stop: int) -> AnyArray:
+        """Cells (n, X, Y, Z) in GeV of rows of the file."""
 
     @abstractmethod
     def _energies(self, start: int, stop: int) -> AnyArray:
@@ -112,23 +84,6 @@ class ShowerFile(ABC):
         """Azimuths of the rows in rad, (n,), where the layout has them."""
         return None
 
-    def _detector_of_shape(self) -> Detector | None:
-        """The bundled detector that the shape tells, where a layout's shape does."""
-        return None
-
-    def _find_particle(self) -> str:
-        """The particle that the file's attribute or datasets name; errors as of only_particle."""
-        return only_particle(self.file, len(self), self.why)
-
-    def _usual_calibration(self, fraction: float | None) -> Calibration:
-        """What cells mean that sum to this ``fraction`` of Ep, where the file does not say."""
-        return judged_calibration(fraction, self.known_detector, self.why)
-
-    # What follows from it.
-
-    def __len__(self) -> int:
-        return len(self._cells)
-
     def __enter__(self) -> Self:
         return self
 
@@ -138,7 +93,7 @@ class ShowerFile(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.file.close()
+        self.close()
 
     @property
     def unit(self) -> str:
@@ -162,7 +117,7 @@ class ShowerFile(ABC):
         if self.known_detector is None:
             msg = (
                 f"{self.path} does not say which detector its cells {self.cell_shape} belong to, "
-                "and they fit no bundled one: give the detector's .toml file with --detector"
+                f"{self.SHAPE_TELLS}: give the detector's .toml file with --detector"
             )
             raise DetectorError(msg)
         return self.known_detector
@@ -173,9 +128,9 @@ class ShowerFile(ABC):
         return self.detector.window_of(self.cell_shape)
 
     @property
-    def compression(self) -> str:
-        """How the cells are compressed in the file."""
-        return self._cells.compression
+    def notes(self) -> list[str]:
+        """What the rows that were read so far have shown, a line each."""
+        return []
 
     @cached_property
     def conditions(self) -> Conditions:
@@ -192,18 +147,6 @@ class ShowerFile(ABC):
         """Polar angles in rad, shape (N,)."""
         return self.conditions.theta
 
-    @property
-    def block_rows(self) -> int:
-        """Showers that are read at a time.
-
-        Where compressed chunks hold more rows than READ_ROWS, each read takes as many as fit:
-        every one of those chunks is unpacked anew for it.
-        """
-        image = 4 * int(np.prod(self.cell_shape))
-        fitting = max(1, BLOCK_BYTES // max(self._cells.row_bytes, image))
-        chunk = self._cells.chunks[0] if self._cells.chunks else 1
-        return fitting if chunk > READ_ROWS else min(READ_ROWS, fitting)
-
     def check_model(self, card: ModelCard) -> None:
         """Refuse a sample that is not of such showers as a model makes.
 
@@ -215,27 +158,6 @@ class ShowerFile(ABC):
         card.check_detector(self.detector, self.window, where=self.path)
         card.check_particle(self.particle, where=self.path)
         card.check_calibration(self.calibration, where=self.path)
-
-    def check_comparable(self, other: "ShowerFile") -> None:
-        """Refuse to compare showers of two particles, or cells that mean different things.
-
-        Raises
-        ------
-        InputError
-            naming both.
-        """
-        if not may_be_same(self.particle, other.particle):
-            msg = (
-                f"{self.path} holds {self.particle} showers, {other.path} {other.particle}: "
-                "samples of different particles cannot be compared"
-            )
-            raise InputError(msg)
-        if not self.calibration.compares_with(other.calibration):
-            msg = (
-                f"the cells of {self.path} are: {self.calibration}; those of {other.path}: "
-                f"{other.calibration}. `caloforge convert --calibrate` applies a factor"
-            )
-            raise InputError(msg)
 
     def read(self, start: int = 0, stop: int | None = None) -> Showers:
         """Showers ``start`` to ``stop`` (exclusive; to the end if None).
@@ -252,6 +174,10 @@ class ShowerFile(ABC):
         energy, theta = block.energy, block.theta
         return Showers(block.cells, energy, theta, detector, self.particle, self.calibration)
 
+    def hits(self, start: int = 0, stop: int | None = None) -> Hits:
+        """As :meth:`read`, as hits; errors as there."""
+        return self.read(start, stop).hits()
+
     def block(self, start: int, stop: int) -> Block:
         """Showers ``start`` to ``stop``, whether or not the detector is known; InputError as read.
 
@@ -262,7 +188,7 @@ class ShowerFile(ABC):
             return Block(np.empty((0, *self.cell_shape), np.float32), Conditions.of([], []))
         conditions = self._conditions(start, stop)
         with np.errstate(over="ignore", invalid="ignore"):
-            cells = np.asarray(self._images(self._cells.read(start, stop)), np.float32)
+            cells = np.asarray(self._read_images(start, stop), np.float32)
         try:
             cells = checked_cells(
                 cells, conditions.energy, self.calibration_so_far, first_row=start
@@ -294,37 +220,7 @@ class ShowerFile(ABC):
             msg = str(error) if str(self.path) in str(error) else f"{self.path}: {error}"
             raise InputError(msg) from None
 
-    def _check_length(self, column: Column) -> Column:
-        if len(column) != len(self._cells):
-            msg = (
-                f"{self.path}: lengths differ: {self._cells.name} has {len(self._cells)} showers, "
-                f"{column.name} {len(column)}"
-            )
-            raise InputError(msg)
-        return column
-
-    def _named_detector(self) -> Detector | None:
-        text = self.attributes.get(DETECTOR_ATTRIBUTE)
-        return None if text is None else detector_from_json(str(text), where=str(self.path))
-
     @property
     def calibration_so_far(self) -> Calibration:
         """The calibration, or what lets any through while it is being found."""
         return getattr(self, "calibration", Calibration(meaning="unknown"))
-
-    def _find_calibration(self) -> Calibration:
-        said = self.attributes.get(CALIBRATION_ATTRIBUTE)
-        if said is not None:
-            self.why.append(f"calibration: the attribute {CALIBRATION_ATTRIBUTE} says so")
-            return calibration_of(str(said), where=str(self.path))
-        return self._usual_calibration(self._fraction())
-
-    def _fraction(self) -> float | None:
-        """Median of sum over Ep of some showers that are not empty; None where all are."""
-        rows = min(PROBE_ROWS, self.block_rows)
-        for start in sorted({0, len(self) // 2, max(0, len(self) - rows)}):
-            block = self.block(start, min(start + rows, len(self)))
-            sums = block.cells.sum(axis=(1, 2, 3), dtype=np.float64)
-            if np.any(sums > 0):
-                return float(np.median((sums / block.energy)[sums > 0]))
-        return None

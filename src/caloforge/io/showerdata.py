@@ -17,8 +17,8 @@ from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io.block import Block
 from caloforge.io.hdf5 import Column, Hdf5File
-from caloforge.io.rows import RowsWriter, SampleHead
-from caloforge.io.sample import ShowerFile
+from caloforge.io.layout_file import LayoutFile
+from caloforge.io.rows import RowsWriter, SampleHead, check_no_phi
 from caloforge.io.shapes import scalar_per_shower
 from caloforge.particle import pdg_number
 from caloforge.typing import AnyArray, Float64Array, IntArray
@@ -38,7 +38,7 @@ def recognise(file: Hdf5File) -> str | None:
     return f"it has datasets {POINTS} of variable length and {ENERGIES}"
 
 
-class ShowerdataFile(ShowerFile):
+class ShowerdataFile(LayoutFile):
     """A sample of point clouds, filled into the cells of a detector.
 
     Raises
@@ -58,7 +58,7 @@ class ShowerdataFile(ShowerFile):
         if h5py.check_vlen_dtype(points.dtype) is None or len(points.shape) != 1:
             msg = f"{self.path}: {POINTS} must be (N,) of variable length, got {points.dtype}"
             raise InputError(msg)
-        self._width = self._find_width()
+        self._width, self._seen, self._beside = self._find_width(), 0.0, 0.0
         return points
 
     def _find_width(self) -> int:
@@ -114,6 +114,15 @@ class ShowerdataFile(ShowerFile):
         inside = (x >= 0) & (x < image.shape[0]) & (y >= 0) & (y < image.shape[1])
         places = tuple(each[inside].astype(int) for each in (x, y, z))
         np.add.at(image, places, points[inside, 3])
+        self._seen += float(points[:, 3].sum())
+        self._beside += float(points[~inside, 3].sum())
+
+    @property
+    def notes(self) -> list[str]:
+        """How much energy lies beside the window."""
+        if self._beside <= 0 or self._seen <= 0:
+            return []
+        return [f"{self._beside / self._seen:.2%} of the energy lies beside the window: left out"]
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return scalar_per_shower(self._energy.read(start, stop))
@@ -150,6 +159,7 @@ class ShowerdataWriter(RowsWriter):
         self._file[SHAPE] = np.array([head.showers, 0, 4])
 
     def _write(self, rows: slice, block: Block) -> None:
+        check_no_phi(block, "showerdata")
         theta = block.theta.astype(np.float64)
         directions = np.stack([0 * theta, np.cos(theta), np.sin(theta)], 1)
         counts = np.count_nonzero(block.cells.reshape(len(block), -1), axis=1)

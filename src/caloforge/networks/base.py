@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import model_validator
@@ -43,15 +44,17 @@ class Domain(FrozenModel):
         return self.layer_depths_pads or tuple(float(layer) for layer in range(self.shape[2]))
 
 
-class Generator(nn.Module, ABC):
+class GeneratorNetwork(nn.Module, ABC):
     """A network that turns noise and conditions into showers.
 
     ``latent_dim`` numbers per shower are drawn from ``latent_distribution`` ("normal": zero mean
-    and unit width, or "uniform": between 0 and 1).
+    and unit width, or "uniform": between 0 and 1).  ``runs_best``: what its model card says of how
+    to run it, where that is not the card's default.
     """
 
     latent_dim: int
-    latent_distribution: str = "normal"
+    latent_distribution: Literal["normal", "uniform"] = "normal"
+    runs_best: Mapping[str, Any] = {}
 
     @abstractmethod
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:

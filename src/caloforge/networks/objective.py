@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from caloforge.networks.base import Domain, Generator
-from caloforge.showers import Showers
+from caloforge.config import FrozenModel
+from caloforge.networks.base import Domain, GeneratorNetwork
 
 
 @dataclass(frozen=True)
@@ -24,35 +24,81 @@ class Batch:
         return len(self.energy)
 
 
-@dataclass(frozen=True)
-class DataSummary:
-    """What an objective may know before the first batch.
+class ObjectiveOptions(FrozenModel):
+    """Options of an objective, and what it asks of the training whatever they are.
 
-    ``domain``: image shape and ranges of the training showers; ``showers``: how many they are;
-    ``sample``: a fixed random part of them (at most 1024), for normalisations.  A pure function of
-    the data files, the data options and the seed, so a resumed run sees the same.
+    ``measuring_epochs``: how many of the recipe's epochs, the last ones, measure instead of train.
+    """
+
+    name: str
+    fewest_epochs: ClassVar[int] = 1
+    measuring_epochs: ClassVar[int] = 0
+    precisions: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What an objective is told of the training before the first batch.
+
+    ``domain``: image shape and ranges of the training showers; ``epochs``: those that train, each
+    of ``steps_per_epoch`` batches of ``batch_size`` showers; ``precision`` "float32" or "bfloat16";
+    ``ema_decay``: of the averaged weights, per step.
     """
 
     domain: Domain
-    showers: int
-    sample: Showers
+    epochs: int
+    steps_per_epoch: int
+    batch_size: int
+    precision: str = "float32"
+    ema_decay: float = 0.0
+
+
+Seen = TypeVar("Seen", contravariant=True)
+
+
+class Measurement(Protocol[Seen]):
+    """Something of a network that is measured on showers instead of trained.
+
+    Measuring twice gives what measuring once gives: reset, add all showers, apply.
+    """
+
+    def reset(self) -> None:
+        """Forget the showers, and what the network holds of an earlier measurement."""
+        ...
+
+    def add(self, showers: Seen) -> None:
+        """Add showers; draws no random numbers."""
+        ...
+
+    def apply(self) -> None:
+        """Set what was measured; may draw from torch's random state."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was added, as nested dicts and lists of tensors."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        ...
 
 
 class Objective(Protocol):
-    """Losses and optimisers around one generator; built as ``cls(recipe, generator, summary)``.
+    """Losses and optimisers around one generator.
 
     The loop seeds torch before every step from (seed, epoch, step), so an objective draws its
     latents and dropout from torch's global state and keeps no random state of its own.
     """
 
     @property
-    def ema_generator(self) -> Generator:
+    def ema_generator(self) -> GeneratorNetwork:
         """The weights that are validated, kept and exported (averaged where the recipe asks)."""
         ...
 
     @property
-    def ready(self) -> bool:
-        """Whether that generator makes showers yet; before, no epoch is validated or kept."""
+    def measurement(self) -> Measurement[Batch] | None:
+        """What is measured after the training, before the generator makes showers; None: it makes
+        them after every epoch, each of which is validated."""
         ...
 
     def step(self, batch: Batch) -> dict[str, float]:
@@ -67,7 +113,10 @@ class Objective(Protocol):
         ...
 
     def trained_modules(self) -> dict[str, nn.Module]:
-        """The modules whose weights another training may start from: "generator" and others."""
+        """The modules whose weights another training may start from: "generator" and others.
+
+        Their states stand under the same names in :meth:`state_dict`.
+        """
         ...
 
     def restart_average(self) -> None:
@@ -76,7 +125,7 @@ class Objective(Protocol):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on: nested dicts and lists of tensors, numbers,
-        strings and None (:mod:`caloforge.train.checkpoint` says what may stand in it)."""
+        strings and None."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,7 @@
-"""The table of networks.  A new network is a file with options and classes, and a line here."""
+"""The table of networks.  A new network is a folder with its layers and objective, and a line here.
+
+A line joins a network and the objective that trains it, so that no other pair can be written down.
+"""
 
 from __future__ import annotations
 
@@ -8,50 +11,51 @@ from typing import Any
 
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
-from caloforge.networks.base import Discriminator, Domain, Generator
+from caloforge.networks.base import Domain, GeneratorNetwork
+from caloforge.networks.factorised.fit.objective import FactorisedObjective, FitOptions
 from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions
 from caloforge.networks.gan.conv2d import Conv2dGenerator, Conv2dOptions
 from caloforge.networks.gan.conv3d import Conv3dDiscriminator, Conv3dGenerator, Conv3dOptions
 from caloforge.networks.gan.discriminator2d import Discriminator2d
 from caloforge.networks.gan.layered2d import Layered2dGenerator, Layered2dOptions
+from caloforge.networks.gan.objective import GanObjective, GanOptions
+from caloforge.networks.objective import Objective, ObjectiveOptions, TrainingPlan
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """One network: its options (a pydantic model with a literal ``name``), the classes that are
-    built as ``cls(options, domain)``; no discriminator: no GAN."""
+    """One network: its options (a pydantic model with a literal ``name``), its generator, built as
+    ``generator(options, domain)``; the options of its objective, and the objective, built as
+    ``objective(options, objective_options, generator, plan)``."""
 
     title: str
     options: type[FrozenModel]
-    generator: Callable[[Any, Domain], Generator]
-    discriminator: Callable[[Any, Domain], Discriminator] | None = None
+    generator: Callable[[Any, Domain], GeneratorNetwork]
+    objective_options: type[ObjectiveOptions]
+    objective: Callable[[Any, Any, GeneratorNetwork, TrainingPlan], Objective]
 
 
 NETWORKS: dict[str, NetworkSpec] = {
     "conv3d": NetworkSpec(
-        "3DGAN (2018), 3D convolutions", Conv3dOptions, Conv3dGenerator, Conv3dDiscriminator
+        "3DGAN (2018), 3D convolutions",
+        Conv3dOptions, Conv3dGenerator, GanOptions, GanObjective.against(Conv3dDiscriminator),
     ),
     "conv2d": NetworkSpec(
         "3DGAN (2021), 2D convolutions over three permuted axes",
-        Conv2dOptions,
-        Conv2dGenerator,
-        Discriminator2d,
+        Conv2dOptions, Conv2dGenerator, GanOptions, GanObjective.against(Discriminator2d),
     ),
     "layered2d": NetworkSpec(
         "2D convolutions with the layers as channels",
-        Layered2dOptions,
-        Layered2dGenerator,
-        Discriminator2d,
+        Layered2dOptions, Layered2dGenerator, GanOptions, GanObjective.against(Discriminator2d),
     ),
     "factorised": NetworkSpec(
-        "layer energies, transverse pattern and deposits in turn, each exact",
-        FactorisedOptions,
-        FactorisedGenerator,
+        "layer energies, transverse pattern and deposits in turn, fitted or measured one by one",
+        FactorisedOptions, FactorisedGenerator, FitOptions, FactorisedObjective.of,
     ),
-}
+}  # fmt: skip
 
 
-def build_generator(options: FrozenModel, domain: Domain) -> Generator:
+def build_generator(options: FrozenModel, domain: Domain) -> GeneratorNetwork:
     """The generator that network options (of any network in the table) describe.
 
     Raises
@@ -63,10 +67,26 @@ def build_generator(options: FrozenModel, domain: Domain) -> Generator:
         return network_of(options).generator(options, domain)
     except RuntimeError as problem:
         reason = str(problem).splitlines()[0]
-        msg = f"network '{options.name}' cannot be made here: {reason}"  # type: ignore[attr-defined]
+        msg = f"network '{name_of(options)}' cannot be made here: {reason}"
         raise ConfigError(msg) from None
 
 
+def build_objective(
+    network: FrozenModel, options: ObjectiveOptions, plan: TrainingPlan
+) -> Objective:
+    """A new generator of a network inside the objective that trains it.
+
+    Raises :class:`ConfigError` if the memory does not hold it, or the options do not suit the plan.
+    """
+    generator = build_generator(network, plan.domain)
+    return network_of(network).objective(network, options, generator, plan)
+
+
 def network_of(options: FrozenModel) -> NetworkSpec:
-    """The line of the table that options belong to."""
-    return NETWORKS[str(options.name)]  # type: ignore[attr-defined]
+    """The line of the table that network options belong to."""
+    return NETWORKS[name_of(options)]
+
+
+def name_of(options: FrozenModel) -> str:
+    """Name of a network, from its options."""
+    return str(options.name)  # type: ignore[attr-defined]

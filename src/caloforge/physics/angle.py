@@ -25,7 +25,12 @@ def measured_angle(yz: AnyArray, layer_centres_mm: AnyArray, pad_mm: float) -> F
     squared distance has slope b = cov(z, y) / var(z); theta = pi/2 - atan(b). A shower with
     energy in fewer than two layers is perpendicular.
     """
-    energy, y = _barycentres_mm(yz, pad_mm)
+    return line_angle(*_barycentres_mm(yz, pad_mm), layer_centres_mm)
+
+
+def line_angle(energy: AnyArray, y_mm: AnyArray, layer_centres_mm: AnyArray) -> Float64Array:
+    """The angle `(N,)` of `measured_angle` from the layers' energies and barycentres `(N, Z)`."""
+    y = np.asarray(y_mm, dtype=np.float64)
     z = np.broadcast_to(np.asarray(layer_centres_mm, dtype=np.float64), y.shape)
     total = energy.sum(axis=1, keepdims=True)
     weight = energy / np.where(total > 0, total, 1.0)

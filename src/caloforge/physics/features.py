@@ -8,7 +8,7 @@ import numpy as np
 
 from caloforge import scaling
 from caloforge.physics import observables
-from caloforge.physics.summary import Summary
+from caloforge.physics.summary import ACROSS, Summary
 from caloforge.typing import AnyArray, Float64Array
 from caloforge.units import MeV, keV
 
@@ -34,6 +34,11 @@ class Features:
             self.values[:, chosen],
         )
 
+    def layers(self, name: str) -> Float64Array:
+        """The columns "`name` in layer 0", 1, ... (N, Z)."""
+        chosen = [index for index, each in enumerate(self.names) if each.startswith(f"{name} in ")]
+        return self.values[:, chosen]
+
     def rows(self, rows: AnyArray) -> Features:
         """The showers `rows`."""
         return Features(self.names, self.groups, self.values[rows])
@@ -47,35 +52,72 @@ def shower_features(summary: Summary, *, angle: bool | None = None) -> Features:
     """High-level features of every shower, in groups.
 
     - `response`: deposited over primary energy;
-    - `moments`: centre and width along x, y and z, in cells;
+    - `moments`: centre and width along x, y and z, in cells; of a cylinder along x, y and r, in mm
+      around its axis, and along z;
     - `hits`: cells above each threshold of the house;
-    - `core`: energy share of the middle 1 x 1, 3 x 3, 5 x 5 and 7 x 7 towers;
+    - `core`: energy share of the middle 1 x 1, 3 x 3, 5 x 5 and 7 x 7 towers, or of the 1, 3, 5 and
+      7 inner rings;
     - `angle`: measured minus true angle in rad (by default only where the angle varies);
     - `layers`: share of the energy in each layer;
-    - `depth`: transverse width along x and y in each layer, in cells.
+    - `depth`: transverse width along x and y in each layer, in cells; of a cylinder in mm, and the
+      mean radius.
     """
     columns: dict[str, tuple[str, AnyArray]] = {"response": ("response", summary.response)}
-    for axis in observables.AXES:
-        profile = summary.profile(axis)
-        columns[f"centre {axis}"] = ("moments", observables.centre(profile))
-        columns[f"width {axis}"] = ("moments", observables.width(profile))
+    for axis in moment_units(summary):
+        centre, width = _moments(summary, axis)
+        columns[f"centre {axis}"] = ("moments", centre)
+        columns[f"width {axis}"] = ("moments", width)
     for index, threshold in enumerate(scaling.HIT_THRESHOLDS_GEV):
         hits = summary.hits[:, :, index].sum(axis=1)
         columns[f"hits > {energy_text(threshold)}"] = ("hits", hits)
-    for side in scaling.CORE_SIDES:
-        if side <= min(summary.xy.shape[1:]):
-            share = observables.core_fraction(summary.xy, side)
-            columns[f"core {side}x{side}"] = ("core", share)
+    columns |= _cores(summary)
     if angle_varies(summary.theta) if angle is None else angle:
         columns["angle"] = ("angle", summary.measured_theta - summary.theta)
     columns |= _by_layer("layer", "layers", observables.fractions(summary.profile("z")))
-    columns |= _by_layer("width x in layer", "depth", observables.layer_widths(summary.xz))
-    columns |= _by_layer("width y in layer", "depth", observables.layer_widths(summary.yz))
+    for name, values in _by_depth(summary).items():
+        columns |= _by_layer(f"{name} in layer", "depth", values)
     return Features(
         tuple(columns),
         tuple(group for group, _ in columns.values()),
         np.stack([np.asarray(values, dtype=np.float64) for _, values in columns.values()], axis=1),
     )
+
+
+def moment_units(summary: Summary) -> dict[str, str]:
+    """Axes along which showers are measured, and the unit."""
+    if summary.in_rings:
+        return dict.fromkeys(ACROSS, "mm") | {"z": "layers"}
+    return {"x": "cells", "y": "cells", "z": "layers"}
+
+
+def _moments(summary: Summary, axis: str) -> tuple[Float64Array, Float64Array]:
+    """Centre and width (N,) along an axis of `moment_units`."""
+    if summary.in_rings and axis != "z":
+        return summary.moments_mm(axis)
+    profile = summary.profile(axis)
+    return observables.centre(profile), observables.width(profile)
+
+
+def _cores(summary: Summary) -> dict[str, tuple[str, AnyArray]]:
+    """Energy share of the middle towers, or of the inner rings."""
+    if not summary.in_rings:
+        sides = [side for side in scaling.CORE_SIDES if side <= min(summary.xy.shape[1:])]
+        return {
+            f"core {side}x{side}": ("core", observables.core_fraction(summary.xy, side))
+            for side in sides
+        }
+    share = observables.fractions(summary.profile("x")).cumsum(axis=1)
+    counts = [count for count in scaling.CORE_SIDES if count < share.shape[1]]
+    return {f"core {count} rings": ("core", share[:, count - 1]) for count in counts}
+
+
+def _by_depth(summary: Summary) -> dict[str, Float64Array]:
+    """What is measured across the beam in every layer (N, Z)."""
+    if not summary.in_rings:
+        sides = {"x": summary.xz, "y": summary.yz}
+        return {f"width {axis}": observables.layer_widths(side) for axis, side in sides.items()}
+    widths = {f"width {axis}": summary.layer_moments_mm(axis)[1] for axis in ("x", "y")}
+    return widths | {"radius": summary.layer_moments_mm("r")[0]}
 
 
 def energy_text(energy: float) -> str:

@@ -51,7 +51,8 @@ def gan3d_number(reference: Summary, generated: Summary) -> Gan3dNumber:
     showers where there are fewer):
 
     - P: relative error of the mean first and second central moment, mean over axes and moments
-      (in cells where the reference's is 0, as in an image of one layer);
+      (in cells where the reference's is 0, as in an image of one layer; of a cylinder: over rings
+      and layers);
     - S: relative error of the mean profile, in cells with at least PROFILE_MIN_SHARE of the
       energy, mean over cells and axes;
     - A: difference of the mean (measured - true) angle over the mean true angle, mean over
@@ -89,7 +90,7 @@ def energy_points(sample: Summary) -> list[float]:
 
 def _moments(reference: Summary, generated: Summary) -> float:
     errors = []
-    for axis in observables.AXES:
+    for axis in "xz" if reference.in_rings else observables.AXES:
         expected, got = reference.profile(axis), generated.profile(axis)
         for moment in (observables.centre, lambda p: observables.central_moment(p, 2)):
             target = float(moment(expected).mean())

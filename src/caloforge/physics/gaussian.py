@@ -58,17 +58,24 @@ def frechet_physics_distance(
 def kernel_mmd(reference: AnyArray, generated: AnyArray) -> float:
     """Unbiased squared maximum mean discrepancy of (N, F) tables, kernel (x.y / F + 1)^4."""
     first, second = (np.asarray(table, dtype=np.float64) for table in (reference, generated))
-    n, m, d = len(first), len(second), first.shape[1]
+    within = [
+        (_kernel_sum(table, table) - _kernel((table * table).sum(axis=1), table).sum())
+        / (len(table) * (len(table) - 1))
+        for table in (first, second)
+    ]
+    across = _kernel_sum(first, second) / (len(first) * len(second))
+    return float(within[0] + within[1] - 2 * across)
 
-    def kernel(a: Float64Array, b: Float64Array) -> Float64Array:
-        value: Float64Array = (a @ b.T / d + 1.0) ** 4
-        return value
 
-    within = []
-    for table, size in ((first, n), (second, m)):
-        pairs = kernel(table, table)
-        within.append((pairs.sum() - np.trace(pairs)) / (size * (size - 1)))
-    return float(within[0] + within[1] - 2 * kernel(first, second).mean())
+def _kernel(products: Float64Array, table: Float64Array) -> Float64Array:
+    value: Float64Array = (products / table.shape[1] + 1.0) ** 4
+    return value
+
+
+def _kernel_sum(first: Float64Array, second: Float64Array, rows: int = 1024) -> float:
+    """Sum of the kernel over all pairs, some rows of pairs in memory at a time."""
+    parts = (first[start : start + rows] for start in range(0, len(first), rows))
+    return sum(float(_kernel(part @ second.T, second).sum()) for part in parts)
 
 
 def kernel_physics_distance(

@@ -14,8 +14,12 @@ import numpy as np
 
 from caloforge import scaling
 from caloforge.physics import observables
-from caloforge.physics.angle import measured_angle
+from caloforge.physics.angle import line_angle, measured_angle
+from caloforge.readout import CellGeometry
 from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
+
+ACROSS = ("x", "y", "r")
+"""Places of a cylinder's cells around its axis, in mm."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class Summary:
     """Cells per bin of scaling.CELL_SPECTRUM_EDGES_GEV (N, B)."""
     pooled: FloatArray
     """Image with the outer rows and columns merged (N, P) in GeV: see `pool`."""
+    across: Float64Array
+    """Of a cylinder: energy times x, y, r and their squares, summed in each layer (N, Z, 6), in GeV
+    mm and GeV mm2 around the axis; of pads (N, 0, 6): their projections say it."""
 
     def __len__(self) -> int:
         return len(self.energy)
@@ -68,6 +75,19 @@ class Summary:
         return {"xy": self.xy, "xz": self.xz, "yz": self.yz}[name]
 
     @property
+    def in_rings(self) -> bool:
+        """Whether X counts rings and Y sectors, not pads."""
+        return bool(self.across.shape[1])
+
+    def layer_moments_mm(self, axis: str) -> tuple[Float64Array, Float64Array]:
+        """Centre and width in mm of each layer (N, Z) of a cylinder along "x", "y" or "r"."""
+        return _moments(self.profile("z"), self.across, axis)
+
+    def moments_mm(self, axis: str) -> tuple[Float64Array, Float64Array]:
+        """Centre and width in mm of showers (N,) in a cylinder along "x", "y" or "r"."""
+        return _moments(self.deposited, self.across.sum(axis=1), axis)
+
+    @property
     def deposited(self) -> Float64Array:
         """Energy in all cells (N,) in GeV."""
         total: Float64Array = self.profile("z").sum(axis=1)
@@ -77,6 +97,16 @@ class Summary:
     def response(self) -> Float64Array:
         """Deposited over primary energy (N,)."""
         return self.deposited / self.energy
+
+
+def _moments(
+    energy: Float64Array, across: Float64Array, axis: str
+) -> tuple[Float64Array, Float64Array]:
+    """Centre and width of sums as `Summary.across` holds them; both 0 without energy."""
+    safe = np.where(energy > 0, energy, 1.0)
+    column = ACROSS.index(axis)
+    mean, square = across[..., column] / safe, across[..., column + len(ACROSS)] / safe
+    return mean, np.sqrt(np.clip(square - mean**2, 0, None))
 
 
 def pool_edges(size: int) -> IntArray:
@@ -93,9 +123,36 @@ def pool_edges(size: int) -> IntArray:
     return np.array(sorted({0} | left | set(core) | right))
 
 
-def pool(cells: FloatArray) -> FloatArray:
-    """Transverse rows and columns merged towards the edge of the image, layers kept: (N, P) GeV."""
-    x, y = (pool_edges(size) for size in cells.shape[1:3])
+def ring_edges(rings: int) -> IntArray:
+    """First rings of the pooled ones: single near the axis, 2, 4, 8, ... wide outside.
+
+    >>> ring_edges(18).tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15]
+    """
+    core = 2 * scaling.POOL_CORE + 1
+    outer = [core + 2**step - 2 for step in range(1, rings.bit_length() + 1)]
+    return np.array([*range(min(core, rings)), *(start for start in outer if start < rings)])
+
+
+def sector_edges(sectors: int) -> IntArray:
+    """First sectors of the pooled ones, all equally wide and at most POOL_SECTORS.
+
+    >>> sector_edges(50).tolist()[:4], len(sector_edges(16))
+    ([0, 4, 8, 12], 16)
+    """
+    return np.arange(0, sectors, -(-sectors // scaling.POOL_SECTORS))
+
+
+def pool(cells: FloatArray, *, in_rings: bool = False) -> FloatArray:
+    """Cells merged away from the shower's axis, layers kept: (N, P) GeV.
+
+    Pads (X, Y) become wider towards the edge of the image; of a cylinder `in_rings`, X is rings and
+    Y sectors.
+    """
+    if in_rings:
+        x, y = ring_edges(cells.shape[1]), sector_edges(cells.shape[2])
+    else:
+        x, y = (pool_edges(size) for size in cells.shape[1:3])
     merged = np.add.reduceat(np.add.reduceat(cells, x, axis=1), y, axis=2)
     return merged.reshape(len(cells), -1)
 
@@ -107,12 +164,14 @@ def summarise(
     *,
     layer_centres_mm: AnyArray,
     pad_mm: float,
+    rings: CellGeometry | None = None,
     rows: int = 256,
 ) -> Summary:
     """Reduce showers, `rows` at a time.
 
     `cells` (N, X, Y, Z) in GeV, `energy` (N,) in GeV and `theta` (N,) in rad are the showers,
-    `layer_centres_mm` (Z,) and `pad_mm` (along y) the detector's geometry for the measured angle.
+    `layer_centres_mm` (Z,) and `pad_mm` (along y) the detector's geometry for the measured angle;
+    `rings` is where the cells of a cylinder lie, whose X and Y are no places but rings and sectors.
     """
     chunks = [
         _summarise(
@@ -121,6 +180,7 @@ def summarise(
             np.asarray(theta[start : start + rows], dtype=np.float64),
             layer_centres_mm,
             pad_mm,
+            rings,
         )
         for start in range(0, max(len(cells), 1), rows)
     ]
@@ -133,16 +193,33 @@ def _summarise(
     theta: Float64Array,
     layer_centres_mm: AnyArray,
     pad_mm: float,
+    rings: CellGeometry | None,
 ) -> Summary:
     xy, xz, yz = (observables.projection(cells, plane) for plane in observables.PLANES)
+    across = np.zeros((len(cells), 0, 2 * len(ACROSS)))
+    if rings is None:
+        angle = measured_angle(yz, layer_centres_mm, pad_mm)
+    else:
+        across = _across(cells, rings)
+        layers = xz.sum(axis=1, dtype=np.float64)
+        angle = line_angle(layers, _moments(layers, across, "y")[0], layer_centres_mm)
     return Summary(
         energy=energy,
         theta=theta,
-        measured_theta=measured_angle(yz, layer_centres_mm, pad_mm),
+        measured_theta=angle,
         xy=xy,
         xz=xz,
         yz=yz,
         hits=observables.layer_hits(cells, scaling.HIT_THRESHOLDS_GEV),
         spectrum=observables.cell_spectrum(cells, np.array(scaling.CELL_SPECTRUM_EDGES_GEV)),
-        pooled=pool(cells),
+        pooled=pool(cells, in_rings=rings is not None),
+        across=across,
     )
+
+
+def _across(cells: FloatArray, rings: CellGeometry) -> Float64Array:
+    """Energy times x, y, r and their squares, summed in each layer (N, Z, 6)."""
+    places = np.stack([rings.x_mm, rings.y_mm, rings.radius_mm], axis=-1)
+    weights = np.concatenate([places, places**2], axis=-1)
+    sums: Float64Array = np.einsum("nxyz,xyzk->nzk", cells, weights, optimize=True)
+    return sums

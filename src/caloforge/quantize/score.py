@@ -11,13 +11,13 @@ from caloforge.errors import InputError
 from caloforge.io import ShowerFile
 from caloforge.physics import observables
 from caloforge.physics.distances import scaled_wasserstein, validation_number
+from caloforge.physics.floor import floor_between_halves
 from caloforge.scaling import HIT_THRESHOLDS_GEV
 from caloforge.showers import Showers
 from caloforge.typing import AnyArray, Float64Array, FloatArray
 
 ITEM = 32
 """Showers that are run together; the unit that layers are ranked on."""
-FLOOR_SPLITS = 20
 BOOTSTRAPS = 20
 
 ScoreFunction = Callable[[FloatArray, FloatArray, AnyArray], float]
@@ -67,17 +67,8 @@ class Judge:
 
     def floor(self) -> tuple[float, float]:
         """The score between two halves of the reference: its mean and standard deviation."""
-        rng, n = np.random.default_rng(0), len(self.reference)
-        found = []
-        for _ in range(FLOOR_SPLITS):
-            order = np.argsort(self.reference.energy + rng.random(n) * 1e-3)
-            flip = rng.random(n // 2) < 0.5
-            pairs = order[: n // 2 * 2].reshape(-1, 2)
-            first = np.where(flip, pairs[:, 0], pairs[:, 1])
-            second = np.where(flip, pairs[:, 1], pairs[:, 0])
-            a, b = self.reference[first], self.reference[second]
-            found.append(SCORES[self.score](a.cells, b.cells, a.energy))
-        return float(np.mean(found)), float(np.std(found))
+        reference = self.reference
+        return floor_between_halves(SCORES[self.score], reference.cells, reference.energy)
 
 
 def judge_from(sample: ShowerFile, card: ModelCard, showers: int, score: str) -> Judge:

@@ -74,7 +74,7 @@ def local_size() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def own(total: int) -> slice:
+def rows_of_rank(total: int) -> slice:
     """This rank's rows of a batch; :class:`ConfigError` where the ranks cannot share it."""
     part, rest = divmod(total, size())
     if rest:
@@ -90,11 +90,11 @@ def drawn(draw: Callable[[int], Tensor], part: int) -> Tensor:
     """
     if size() == 1:
         return draw(part)
-    return draw(part * size())[own(part * size())]
+    return draw(part * size())[rows_of_rank(part * size())]
 
 
 @contextmanager
-def apart() -> Iterator[None]:
+def random_state_of_rank() -> Iterator[None]:
     """Random numbers of this rank alone (for dropout); the common state is left as it was."""
     if size() == 1:
         yield

@@ -15,7 +15,7 @@ from caloforge.figures import save_figure
 from caloforge.search.space import Space
 
 
-class Found(BaseModel):
+class FinishedTrial(BaseModel):
     """A trained trial: milliseconds a shower, validation number and the values of its keys."""
 
     number: int
@@ -24,30 +24,32 @@ class Found(BaseModel):
     values: dict[str, Any]
 
 
-def trained(study: Study) -> list[Found]:
+def trained(study: Study) -> list[FinishedTrial]:
     """The trials that were trained to their end."""
     return [
-        Found(number=t.number, ms=t.user_attrs["ms"], score=t.value or 0.0, values=t.params)
+        FinishedTrial(number=t.number, ms=t.user_attrs["ms"], score=t.value or 0.0, values=t.params)
         for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     ]
 
 
-def pareto_front(found: list[Found]) -> list[Found]:
+def pareto_front(found: list[FinishedTrial]) -> list[FinishedTrial]:
     """Those than which no other is both faster and better, from fast to slow.
 
     >>> trials = [(1.0, 0.5), (2.0, 0.3), (3.0, 0.4)]
-    >>> found = [Found(number=i, ms=t, score=s, values={}) for i, (t, s) in enumerate(trials)]
+    >>> found = [
+    ...     FinishedTrial(number=i, ms=t, score=s, values={}) for i, (t, s) in enumerate(trials)
+    ... ]
     >>> [trial.number for trial in pareto_front(found)]
     [0, 1]
     """
-    front: list[Found] = []
+    front: list[FinishedTrial] = []
     for trial in sorted(found, key=lambda t: (t.ms, t.score)):
         if not front or trial.score < front[-1].score:
             front.append(trial)
     return front
 
 
-def write_results(study: Study, space: Space, folder: Path) -> list[Found]:
+def write_results(study: Study, space: Space, folder: Path) -> list[FinishedTrial]:
     """Write ``search.json``, ``best.toml`` and ``front.png``; returns the Pareto front."""
     found = trained(study)
     front = pareto_front(found)
@@ -93,7 +95,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _plot(found: list[Found], front: list[Found], space: Space, path: Path) -> None:
+def _plot(found: list[FinishedTrial], front: list[FinishedTrial], space: Space, path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")

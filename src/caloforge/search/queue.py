@@ -7,8 +7,10 @@ next that anybody takes up, where its training stood.
 
 from __future__ import annotations
 
+import json
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -21,7 +23,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
-from caloforge.errors import OutputError
+from caloforge.errors import InputError, OutputError
 from caloforge.lock import hold
 from caloforge.search.space import SearchSpace, Space
 
@@ -29,18 +31,30 @@ PATIENCE = 3
 """Epochs without a new best after which a trial that is worse than others may end."""
 STARTUP = 5
 """Trials that are drawn at random, and never pruned, before the sampler and pruner know enough."""
+TAIL_BYTES = 4096
+"""How much of a journal's end is read at a time in search of its last whole line."""
+
+Say = Callable[[str], None]
 
 
 class JournalLock:
-    """Optuna's lock around a write to the journal; a killed worker cannot leave it locked."""
+    """Optuna's lock around a write to the journal; a killed worker cannot leave it locked.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    What a worker that was killed in the middle of a line has left of it is cut off before anything
+    is written behind it, and told to ``say``.
+    """
+
+    def __init__(self, journal: Path, say: Say) -> None:
+        self.journal, self.say = journal, say
+        self.path = journal.with_suffix(".lock")
         self.held: IO[str] | None = None
 
     def acquire(self) -> bool:
         """Wait for the lock."""
         self.held = hold(self.path, wait=float("inf"))
+        torn = _cut_torn_line(self.journal)
+        if torn:
+            self.say(f"{self.journal}: a torn last line ({torn} bytes) was cut off")
         return True
 
     def release(self) -> None:
@@ -49,19 +63,57 @@ class JournalLock:
             self.held.close()
 
 
-class TrialQueue:
-    """The trials of one search in one folder; raises :class:`OutputError` for a bad folder."""
+def _cut_torn_line(journal: Path) -> int:
+    """Cut off what follows the last whole line; return how many bytes that were."""
+    if not journal.exists():
+        return 0
+    with journal.open("r+b") as file:
+        size = end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - TAIL_BYTES)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
+                break
+            end = start
+        if end < size:
+            file.truncate(end)
+    return size - end
 
-    def __init__(self, folder: Path, space: Space) -> None:
+
+def _check_journal(journal: Path) -> None:
+    """Refuse a journal with a line that is none of optuna's, naming it."""
+    for number, line in enumerate(journal.read_bytes().splitlines(), start=1):
+        try:
+            json.loads(line)
+        except ValueError:
+            msg = (
+                f"{journal} is damaged in line {number}: take that line out, and the search goes "
+                "on without it"
+            )
+            raise InputError(msg) from None
+
+
+class TrialQueue:
+    """The trials of one search in one folder.
+
+    ``say`` hears what was mended. Raises :class:`OutputError` for a folder that cannot be used,
+    :class:`InputError` for a damaged journal.
+    """
+
+    def __init__(self, folder: Path, space: Space, say: Say = lambda line: None) -> None:
         self.folder, self.space, self.search = folder, space, space.search
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.simplefilter("ignore", ExperimentalWarning)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            journal = JournalFileBackend(
-                str(folder / "journal.log"),
-                JournalLock(folder / "journal.lock"),  # type: ignore[arg-type]
-            )
+            path = folder / "journal.log"
+            lock = JournalLock(path, say)
+            journal = JournalFileBackend(str(path), lock)  # type: ignore[arg-type]
+            lock.acquire()
+            lock.release()
+            _check_journal(path)
         except OSError as problem:
             msg = f"cannot use {folder} as search folder: {problem.strerror}"
             raise OutputError(msg) from None
@@ -102,7 +154,7 @@ class TrialQueue:
     def _new(self) -> tuple[Trial, IO[str]] | None:
         number = len(self.study.get_trials(deepcopy=False))
         if number == 0:
-            self.study.enqueue_trial(self.space.own_values())
+            self.study.enqueue_trial(self.space.values_of_the_recipe())
         waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if waiting:
             number = waiting[0].number

@@ -123,7 +123,7 @@ class Space:
         """What may not change while a search goes on."""
         return {**self.search.model_dump(mode="json", exclude={"trials"}), "recipe": self.plain}
 
-    def own_values(self) -> dict[str, Value]:
+    def values_of_the_recipe(self) -> dict[str, Value]:
         """The recipe's own values, where the space allows them: the first trial."""
         values = {}
         recipe = build(Recipe, self.plain, where=str(self.recipe_path))

@@ -3,11 +3,13 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.radiation import element_charges
 
 DataChoice = Literal["auto", "official", "built-in"]
 CHOICES: tuple[DataChoice, ...] = ("auto", "official", "built-in")
@@ -23,6 +25,15 @@ OTHER_VARIABLES = (
 a missing one makes the import of geant4_pybind ask for a download."""
 
 REQUIRED_FOLDERS = ("brem_SB", "epics2017")
+ELEMENT_FILES = (
+    "brem_SB/br{z}",
+    "epics2017/phot/pe-cs-{z}.dat",
+    "epics2017/phot/pe-ss-cs-{z}.dat",
+    "epics2017/rayl/re-cs-{z}.dat",
+)
+"""What Geant4 reads for every element, by atomic number."""
+
+INSTALLED = "the installation of geant4_pybind"
 
 
 @dataclass(frozen=True)
@@ -36,12 +47,14 @@ class DataSets:
     built_in : the cache of built-in tables, filled on demand; it also stands for data sets that
         are named but not read.
     configured : data variables of the user's that are kept.
+    note : why official data that are there do not serve, else empty.
     """
 
     kind: Literal["official", "built-in"]
     tables: Path
     built_in: Path
     configured: Mapping[str, str] = field(default_factory=dict)
+    note: str = field(default="", compare=False)
 
     @property
     def title(self) -> str:
@@ -61,44 +74,55 @@ class DataSets:
         }
 
 
-def choose_data(choice: str, built_in_folder: Path) -> DataSets:
+def choose_data(choice: str, built_in_folder: Path, detector: Detector | None = None) -> DataSets:
     """Find the data that one of CHOICES means: ``auto`` takes official data where configured.
+
+    Installed data that lack something (for the detector's elements, where it is given), as a
+    download that broke off leaves them, serve ``auto`` as none; the ``note`` says so.
 
     Raises
     ------
     InputError
         if the choice is unknown, official data are demanded but not configured, or a variable
-        points to no such data.
+        points to no such data, or to some that lack something.
     """
     if choice not in CHOICES:
         msg = f"data '{choice}' is unknown: allowed are {', '.join(CHOICES)}"
         raise InputError(msg)
-    official = _official_tables() if choice != "built-in" else None
-    if official is not None:
-        kept = {name: os.environ[name] for name in OTHER_VARIABLES if name in os.environ}
-        return DataSets("official", official, built_in_folder, kept)
-    if choice == "official":
+    built_in = DataSets("built-in", built_in_folder, built_in_folder)
+    if choice == "built-in":
+        return built_in
+    origin, official = _official_tables()
+    if official is None:
+        if choice == "auto":
+            return built_in
         msg = (
             f"no official Geant4 data: set {TABLES_VARIABLE} to a G4EMLOW folder or "
             f"{FOLDER_VARIABLE} to the folder that holds one, or leave out --data official"
         )
         raise InputError(msg)
-    return DataSets("built-in", built_in_folder, built_in_folder)
+    fault = _fault(official, detector)
+    if fault and choice == "auto" and origin == INSTALLED:
+        return replace(built_in, note=f"{official} {fault}; the built-in tables serve")
+    if fault:
+        msg = f"{origin} points to {official}, which {fault}: mend it, or take --data built-in"
+        raise InputError(msg)
+    kept = {name: os.environ[name] for name in OTHER_VARIABLES if name in os.environ}
+    return DataSets("official", official, built_in_folder, kept)
 
 
-def _official_tables() -> Path | None:
-    """The G4EMLOW folder that variables or an installation name."""
+def _official_tables() -> tuple[str, Path | None]:
+    """What names official data (a variable, or INSTALLED), and their G4EMLOW folder."""
     if os.environ.get(TABLES_VARIABLE):
-        return _checked(Path(os.environ[TABLES_VARIABLE]), TABLES_VARIABLE)
+        return TABLES_VARIABLE, Path(os.environ[TABLES_VARIABLE]).absolute()
     if os.environ.get(FOLDER_VARIABLE):
         folder = Path(os.environ[FOLDER_VARIABLE])
         found = _newest_tables(folder)
         if found is None:
             msg = f"{FOLDER_VARIABLE} points to {folder}, which holds no G4EMLOW folder"
             raise InputError(msg)
-        return _checked(found, FOLDER_VARIABLE)
-    found = _newest_tables(Path.home() / ".geant4_pybind")
-    return _checked(found, "the installed data") if found is not None else None
+        return FOLDER_VARIABLE, found.absolute()
+    return INSTALLED, _newest_tables(Path.home() / ".geant4_pybind")
 
 
 def _newest_tables(folder: Path) -> Path | None:
@@ -111,9 +135,12 @@ def _version(folder: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", folder.name)]
 
 
-def _checked(folder: Path, origin: str) -> Path:
+def _fault(folder: Path, detector: Detector | None) -> str:
+    """What is wrong with a G4EMLOW folder, empty if nothing."""
     missing = [name for name in REQUIRED_FOLDERS if not (folder / name).is_dir()]
     if missing:
-        msg = f"{origin} points to {folder}, which has no folder '{missing[0]}': not G4EMLOW data"
-        raise InputError(msg)
-    return folder.absolute()
+        return f"has no folder '{missing[0]}': not G4EMLOW data, or a download that broke off"
+    charges = sorted(element_charges(detector)) if detector is not None else []
+    files = [name.format(z=z) for z in charges for name in ELEMENT_FILES]
+    lost = [name for name in files if not (folder / name).is_file()]
+    return f"lacks {lost[0]} (and {len(lost) - 1} more): a download that broke off?" if lost else ""

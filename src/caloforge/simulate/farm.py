@@ -1,89 +1,58 @@
 """A production on a Dask cluster: every shard a task, collected as they finish.
 
 The workers need caloforge with the ``simulate`` extra, no shared file system and no data. Each
-task starts its own Geant4 process there; a lost Dask worker's tasks run again elsewhere.
+task starts its own Geant4 process there, from what it is sent alone: workers may come late, be
+killed at any time and be replaced by others, and no shard is lost or saved twice.
 """
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from caloforge._extras import require
+import numpy as np
+
 from caloforge.atomic import replacing
-from caloforge.errors import CaloforgeError, SimulationError
+from caloforge.cluster import Cluster
 from caloforge.simulate.pool import OnShowers, Pool
 from caloforge.simulate.request import Production
-from caloforge.simulate.shards import ShardFolder
+from caloforge.simulate.shards import Shard, ShardFolder
 from caloforge.simulate.tables import cache_folder
-from caloforge.typing import IntArray
-
-CONNECT_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class DaskRunner:
-    """Sends the missing shards to the Dask scheduler at an address.
+    """Sends the missing shards to a cluster; errors as of Cluster.
 
     Raises
     ------
-    MissingExtraError
-        if ``distributed`` is not installed.
-    SimulationError
-        if the scheduler does not answer, or a shard failed for good.
     OutputError
         if a shard cannot be written here.
     """
 
-    address: str
+    cluster: Cluster
 
     def __call__(self, folder: ShardFolder, on_showers: OnShowers) -> None:
-        distributed = require("distributed")
         production = folder.production
-        with self._client(distributed) as client:
-            shared = client.scatter(production, broadcast=True)
-            futures = {
-                client.submit(
-                    simulate_remotely, shared, production.shards[number], pure=False
-                ): number
-                for number in folder.missing()
-            }
-            for future in distributed.as_completed(futures):
-                number = futures[future]
-                _save(folder, number, _result(future, number))
-                on_showers(len(production.shards[number]))
-
-    def _client(self, distributed: Any) -> Any:
-        try:
-            return distributed.Client(self.address, timeout=CONNECT_SECONDS)
-        except (OSError, ValueError) as error:
-            msg = f"no Dask scheduler answers at {self.address}: {error}"
-            raise SimulationError(msg) from None
+        tasks = {n: (production.part(production.shards[n]),) for n in folder.missing()}
+        for number, content in self.cluster.results(simulate_remotely, tasks):
+            _save(folder, number, content)
+            on_showers(len(production.shards[number]))
 
 
-def simulate_remotely(production: Production, events: IntArray) -> bytes:
-    """Simulate events in a Geant4 process of this machine; return the bytes of their shard.
+def simulate_remotely(part: Production) -> bytes:
+    """Simulate a shard in a Geant4 process of this machine; return the bytes of its file.
 
     Built-in tables are those of this machine's cache.
     """
     here = cache_folder()
-    data = production.data
-    tables = here if data.kind == "built-in" else data.tables
-    local = replace(production, data=replace(data, tables=tables, built_in=here))
+    tables = here if part.data.kind == "built-in" else part.data.tables
+    local = replace(part, data=replace(part.data, tables=tables, built_in=here))
     with TemporaryDirectory(prefix="caloforge-") as path:
         folder = ShardFolder(Path(path), local)
+        file, events = folder.file(0), np.arange(len(part))
         Pool(folder, {0: events}, jobs=1).run()
-        return folder.file(0).read_bytes()
-
-
-def _result(future: Any, number: int) -> bytes:
-    try:
-        return bytes(future.result())
-    except CaloforgeError:
-        raise
-    except Exception as error:
-        msg = f"shard {number} failed on the cluster: {error}"
-        raise SimulationError(msg) from error
+        replace(Shard.load(file), events=part.first + events).save(file)
+        return file.read_bytes()
 
 
 def _save(folder: ShardFolder, number: int, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """A production from request to file: shards, resumed where they are there, then one sample."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,11 @@ from caloforge.provenance import write_record
 from caloforge.showers import Showers
 from caloforge.simulate.pool import OnShowers, Pool
 from caloforge.simulate.request import PHYSICS, PRODUCTION_CUT_MM, Production
-from caloforge.simulate.shards import ShardFolder, shards_path
+from caloforge.simulate.shards import Shard, ShardFolder, shards_path
 from caloforge.typing import Float64Array
+
+IMAGE_BYTES = 2**26
+"""Most bytes of images that are unfolded at a time when the sample is written."""
 
 OnProgress = Callable[[int], None]
 """Called with how many showers of the production are finished."""
@@ -50,13 +54,17 @@ class Summary:
     """What a production took: processor seconds of each shower (N,), and seconds of the call.
 
     ``ms_per_gev`` is *the* number for Geant4's speed, here and in ``caloforge bench``: the median
-    over the showers of one core's milliseconds per GeV of primary energy. Record and file have it
-    as ``geant4_ms_per_GeV``.
+    over the showers of one core's milliseconds per GeV of primary energy. The record beside the
+    sample has it as ``geant4_ms_per_GeV``, samples of others as an attribute; ours hold no times,
+    so that their bytes depend on nothing but the request. ``aborted`` counts the events that
+    Geant4 aborted and that were made again, ``empty`` the showers that left nothing in a cell.
     """
 
     seconds_per_shower: Float64Array
     seconds: float
     ms_per_gev: float
+    aborted: int
+    empty: int
 
 
 def produce(
@@ -98,9 +106,9 @@ def produce(
             if len(folder.missing()) == len(production.shards):
                 folder.remove()
             raise
-    per_shower = assemble(folder, output, compression)
+    per_shower, aborted, empty = assemble(folder, output, compression)
     rate = float(np.median(1e3 * per_shower / production.conditions.energy))
-    summary = Summary(per_shower, perf_counter() - began, rate)
+    summary = Summary(per_shower, perf_counter() - began, rate, aborted, empty)
     write_record(
         output.with_suffix(".record.json"),
         verb="simulate",
@@ -108,6 +116,8 @@ def produce(
             **production.description,
             "geant4_seconds": round(float(per_shower.sum()), 3),
             "geant4_ms_per_GeV": round(rate, 4),
+            "aborted_events_made_again": aborted,
+            "empty_showers": empty,
             "seconds_per_shower": [round(float(each), 6) for each in per_shower],
         },
         inputs={},
@@ -134,7 +144,7 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
     with TemporaryDirectory(prefix="caloforge-") as path:
         folder = ShardFolder(Path(path), production)
         Pool(folder, {0: np.array([event])}, jobs=1).run()
-        shard = folder.load(0)
+        shard = Shard.load(folder.file(0))
     cells = shard.hits[0].image(production.cell_shape)[None]
     condition = production.conditions[event]
     shower = Showers(
@@ -143,12 +153,16 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
     return shower, float(shard.seconds[0])
 
 
-def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Float64Array:
-    """Write the sample from its shards; return the seconds of each shower, shape (N,)."""
+def assemble(
+    folder: ShardFolder, output: Path, compression: str | None
+) -> tuple[Float64Array, int, int]:
+    """Write the sample from its shards; return the seconds of each shower, shape (N,), and how
+    many events were aborted and how many showers are empty."""
     production = folder.production
     shape = production.cell_shape
-    seconds = np.zeros(len(production))
+    seconds, aborted, empty = np.zeros(len(production)), 0, 0
     version = folder.load(0).geant4
+    at_once = max(1, IMAGE_BYTES // (4 * math.prod(shape)))
     attributes = {
         "generator": f"Geant4 {version}, {PHYSICS}, {PRODUCTION_CUT_MM} mm cut",
         "geant4_data": production.data.title,
@@ -162,11 +176,16 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Floa
     ) as writer:  # fmt: skip
         for number, events in enumerate(production.shards):
             shard = folder.load(number)
-            cells = np.stack([hits.image(shape) for hits in shard.hits])
-            writer.write(int(events[0]), cells, production.conditions[events])
+            for first in range(0, len(events), at_once):
+                part = events[first : first + at_once]
+                hits = shard.hits[first : first + at_once]
+                cells = np.stack([each.image(shape) for each in hits])
+                writer.write(int(part[0]), cells, production.conditions[part])
             seconds[events] = shard.seconds
+            aborted += shard.aborted
+            empty += sum(each.index.size == 0 for each in shard.hits)
         writer.finish()
-    return seconds
+    return seconds, aborted, empty
 
 
 def check_output(production: Production, output: Path, compression: str | None) -> None:

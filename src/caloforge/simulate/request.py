@@ -1,7 +1,7 @@
 """What is to be simulated: a production, checked before any process is started."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,12 +21,17 @@ PARTICLES = ("e-", "e+", "gamma", "mu-", "mu+")
 ENERGY_RANGE_GEV = (1 * MeV, 10 * TeV)
 """Kinetic energies that are simulated; G4EmStandardPhysics' own tables end at 100 TeV."""
 
+THINNEST_SLAB_MM = 1e-8
+"""Geant4's surfaces are 1e-9 mm thick; it refuses solids that are not a few of them wide."""
+
 PRODUCTION_CUT_MM = 0.7
 PHYSICS = "G4EmStandardPhysics"
 
 SHARD_ENERGY_GEV = (50.0, 1000.0)
 SHARDS_WANTED = 64
 """A shard holds 1/64 of the primary energy, but no less and no more than these (0.4 - 8 s)."""
+SHARD_EVENTS = 256
+"""Most events of a shard, whatever their energy: what a kill loses and what is held in memory."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Production:
     conditions : energy (GeV) and theta (rad) of each shower.
     seed : with a shower's number, it fixes the shower.
     data : the data sets that Geant4 reads.
+    first : number of the first shower, where this is a part of a larger production.
 
     Raises
     ------
@@ -48,7 +54,7 @@ class Production:
     RangeError
         if an energy is outside the physics, or an angle's shower would miss the window.
     DetectorError
-        if the detector has no such window, or no material.
+        if the detector has no such window, no material, or a slab thinner than Geant4 tracks in.
     """
 
     detector: Detector
@@ -57,6 +63,7 @@ class Production:
     conditions: Conditions
     seed: int
     data: DataSets
+    first: int = 0
 
     def __post_init__(self) -> None:
         self.detector.cell_shape(self.window)
@@ -66,6 +73,7 @@ class Production:
                 "its layers need a stack"
             )
             raise DetectorError(msg)
+        _check_thickness(self.detector)
         if self.particle not in PARTICLES:
             allowed = ", ".join(PARTICLES)
             msg = f"particle '{self.particle}' is outside the physics: allowed are {allowed}"
@@ -75,6 +83,11 @@ class Production:
 
     def __len__(self) -> int:
         return len(self.conditions)
+
+    def part(self, events: IntArray) -> "Production":
+        """The production of a shard's showers alone; they are what they are in the whole one."""
+        first = self.first + int(events[0])
+        return replace(self, conditions=self.conditions[events], first=first)
 
     @property
     def cell_shape(self) -> tuple[int, int, int]:
@@ -91,6 +104,7 @@ class Production:
             "cell_shape": list(self.cell_shape),
             "particle": self.particle,
             "showers": len(self),
+            **({"first": self.first} if self.first else {}),
             "seed": self.seed,
             "conditions_digest": array_digest(self.conditions.energy, self.conditions.theta),
             "physics": PHYSICS,
@@ -106,11 +120,16 @@ class Production:
 
     @cached_property
     def shards(self) -> list[IntArray]:
-        """Numbers of the showers of each shard, of about equal primary energy."""
+        """Numbers of the showers of each shard: of about equal energy, at most SHARD_EVENTS."""
         total = float(self.conditions.energy.sum(dtype=np.float64))
         size = float(np.clip(total / SHARDS_WANTED, *SHARD_ENERGY_GEV))
         before = np.cumsum(self.conditions.energy, dtype=np.float64) - self.conditions.energy
-        return np.split(np.arange(len(self)), np.flatnonzero(np.diff(before // size)) + 1)
+        of_energy = np.split(np.arange(len(self)), np.flatnonzero(np.diff(before // size)) + 1)
+        return [
+            events[first : first + SHARD_EVENTS]
+            for events in of_energy
+            for first in range(0, len(events), SHARD_EVENTS)
+        ]
 
 
 def steepest_angle(detector: Detector, window: str) -> float:
@@ -122,6 +141,17 @@ def steepest_angle(detector: Detector, window: str) -> float:
         return math.pi / 2
     half_width = detector.windows[window].shape[1] * detector.pad_mm[1] / 2
     return math.atan2(detector.depth_mm / 2, half_width)
+
+
+def _check_thickness(detector: Detector) -> None:
+    slabs = [slab for layer in detector.layers for slab in layer.stack]
+    thinnest = min(slabs, key=lambda slab: slab.thickness_mm)
+    if thinnest.thickness_mm < THINNEST_SLAB_MM:
+        msg = (
+            f"a slab of {thinnest.material} in {detector.name} is {thinnest.thickness_mm:g} mm "
+            f"thick: Geant4 tracks in no less than {THINNEST_SLAB_MM:g} mm"
+        )
+        raise DetectorError(msg)
 
 
 def _check_angles(detector: Detector, window: str, conditions: Conditions) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from caloforge._extras import require
+from caloforge.errors import SimulationError
 from caloforge.simulate import geometry
 from caloforge.simulate.request import PRODUCTION_CUT_MM, Production
 from caloforge.simulate.scoring import Hits, window_hits
@@ -23,8 +24,22 @@ DETECTOR_NAME, SCORER_NAME = "calorimeter", "energy"
 GUN_GAP_MM = 1e-3
 """Distance of the particle's start from the front of the first layer."""
 
-OnEvent = Callable[[int, Hits, float], None]
-"""Called after each event with its number, its hits and its processor seconds."""
+MAX_ATTEMPTS = 4
+"""How often an event is made that Geant4 aborts every time, before the production is given up."""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A shower as Geant4 made it: its hits, its processor seconds, and how many attempts that
+    Geant4 aborted came before."""
+
+    hits: Hits
+    seconds: float
+    aborted: int
+
+
+OnEvent = Callable[[int, Simulated], None]
+"""Called after each event with its number."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +51,14 @@ class Start:
     engine_seed: int
 
     @classmethod
-    def of(cls, production: Production, event: int) -> "Start":
+    def of(cls, production: Production, event: int, attempt: int = 0) -> "Start":
         """The start of an event, from the production's seed and the event's number alone.
 
-        The impact point is uniform in the central pad; in a cylinder it is its centre.
+        Attempts after the first, where Geant4 aborted those before, start otherwise. The impact
+        point is uniform in the central pad; in a cylinder it is its centre.
         """
-        rng = np.random.default_rng([production.seed, event])
+        number = production.first + event
+        rng = np.random.default_rng([production.seed, number, *([attempt] if attempt else [])])
         x, y = rng.uniform(-0.5, 0.5, 2) * production.detector.pad_mm
         if production.detector.readout == "cylinder":
             x = y = 0.0
@@ -70,7 +87,9 @@ class Session:
             ensure_tables(production.data.built_in, charges, self.g4)
         self._grid = volumes.grid
         self._events: list[int] = []
-        self._on_event: OnEvent = lambda event, hits, seconds: None
+        self._on_event: OnEvent = lambda event, simulated: None
+        self._attempt = 0
+        self._whole: set[int] = set()
         self._started = 0.0
         self._kept = [
             _construction(self.g4, volumes, production.detector.n_layers),
@@ -91,14 +110,34 @@ class Session:
         return ".".join(str(int(number)) for number in numbers[:3])
 
     def simulate(self, events: IntArray, on_event: OnEvent) -> None:
-        """Simulate events by their numbers in the production."""
-        self._events, self._on_event = [int(event) for event in events], on_event
-        self._manager.BeamOn(len(self._events))
+        """Simulate events by their numbers in the production.
+
+        Those that Geant4 aborts, or never comes to in a run that it aborts, are made again.
+
+        Raises
+        ------
+        SimulationError
+            if Geant4 aborts an event every time.
+        """
+        self._on_event, self._whole = on_event, set()
+        self._events = [int(event) for event in events]
+        for self._attempt in range(MAX_ATTEMPTS):
+            self._manager.BeamOn(len(self._events))
+            self._events = [event for event in self._events if event not in self._whole]
+            if not self._events:
+                return
+        event = self._events[0]
+        energy = float(self.production.conditions.energy[event])
+        msg = (
+            f"Geant4 aborted event {event} ({energy:g} GeV) {MAX_ATTEMPTS} times: is a slab of "
+            f"{self.production.detector.name} too thin to be tracked in?"
+        )
+        raise SimulationError(msg)
 
     def aim(self, gun: Any, geant4_event: Any) -> None:
         """Seed the engine and shoot the primary of an event."""
         event = self._events[geant4_event.GetEventID()]
-        start = Start.of(self.production, event)
+        start = Start.of(self.production, event, self._attempt)
         theta = float(self.production.conditions.theta[event])
         energy = float(self.production.conditions.energy[event])
         vector = self.g4.G4ThreeVector
@@ -110,14 +149,18 @@ class Session:
         gun.GeneratePrimaryVertex(geant4_event)
 
     def read(self, geant4_event: Any, collection: int) -> None:
-        """Read the scorer of a finished event, once."""
+        """Read the scorer of a finished event, once; an aborted one is not whole."""
+        if geant4_event.IsAborted():
+            return
         seconds = process_time() - self._started
         scored = geant4_event.GetHCofThisEvent().GetHC(collection)
         pairs = np.array(list(scored), dtype=np.float64).reshape(-1, 2)
         indices = pairs[:, 0].astype(np.int64)
         energies = pairs[:, 1] * (self.g4.MeV / self.g4.GeV)
         hits = window_hits(indices, energies, self._grid, self.production)
-        self._on_event(self._events[geant4_event.GetEventID()], hits, seconds)
+        event = self._events[geant4_event.GetEventID()]
+        self._whole.add(event)
+        self._on_event(event, Simulated(hits, seconds, self._attempt))
 
 
 # geant4_pybind is imported when a session opens, so its classes are derived from inside functions.

@@ -19,12 +19,14 @@ REQUEST_FILE = "request.json"
 
 @dataclass(frozen=True)
 class Shard:
-    """Simulated showers: their numbers, hits and processor seconds, and Geant4's version."""
+    """Simulated showers: their numbers, hits and processor seconds, Geant4's version, and how many
+    events it aborted, which were made again."""
 
     events: IntArray
     hits: list[Hits]
     seconds: Float64Array
     geant4: str
+    aborted: int = 0
 
     def save(self, path: Path) -> None:
         """Write beside the place and rename, so that a shard on disk is always whole.
@@ -41,6 +43,7 @@ class Shard:
                 events=self.events,
                 seconds=self.seconds,
                 geant4=np.array(self.geant4),
+                aborted=np.array(self.aborted),
                 counts=np.array(counts),
                 index=np.concatenate([hits.index for hits in self.hits]),
                 energy=np.concatenate([hits.energy for hits in self.hits]),
@@ -60,7 +63,8 @@ class Shard:
                 ends = np.cumsum(data["counts"])[:-1]
                 parts = np.split(data["index"], ends), np.split(data["energy"], ends)
                 hits = [Hits(index, energy) for index, energy in zip(*parts, strict=True)]
-                return cls(data["events"], hits, data["seconds"], str(data["geant4"]))
+                version, aborted = str(data["geant4"]), int(data["aborted"])
+                return cls(data["events"], hits, data["seconds"], version, aborted)
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as problem:
             msg = f"{path} is damaged: remove it, and the same command makes it again ({problem})"
             raise InputError(msg) from None
@@ -101,8 +105,18 @@ class ShardFolder:
         return [n for n in range(len(self.production.shards)) if not self.file(n).exists()]
 
     def load(self, number: int) -> Shard:
-        """Read a finished shard; errors as of :meth:`Shard.load`."""
-        return Shard.load(self.file(number))
+        """Read a finished shard.
+
+        Raises
+        ------
+        InputError
+            if it is damaged, or another version of caloforge has cut the production otherwise.
+        """
+        shard = Shard.load(self.file(number))
+        if not np.array_equal(shard.events, self.production.shards[number]):
+            msg = f"{self.file(number)} holds other events than it should: remove {self.path}"
+            raise InputError(msg)
+        return shard
 
     def remove(self) -> None:
         """Remove the folder with everything in it."""

@@ -15,13 +15,13 @@ from caloforge.simulate.data import DataChoice, choose_data
 from caloforge.simulate.pool import Pool
 from caloforge.simulate.produce import LocalRunner, Summary, produce, replay
 from caloforge.simulate.request import Production
-from caloforge.simulate.shards import ShardFolder
+from caloforge.simulate.shards import Shard, ShardFolder
 from caloforge.simulate.tables import cache_folder
-from caloforge.source import Sink
+from caloforge.source import ShowerSource, Sink
 
 
 @dataclass(frozen=True)
-class Geant4Source:
+class Geant4Source(ShowerSource):
     """A ShowerSource that simulates with Geant4, in worker processes of its own.
 
     Attributes
@@ -41,7 +41,7 @@ class Geant4Source:
 
     def production(self, conditions: Conditions, *, seed: int) -> Production:
         """The checked request for these showers; errors as of Production and choose_data."""
-        data = choose_data(self.data, cache_folder())
+        data = choose_data(self.data, cache_folder(), self.detector)
         return Production(self.detector, self.window, self.particle, conditions, seed, data)
 
     def batches(
@@ -55,7 +55,7 @@ class Geant4Source:
             folder = ShardFolder(Path(path), production)
             Pool(folder, shards, self.jobs).run()
             for number, events in shards.items():
-                hits = folder.load(number).hits
+                hits = Shard.load(folder.file(number)).hits
                 sink(int(events[0]), np.stack([each.image(production.cell_shape) for each in hits]))
                 yield int(events[-1]) + 1
 

@@ -13,23 +13,27 @@ import numpy as np
 
 from caloforge.errors import CaloforgeError
 from caloforge.simulate.messages import EventDone, Failed, Job, Ready, ShardDone, Task
-from caloforge.simulate.scoring import Hits
-from caloforge.simulate.session import Session
+from caloforge.simulate.session import Session, Simulated
 from caloforge.simulate.shards import Shard
 
 
 def simulate_shard(session: Session, task: Task, parent: Connection) -> None:
     """Simulate a shard, telling the parent of each event."""
-    hits: list[Hits] = []
-    seconds: list[float] = []
+    made: dict[int, Simulated] = {}
 
-    def collect(event: int, found: Hits, took: float) -> None:
-        hits.append(found)
-        seconds.append(took)
+    def collect(event: int, simulated: Simulated) -> None:
+        made[event] = simulated
         parent.send(EventDone(task.number))
 
     session.simulate(task.events, collect)
-    Shard(task.events, hits, np.array(seconds), session.geant4_version).save(task.path)
+    showers = [made[int(event)] for event in task.events]
+    Shard(
+        task.events,
+        [each.hits for each in showers],
+        np.array([each.seconds for each in showers]),
+        session.geant4_version,
+        sum(each.aborted for each in showers),
+    ).save(task.path)
     parent.send(ShardDone(task.number))
 
 

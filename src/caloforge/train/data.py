@@ -17,22 +17,28 @@ import torch
 
 from caloforge.errors import InputError
 from caloforge.networks.base import Domain
-from caloforge.networks.objective import Batch, DataSummary
+from caloforge.networks.objective import Batch
 from caloforge.ranks import group
 from caloforge.scaling import ANGLE_TOLERANCE_RAD
 from caloforge.showers import Showers
 from caloforge.train.augment import augment, symmetries
 from caloforge.train.files import ShowerFiles, energy_range, theta_range
 from caloforge.train.recipe import DataOptions
-from caloforge.typing import IntArray
+from caloforge.typing import BoolArray, FloatArray, IntArray
 
-SUMMARY_SHOWERS = 1024
+FEWEST_CENTRED, CENTRED_SHOWERS, LARGEST_OFFSET_PADS = 32, 256, 0.25
+"""How many showers, at least and at most, tell whether all are centred, and how far their mean may
+be from the middle."""
+UPRIGHT_RAD = 0.1
+"""Showers as upright as that are looked at: others may lie beside the middle for their angle."""
 MEMORY_SHARE = 0.5
 """Showers are kept in memory while they take less than this part of what is free."""
 
 
 class TrainingData:
     """Training batches and validation showers of some files, split by the seed.
+
+    Showers without energy are left out of both splits; ``empty`` counts them.
 
     Raises :class:`InputError` for bad values in the files, where the training split is smaller than
     one batch, and for an augmentation that is no symmetry of the showers.
@@ -43,49 +49,51 @@ class TrainingData:
     ) -> None:
         self.files = files
         self.options, self.batch_size, self.seed = options, batch_size, seed
-        self.own = group.own(batch_size)
+        self.rank_rows = group.rows_of_rank(batch_size)
         n = len(self.files)
         held_out = np.random.default_rng([seed, 0]).permutation(n)[
             : max(2, round(n * options.validation_fraction))
         ]
-        self.is_training = np.ones(n, dtype=bool)
+        self.in_memory = self._load() if self._fits() else None
+        filled = self._filled()
+        self.empty = n - int(filled.sum())
+        self.is_training = filled.copy()
         self.is_training[held_out] = False
-        self.validation_rows: IntArray = np.sort(held_out)
+        self.validation_rows: IntArray = np.sort(held_out[filled[held_out]])
         self.steps_per_epoch = int(self.is_training.sum()) // batch_size
         if not self.steps_per_epoch:
             msg = (
-                f"{n} showers leave {self.is_training.sum()} for training: "
-                f"fewer than one batch of {batch_size}"
+                f"{n} showers ({self.empty} of them empty) leave {self.is_training.sum()} for "
+                f"training: fewer than one batch of {batch_size}"
             )
             raise InputError(msg)
+        if len(self.validation_rows) < 2:
+            msg = f"{n} showers, {self.empty} of them empty, leave fewer than two to validate with"
+            raise InputError(msg)
         self._check_augmentation()
-        self.in_memory = self._load() if self._fits() else None
 
     def validation(self, limit: int) -> Showers:
         """At most ``limit`` showers of the validation split, always the same."""
         return self.files.read_rows(self.validation_rows[:limit])
 
-    def summary(self) -> DataSummary:
-        """What an objective may know beforehand."""
-        files, rows = self.files, np.flatnonzero(self.is_training)
-        some = np.random.default_rng([self.seed, 1]).permutation(rows)[:SUMMARY_SHOWERS]
+    def domain(self) -> Domain:
+        """Image shape and ranges of the showers."""
+        files = self.files
         x, y, z = files.shape
         depths = files.detector.layer_centres_mm / files.detector.pad_mm[1]
-        domain = Domain(
+        return Domain(
             shape=(x, y, z),
             energy_range_gev=energy_range(files.energy),
             theta_range_rad=theta_range(files.theta),
             layer_depths_pads=tuple(depths.tolist()),
         )
-        sample = self.in_memory[some] if self.in_memory else files.read_rows(np.sort(some))
-        return DataSummary(domain, len(rows), sample)
 
     def batches(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from ``first_step`` on, augmented."""
         for step, showers in enumerate(self._slices(epoch, first_step), start=first_step):
             rng = np.random.default_rng([self.seed, 3, epoch, step])
             kind = self.options.augment
-            elements = symmetries(kind, self.batch_size, rng)[self.own]
+            elements = symmetries(kind, self.batch_size, rng)[self.rank_rows]
             cells, theta = augment(kind, showers.cells, showers.theta, elements)
             yield Batch(
                 torch.from_numpy(np.ascontiguousarray(cells)),
@@ -108,7 +116,7 @@ class TrainingData:
     def _slices(self, epoch: int, first_step: int) -> Iterator[Showers]:
         """This rank's rows of each batch."""
         groups = self._own_rows(epoch, first_step)
-        size = self.own.stop - self.own.start
+        size = self.rank_rows.stop - self.rank_rows.start
         if self.in_memory is None:
             yield from self._streamed(groups, size)
             return
@@ -123,7 +131,9 @@ class TrainingData:
             step, seat = np.divmod(place + np.arange(len(rows)), self.batch_size)
             place += len(rows)
             to_come = (first_step <= step) & (step < self.steps_per_epoch)
-            found.append(rows[to_come & (self.own.start <= seat) & (seat < self.own.stop)])
+            found.append(
+                rows[to_come & (self.rank_rows.start <= seat) & (seat < self.rank_rows.stop)]
+            )
         return found
 
     def _streamed(self, groups: list[IntArray], size: int) -> Iterator[Showers]:
@@ -157,6 +167,38 @@ class TrainingData:
             cells, files.energy, files.theta, files.detector, files.particle, files.calibration
         )
 
+    def _filled(self) -> BoolArray:
+        """Which showers (N,) have energy in their cells; those that have none teach nothing."""
+        if self.in_memory is not None:
+            return _with_energy(self.in_memory.cells)
+        found: BoolArray = group.from_first(self._read_filled)
+        return found
+
+    def _read_filled(self) -> BoolArray:
+        runs = (self.files.read_run(*run).cells for run in self.files.runs())
+        return np.concatenate([_with_energy(cells) for cells in runs])
+
+    def _check_centred(self) -> None:
+        """Refuse to mirror showers about the image's middle if they lie beside it."""
+        upright = np.abs(self.files.theta - np.pi / 2) < UPRIGHT_RAD
+        rows = np.flatnonzero(self.is_training & upright)[:CENTRED_SHOWERS]
+        if len(rows) < FEWEST_CENTRED:
+            return
+        showers = self.in_memory[rows] if self.in_memory else self.files.read_rows(rows)
+        for axis, name in ((1, "x"), (2, "y")):
+            size = showers.cells.shape[axis]
+            profile = showers.cells.sum(axis=tuple({1, 2, 3} - {axis}), dtype=np.float64)
+            place = profile @ (np.arange(size) - 0.5 * (size - 1)) / profile.sum(axis=1)
+            error = place.std() / np.sqrt(len(place))
+            if abs(place.mean()) > max(LARGEST_OFFSET_PADS, 5 * error):
+                why = " (an even image has no middle pad)" if size % 2 == 0 else ""
+                msg = (
+                    f'augment = "{self.options.augment}" mirrors images about their middle, but '
+                    f"showers lie {place.mean():+.2f} pads from it in {name}{why}: "
+                    f'use "none", or images centred on the showers'
+                )
+                raise InputError(msg)
+
     def _check_augmentation(self) -> None:
         x, y, _ = self.files.shape
         kind, readout = self.options.augment, self.files.detector.readout
@@ -172,6 +214,13 @@ class TrainingData:
                 f'{self.files.theta.max():.3f} rad: use "mirror" or "none"'
             )
             raise InputError(msg)
+        if kind != "none":
+            self._check_centred()
+
+
+def _with_energy(cells: FloatArray) -> BoolArray:
+    filled: BoolArray = np.any(cells.reshape(len(cells), -1), axis=1)
+    return filled
 
 
 def _free_memory() -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.io import open_showers
-from caloforge.provenance import file_digest
+from caloforge.io.parts import sample_digest
 from caloforge.showers import Showers
 from caloforge.typing import FloatArray, IntArray
 from caloforge.units import degree
@@ -73,7 +73,7 @@ class ShowerFiles:
         names = Counter(path.name for path in self.paths)
         return {
             path.name if names[path.name] == 1 else str(path): {
-                "digest": file_digest(path),
+                "digest": sample_digest(path),
                 "showers": int(count),
             }
             for path, count in zip(self.paths, np.diff(self.starts), strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,8 +14,8 @@ import torch
 
 from caloforge.detector import Detector
 from caloforge.errors import OutputError, TrainingError
-from caloforge.networks.objective import Objective
-from caloforge.networks.spec import build_generator
+from caloforge.networks.objective import Batch, Measurement, TrainingPlan
+from caloforge.networks.spec import build_objective
 from caloforge.provenance import write_record
 from caloforge.ranks import group
 from caloforge.train import transfer
@@ -24,7 +24,6 @@ from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
 from caloforge.train.recipe import Recipe
 from caloforge.train.run import Progress, RunFolder
-from caloforge.train.spec import OBJECTIVES
 from caloforge.train.validation import Validator
 
 
@@ -36,20 +35,21 @@ class Reporter(Protocol):
         ...
 
     def step(self, epoch: int, values: dict[str, float]) -> None:
-        """A step was taken."""
+        """A step was taken; ``values`` is empty where it measured instead of training."""
         ...
 
     def epoch(self, epoch: int, score: float, best: bool) -> None:
         """An epoch (counted from 1) ended with this validation number.
 
-        Not called for epochs after which the objective makes no showers yet.
+        Not called for epochs after which the generator makes no showers yet.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a training: the best epoch (counted from 1) and its validation number.
+    """The end of a training: the best epoch (counted from 1), its validation number, and the same
+    number between two halves of the validation showers (``floor``).
 
     Without an epoch that made showers, ``best_epoch`` is -1.
     """
@@ -57,6 +57,7 @@ class Trained:
     epochs: int
     best_epoch: int
     best_score: float
+    floor: float
     seconds: float
     best: Path
 
@@ -86,11 +87,11 @@ class Training:
         self.data = TrainingData(
             files, recipe.data, batch_size=options.batch_size, seed=recipe.seed
         )
-        summary = self.data.summary()
+        domain = self.data.domain()
         showers = self.data.validation(options.validation_showers)
         description = {
             "data": group.from_first(self.data.files.description),
-            "domain": summary.domain.model_dump(mode="json"),
+            "domain": domain.model_dump(mode="json"),
             "detector": showers.detector.model_dump(mode="json"),
             "window": showers.window,
             "particle": showers.particle,
@@ -100,24 +101,29 @@ class Training:
         if parent is not None:
             description["start"] = transfer.described(parent)
         self.folder = RunFolder(folder, recipe, description)
-        torch.manual_seed(recipe.seed)
-        generator = build_generator(recipe.network, summary.domain)
-        self.objective: Objective = OBJECTIVES[str(recipe.objective.name)].build(  # type: ignore[attr-defined]
-            recipe, generator, summary
+        plan = TrainingPlan(
+            domain=domain,
+            epochs=recipe.trained_epochs,
+            steps_per_epoch=self.data.steps_per_epoch,
+            batch_size=options.batch_size,
+            precision=options.precision,
+            ema_decay=options.ema_decay,
         )
+        torch.manual_seed(recipe.seed)
+        self.objective = build_objective(recipe.network, recipe.objective, plan)
         self.taken = None
         if parent is not None:
-            name = str(recipe.network.name)  # type: ignore[attr-defined]
-            self.taken = transfer.start_from(parent, self.objective, name)
+            self.taken = transfer.start_from(parent, self.objective, recipe, domain)
         self.validator = Validator(showers, recipe.seed)
         self.writes = group.rank() == 0
         self.log: RunLog | None = None
+        self.clock = 0.0
 
-    def run(self, epochs: int | None = None) -> Trained:
-        """Train to the end of epoch ``epochs`` (default: the recipe's), resuming where it stood."""
+    def run(self) -> Trained:
+        """Train to the end of the recipe's last epoch, resuming where it stood."""
         try:
             with group.contact(self.folder.last_good), self.folder.exclusive():
-                progress = self._run(epochs or self.recipe.training.epochs)
+                progress = self._run()
         except OSError as problem:
             msg = f"cannot write to {self.folder.path}: {problem.strerror or problem}"
             raise OutputError(msg) from None
@@ -125,18 +131,24 @@ class Training:
             progress.epoch,
             progress.best_epoch,
             progress.best_score,
+            self.validator.floor["floor"],
             progress.seconds,
             self.folder.best,
         )
 
-    def _run(self, last: int) -> Progress:
-        progress = self.folder.resume(self.objective)
-        done = progress.epoch * self.data.steps_per_epoch + progress.step
+    def _run(self) -> Progress:
+        progress, trained = self.folder.resume(self.objective), self.recipe.trained_epochs
+        if (progress.epoch < trained) != (progress.phase == "training"):
+            progress.step = 0  # this epoch now does something else than when it was halted
+        done = self._global_step(progress)
+        last = self.recipe.training.epochs
         self.reporter.start(last, self.data.steps_per_epoch, self.data.batch_size, done)
         self.log = RunLog(self.folder.path, done, progress.epoch) if self.writes else None
         try:
-            for _ in range(progress.epoch, last):
-                self._epoch(progress)
+            for _ in range(progress.epoch, trained):
+                self._train_epoch(progress)
+            if self.objective.measurement and progress.phase != "measured":
+                self._measure(self.objective.measurement, progress)
         finally:
             if self.log:
                 self.log.close()
@@ -144,33 +156,66 @@ class Training:
             self._record(progress)
         return progress
 
-    def _epoch(self, progress: Progress) -> None:
+    def _train_epoch(self, progress: Progress) -> None:
         """The rest of one epoch, its validation, and the checkpoint at its end."""
         objective, options = self.objective, self.recipe.training
+        progress.phase = "training"
         objective.start_epoch(progress.epoch)
-        clock = saved = time.perf_counter()
-        for batch in self.data.batches(progress.epoch, progress.step):
-            _seed_step(self.recipe.seed, progress)
+        for batch in self._batches(progress):
             values = group.averaged(objective.step(batch))
-            progress.step += 1
+            self._count_step(progress)
             self._check(values, progress)
             _add(progress, values)
-            now = time.perf_counter()
-            progress.seconds, clock = progress.seconds + now - clock, now
             if progress.summed == options.log_every_steps:
                 self._log_losses(progress)
             self.reporter.step(progress.epoch + 1, values)
-            if self.writes and now - saved > options.checkpoint_every_seconds:
-                self.folder.save(objective, progress)
-                saved = time.perf_counter()
-        self._end_epoch(progress)
-
-    def _end_epoch(self, progress: Progress) -> None:
-        if not self.objective.ready:
+        if objective.measurement is None:
+            self._validate(progress)
+        else:
             progress.epoch, progress.step = progress.epoch + 1, 0
-            if self.writes:
-                self.folder.save(self.objective, progress)
-            return
+            self._save(progress)
+
+    def _measure(self, measurement: Measurement[Batch], progress: Progress) -> None:
+        """Measure what is not trained, on one epoch of showers; then validate the generator."""
+        if progress.phase != "measuring":
+            measurement.reset()
+            progress.phase, progress.sums, progress.summed = "measuring", {}, 0
+        for batch in self._batches(progress):
+            measurement.add(batch)
+            self._count_step(progress)
+            self.reporter.step(progress.epoch + 1, {})
+        _seed_step(self.recipe.seed, progress.epoch, progress.step - 1)
+        measurement.apply()
+        progress.phase = "measured"
+        showers = progress.step * self.data.batch_size
+        self._write_log(
+            self._global_step(progress), progress.epoch + 1, {"phase": "measuring", "on": showers}
+        )
+        self._validate(progress)
+
+    def _batches(self, progress: Progress) -> Iterator[Batch]:
+        """The batches of an epoch that are left, each with its own random state; in between, the
+        checkpoint is written where it is due."""
+        self.clock = saved = time.perf_counter()
+        for batch in self.data.batches(progress.epoch, progress.step):
+            _seed_step(self.recipe.seed, progress.epoch, progress.step)
+            yield batch
+            if time.perf_counter() - saved > self.recipe.training.checkpoint_every_seconds:
+                self._save(progress)
+                saved = time.perf_counter()
+
+    def _count_step(self, progress: Progress) -> None:
+        """A step more, and the time that it took."""
+        now = time.perf_counter()
+        progress.seconds, self.clock = progress.seconds + now - self.clock, now
+        progress.step += 1
+
+    def _save(self, progress: Progress) -> None:
+        if self.writes:
+            self.folder.save(self.objective, progress)
+
+    def _validate(self, progress: Progress) -> None:
+        """Score the generator at the end of an epoch, and keep it if it is the best."""
         score = self.validator.score(self.objective.ema_generator)
         self._check({"validation number": score}, progress)
         better = score < progress.best_score
@@ -184,7 +229,7 @@ class Training:
 
     def _write_epoch(self, step: int, progress: Progress, score: float, better: bool) -> None:
         if better:
-            self.folder.save_best(self.objective, progress)
+            self.folder.save_best(self.objective, progress, self.validator.floor)
         self._write_log(step, progress.epoch, {"validation": score, "best": better})
         self.folder.save(self.objective, progress)
 
@@ -229,9 +274,9 @@ class Training:
         )
 
 
-def _seed_step(seed: int, progress: Progress) -> None:
+def _seed_step(seed: int, epoch: int, step: int) -> None:
     """Make the step's random numbers a pure function of (seed, epoch, step)."""
-    sequence = np.random.SeedSequence([seed, 4, progress.epoch, progress.step])
+    sequence = np.random.SeedSequence([seed, 4, epoch, step])
     torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
 

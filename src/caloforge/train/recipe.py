@@ -5,23 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from caloforge.config import FrozenModel, load_toml
+from caloforge.config import FrozenModel, build, load_toml
+from caloforge.networks.objective import ObjectiveOptions
 from caloforge.networks.spec import NETWORKS
-from caloforge.train.spec import OBJECTIVES
 
 
 def _one_of(options: list[type[FrozenModel]]) -> Any:
+    """Options that their ``name`` tells apart."""
     return Annotated[Union[tuple(options)], Field(discriminator="name")]  # noqa: UP007
 
 
 if TYPE_CHECKING:
     NetworkOptions = FrozenModel
-    ObjectiveOptions = FrozenModel
+    OptionsOfItsObjective = ObjectiveOptions
 else:
     NetworkOptions = _one_of([spec.options for spec in NETWORKS.values()])
-    ObjectiveOptions = _one_of([spec.options for spec in OBJECTIVES.values()])
+    OptionsOfItsObjective = _one_of(
+        list(dict.fromkeys(spec.objective_options for spec in NETWORKS.values()))
+    )
 
 
 class DataOptions(FrozenModel):
@@ -59,14 +62,66 @@ class TrainingOptions(FrozenModel):
 
 
 class Recipe(FrozenModel):
-    """A whole training: network, objective, data, loop.  ``name`` becomes the model's name."""
+    """A whole training: network, objective, data, loop.  ``name`` becomes the model's name.
+
+    The network decides which objective there is; ``objective.name`` need not be written.
+    """
 
     name: str = Field(min_length=1)
     seed: int = Field(1, ge=0, lt=2**63)
     network: NetworkOptions
-    objective: ObjectiveOptions
+    objective: OptionsOfItsObjective
     data: DataOptions = DataOptions()
     training: TrainingOptions
+
+    @model_validator(mode="before")
+    @classmethod
+    def _objective_of_the_network(cls, given: Any) -> Any:
+        """Name the objective after the network, where the recipe does not."""
+        if not isinstance(given, dict) or not isinstance(given.get("objective", {}), dict):
+            return given
+        network = given.get("network")
+        name = network.get("name") if isinstance(network, dict) else getattr(network, "name", None)
+        if name not in NETWORKS:
+            return given
+        named = {"name": NETWORKS[name].objective_options.model_fields["name"].default}
+        return {**given, "objective": {**named, **given.get("objective", {})}}
+
+    @model_validator(mode="after")
+    def _possible(self) -> Recipe:
+        objective, training = self.objective, self.training
+        wanted = NETWORKS[str(self.network.name)].objective_options  # type: ignore[attr-defined]
+        if not isinstance(objective, wanted):
+            wanted_name = wanted.model_fields["name"].default
+            msg = f"the network's objective is '{wanted_name}', got '{objective.name}'"
+            raise ValueError(msg)
+        if training.precision not in objective.precisions:
+            allowed = " or ".join(objective.precisions)
+            msg = f"this network trains in {allowed}, got training.precision {training.precision}"
+            raise ValueError(msg)
+        if training.epochs < objective.fewest_epochs:
+            fewest, last = objective.fewest_epochs, objective.measuring_epochs
+            why = f" (it measures in the last {last})" if last else ""
+            msg = f"this network needs at least {fewest} epochs{why}, got {training.epochs}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def trained_epochs(self) -> int:
+        """Epochs that train; those after them measure."""
+        return self.training.epochs - self.objective.measuring_epochs
+
+    def with_epochs(self, epochs: int) -> Recipe:
+        """The recipe with another number of epochs.
+
+        Raises
+        ------
+        ConfigError
+            if its network cannot be trained in so few.
+        """
+        table = self.model_dump()
+        table["training"]["epochs"] = epochs
+        return build(Recipe, table, where=self.name)
 
 
 def load_recipe(path: Path) -> Recipe:

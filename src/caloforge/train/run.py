@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from caloforge.atomic import replacing
 from caloforge.errors import InputError, OutputError, TrainingError
@@ -33,14 +33,20 @@ SAID_LATER = ("particle", "calibration")
 """What the descriptions of older run folders do not have."""
 LOCK = "lock"
 """File that the process which trains in the folder holds."""
+IGNORED = (".partial", ".log")
+"""Endings of files that may be in a new run folder."""
 PATIENCE_SECONDS = 10.0
 """Ranks whose launcher was killed need a moment to end."""
 
 
 @dataclass
 class Progress:
-    """Where a training stands: ``step`` steps into ``epoch`` are done, ``seconds`` were spent."""
+    """Where a training stands: ``step`` steps into ``epoch`` are done, ``seconds`` were spent.
 
+    ``phase``: what the epoch does, or that the weights of its end have been measured.
+    """
+
+    phase: Literal["training", "measuring", "measured"] = "training"
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
@@ -58,26 +64,24 @@ class RunFolder:
     """
 
     def __init__(self, path: Path, recipe: Recipe, description: dict[str, Any]) -> None:
-        self.path, self.recipe = path, recipe
+        self.path, self.identity = path, path / "run.json"
         self.checkpoint, self.best = path / CHECKPOINT, path / BEST
         self.description = {"recipe": recipe.model_dump(mode="json"), **description}
-        group.from_first(self._claim)
+        group.from_first(self._check)
 
-    def _claim(self) -> None:
+    def _check(self) -> None:
+        """Refuse a folder that holds something else; nothing in it is changed."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            present = {p.name for p in self.path.iterdir() if p.suffix != ".partial"} - {LOCK}
+            present = {p.name for p in self.path.iterdir() if p.suffix not in IGNORED} - {LOCK}
         except OSError as problem:
             msg = f"cannot use {self.path} as run folder: {problem.strerror}"
             raise OutputError(msg) from None
-        identity = self.path / "run.json"
-        if identity.name in present:
-            self._compare(self._stored(identity))
+        if self.identity.name in present:
+            self._compare(self._stored(self.identity))
         elif present:
             msg = f"{self.path} is not a training run and not empty: name a new folder"
             raise OutputError(msg)
-        with replacing(identity) as partial:
-            partial.write_text(json.dumps(self.description, indent=2) + "\n")
 
     def _stored(self, identity: Path) -> dict[str, Any]:
         try:
@@ -101,7 +105,10 @@ class RunFolder:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Keep other trainings out; :class:`OutputError` where one is at work already."""
+        """Keep other trainings out, and say in the folder what is trained in it.
+
+        Raises :class:`OutputError` where one is at work, or has been since the folder was checked.
+        """
         if group.rank() > 0:
             yield
             return
@@ -110,6 +117,9 @@ class RunFolder:
             msg = f"another process is training in {self.path}: wait for it, or name a new folder"
             raise OutputError(msg)
         with held:
+            self._check()
+            with replacing(self.identity) as partial:
+                partial.write_text(json.dumps(self.description, indent=2) + "\n")
             yield
 
     def resume(self, objective: Objective) -> Progress:
@@ -140,10 +150,10 @@ class RunFolder:
             raise TrainingError(msg)
         save_state(self.checkpoint, {"objective": state, "progress": asdict(progress)})
 
-    def save_best(self, objective: Objective, progress: Progress) -> None:
-        """Keep the generator with what is needed to rebuild it."""
+    def save_best(self, objective: Objective, progress: Progress, floor: dict[str, float]) -> None:
+        """Keep the generator with what is needed to rebuild it, and the floor of its score."""
         content = {"generator": objective.ema_generator.state_dict(), "progress": asdict(progress)}
-        save_state(self.best, {**content, "description": self.description})
+        save_state(self.best, {**content, "floor": floor, "description": self.description})
 
     def last_good(self) -> str:
         """Half a sentence that says where the last good state is."""

@@ -10,7 +10,7 @@ from caloforge.card import Latent, ModelCard, Parent, Score, Training, TrainingD
 from caloforge.config import build
 from caloforge.detector import Detector
 from caloforge.errors import InputError, ModelError
-from caloforge.networks.base import Domain, Generator
+from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.spec import build_generator
 from caloforge.particle import UNKNOWN
 from caloforge.provenance import versions
@@ -18,7 +18,7 @@ from caloforge.train.checkpoint import BEST, load_state
 from caloforge.train.recipe import Recipe
 
 
-def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
+def load_trained(folder: Path) -> tuple[GeneratorNetwork, ModelCard]:
     """The generator of the best epoch in a run folder (evaluation mode), and its card.
 
     Raises
@@ -46,15 +46,17 @@ def load_trained(folder: Path) -> tuple[Generator, ModelCard]:
     except RuntimeError as problem:
         msg = f"{path}: the weights do not fit the recipe's network: {problem}"
         raise ModelError(msg) from None
-    return generator.eval(), _card(recipe, domain, generator, description, progress)
+    score = Score(value=progress["best_score"], **state.get("floor", {}))
+    return generator.eval(), _card(recipe, domain, generator, description, progress, score)
 
 
 def _card(
     recipe: Recipe,
     domain: Domain,
-    generator: Generator,
+    generator: GeneratorNetwork,
     description: dict[str, Any],
     progress: dict[str, Any],
+    score: Score,
 ) -> ModelCard:
     detector = Detector.model_validate(description["detector"])
     data = tuple(
@@ -72,6 +74,7 @@ def _card(
         energy_range_gev=domain.energy_range_gev,
         theta_range_rad=domain.theta_range_rad,
         latent=Latent(dim=generator.latent_dim, distribution=generator.latent_distribution),
+        **generator.runs_best,
         parameters=sum(p.numel() for p in generator.parameters()),
         training=Training(
             data=data,
@@ -79,7 +82,7 @@ def _card(
             epochs=progress["best_epoch"],
             minutes=round(progress["seconds"] / 60, 1),
         ),
-        scores={"validation_number": Score(value=progress["best_score"])},
+        scores={"validation_number": score},
         versions=versions(),
         parent=Parent.model_validate(description["start"]) if "start" in description else None,
     )

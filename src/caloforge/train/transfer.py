@@ -1,8 +1,8 @@
 """Transfer learning: a training that starts from the weights of another.
 
-Weights go by name.  One of the same shape is taken as it is; one that has grown (another angle or
-more layers) gets the old weight as its leading block and zeros beside it, so that what is new has
-no effect at first.  Measured tables and running means are taken where the shape is the same.
+Weights go by name, and within a weight by the meaning of its rows and columns
+(:mod:`caloforge.networks.meaning`): a feature of the condition, a knot, a layer.  What is new has
+no effect at first; what cannot be mapped starts fresh.
 """
 
 from __future__ import annotations
@@ -12,13 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from caloforge.card import METADATA_KEY, ModelCard, Parent
+from caloforge.config import build
 from caloforge.errors import ModelError
-from caloforge.networks.objective import Objective
+from caloforge.networks.base import Domain
+from caloforge.networks.meaning import Change, axes_of, change
+from caloforge.networks.objective import Objective, TrainingPlan
+from caloforge.networks.spec import build_objective, name_of
 from caloforge.provenance import file_digest
 from caloforge.train.checkpoint import BEST, CHECKPOINT, load_state
+from caloforge.train.mapping import constant, mapped
+from caloforge.train.recipe import Recipe
 from caloforge.zoo import model_names, model_path
 
 State = dict[str, Tensor]
@@ -26,11 +33,14 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training starts: weights of the objective's parts ("generator", ...)."""
+    """Where a training starts: weights of the objective's modules ("generator", ...), and the
+    recipe and domain that say what they mean (no recipe: where the file does not tell)."""
 
     parent: Parent
     network: str
     parts: dict[str, State]
+    recipe: Recipe | None
+    domain: Domain
 
 
 def read_start(path: Path) -> Start:
@@ -50,15 +60,15 @@ def read_start(path: Path) -> Start:
 
 def _from_run(folder: Path) -> Start:
     best = load_state(folder / BEST)
-    recipe = best["description"]["recipe"]
-    parts: dict[str, State] = {"generator": best["generator"]}
+    where, description = str(folder / BEST), best["description"]
+    recipe = build(Recipe, description["recipe"], where=where, error=ModelError)
+    domain = build(Domain, description["domain"], where=where, error=ModelError)
+    parts: dict[str, State] = {}
     if (folder / CHECKPOINT).is_file():
-        objective = load_state(folder / CHECKPOINT)["objective"]
-        for part in ("discriminator", "encoder"):
-            if part in objective:
-                parts[part] = objective[part]
-    parent = Parent(name=recipe["name"], digest=file_digest(folder / BEST), how={"verb": "train"})
-    return Start(parent, recipe["network"]["name"], parts)
+        parts |= load_state(folder / CHECKPOINT)["objective"]
+    parts["generator"] = best["generator"]
+    parent = Parent(name=recipe.name, digest=file_digest(folder / BEST), how={"verb": "train"})
+    return Start(parent, name_of(recipe.network), parts, recipe, domain)
 
 
 def _from_model(path: Path) -> Start:
@@ -89,10 +99,27 @@ def _from_model(path: Path) -> Start:
         for entry in model.graph.initializer
     }
     parent = Parent(name=card.name, digest=file_digest(path), how={"verb": "train"})
-    return Start(parent, card.network, {"generator": weights})
+    return Start(parent, card.network, {"generator": weights}, _recipe_of(card), _domain_of(card))
 
 
-def start_from(start: Start, objective: Objective, network: str) -> float:
+def _recipe_of(card: ModelCard) -> Recipe | None:
+    try:
+        return Recipe.model_validate(card.training.recipe)
+    except ValidationError:
+        return None
+
+
+def _domain_of(card: ModelCard) -> Domain:
+    depths = card.detector.layer_centres_mm / card.detector.pad_mm[1]
+    return Domain(
+        shape=card.cell_shape,
+        energy_range_gev=card.energy_range_gev,
+        theta_range_rad=card.theta_range_rad,
+        layer_depths_pads=tuple(depths.tolist()),
+    )
+
+
+def start_from(start: Start, objective: Objective, recipe: Recipe, domain: Domain) -> float:
     """Put the weights of a start into a new objective; the share of the generator's that fitted.
 
     Raises
@@ -100,12 +127,19 @@ def start_from(start: Start, objective: Objective, network: str) -> float:
     ModelError
         if the network is another one, or no weight fits.
     """
+    network = name_of(recipe.network)
     if start.network != network:
         msg = f"{start.parent.name} is a {start.network}: a {network} cannot start from it"
         raise ModelError(msg)
     modules = objective.trained_modules()
+    known = None if start.recipe is None else _rebuilt(start.recipe, start.domain)
+    meaning = None
+    if known is not None and start.domain != domain:
+        meaning = change(known["generator"], start.domain, modules["generator"], domain)  # type: ignore[arg-type]
     shares = {
-        name: take(modules[name], state) for name, state in start.parts.items() if name in modules
+        name: take(module, start.parts[name], None if known is None else known[name], meaning)
+        for name, module in modules.items()
+        if name in start.parts
     }
     if not shares["generator"]:
         msg = f"no weight of {start.parent.name} fits this {network}"
@@ -114,28 +148,40 @@ def start_from(start: Start, objective: Objective, network: str) -> float:
     return shares["generator"]
 
 
+def _rebuilt(recipe: Recipe, domain: Domain) -> dict[str, nn.Module]:
+    """The modules of a start, for what their places mean; their weights are random."""
+    with torch.random.fork_rng(devices=[]):
+        plan = TrainingPlan(domain, recipe.trained_epochs, 1, recipe.training.batch_size)
+        return build_objective(recipe.network, recipe.objective, plan).trained_modules()
+
+
 @torch.no_grad()
-def take(module: nn.Module, state: State) -> float:
-    """Put what fits of a state into a module; the share of its weights that was found there."""
+def take(
+    module: nn.Module, state: State, old: nn.Module | None = None, meaning: Change | None = None
+) -> float:
+    """Put what fits of the state of ``old`` into a module; the share of its weights found there."""
     weights = dict(module.named_parameters())
+    new_axes = axes_of(module)
+    old_axes = new_axes if old is None else axes_of(old)
+    meaning = meaning or Change({}, torch.zeros(0))
+    offsets: State = {}
     taken = 0
     for name, mine in module.state_dict().items():
         theirs = state.get(name)
         if theirs is None or theirs.dim() != mine.dim() or theirs.dtype != mine.dtype:
             continue
-        if theirs.shape == mine.shape:
-            mine.copy_(theirs)
-        elif name in weights and _grew(theirs, mine):
-            mine.zero_()
-            mine[tuple(slice(size) for size in theirs.shape)] = theirs
-        else:
+        axes = (old_axes.get(name, {}), new_axes.get(name, {}))
+        moved = mapped(theirs, mine, axes, meaning)
+        if moved is None:
             continue
-        taken += theirs.numel() if name in weights else 0
+        mine.copy_(moved)
+        offset = constant(theirs, axes[0], meaning)
+        if offset is not None:
+            offsets[name.removesuffix("weight") + "bias"] = offset
+        taken += min(theirs.numel(), mine.numel()) if name in weights else 0
+    for name, offset in offsets.items():
+        module.get_parameter(name).add_(offset)
     return taken / max(1, sum(weight.numel() for weight in weights.values()))
-
-
-def _grew(theirs: Tensor, mine: Tensor) -> bool:
-    return all(old <= new for old, new in zip(theirs.shape, mine.shape, strict=True))
 
 
 def described(start: Start) -> dict[str, Any]:

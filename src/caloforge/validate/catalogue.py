@@ -95,16 +95,22 @@ def _correlations(part: Slice) -> Iterator[Plot]:
 
 
 def _images(comparison: Comparison, slices: list[Slice], full: bool) -> Iterator[Plot]:
+    in_rings = comparison.reference.summary.in_rings
+
+    def names(plane: str) -> tuple[str, str]:
+        first, second = (pictures.axis_label(axis, in_rings=in_rings) for axis in plane)
+        return first, second
+
     def mean(part: Slice, plane: str) -> Figure:
         return pictures.mean_projection_plot(
             part.reference.summary.plane(plane), part.generated.summary.plane(plane),
-            labels=part.labels, axes_names=(plane[0], plane[1]), title=f"mean, {part.title}",
+            labels=part.labels, axes_names=names(plane), title=f"mean, {part.title}",
         )  # fmt: skip
 
     def single(showers: list[AnyArray], titles: list[str], plane: str) -> Figure:
         images = [observables.projection(cells[None], plane)[0] for cells in showers]
         return pictures.projection_plot(
-            images, titles=titles, axes_names=(plane[0], plane[1]), title="single showers"
+            images, titles=titles, axes_names=names(plane), title="single showers"
         )
 
     for part in slices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +10,15 @@ from scipy.stats import ks_2samp
 
 from caloforge import scaling
 from caloforge.detector import Detector
-from caloforge.errors import DetectorError, InputError
+from caloforge.errors import InputError
+from caloforge.hits import Hits
 from caloforge.physics.features import Features, angle_varies, shower_features
+from caloforge.physics.sparse import summarise_hits
 from caloforge.physics.summary import Summary, summarise
 from caloforge.showers import Showers
 from caloforge.typing import FloatArray, IntArray
 from caloforge.units import degree
+from caloforge.validate.alike import Kind
 
 MIN_SHOWERS = 50
 
@@ -50,6 +53,8 @@ class Comparison:
     reference: Sample
     generated: Sample
     detector: Detector
+    remarks: tuple[str, ...] = ()
+    """How the two were made comparable."""
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -76,11 +81,11 @@ class Comparison:
             replace(sample, summary=replace(sample.summary, pooled=sample.summary.pooled[:, :0]))
             for sample in (self.reference, self.generated)
         ]
-        return Comparison(bare[0], bare[1], self.detector)
+        return Comparison(bare[0], bare[1], self.detector, self.remarks)
 
     def notes(self) -> list[str]:
         """What a reader must know before reading the scores."""
-        found: list[str] = []
+        found = list(self.remarks)
         for name, unit, scale in (("energy", "GeV", 1.0), ("theta", "degrees", degree)):
             values = [getattr(s.summary, name) / scale for s in (self.reference, self.generated)]
             if np.ptp(values[0]) + np.ptp(values[1]) == 0 and values[0][0] == values[1][0]:
@@ -114,8 +119,8 @@ def constant_features(features: Features) -> list[str]:
     return [name for name, same in zip(features.names, constant, strict=True) if same]
 
 
-def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Detector]:
-    """Reduce a sample that comes in chunks; its detector is that of the first chunk.
+def reduce_showers(chunks: Iterable[Showers | Hits], label: str) -> tuple[Sample, Kind]:
+    """Reduce a sample that comes in chunks, and say of what kind its showers are.
 
     Raises
     ------
@@ -124,25 +129,34 @@ def reduce_showers(chunks: Iterable[Showers], label: str) -> tuple[Sample, Detec
     """
     parts: list[Summary] = []
     examples = _Examples()
-    detector = None
+    kind = None
     for chunk in chunks:
-        detector = chunk.detector
-        parts.append(
-            summarise(
-                chunk.cells,
-                chunk.energy,
-                chunk.theta,
-                layer_centres_mm=detector.layer_centres_mm,
-                pad_mm=detector.pad_mm[1],
-            )
-        )
+        kind = Kind.of(chunk)
+        parts.append(_summary(chunk))
         examples.add(chunk)
-    if detector is None or sum(map(len, parts)) < MIN_SHOWERS:
+    if kind is None or sum(map(len, parts)) < MIN_SHOWERS:
         msg = f"{label} has {sum(map(len, parts))} showers: a comparison needs {MIN_SHOWERS}"
         raise InputError(msg)
     summary = Summary.concatenate(parts)
     features = shower_features(summary)
-    return Sample(label, summary, features, examples.cells, examples.energy), detector
+    return Sample(label, summary, features, examples.cells, examples.energy), kind
+
+
+def _summary(chunk: Showers | Hits) -> Summary:
+    """The summary of showers, of hits in pads without a detour over the cells."""
+    detector = chunk.detector
+    if isinstance(chunk, Hits):
+        if detector.readout == "pads":
+            return summarise_hits(chunk)
+        chunk = chunk.dense()
+    return summarise(
+        chunk.cells,
+        chunk.energy,
+        chunk.theta,
+        layer_centres_mm=detector.layer_centres_mm,
+        pad_mm=detector.pad_mm[1],
+        rings=detector.geometry(chunk.window) if detector.readout == "cylinder" else None,
+    )
 
 
 class _Examples:
@@ -151,7 +165,7 @@ class _Examples:
     def __init__(self) -> None:
         self._found: list[tuple[float, FloatArray, float]] = []
 
-    def add(self, showers: Showers) -> None:
+    def add(self, showers: Showers | Hits) -> None:
         """Keep those showers that are nearer than those of earlier chunks."""
         nearest = []
         for index, point in enumerate(scaling.EXAMPLE_ENERGIES_GEV):
@@ -159,7 +173,7 @@ class _Examples:
             row = int(np.argmin(distance))
             candidate = (
                 float(distance[row]),
-                showers.cells[row].copy(),
+                _cells(showers, row),
                 float(showers.energy[row]),
             )
             known = self._found[index : index + 1]
@@ -177,9 +191,16 @@ class _Examples:
         return np.array([energy for _, _, energy in self._found], dtype=np.float32)
 
 
+def _cells(showers: Showers | Hits, row: int) -> FloatArray:
+    """The cells (X, Y, Z) of one shower."""
+    one = showers[row : row + 1]
+    cells: FloatArray = (one.dense() if isinstance(one, Hits) else one).cells[0].copy()
+    return cells
+
+
 def compare(
-    reference: Iterable[Showers],
-    generated: Iterable[Showers],
+    reference: Iterable[Showers | Hits],
+    generated: Iterable[Showers | Hits],
     labels: tuple[str, str] = ("Geant4", "generated"),
 ) -> Comparison:
     """Reduce both samples (iterables of chunks) and put them side by side.
@@ -187,23 +208,28 @@ def compare(
     Raises
     ------
     InputError
-        if either has too few showers, or the reference only empty ones.
+        if either has too few showers, the reference only empty ones, or if they began with
+        different particles or their cells cannot be given one meaning.
     DetectorError
         if they belong to different detectors or windows.
     """
-    first, detector = reduce_showers(reference, labels[0])
+    first, kind = reduce_showers(reference, labels[0])
     if not first.summary.deposited.any():
         msg = f"all {len(first)} showers of {labels[0]} are empty: there is nothing to compare with"
         raise InputError(msg)
-    second, other = reduce_showers(generated, labels[1])
-    shapes = [sample.examples.shape[1:] for sample in (first, second)]
-    if detector.digest != other.digest or shapes[0] != shapes[1]:
-        msg = (
-            f"the samples cannot be compared: {labels[0]} has {shapes[0]} cells of "
-            f"{detector.name}, {labels[1]} {shapes[1]} cells of {other.name}"
-        )
-        raise DetectorError(msg)
-    return Comparison(first, _with_columns_of(first, second), detector)
+    remarks: list[str] = []
+
+    def alike(chunks: Iterable[Showers | Hits]) -> Iterator[Showers | Hits]:
+        for chunk in chunks:
+            kind.check(Kind.of(chunk), labels)
+            remarks[:] = kind.notes(Kind.of(chunk), labels)
+            if isinstance(chunk, Hits) and chunk.calibration.compares_with(kind.calibration):
+                yield chunk
+            else:
+                yield from kind.convert([chunk.dense() if isinstance(chunk, Hits) else chunk])
+
+    second, _ = reduce_showers(alike(generated), labels[1])
+    return Comparison(first, _with_columns_of(first, second), kind.detector, tuple(remarks))
 
 
 def _with_columns_of(reference: Sample, sample: Sample) -> Sample:

@@ -12,8 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from caloforge import scaling
-from caloforge.physics import observables
-from caloforge.physics.features import energy_text
+from caloforge.physics.features import energy_text, moment_units
 from caloforge.typing import AnyArray
 from caloforge.units import degree
 from caloforge.validate import pictures, plots
@@ -23,10 +22,10 @@ from caloforge.validate.result import ValidationResult
 from caloforge.validate.slices import Slice
 
 MOMENT_TRENDS = (
-    ("centre z", "first moment along z (layers)"),
-    ("width x", "width along x (cells)"),
-    ("width y", "width along y (cells)"),
-    ("width z", "width along z (layers)"),
+    ("centre z", "first moment along z"),
+    ("width x", "width along x"),
+    ("width y", "width along y"),
+    ("width z", "width along z"),
 )
 
 
@@ -67,7 +66,8 @@ def profile_plots(part: Slice, axes: str, scales: tuple[bool, ...]) -> Iterator[
         ]
         return plots.profile_plot(
             *shares, labels=part.labels, title=part.title, log=log,
-            xlabel=pictures.AXIS_LABELS[axis], ylabel="deposited energy (MeV per GeV)",
+            xlabel=pictures.axis_label(axis, in_rings=part.reference.summary.in_rings),
+            ylabel="deposited energy (MeV per GeV)",
         )  # fmt: skip
 
     for axis in axes:
@@ -79,8 +79,8 @@ def profile_plots(part: Slice, axes: str, scales: tuple[bool, ...]) -> Iterator[
 
 def moment_plots(part: Slice, full: bool) -> Iterator[Plot]:
     """Centre and width along each axis, and the share of the energy in the core."""
-    for axis in observables.AXES:
-        unit = "layers" if axis == "z" else "cells"
+    units = moment_units(part.reference.summary)
+    for axis, unit in units.items():
         for moment, text in (("centre", "first moment"), ("width", "second moment (width)")):
             xlabel = f"{text} along {axis} ({unit})"
             quantity = feature(f"{moment} {axis}")
@@ -88,7 +88,8 @@ def moment_plots(part: Slice, full: bool) -> Iterator[Plot]:
                 yield histogram(part, "moments", f"{moment}_{axis}", xlabel, quantity, log=log)
     if part.key == "all":
         for name, text in MOMENT_TRENDS if full else MOMENT_TRENDS[:1]:
-            yield trend(part, "moments", name.replace(" ", "_"), text, feature(name))
+            unit = units[name[-1]]
+            yield trend(part, "moments", name.replace(" ", "_"), f"{text} ({unit})", feature(name))
     for side in scaling.CORE_SIDES if full else (3,):
         name = f"core {side}x{side}"
         if name in part.reference.features.names:
@@ -101,14 +102,13 @@ def moment_plots(part: Slice, full: bool) -> Iterator[Plot]:
 def layer_plots(part: Slice, full: bool) -> Iterator[Plot]:
     """Width, hits and energy share in every layer."""
 
-    def widths(plane: str) -> Figure:
-        values = [
-            observables.layer_widths(s.summary.plane(plane))
-            for s in (part.reference, part.generated)
-        ]
+    units = moment_units(part.reference.summary)
+
+    def widths(axis: str) -> Figure:
+        values = [s.features.layers(f"width {axis}") for s in (part.reference, part.generated)]
         return plots.profile_plot(
             *values, labels=part.labels, title=part.title, log=False,
-            xlabel="layer", ylabel=f"width along {plane[0]} (cells)",
+            xlabel="layer", ylabel=f"width along {axis} ({units[axis]})",
         )  # fmt: skip
 
     def hits(index: int) -> Figure:
@@ -125,9 +125,9 @@ def layer_plots(part: Slice, full: bool) -> Iterator[Plot]:
             ylabel="share of the energy in a layer", bins=part.reference.summary.xz.shape[2],
         )  # fmt: skip
 
-    for plane in ("xz", "yz"):
-        caption = f"Transverse width along {plane[0]} in every layer. {part.note}"
-        yield Plot("layers", f"depth_{plane[0]}_{part.key}", caption, partial(widths, plane))
+    for axis in "xy":
+        caption = f"Transverse width along {axis} in every layer. {part.note}"
+        yield Plot("layers", f"depth_{axis}_{part.key}", caption, partial(widths, axis))
     for index in range(len(scaling.HIT_THRESHOLDS_GEV)) if full else (0,):
         threshold = energy_text(scaling.HIT_THRESHOLDS_GEV[index])
         caption = f"Cells above {threshold} in every layer. {part.note}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,17 +10,23 @@ from pathlib import Path
 from typing import Protocol
 
 from caloforge import scaling
-from caloforge.atomic import partial_path, writing
-from caloforge.errors import DetectorError, OutputError
 from caloforge.io import Opens, ShowerFile, open_showers
-from caloforge.provenance import file_digest, write_record
+from caloforge.io.parts import sample_digest
+from caloforge.provenance import write_record
 from caloforge.showers import Showers
+from caloforge.validate.alike import Kind
 from caloforge.validate.comparison import compare, reduce_showers
+from caloforge.validate.folder import (
+    FIGURES,
+    RECORD,
+    REPORT,
+    check_folder,
+    report_folder,
+    write_metrics,
+)
 from caloforge.validate.report import Picture, render_figures, render_report
 from caloforge.validate.result import Level, ValidationResult
 from caloforge.validate.suite import score
-
-METRICS, REPORT, RECORD, FIGURES = "metrics.json", "report.html", "record.json", "figures"
 
 
 class Reporter(Protocol):
@@ -67,54 +71,19 @@ def validate_files(
     result, pictures = _work(
         reference, generated, training, level, seed, figures, opens, on_progress
     )
-    partial = partial_path(folder)
-    with writing(folder):
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            partial.mkdir()
-            (partial / REPORT).write_text(render_report(result, pictures), encoding="utf-8")
-            if figures:
-                (partial / FIGURES).mkdir()
-                for picture in pictures:
-                    (partial / FIGURES / f"{picture.name}.{figures}").write_bytes(picture.file)
-            metrics = json.dumps(result.to_dict(), indent=2, allow_nan=False) + "\n"
-            (partial / METRICS).write_text(metrics, encoding="utf-8")
-            write_record(
-                partial / RECORD, verb="validate", config={"level": level},
-                inputs={str(path): file_digest(path) for path in inputs},
-                seed=seed, seconds=time.perf_counter() - start,
-            )  # fmt: skip
-            if folder.exists():
-                shutil.rmtree(folder)
-            partial.rename(folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with report_folder(folder) as partial:
+        (partial / REPORT).write_text(render_report(result, pictures), encoding="utf-8")
+        if figures:
+            (partial / FIGURES).mkdir()
+            for picture in pictures:
+                (partial / FIGURES / f"{picture.name}.{figures}").write_bytes(picture.file)
+        write_metrics(partial, result.to_dict())
+        write_record(
+            partial / RECORD, verb="validate", config={"level": level},
+            inputs={str(path): sample_digest(path) for path in inputs},
+            seed=seed, seconds=time.perf_counter() - start,
+        )  # fmt: skip
     return result
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot become a report, before any work is spent.
-
-    Raises
-    ------
-    OutputError
-        if it is a file, holds foreign files, or its parent cannot be written.
-    """
-    if folder.name in ("", ".."):
-        msg = f"cannot write '{folder}': give the report's folder a name"
-        raise OutputError(msg)
-    if folder.is_dir():
-        foreign = sorted({p.name for p in folder.iterdir()} - {METRICS, REPORT, RECORD, FIGURES})
-        if foreign:
-            msg = f"{folder} holds something else than a report ({foreign[0]}): give a new folder"
-            raise OutputError(msg)
-    elif folder.exists():
-        msg = f"cannot write {folder}: it is a file, a folder is needed"
-        raise OutputError(msg)
-    with writing(folder):
-        partial = partial_path(folder)
-        partial.mkdir(exist_ok=True)
-        shutil.rmtree(partial)
 
 
 def _work(
@@ -127,18 +96,19 @@ def _work(
     opens: Opens,
     on_progress: Reporter,
 ) -> tuple[ValidationResult, list[Picture]]:
-    if training is not None:
-        _check_training(training, reference, opens)
     with opens(reference) as first, opens(generated) as second:
-        first.check_comparable(second)
+        kind, labels = kind_of(first), sample_labels(first, second)
+        kind.check(kind_of(second), labels)
+        if training is not None:
+            _check_training(training, kind, labels[0], opens)
         on_progress("reading")
-        labels = _labels(first, second)
         comparison = compare(_chunks(first), _chunks(second), labels)
         notes = tuple(chain.from_iterable(map(_cut, (first, second))))
     library = None
     if training is not None:
         with opens(training) as known:
-            library = reduce_showers(_chunks(known), "the training sample")[0].summary
+            chunks = kind.convert(_chunks(known))
+            library = reduce_showers(chunks, "the training sample")[0].summary
     result = score(comparison, level=level, seed=seed, library=library, on_progress=on_progress)
     result = replace(result, notes=(*result.notes, *notes))
     pictures = render_figures(
@@ -147,16 +117,15 @@ def _work(
     return result, pictures
 
 
-def _check_training(training: Path, reference: Path, opens: Opens) -> None:
+def kind_of(file: ShowerFile) -> Kind:
+    """The kind of showers that a sample holds."""
+    return Kind(file.detector, tuple(file.cell_shape), file.particle, file.calibration)
+
+
+def _check_training(training: Path, kind: Kind, label: str, opens: Opens) -> None:
     """Refuse a training sample whose showers cannot be compared with the reference's."""
-    with opens(training) as known, opens(reference) as sample:
-        known.check_comparable(sample)
-        if (known.detector.digest, known.window) != (sample.detector.digest, sample.window):
-            msg = (
-                f"{training} holds {known.cell_shape} cells of {known.detector.name}, "
-                f"{reference} {sample.cell_shape} cells of {sample.detector.name}"
-            )
-            raise DetectorError(msg)
+    with opens(training) as known:
+        kind.check(kind_of(known), (label, str(training)))
 
 
 def _chunks(file: ShowerFile) -> Iterator[Showers]:
@@ -170,7 +139,7 @@ def _cut(file: ShowerFile) -> list[str]:
     return [f"{file.path.name} holds {len(file)} showers: the first {most} were compared."]
 
 
-def _labels(reference: ShowerFile, generated: ShowerFile) -> tuple[str, str]:
+def sample_labels(reference: ShowerFile, generated: ShowerFile) -> tuple[str, str]:
     """How the samples are called: Geant4 where the file says so, else the files' names."""
     names = [
         "Geant4" if str(file.attributes.get("generator", "")).startswith("Geant4")

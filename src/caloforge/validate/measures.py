@@ -33,6 +33,8 @@ class Measure:
     meaning: str
     ideal: float = 0.0
     below_only: bool = False
+    title_in_rings: str = ""
+    """Of a cylinder, where that is another."""
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -57,8 +59,8 @@ MEASURES = (
     Measure("response_bias", "Response bias", BIAS),
     Measure("response_width", "Response width", WIDTH),
     Measure("profile_z", "Longitudinal profile", PROFILE),
-    Measure("profile_x", "Transverse profile, x", PROFILE),
-    Measure("profile_y", "Transverse profile, y", PROFILE),
+    Measure("profile_x", "Transverse profile, x", PROFILE, title_in_rings="Profile of the rings"),
+    Measure("profile_y", "Transverse profile, y", PROFILE, title_in_rings="Profile of the sectors"),
     Measure("spread", "Spread at equal energy", SPREAD, ideal=1.0),
     Measure("angle_bias", "Angle bias", ANGLE_BIAS),
     Measure("angle_resolution", "Angle resolution", ANGLE_RESOLUTION),

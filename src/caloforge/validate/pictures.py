@@ -24,6 +24,12 @@ from caloforge.validate.plots import (
 
 WIDE = (11.4, 4.3)
 AXIS_LABELS = {"x": "x (cell)", "y": "y (cell)", "z": "layer"}
+RING_LABELS = {"x": "ring", "y": "sector", "z": "layer"}
+
+
+def axis_label(axis: str, *, in_rings: bool) -> str:
+    """What an axis of the image counts: pads, or the rings and sectors of a cylinder."""
+    return (RING_LABELS if in_rings else AXIS_LABELS)[axis]
 
 
 def projection_plot(
@@ -41,8 +47,8 @@ def projection_plot(
             origin="lower", norm=scale, cmap="viridis", aspect="auto", interpolation="none",
         )  # fmt: skip
         panel.set_title(name, loc="left")
-        panel.set_xlabel(AXIS_LABELS[axes_names[0]])
-    panels[0].set_ylabel(AXIS_LABELS[axes_names[1]])
+        panel.set_xlabel(axes_names[0])
+    panels[0].set_ylabel(axes_names[1])
     bar = figure.colorbar(drawn, cax=figure.add_axes((0.915, 0.13, 0.015, 0.72)))
     bar.set_label("energy (MeV)")
     figure.suptitle(title, x=0.06, ha="left", fontsize=12, y=0.97)
@@ -76,8 +82,8 @@ def mean_projection_plot(
     panels[2].set_title("ratio", loc="left")
     figure.colorbar(drawn, ax=panels[2], fraction=0.046, pad=0.03).minorticks_off()
     for panel in panels:
-        panel.set_xlabel(AXIS_LABELS[axes_names[0]])
-    panels[0].set_ylabel(AXIS_LABELS[axes_names[1]])
+        panel.set_xlabel(axes_names[0])
+    panels[0].set_ylabel(axes_names[1])
     figure.suptitle(title, x=0.055, ha="left", fontsize=12, y=0.97)
     return figure
 

@@ -166,6 +166,32 @@ def histogram_plot(
     return figure
 
 
+def counts_plot(
+    reference: AnyArray,
+    generated: AnyArray,
+    edges: AnyArray,
+    *,
+    labels: tuple[str, str],
+    title: str,
+    xlabel: str,
+    log_x: bool,
+) -> Figure:
+    """Two histograms (B,) of counts with Poisson errors, each of unit sum, and their ratio."""
+    figure, upper, lower = _with_ratio(title)
+    totals = [max(float(counts.sum()), 1.0) for counts in (reference, generated)]
+    shares = [
+        (counts / total, np.sqrt(counts) / total)
+        for counts, total in zip((reference, generated), totals, strict=True)
+    ]
+    _draw_pair(upper, lower, edges, shares[0], shares[1], labels)
+    if log_x:
+        upper.set_xscale("log")
+    _scale_y(upper, True, np.concatenate([share for share, _ in shares]))
+    upper.set_ylabel("share of the entries")
+    lower.set_xlabel(xlabel)
+    return figure
+
+
 def spectrum_plot(
     reference: AnyArray,
     generated: AnyArray,

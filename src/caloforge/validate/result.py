@@ -95,7 +95,7 @@ class ValidationResult:
             "seed": self.seed,
             "level": self.level,
         }
-        plain: dict[str, Any] = _without_nan(table)
+        plain: dict[str, Any] = without_nan(table)
         return plain
 
 
@@ -103,10 +103,10 @@ def _numbers(found: Classification) -> dict[str, list[float]]:
     return {"auc": found.auc.tolist(), "jensen_shannon": found.divergence.tolist()}
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """The same with None for every number that JSON does not know."""
     if isinstance(value, dict):
-        return {key: _without_nan(entry) for key, entry in value.items()}
+        return {key: without_nan(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_without_nan(entry) for entry in value]
+        return [without_nan(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -94,7 +94,11 @@ def score(
     estimates["nearest"] = Estimate(value, error, ideal, floor_error, error, nearest.showers)
     spread = spread_ratios(reference, generated).tolist()
     return ValidationResult(
-        scores=tuple(judge(m, estimates[m.name]) for m in MEASURES if m.name in estimates),
+        scores=tuple(
+            judge(m, estimates[m.name], in_rings=reference.summary.in_rings)
+            for m in MEASURES
+            if m.name in estimates
+        ),
         notes=tuple(comparison.notes()),
         samples={"reference": describe(reference), "generated": describe(generated)},
         response=response_by_energy(reference, generated),
@@ -205,7 +209,7 @@ def _low_inputs(sample: Sample) -> Any:
     return classifier.low_level_inputs(sample.summary)
 
 
-def judge(measure: Measure, estimate: Estimate) -> JudgedMeasure:
+def judge(measure: Measure, estimate: Estimate, *, in_rings: bool = False) -> JudgedMeasure:
     """A measure's estimate with its verdict.
 
     `pass`: within the limit. Else `floor`: no further from the ideal than the reference's other
@@ -227,7 +231,7 @@ def judge(measure: Measure, estimate: Estimate) -> JudgedMeasure:
         verdict = "near"
     return JudgedMeasure(
         name=measure.name,
-        title=measure.title,
+        title=(in_rings and measure.title_in_rings) or measure.title,
         meaning=measure.meaning,
         **estimate._asdict(),
         ideal=measure.ideal,

@@ -4,7 +4,7 @@ A cell that expects m GeV is crossed by about m / 0.29 MeV particles (half a mil
 silicon): most cells get none, some one, few many. Measured on Geant4 showers, this distribution
 depends on m; in faint layers on the layer's energy (no cell gets more); in the first layers on the
 track of the primary particle, which always crosses its pad; and hardly on anything else. So a
-table of E / m is all that is needed. Its axes: the sort of layer, a class of a factor of two in
+table of E / m is all that is needed. Its axes: the layer's class, a factor of two in
 its energy, apart for each of the first layers; log m, in steps between which the table is drawn at
 random; and the quantile u as u**(1/4), which resolves cells that are hit in one shower of ten
 thousand.
@@ -29,7 +29,7 @@ QUANTILES = 512
 FAINT_LAYER_GEV, LAYER_CLASSES = 1e-3, 8
 FIRST_LAYERS = 3
 FAINT_FIRST_LAYER_GEV, FIRST_LAYER_CLASSES = 2.5e-4, 6
-SORTS = LAYER_CLASSES + FIRST_LAYERS * FIRST_LAYER_CLASSES
+CLASSES = LAYER_CLASSES + FIRST_LAYERS * FIRST_LAYER_CLASSES
 
 
 class DepositSampler(nn.Module):
@@ -38,7 +38,7 @@ class DepositSampler(nn.Module):
     def __init__(self, layers: int, knots: Knots) -> None:
         super().__init__()
         self.register_buffer("shift", torch.zeros(knots.size, layers))
-        self.register_buffer("table", torch.zeros(SORTS * EXPECTATIONS * QUANTILES))
+        self.register_buffer("table", torch.zeros(CLASSES * EXPECTATIONS * QUANTILES))
         self.shift: Tensor
         self.table: Tensor
 
@@ -57,7 +57,7 @@ class DepositSampler(nn.Module):
         quantile, dither = uniform
         place = self.coordinate(expected, condition) + dither
         row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
-        row = row + (layer_sort(layer_energy) * EXPECTATIONS)[:, None, None]
+        row = row + (layer_class(layer_energy) * EXPECTATIONS)[:, None, None]
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
         return expected * look_up(self.table, row * QUANTILES + column)
 
@@ -68,10 +68,10 @@ class DepositSampler(nn.Module):
         return ranged_logarithm(expected, *EXPECTED_GEV) * per_log + shift[:, None, None]
 
 
-def layer_sort(layer_energy: Tensor) -> Tensor:
-    """The table's sort (N, Z), as a float, of layers with these energies (N, Z) in GeV.
+def layer_class(layer_energy: Tensor) -> Tensor:
+    """The table's class (N, Z), as a float, of layers with these energies (N, Z) in GeV.
 
-    >>> layer_sort(torch.tensor([[0.0005, 0.0005, 0.0005, 0.0005, 0.0015, 0.003, 1.0]]))
+    >>> layer_class(torch.tensor([[0.0005, 0.0005, 0.0005, 0.0005, 0.0015, 0.003, 1.0]]))
     tensor([[10., 16., 22.,  0.,  1.,  2.,  7.]])
     """
     first, others = layer_energy[:, :FIRST_LAYERS], layer_energy[:, FIRST_LAYERS:]

@@ -1,4 +1,4 @@
-"""factorised: a shower as a chain of small exact steps, each the physics of its own variable.
+"""factorised: a shower as a chain of small steps, each the physics of one variable.
 
 p(cells | Ep, theta) = p(layer energies) p(impact point) prod p(cell | expected energy), where
 
@@ -24,9 +24,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from caloforge.card import TABLES
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
-from caloforge.networks.base import Domain, Generator
+from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.factorised.axis import ShowerAxis
 from caloforge.networks.factorised.centre import centred
 from caloforge.networks.factorised.deposits import DepositSampler
@@ -64,13 +65,14 @@ class FactorisedOptions(FrozenModel):
     halo_particles: int = Field(384, gt=0)
 
 
-class FactorisedGenerator(Generator):
+class FactorisedGenerator(GeneratorNetwork):
     """See the module.  Empty showers until its tables have been measured.
 
     The latent numbers are uniform in [0, 1).
     """
 
     latent_distribution = "uniform"
+    runs_best = TABLES
 
     def __init__(self, options: FactorisedOptions, domain: Domain) -> None:
         super().__init__()
@@ -97,7 +99,7 @@ class FactorisedGenerator(Generator):
         self.latent_dim = sum(self.parts)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`Generator`."""
+        """See :class:`GeneratorNetwork`."""
         condition = self.knots(energy, theta)
         for_layers, for_impact, for_cells, for_halo, for_tilt = torch.split(
             latent, self.parts, dim=1
@@ -152,7 +154,9 @@ def scale_to_layers(
 
 
 def _checked(window: tuple[int, int] | None, domain: Domain) -> tuple[int, int] | None:
-    """The window, whose middle must be a pad of the image."""
+    """The window, whose middle must be a pad of the image; None where it is all of it."""
+    if window == domain.shape[:2]:
+        return None
     if window and any(
         size < 1 or size > of or (of - size) % 2
         for size, of in zip(window, domain.shape[:2], strict=True)

@@ -12,8 +12,11 @@ deposit much energy often do.
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
+from scipy.stats import poisson
 from torch import Tensor, nn
 
 from caloforge.networks.factorised.axis import Hits, ShowerAxis, of_layers
@@ -51,17 +54,18 @@ class Halo(nn.Module):
         self.register_buffer("per_gev", torch.zeros(knots.size, self.layers))
         self.register_buffer("pairs", torch.zeros(2))
         self.register_buffer("kept", torch.ones(places))
-        self.register_buffer("instead", torch.zeros(places))
+        self.register_buffer("alias", torch.zeros(places))
         self.register_buffer("deposit", torch.zeros(ENERGIES))
         self.register_buffer("poisson", poisson_table().flatten(), persistent=False)
         before = torch.ones(self.layers, self.layers).triu()
         self.register_buffer("before", before, persistent=False)
         number = torch.arange(particles, dtype=torch.float32)
         self.register_buffer("number", number, persistent=False)
+        self.register_load_state_dict_pre_hook(_with_todays_names)  # type: ignore[no-untyped-call]
         self.per_gev: Tensor
         self.pairs: Tensor
         self.kept: Tensor
-        self.instead: Tensor
+        self.alias: Tensor
         self.deposit: Tensor
         self.poisson: Tensor
         self.before: Tensor
@@ -90,6 +94,12 @@ class Halo(nn.Module):
         energy = look_up(self.deposit, torch.floor(size * ENERGIES))
         hit = there & self.beside(x, y, centre)
         return Hits(torch.where(hit, energy, 0.0), x, y, layer)
+
+    def set_pads(self, share: Tensor) -> None:
+        """Take the pads' tables from their shares (leans, Z, X, Y) of the particles."""
+        tables = [alias_table(pads) for pads in share.flatten(0, 1).flatten(1)]
+        self.kept.copy_(torch.cat([kept for kept, _ in tables]))
+        self.alias.copy_(torch.cat([alias for _, alias in tables]))
 
     def rate(self, beside: Tensor, condition: Condition) -> Tensor:
         """Particles (N, Z) expected beside the window, in the image or not."""
@@ -148,7 +158,7 @@ class Halo(nn.Module):
         pad = torch.floor(place)
         index = row * math.prod(self.pads) + pad
         kept = place - pad < look_up(self.kept, index)
-        pad = torch.where(kept, pad, look_up(self.instead, index))
+        pad = torch.where(kept, pad, look_up(self.alias, index))
         x = torch.floor((pad + 0.5) / self.pads[1])
         from_window = pad - x * self.pads[1] - half
         if self.leans > 1:
@@ -156,16 +166,39 @@ class Halo(nn.Module):
         return x, from_window + (centre + (self.image[1] - 1) / 2)
 
 
+def _with_todays_names(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Runs and models of before 0.2 have the alias under another name."""
+    if f"{prefix}instead" in state:
+        state[f"{prefix}alias"] = state.pop(f"{prefix}instead")
+
+
+def alias_table(share: Tensor) -> tuple[Tensor, Tensor]:
+    """How often each place keeps what falls on it, and which other place has the rest: both (K,).
+
+    For shares (K,) that add up to one (or to nothing: then every place keeps all).  Places are
+    drawn uniformly.
+
+    >>> alias_table(torch.tensor([0.75, 0.25]))
+    (tensor([1.0000, 0.5000]), tensor([0., 0.]))
+    """
+    left = (share.double() * len(share)).tolist()
+    kept, alias = [1.0] * len(left), [float(place) for place in range(len(left))]
+    poor = [place for place, value in enumerate(left) if value < 1.0]
+    rich = [place for place, value in enumerate(left) if value >= 1.0]
+    while poor and rich:
+        place, giver = poor.pop(), rich[-1]
+        kept[place], alias[place] = left[place], float(giver)
+        left[giver] -= 1.0 - left[place]
+        if left[giver] < 1.0:
+            poor.append(rich.pop())
+    return torch.tensor(kept), torch.tensor(alias)
+
+
 def poisson_table() -> Tensor:
     """Quantiles (MEANS, PROBABILITIES) of Poisson distributions, of means (row / 16)**2."""
-    mean = (torch.arange(MEANS, dtype=torch.float64) / MEANS_PER_ROOT) ** 2
-    counts = torch.arange(2.0 * float(mean[-1]), dtype=torch.float64)
-    chance = torch.exp(
-        torch.xlogy(counts, mean[:, None]) - mean[:, None] - torch.lgamma(counts + 1)
-    )
-    level = (torch.arange(PROBABILITIES, dtype=torch.float64) + 0.5) / PROBABILITIES
-    below = chance.cumsum(dim=1)
-    return torch.searchsorted(below, level.expand(MEANS, -1).contiguous()).float()
+    mean = (np.arange(MEANS) / MEANS_PER_ROOT) ** 2
+    level = (np.arange(PROBABILITIES) + 0.5) / PROBABILITIES
+    return torch.from_numpy(poisson.ppf(level, mean[:, None])).float()
 
 
 def _step(number: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,19 +11,15 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from caloforge.networks.base import Domain
-from caloforge.typing import Float64Array
 
 ENERGY_KNOTS = 9
 ANGLE_KNOTS = 2
 SMALLEST_TILT = 1e-3
 """Below this cos(theta) all showers count as perpendicular."""
-ENERGY_WINDOW, ANGLE_WINDOW = 0.5, 1.0
-"""Width in knots of the Gaussian that weighs the showers around a knot."""
 
 
 class Condition(NamedTuple):
@@ -85,6 +81,15 @@ class Knots(nn.Module):
         scale = place.new_tensor([4.0 / (count - 1) for count in self.counts])
         return Condition(energy, theta, place * scale - 2.0, weights)
 
+    def at_knots_of(self, other: Knots) -> Tensor:
+        """Weights (K of the other, K) of these knots at the energies and angles of the other's."""
+        log_energy = other.log_low + other.grid[:, 0] / other.per_log
+        theta = torch.full_like(log_energy, math.pi / 2)
+        if other.inclined:
+            theta = torch.acos(torch.sqrt(other.grid[:, 1] / other.per_tilt))
+        weights: Tensor = self(log_energy.exp(), theta).weights
+        return weights
+
     def coordinate(self, energy: Tensor, theta: Tensor) -> Tensor:
         """Places (N, F) among the knots: 0 at the first, count - 1 at the last."""
         in_energy = ((energy.log() - self.log_low) * self.per_log).clamp(0.0, ENERGY_KNOTS - 1.0)
@@ -92,41 +97,6 @@ class Knots(nn.Module):
             return in_energy[:, None]
         in_angle = (torch.cos(theta) ** 2 * self.per_tilt).clamp(0.0, ANGLE_KNOTS - 1.0)
         return torch.stack([in_energy, in_angle], dim=1)
-
-    def quantiles(
-        self, values: Tensor, energy: Tensor, theta: Tensor, levels: Float64Array
-    ) -> Tensor:
-        """Quantiles (size, variables, levels) of values (N, variables) at the knots."""
-        coordinate = self.coordinate(energy, theta).double().numpy()
-        grid = self.grid.double().numpy()
-        widths = np.array([ENERGY_WINDOW, ANGLE_WINDOW][: self.features])
-        tables = [
-            _local_quantiles(values.double().numpy(), coordinate - knot, widths, levels)
-            for knot in grid
-        ]
-        return torch.from_numpy(np.stack(tables)).float()
-
-
-def _local_quantiles(
-    values: Float64Array, distance: Float64Array, widths: Float64Array, levels: Float64Array
-) -> Float64Array:
-    """Quantiles (variables, levels) of values (N, variables) at distance 0, of distances (N, F).
-
-    Showers are weighed by a Gaussian of their distance, after removing the local linear trend, so
-    that the width of the window does not widen the distribution.
-    """
-    weight = np.exp(-0.5 * ((distance / widths) ** 2).sum(axis=1))
-    design = np.concatenate([np.ones((len(distance), 1)), distance], axis=1)
-    weighted = design * weight[:, None]
-    ridge = 1e-9 * weight.sum() * np.eye(design.shape[1])
-    slope = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)[1:]
-    level = values - distance @ slope
-    table = np.empty((values.shape[1], len(levels)))
-    for variable in range(values.shape[1]):
-        order = np.argsort(level[:, variable])
-        below = np.cumsum(weight[order]) - 0.5 * weight[order]
-        table[variable] = np.interp(levels, below / weight.sum(), level[order, variable])
-    return table
 
 
 def look_up(table: Tensor, index: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from caloforge.networks.factorised.circle import on_circle
 from caloforge.networks.factorised.knots import Condition, Knots
-from caloforge.typing import Float64Array, IntArray
+from caloforge.networks.meaning import Axes, Block
+from caloforge.typing import IntArray
 
 SCORE_RANGE = 3.3
 SCORE_STEPS = 32
@@ -67,7 +68,7 @@ class LayerEnergies(nn.Module):
 
     def scores(self, layer_energy: Tensor, condition: Condition) -> Tensor:
         """Normal scores (N, Z) of measured layer energies (N, Z) in GeV."""
-        value = _log_fraction(layer_energy, condition.energy)[..., None]
+        value = log_fraction(layer_energy, condition.energy)[..., None]
         table = self._table(condition)
         low, high = table[..., :-1], table[..., 1:]
         steps = ((value - low) / (high - low).clamp(min=1e-6)).clamp(0.0, 1.0)
@@ -80,36 +81,6 @@ class LayerEnergies(nn.Module):
             flow, change = coupling(flow, condition.features)
             volume = volume + change
         return 0.5 * (flow * flow).sum(dim=1) - volume
-
-    @torch.no_grad()
-    def measure(self, layer_energy: Tensor, energy: Tensor, theta: Tensor) -> None:
-        """Set quantiles and mean correlation from layer energies (N, Z) in GeV."""
-        levels = normal_distribution(self.levels.double().numpy())
-        values = _log_fraction(layer_energy, energy)
-        table = self.knots.quantiles(values, energy, theta, levels)
-        self.quantiles.copy_(torch.cummax(table, dim=2).values)
-        scores = self.scores(layer_energy, self.knots(energy, theta))
-        covariance = torch.cov(scores.double().T)
-        lower = torch.linalg.cholesky(covariance + 1e-4 * torch.eye(self.size))
-        self.colouring.copy_(lower)
-        self.whitening.copy_(torch.linalg.inv(lower))
-
-    @torch.no_grad()
-    def calibrate(self, layer_energy: Tensor, condition: Condition, copies: int = 8) -> None:
-        """Correct the mean of every layer, then mean and width of the response at the knots.
-
-        ``layer_energy`` (N, Z) in GeV of showers and their condition.  The flow's response r, the
-        sum of its layers over Ep, becomes offset + slope r.
-        """
-        many = condition.repeat(copies)
-        latent = torch.rand(len(many.energy), self.latent_dim)
-        fractions = self(latent, many) / many.energy[:, None]
-        wanted = layer_energy / condition.energy[:, None]
-        self.scale.copy_(wanted.mean(dim=0) / fractions.mean(dim=0))
-        mean, width = local_moments(condition.weights, wanted.sum(dim=1))
-        made_mean, made_width = local_moments(many.weights, fractions @ self.scale)
-        slope = width / made_width.clamp(min=1e-9)
-        self.response.copy_(torch.stack([mean - slope * made_mean, slope], dim=1))
 
     @property
     def _step(self) -> float:
@@ -126,7 +97,7 @@ class Coupling(nn.Module):
 
     def __init__(self, size: int, features: int, width: int, order: IntArray) -> None:
         super().__init__()
-        self.kept = size // 2
+        self.kept, self.features = size // 2, features
         self.register_buffer("order", torch.from_numpy(order))
         self.register_buffer("inverse_order", torch.from_numpy(np.argsort(order)))
         self.order: Tensor
@@ -149,6 +120,11 @@ class Coupling(nn.Module):
         moved = (moved - shift) * torch.exp(-log_scale)
         return torch.cat([kept, moved], dim=1), -log_scale.sum(dim=1)
 
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        inputs = (Block("kept", self.kept), Block("features", self.features))
+        return {"network.0.weight": {1: inputs}}
+
     def generate(self, noise: Tensor, condition: Tensor) -> Tensor:
         """From noise (N, size) towards data: the inverse of :meth:`forward`."""
         kept, moved = noise[:, : self.kept], noise[:, self.kept :]
@@ -161,14 +137,6 @@ class Coupling(nn.Module):
         return torch.tanh(log_scale), shift
 
 
-def local_moments(weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and width at the knots (K,) of values (N,) with weights (N, K) between the knots."""
-    weights, values = weights.double(), values.double()[:, None]
-    mean = torch.linalg.lstsq(weights, values).solution
-    variance = torch.linalg.lstsq(weights, (values - weights @ mean) ** 2).solution
-    return mean[:, 0].float(), variance[:, 0].clamp(min=0.0).sqrt().float()
-
-
 def normal_from_uniform(uniform: Tensor) -> Tensor:
     """Standard normal numbers (N, 2k) from uniform ones (N, 2k) in [0, 1): Box and Muller."""
     radius_from, angle = uniform.chunk(2, dim=1)
@@ -177,15 +145,6 @@ def normal_from_uniform(uniform: Tensor) -> Tensor:
     return torch.cat([radius * cosine, radius * sine], dim=1)
 
 
-def normal_distribution(score: Float64Array) -> Float64Array:
-    """Probability below a standard normal score.
-
-    >>> normal_distribution(np.array([0.0]))
-    array([0.5])
-    """
-    root = torch.from_numpy(score / math.sqrt(2.0))
-    return np.asarray(0.5 * (1.0 + torch.erf(root).numpy()), dtype=np.float64)
-
-
-def _log_fraction(layer_energy: Tensor, energy: Tensor) -> Tensor:
+def log_fraction(layer_energy: Tensor, energy: Tensor) -> Tensor:
+    """log(E / Ep) (N, Z) of layer energies (N, Z) and primary energies (N,), both in GeV."""
     return (layer_energy.clamp(min=ZERO_GEV) / energy[:, None]).log()

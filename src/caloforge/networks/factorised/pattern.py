@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.networks.factorised.knots import Condition, Knots
+from caloforge.networks.meaning import Axes, Block
 
 NARROWEST_PADS, WIDEST_PADS = 0.06, 7.0
 SHIFT_SIGMAS = 8.0
@@ -41,6 +42,7 @@ class TransversePattern(nn.Module):
         super().__init__()
         x, y = window
         self.grid, self.whole, self.inclined = (layers, rings), whole, knots.inclined
+        self.features = knots.features
         sigmas = torch.linspace(math.log(NARROWEST_PADS), math.log(WIDEST_PADS), rings)
         self.log_sigma = nn.Parameter(sigmas)
         if self.inclined:
@@ -85,6 +87,18 @@ class TransversePattern(nn.Module):
         outside = 1.0 - in_x.sum(dim=1) * in_y.sum(dim=1)
         cells = cells.reshape(-1, *rings.shape[1:3], self.grid[0])
         return cells, (weights @ outside[..., None])[..., 0]
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        layers, rings = self.grid
+        inputs = (Block("layers", layers), Block("features", self.features))
+        outputs = (Block("layers", layers, rings),)
+        return {
+            "network.0.weight": {1: inputs},
+            "network.4.weight": {0: outputs},
+            "network.4.bias": {0: outputs},
+            "shift": {1: (Block("layers", layers),)},
+        }
 
     def _shifted(self, condition: Condition) -> Tensor:
         """How far (N, Z, rings) in pads along y the Gaussians are from the axis."""

@@ -60,8 +60,9 @@ def tables(generator: FactorisedGenerator) -> dict[str, NDArray[np.generic]]:
     if generator.halo is not None:
         halo = generator.halo
         few, more = halo.pairs
-        names = ("per_gev", "kept", "instead", "deposit", "poisson", "number")
+        names = ("per_gev", "kept", "deposit", "poisson", "number")
         found |= {f"halo.{name}": getattr(halo, name) for name in names}
+        found |= {"halo.instead": halo.alias}  # the sampler's name
         found |= {"halo.pairs.few": few, "halo.pairs.more": more}
     return {name: value.detach().numpy() for name, value in found.items()}
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.networks.base import Domain, Generator
+from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.blocks import (
     ENERGY_UNIT_GEV,
     IMAGE_UNIT_GEV,
@@ -25,6 +25,7 @@ from caloforge.networks.blocks import (
     zero_below_threshold,
 )
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
+from caloforge.networks.meaning import Axes, Block
 
 START_CHANNELS = 32
 PERMUTATIONS = {"x": (0, 1, 2, 3), "y": (0, 2, 1, 3), "z": (0, 2, 3, 1)}
@@ -65,7 +66,7 @@ class Path(nn.Module):
         return volume.permute(self.order)
 
 
-class Conv2dGenerator(Generator):
+class Conv2dGenerator(GeneratorNetwork):
     """Cells = 10 MeV x ReLU of the last convolution; the latent vector is multiplied by Ep."""
 
     def __init__(self, options: Conv2dOptions, domain: Domain) -> None:
@@ -81,8 +82,17 @@ class Conv2dGenerator(Generator):
         )
         self.layers = nn.Conv2d(options.channels, layers, 3, padding=1)
 
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        outputs = (Block("layers", self.layers.out_channels),)
+        latent: dict[str, Axes] = {
+            f"paths.{path}.dense.weight": {1: (Block("latent", self.latent_dim),)}
+            for path in range(len(self.paths))
+        }
+        return {"layers.weight": {0: outputs}, "layers.bias": {0: outputs}, **latent}
+
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`Generator`; theta is not used."""
+        """See :class:`GeneratorNetwork`; theta is not used."""
         scaled = latent * (energy / ENERGY_UNIT_GEV).unsqueeze(1)
         volumes = torch.cat([path(scaled) for path in self.paths], dim=3)
         image = self.layers(self.join(volumes.permute(0, 3, 1, 2)))

@@ -24,10 +24,11 @@ from torch.nn import functional
 
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
-from caloforge.networks.base import Discriminator, Domain, Generator, Judgement
+from caloforge.networks.base import Discriminator, Domain, GeneratorNetwork, Judgement
 from caloforge.networks.blocks import ENERGY_UNIT_GEV, IMAGE_UNIT_GEV, crop, zero_below_threshold
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
+from caloforge.networks.meaning import Axes, Block
 from caloforge.networks.slope import measured_slope
 from caloforge.scaling import TRAINING_POWER
 
@@ -60,7 +61,7 @@ def _block(inputs: int, outputs: int, kernel: Size, padding: Size, *, fold: int)
     return nn.Sequential(convolution, nn.BatchNorm3d(outputs), nn.LeakyReLU(0.3, inplace=True))
 
 
-class Conv3dGenerator(Generator):
+class Conv3dGenerator(GeneratorNetwork):
     """Cells = 10 MeV x ReLU of the last convolution."""
 
     def __init__(self, options: Conv3dOptions, domain: Domain) -> None:
@@ -82,8 +83,16 @@ class Conv3dGenerator(Generator):
         self.fine = nn.Sequential(FoldedConv3d(6, 6, (3, 3, 8), (1, 0, 3)), nn.LeakyReLU(0.3))
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
 
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`; with ``angle``, Ep does not multiply the latent
+        numbers, which then are others."""
+        latent = Block("latent", self.latent_dim)
+        if self.angle:
+            return {"dense.weight": {1: (Block("energy, theta", 2), latent)}}
+        return {"dense.weight": {1: (latent._replace(name="latent times energy"),)}}
+
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`Generator`; without ``angle``, theta is not used."""
+        """See :class:`GeneratorNetwork`; without ``angle``, theta is not used."""
         relative = (energy / ENERGY_UNIT_GEV).unsqueeze(1)
         if self.angle:
             scaled = torch.cat([relative, theta.unsqueeze(1), latent], dim=1)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from caloforge.config import FrozenModel
 from caloforge.networks.base import ConditionFeatures, Discriminator, Domain, Judgement
 from caloforge.networks.blocks import ENERGY_UNIT_GEV, halvings
+from caloforge.networks.meaning import Axes, Block
 from caloforge.scaling import TRAINING_POWER
 
 TYPICAL_RESPONSE = 0.02
@@ -42,10 +43,19 @@ class Discriminator2d(Discriminator):
             nn.LeakyReLU(0.2, inplace=True),
             nn.Flatten(),
         )
-        pixels = halvings(x, 2)[0] * halvings(y, 2)[0]
-        inputs = 2 * width * pixels + layers + self.conditions.size
+        self.maps = 2 * width * halvings(x, 2)[0] * halvings(y, 2)[0]
+        self.layers = layers
+        inputs = self.maps + layers + self.conditions.size
         self.head = nn.Sequential(nn.Linear(inputs, width), nn.LeakyReLU(0.2, inplace=True))
         self.real, self.correction = nn.Linear(width, 1), nn.Linear(width, 1)
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        layers, features = Block("layers", self.layers), Block("features", self.conditions.size)
+        return {
+            "convolutions.0.weight": {1: (layers,)},
+            "head.0.weight": {1: (Block("maps", self.maps), layers, features)},
+        }
 
     def judge(self, image: Tensor, ecal: Tensor, energy: Tensor, theta: Tensor) -> Judgement:
         """See :class:`Discriminator`."""

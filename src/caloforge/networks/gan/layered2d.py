@@ -16,9 +16,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.networks.base import ConditionFeatures, Domain, Generator
+from caloforge.networks.base import ConditionFeatures, Domain, GeneratorNetwork
 from caloforge.networks.blocks import ConvBlock2d, halvings, zero_below_threshold
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
+from caloforge.networks.meaning import Axes, Block
 
 CELL_FRACTION = 1e-4
 """Cell energy over primary energy where the last convolution gives 1."""
@@ -32,7 +33,7 @@ class Layered2dOptions(Discriminator2dOptions):
     channels: int = Field(64, gt=0, multiple_of=16)
 
 
-class Layered2dGenerator(Generator):
+class Layered2dGenerator(GeneratorNetwork):
     """Cells = Ep x 1e-4 x a**2, where a >= 0 is the last convolution (a square spans the seven
     orders of magnitude of the cells and costs one multiplication)."""
 
@@ -52,8 +53,18 @@ class Layered2dGenerator(Generator):
         )
         self.layers = nn.Conv2d(width, layers, 3, padding=1)
 
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        inputs = (Block("latent", self.latent_dim), Block("features", self.conditions.size))
+        outputs = (Block("layers", self.layers.out_channels),)
+        return {
+            "dense.weight": {1: inputs},
+            "layers.weight": {0: outputs},
+            "layers.bias": {0: outputs},
+        }
+
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`Generator`."""
+        """See :class:`GeneratorNetwork`."""
         conditions = self.conditions(energy, theta)
         maps = self.dense(torch.cat([latent, conditions], dim=1)).unflatten(1, self.coarse)
         amplitude = functional.relu(self.layers(self.blocks(maps))).float()

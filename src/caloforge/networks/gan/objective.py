@@ -9,8 +9,9 @@ sums are their targets (Vallecorsa et al. 2019; Khattak et al. 2022).
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
-from caloforge.networks.base import Discriminator, Generator, Judgement
+from caloforge.networks.base import Discriminator, Domain, GeneratorNetwork, Judgement
 from caloforge.networks.blocks import training_image
 from caloforge.networks.gan.losses import (
     flipped_labels,
@@ -26,13 +27,9 @@ from caloforge.networks.gan.losses import (
     percentage_error,
     real_or_fake,
 )
-from caloforge.networks.objective import Batch, DataSummary, WeightAverage
-from caloforge.networks.spec import network_of
+from caloforge.networks.objective import Batch, ObjectiveOptions, TrainingPlan, WeightAverage
 from caloforge.ranks import group
 from caloforge.ranks.common_norm import has_norm
-
-if TYPE_CHECKING:
-    from caloforge.train.recipe import Recipe
 
 
 class LossWeights(FrozenModel):
@@ -44,7 +41,7 @@ class LossWeights(FrozenModel):
     theta: float = Field(0.0, ge=0)
 
 
-class GanOptions(FrozenModel):
+class GanOptions(ObjectiveOptions):
     """Losses, optimisers and stabilisers; the defaults are the 2018 publication's.
 
     ``rates_for_batch``: batch size that the learning rates are meant for; others are multiplied by
@@ -73,22 +70,25 @@ class GanOptions(FrozenModel):
 class GanObjective:
     """See the module; an :class:`caloforge.networks.objective.Objective`."""
 
-    def __init__(self, recipe: Recipe, generator: Generator, summary: DataSummary) -> None:
-        build = network_of(recipe.network).discriminator
-        if build is None:
-            msg = f"network {recipe.network.name!r} has no discriminator: it cannot train as a gan"  # type: ignore[attr-defined]
-            raise ConfigError(msg)
-        self.options: GanOptions = recipe.objective  # type: ignore[assignment]
-        self.bfloat16 = recipe.training.precision == "bfloat16"
-        batch_size = recipe.training.batch_size
-        self.rate_scale = batch_size / (self.options.rates_for_batch or batch_size)
-        self.generator = generator
-        self.discriminator = build(recipe.network, summary.domain)
-        if self.options.spectral_norm:
-            _normalise_spectrum(self.discriminator)
+    measurement = None
+    """A GAN makes showers from the first step on."""
+
+    def __init__(
+        self,
+        options: GanOptions,
+        generator: GeneratorNetwork,
+        discriminator: Discriminator,
+        plan: TrainingPlan,
+    ) -> None:
+        self.options = options
+        self.bfloat16 = plan.precision == "bfloat16"
+        self.rate_scale = plan.batch_size / (options.rates_for_batch or plan.batch_size)
+        self.generator, self.discriminator = generator, discriminator
+        if options.spectral_norm:
+            _normalise_spectrum(discriminator)
         for module in (generator, self.discriminator):
             _lay_out(module)
-        self.average = WeightAverage(copy.deepcopy(generator), recipe.training.ema_decay)
+        self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
         self.generating = group.wrapped(generator)
         self.judging = group.wrapped(self.discriminator, unused=not self.options.weights.energy)
         self.generator_optimiser = self._optimiser(generator, self.options.generator_learning_rate)
@@ -102,16 +102,24 @@ class GanObjective:
             )
             raise ConfigError(msg)
 
-    @property
-    def ema_generator(self) -> Generator:
-        """The averaged generator."""
-        average: Generator = self.average.average  # type: ignore[assignment]
-        return average
+    @classmethod
+    def against(
+        cls, discriminator: Callable[[Any, Domain], Discriminator]
+    ) -> Callable[[Any, GanOptions, GeneratorNetwork, TrainingPlan], GanObjective]:
+        """How the objective of a network with this discriminator is built."""
+
+        def build(
+            network: Any, options: GanOptions, generator: GeneratorNetwork, plan: TrainingPlan
+        ) -> GanObjective:
+            return cls(options, generator, discriminator(network, plan.domain), plan)
+
+        return build
 
     @property
-    def ready(self) -> bool:
-        """A GAN makes showers from the first step on."""
-        return True
+    def ema_generator(self) -> GeneratorNetwork:
+        """The averaged generator."""
+        average: GeneratorNetwork = self.average.average  # type: ignore[assignment]
+        return average
 
     def start_epoch(self, epoch: int) -> None:
         """Set the learning rates of the epoch."""
@@ -184,7 +192,10 @@ class GanObjective:
         return cells
 
     def _judge(self, discriminator: nn.Module, cells: Tensor, batch: Batch) -> Judgement:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16), group.apart():
+        with (
+            torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16),
+            group.random_state_of_rank(),
+        ):
             judgement: Judgement = discriminator(cells, batch.energy, batch.theta)
         return judgement
 

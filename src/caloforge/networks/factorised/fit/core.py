@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caloforge.networks.factorised.knots import Condition
+from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.noise import LAYER_CORRELATION, CoreNoise
 
 DILUTION = 2.0
@@ -25,6 +25,12 @@ class CoreMeasurement:
         self.product = torch.zeros(core.share.shape, dtype=torch.float64)
         self.square = torch.zeros(core.share.shape, dtype=torch.float64)
 
+    def reset(self) -> None:
+        """Forget the showers; the pads of the core fluctuate apart."""
+        self.product.zero_()
+        self.square.zero_()
+        self.core.share.zero_()
+
     def state_dict(self) -> dict[str, Tensor]:
         """The sums."""
         return {"product": self.product, "square": self.square}
@@ -34,22 +40,24 @@ class CoreMeasurement:
         self.product.copy_(state["product"])
         self.square.copy_(state["square"])
 
-    def add(self, cells: Tensor, expected: Tensor, condition: Condition) -> None:
-        """Add cells and their expectations (N, X, Y, Z) in GeV."""
-        cells, expected = self.core.window(cells), self.core.window(expected)
-        residual = (cells - expected) / expected.clamp(min=1e-9).sqrt()
+    def add(self, expected: ExpectedShowers) -> None:
+        """Add cells of the core and their expectations."""
+        cells, mean = self.core.window(expected.window), self.core.window(expected.expected)
+        residual = (cells - mean) / mean.clamp(min=1e-9).sqrt()
         before, after = residual[..., :-1], residual[..., 1:]
-        weight = expected.sum(dim=(1, 2), keepdim=True)[..., 1:]
+        weight = mean.sum(dim=(1, 2), keepdim=True)[..., 1:]
         product = (weight * after * before).sum(dim=3)
         square = (0.5 * weight * (after**2 + before**2)).sum(dim=3)
+        condition = expected.condition
         knots = condition.weights / condition.energy[:, None] ** 2
         self.product += torch.einsum("nk,nxy->kxy", knots, product)
         self.square += torch.einsum("nk,nxy->kxy", knots, square)
 
-    def apply(self, core: CoreNoise) -> None:
+    def apply(self) -> None:
         """Set the share of the common fluctuation, symmetrised over the square."""
         correlation = _symmetric(self.product) / _symmetric(self.square).clamp(min=1e-30)
-        core.share.copy_((DILUTION * correlation / LAYER_CORRELATION).clamp(0.0, LARGEST_SHARE))
+        share = (DILUTION * correlation / LAYER_CORRELATION).clamp(0.0, LARGEST_SHARE)
+        self.core.share.copy_(share)
 
 
 def _symmetric(maps: Tensor) -> Tensor:

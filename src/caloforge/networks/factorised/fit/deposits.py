@@ -1,6 +1,6 @@
 """Measures how the energy of a cell is distributed, given its expectation, on Geant4 showers.
 
-Cells are sorted by their expectation and the energy of their layer; of each sort, a histogram of
+Cells are sorted by their expectation and the energy of their layer; of each class, a histogram of
 energy over expectation is kept.  The sampler's table follows from its quantiles, and a shift of the
 expectation, per layer and energy, makes the mean number of hits right.
 
@@ -19,13 +19,14 @@ import torch
 from torch import Tensor
 
 from caloforge.networks.factorised.deposits import (
+    CLASSES,
     EXPECTATIONS,
     QUANTILES,
-    SORTS,
     STEPS_PER_DECADE,
     DepositSampler,
-    layer_sort,
+    layer_class,
 )
+from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.knots import Condition
 
 BIN_WIDTH = 0.025
@@ -45,16 +46,22 @@ GOLDEN = 0.6180339887
 
 
 class DepositMeasurement:
-    """Histograms of the cells of many showers; :meth:`apply` turns them into a sampler's tables."""
+    """Histograms of the cells of many showers; :meth:`apply` makes the sampler's tables of them."""
 
     def __init__(self, sampler: DepositSampler) -> None:
         self.sampler = sampler
         knots, layers = sampler.shift.shape
-        shape = (knots, layers, SORTS, EXPECTATIONS * FINE)
-        self.cells = torch.zeros(SORTS, EXPECTATIONS, dtype=torch.float64)
-        self.energies = torch.zeros(SORTS, EXPECTATIONS, BINS, dtype=torch.float64)
+        shape = (knots, layers, CLASSES, EXPECTATIONS * FINE)
+        self.cells = torch.zeros(CLASSES, EXPECTATIONS, dtype=torch.float64)
+        self.energies = torch.zeros(CLASSES, EXPECTATIONS, BINS, dtype=torch.float64)
         self.expectations = torch.zeros(shape, dtype=torch.float64)
         self.hits = torch.zeros(knots, layers, dtype=torch.float64)
+
+    def reset(self) -> None:
+        """Forget the showers, and the shifts through which cells find their rows."""
+        for histogram in (self.cells, self.energies, self.expectations, self.hits):
+            histogram.zero_()
+        self.sampler.shift.zero_()
 
     def state_dict(self) -> dict[str, Tensor]:
         """The histograms."""
@@ -65,15 +72,15 @@ class DepositMeasurement:
         for name, value in state.items():
             getattr(self, name).copy_(value)
 
-    def add(
-        self, cells: Tensor, layer_energy: Tensor, expected: Tensor, condition: Condition
-    ) -> None:
-        """Count cells and their expectations (N, X, Y, Z), and layer energies (N, Z), in GeV."""
+    def add(self, showers: ExpectedShowers) -> None:
+        """Count the cells of the windows and their expectations."""
+        cells, expected = showers.window, showers.expected
+        layer_energy, condition = showers.layer_energy, showers.condition
         place = self._place(expected, condition)
-        sort = layer_sort(layer_energy).long()[:, None, None]
+        classes = layer_class(layer_energy).long()[:, None, None]
         whole = torch.where(layer_energy < FAINT_GEV, math.inf, layer_energy)[:, None, None]
         independent = expected / (1.0 - (expected / whole).clamp(max=LARGEST_SHARE))
-        row = torch.round(self._place(independent, condition)).long() + sort * EXPECTATIONS
+        row = torch.round(self._place(independent, condition)).long() + classes * EXPECTATIONS
         self.cells += torch.bincount(row.flatten(), minlength=self.cells.numel()).view_as(
             self.cells
         )
@@ -85,7 +92,7 @@ class DepositMeasurement:
         weights = condition.weights.double()
         self.hits += weights.T @ hit.sum(dim=(1, 2)).double()
         layer = torch.arange(cells.shape[3])
-        fine = (place * FINE).long() + (layer * SORTS + sort) * (EXPECTATIONS * FINE)
+        fine = (place * FINE).long() + (layer * CLASSES + classes) * (EXPECTATIONS * FINE)
         size = self.expectations[0].numel()
         for knot in range(len(self.hits)):
             weight = weights[:, knot, None, None, None].expand_as(fine)
@@ -95,39 +102,39 @@ class DepositMeasurement:
     def _place(self, expected: Tensor, condition: Condition) -> Tensor:
         return self.sampler.coordinate(expected, condition).clamp(0.0, EXPECTATIONS - 1.0)
 
-    def apply(self, sampler: DepositSampler) -> None:
-        """Set the table and the shifts of a sampler."""
+    def apply(self) -> None:
+        """Set the table and the shifts of the sampler."""
         table, probability = self._tables()
-        sampler.table.copy_(table.flatten())
-        sampler.shift.copy_(self._shifts(probability))
+        self.sampler.table.copy_(table.flatten())
+        self.sampler.shift.copy_(self._shifts(probability))
 
     def _tables(self) -> tuple[Tensor, Tensor]:
-        """Energy over expectation (sorts, rows, columns); hit probability (sorts, rows)."""
-        table = torch.zeros(SORTS, EXPECTATIONS, QUANTILES)
-        probability = torch.zeros(SORTS, EXPECTATIONS, dtype=torch.float64)
-        for sort in range(SORTS):
-            counts, cells = self._enough(sort)
+        """Energy over expectation (classes, rows, columns); hit probability (classes, rows)."""
+        table = torch.zeros(CLASSES, EXPECTATIONS, QUANTILES)
+        probability = torch.zeros(CLASSES, EXPECTATIONS, dtype=torch.float64)
+        for number in range(CLASSES):
+            counts, cells = self._enough(number)
             reference = counts[SINGLE_DEPOSIT_ROW]
             for row in range(EXPECTATIONS):
                 below = max(0, SINGLE_DEPOSIT_ROW - row) * math.log(10.0) / STEPS_PER_DECADE
                 histogram = reference if below else counts[row]
                 if histogram.sum() == 0:
-                    table[sort, row], probability[sort, row] = table[sort, row - 1], 1.0
+                    table[number, row], probability[number, row] = table[number, row - 1], 1.0
                     continue
                 in_row = SINGLE_DEPOSIT_ROW if below else row
                 chance = float(histogram.sum() / cells[in_row]) * math.exp(-below)
-                table[sort, row] = quantile_row(histogram, chance, row * GOLDEN % 1.0)
-                probability[sort, row] = chance
+                table[number, row] = quantile_row(histogram, chance, row * GOLDEN % 1.0)
+                probability[number, row] = chance
         return table, probability
 
-    def _enough(self, sort: int) -> tuple[Tensor, Tensor]:
-        """Histograms and cell counts of the sort's rows; rows with few hits: of all sorts."""
-        few = self.energies[sort].sum(dim=1) < FEWEST_HITS
-        counts = torch.where(few[:, None], self.energies.sum(dim=0), self.energies[sort])
-        return counts, torch.where(few, self.cells.sum(dim=0), self.cells[sort])
+    def _enough(self, number: int) -> tuple[Tensor, Tensor]:
+        """Histograms and cell counts of a class's rows; rows with few hits: of all classes."""
+        few = self.energies[number].sum(dim=1) < FEWEST_HITS
+        counts = torch.where(few[:, None], self.energies.sum(dim=0), self.energies[number])
+        return counts, torch.where(few, self.cells.sum(dim=0), self.cells[number])
 
     def _shifts(self, probability: Tensor) -> Tensor:
-        """Shifts (knots, Z) in rows: with them, ``probability`` (sorts, rows) gives the hits."""
+        """Shifts (knots, Z) in rows: with them, ``probability`` (classes, rows) gives the hits."""
         place = (torch.arange(EXPECTATIONS * FINE, dtype=torch.float64) + 0.5) / FINE
         low = torch.full_like(self.hits, -LARGEST_SHIFT)
         high = -low

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.halo import ENERGIES, PAIR_POWER, Halo
-from caloforge.networks.factorised.knots import Condition
+from caloforge.networks.factorised.knots import Condition, Knots
 
 FEWEST_EXPOSED = 2e-3
 """Part of the showers in which a pad must lie in the image to be measured."""
@@ -21,9 +22,16 @@ BATCH, ROUNDS = 256, 8
 class HaloMeasurement:
     """Collects the hits beside the window; :meth:`apply` sets the halo's tables."""
 
-    def __init__(self) -> None:
+    def __init__(self, halo: Halo, knots: Knots) -> None:
+        self.halo, self.knots = halo, knots
         self.hits: list[Tensor] = []
         self.showers: list[list[Tensor]] = []
+
+    def reset(self) -> None:
+        """Forget the showers; the halo is then empty."""
+        self.hits, self.showers = [], []
+        for table in (self.halo.per_gev, self.halo.pairs, self.halo.deposit):
+            table.zero_()
 
     def state_dict(self) -> dict[str, list]:  # type: ignore[type-arg]
         """What has been collected."""
@@ -33,26 +41,28 @@ class HaloMeasurement:
         """The inverse of :meth:`state_dict`."""
         self.hits, self.showers = state["hits"], state["showers"]
 
-    def add(
-        self, halo: Halo, cells: Tensor, condition: Condition, centre: Tensor, beside: Tensor
-    ) -> None:
-        """Add cells (N, X, Y, Z) in GeV; the rest as the halo takes it."""
+    def add(self, expected: ExpectedShowers) -> None:
+        """Keep the hits beside the windows, and what was expected there."""
+        cells, centre, condition = expected.showers.cells, expected.centre, expected.condition
         first = sum(len(shower[0]) for shower in self.showers)
         pad_x, pad_y = (torch.arange(size)[:, None] for size in cells.shape[1:3])
-        out = halo.beside(pad_x[:, None], pad_y, centre[:, None, None])
+        out = self.halo.beside(pad_x[:, None], pad_y, centre[:, None, None])
         far = torch.where(out, cells, 0.0)
         shower, x, y, layer = torch.nonzero(far, as_tuple=True)
         neighbour, energy = (part[shower, x, y, layer] for part in (_has_neighbour(far), far))
         self.hits.append(
             torch.stack([(shower + first).float(), layer.float(), x, y, energy, neighbour])
         )
-        self.showers.append([condition.energy, condition.theta, centre, beside])
+        self.showers.append([condition.energy, condition.theta, centre, expected.beside])
 
-    def apply(self, halo: Halo, knots: torch.nn.Module) -> None:
-        """Set the tables of a halo."""
+    def apply(self) -> None:
+        """Set the tables of the halo; without a hit it stays empty."""
+        halo = self.halo
         energy, theta, centre, beside = map(torch.cat, zip(*self.showers, strict=True))
-        showers = _Showers(knots(energy, theta), centre, beside)
+        showers = _Showers(self.knots(energy, theta), centre, beside)
         shower, layer, x, y, deposit, neighbour = torch.cat(self.hits, dim=1)
+        if not len(deposit):
+            return
         at = (shower.long(), layer.long(), x.long(), y.long())
         share, seen = _hit_pads(halo, showers, at)
         counts = torch.zeros_like(beside).index_put(at[:2], torch.ones(()), accumulate=True)
@@ -62,7 +72,7 @@ class HaloMeasurement:
         by_chance = _chance_of_neighbour(halo, showers, share, at)
         free = _is_free(halo, x, y, centre[at[:2]])
         halo.pairs.copy_(_pairs(deposit[free], neighbour[free], by_chance[free]))
-        set_pads(halo, _of_particles(share, halo.partners))
+        halo.set_pads(_of_particles(share, halo.partners))
         halo.deposit.copy_(_quantiles(deposit))
         made, _ = _made(halo, showers)
         halo.per_gev.mul_((weights.T @ counts) / (weights.T @ made).clamp(min=1e-9))
@@ -155,35 +165,6 @@ def _with_next_layers(values: Tensor, dim: int) -> Tensor:
     before = torch.cat([values.narrow(dim, 0, 1), values.narrow(dim, 0, last)], dim=dim)
     behind = torch.cat([values.narrow(dim, 1, last), values.narrow(dim, last, 1)], dim=dim)
     return values + 0.5 * (before + behind)
-
-
-def set_pads(halo: Halo, share: Tensor) -> None:
-    """Give a halo the tables of these shares (leans, Z, X, Y)."""
-    tables = [alias_table(pads) for pads in share.flatten(0, 1).flatten(1)]
-    halo.kept.copy_(torch.cat([kept for kept, _ in tables]))
-    halo.instead.copy_(torch.cat([instead for _, instead in tables]))
-
-
-def alias_table(share: Tensor) -> tuple[Tensor, Tensor]:
-    """How often each place keeps what falls on it, and which other place has the rest: both (K,).
-
-    For shares (K,) that add up to one (or to nothing: then every place keeps all).  Places are
-    drawn uniformly.
-
-    >>> alias_table(torch.tensor([0.75, 0.25]))
-    (tensor([1.0000, 0.5000]), tensor([0., 0.]))
-    """
-    left = (share.double() * len(share)).tolist()
-    kept, instead = [1.0] * len(left), [float(place) for place in range(len(left))]
-    poor = [place for place, value in enumerate(left) if value < 1.0]
-    rich = [place for place, value in enumerate(left) if value >= 1.0]
-    while poor and rich:
-        place, giver = poor.pop(), rich[-1]
-        kept[place], instead[place] = left[place], float(giver)
-        left[giver] -= 1.0 - left[place]
-        if left[giver] < 1.0:
-            poor.append(rich.pop())
-    return torch.tensor(kept), torch.tensor(instead)
 
 
 def _has_neighbour(cells: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from caloforge.networks.base import Domain
 from caloforge.networks.factorised.knots import Condition, Knots
+from caloforge.networks.meaning import Axes, Block
 
 WINDOW = 7
 SEGMENTS = 4
@@ -28,7 +29,7 @@ class ImpactEncoder(nn.Module):
         self.size = min(WINDOW, x, y)
         self.corner = ((x - self.size) // 2, (y - self.size) // 2)
         self.bounds = [layers * part // SEGMENTS for part in range(SEGMENTS + 1)]
-        self.inclined = knots.inclined
+        self.inclined, self.knots = knots.inclined, knots.size
         self.image_y = y
         self.network = nn.Sequential(
             nn.Linear(2 * SEGMENTS * self.size * self.size + knots.size + self.inclined, WIDTH),
@@ -49,6 +50,12 @@ class ImpactEncoder(nn.Module):
             for which in (0.0, 1.0)
         )
         return torch.cat([self._x(maps, for_x), self._x(maps.transpose(2, 3), for_y)], dim=1)
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        maps = Block("maps", 2 * SEGMENTS * self.size * self.size)
+        which = (Block("which", 1),) if self.inclined else ()
+        return {"network.0.weight": {1: (maps, Block("knots", self.knots), *which)}}
 
     def _maps(self, cells: Tensor, moved: Tensor) -> Tensor:
         """Shares (N, segments, size, size) of the central energy of each segment of depth."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.knots import Condition
 from caloforge.networks.slope import measured_slope
@@ -23,25 +24,36 @@ BATCH = 64
 class TiltMeasurement:
     """Slopes of measured showers; :meth:`apply` sets how far generated ones lean and wander."""
 
-    def __init__(self) -> None:
-        self.deviations: list[Tensor] = []
+    def __init__(self, generator: FactorisedGenerator) -> None:
+        self.generator = generator
+        self.showers: list[list[Tensor]] = []
 
-    def state_dict(self) -> list[Tensor]:
-        """The slopes, over those of the particles."""
-        return self.deviations
+    def reset(self) -> None:
+        """Forget the showers; generated ones keep to the direction of their particle."""
+        self.showers = []
+        self.generator.axis.lean.zero_()
+        self.generator.axis.wander.zero_()
 
-    def load_state_dict(self, state: list[Tensor]) -> None:
+    def state_dict(self) -> dict[str, list[list[Tensor]]]:
+        """Slopes over those of the particles, energies and angles."""
+        return {"showers": self.showers}
+
+    def load_state_dict(self, state: dict[str, list[list[Tensor]]]) -> None:
         """The inverse of :meth:`state_dict`."""
-        self.deviations = state
+        self.showers = state["showers"]
 
-    def add(self, cells: Tensor, depth: Tensor, condition: Condition) -> None:
-        """Add cells (N, X, Y, Z) in GeV, layers at ``depth`` (Z,) in pads."""
-        self.deviations.append(measured_slope(cells, depth) - condition.slope[:, 0])
+    def add(self, expected: ExpectedShowers) -> None:
+        """Add the slopes of showers."""
+        showers, slope = expected.showers, expected.condition.slope[:, 0]
+        deviation = measured_slope(showers.cells, self.generator.axis.depth) - slope
+        self.showers.append([deviation, showers.energy, showers.theta])
 
-    def apply(self, generator: FactorisedGenerator, condition: Condition) -> None:
-        """Set lean and wander; ``condition`` is that of the measured showers, in order."""
-        axis = generator.axis
-        wanted_lean, wanted = _lean_and_variance(torch.cat(self.deviations), condition)
+    def apply(self) -> None:
+        """Set lean and wander."""
+        generator, axis = self.generator, self.generator.axis
+        deviations, energy, theta = map(torch.cat, zip(*self.showers, strict=True))
+        condition = generator.knots(energy, theta)
+        wanted_lean, wanted = _lean_and_variance(deviations, condition)
         energies, angles = (torch.split(part, BATCH) for part in condition[:2])
         for _ in range(ROUNDS):
             made = [

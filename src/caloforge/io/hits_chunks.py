@@ -1,0 +1,144 @@
+"""Hits appended to an HDF5 file chunk by chunk, past the library where nothing is compressed.
+
+A list beside the file, ``PATH.chunks``, says of every chunk where its bytes are and how many
+showers are whole with it.  A killed writer leaves an HDF5 file that the library may not read; with
+the list the chunks are copied into a new one, which is, byte for byte, what the old one was to be.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caloforge.hits import cell_type
+from caloforge.typing import AnyArray, FloatArray
+
+CELL, CELL_ENERGY = "cell", "cell_energy"
+FEWEST, MOST = 2**10, 2**18
+"""Hits in a chunk of a small and of a large file."""
+
+RECORD = np.dtype([("showers", "<i8"), ("place", "<i8", 2), ("size", "<i8", 2), ("mask", "<i8", 2)])
+"""A line of the list: whole showers; place and size in bytes and filter mask of the two chunks."""
+
+
+def chunk_hits(n: int) -> int:
+    """Hits in a chunk of a file of n showers.
+
+    >>> chunk_hits(1), chunk_hits(10**6)
+    (1024, 262144)
+    """
+    return int(np.clip(256 * n, FEWEST, MOST))
+
+
+class HitChunks:
+    """The datasets ``cell`` and ``cell_energy`` of an open HDF5 file, written from their start.
+
+    Attributes
+    ----------
+    total : hits appended so far.
+    chunks : whole chunks that are in the file.
+    """
+
+    def __init__(self, file: Any, n: int, shape: tuple[int, ...], compression: str | None) -> None:
+        self.total, self.chunks, self.hits = 0, 0, chunk_hits(n)
+        self._direct = compression is None
+        self._datasets: dict[str, Any] = {}
+        self._buffers: dict[str, AnyArray] = {}
+        filters = {} if compression is None else {"compression": compression, "shuffle": True}
+        for name, kind in ((CELL, np.dtype(cell_type(shape))), (CELL_ENERGY, np.dtype("<f4"))):
+            kind = kind.newbyteorder("<")
+            self._datasets[name] = file.create_dataset(
+                name, (0,), kind, maxshape=(None,), chunks=(self.hits,), track_times=False,
+                **filters,
+            )  # fmt: skip
+            self._buffers[name] = np.zeros(self.hits, kind)
+
+    def append(self, cell: AnyArray, cell_energy: FloatArray) -> int:
+        """Add hits; return how many chunks became whole with them."""
+        before, taken = self.chunks, 0
+        while taken < len(cell):
+            filled = self.total - self.chunks * self.hits
+            part = min(len(cell) - taken, self.hits - filled)
+            for name, values in ((CELL, cell), (CELL_ENERGY, cell_energy)):
+                self._buffers[name][filled : filled + part] = values[taken : taken + part]
+            taken, self.total = taken + part, self.total + part
+            if filled + part == self.hits:
+                self._put(self.total)
+        return self.chunks - before
+
+    def _put(self, extent: int) -> None:
+        """Write the buffers as the next chunk of datasets that have ``extent`` hits."""
+        first = self.chunks * self.hits
+        for name, buffer in self._buffers.items():
+            dataset = self._datasets[name]
+            dataset.id.set_extent((extent,))
+            if self._direct:
+                dataset.id.write_direct_chunk((first,), buffer)
+            else:
+                dataset[first:] = buffer[: extent - first]
+        self.chunks += 1
+
+    def record(self, chunk: int, showers: int) -> AnyArray:
+        """The line of the list for a chunk with which ``showers`` are whole, (1,) of RECORD."""
+        found = [
+            self._datasets[name].id.get_chunk_info_by_coord((chunk * self.hits,))
+            for name in (CELL, CELL_ENERGY)
+        ]
+        places = [info.byte_offset for info in found]
+        sizes = [info.size for info in found]
+        return np.array([(showers, places, sizes, [info.filter_mask for info in found])], RECORD)
+
+    def copy(self, old: int, records: AnyArray) -> bool:
+        """Take over the chunks of a file (descriptor ``old``); False if they come elsewhere."""
+        for number, record in enumerate(records):
+            for which, name in enumerate((CELL, CELL_ENERGY)):
+                dataset, size = self._datasets[name], int(record["size"][which])
+                content = os.pread(old, size, int(record["place"][which]))
+                if len(content) < size:
+                    return False
+                dataset.id.set_extent(((number + 1) * self.hits,))
+                mask = int(record["mask"][which])
+                dataset.id.write_direct_chunk((number * self.hits,), content, mask)
+            self.chunks += 1
+            if self.record(number, int(record["showers"]))[0] != record:
+                return False
+        self.total = self.chunks * self.hits
+        return True
+
+    def finish(self) -> None:
+        """Write what is left as the last chunk, filled up with zeros."""
+        filled = self.total - self.chunks * self.hits
+        if filled:
+            for buffer in self._buffers.values():
+                buffer[filled:] = 0
+            self._put(self.total)
+
+
+class ChunkList:
+    """The list beside a file that is being written."""
+
+    def __init__(self, partial: Path) -> None:
+        self.path = partial.with_name(partial.name + ".chunks")
+
+    def read(self) -> AnyArray:
+        """Its lines, of RECORD, as far as they are whole; none where there is no list."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return np.empty(0, RECORD)
+        return np.frombuffer(content, RECORD, len(content) // RECORD.itemsize)
+
+    def keep(self, lines: int) -> None:
+        """Keep the first lines only."""
+        self.path.touch()
+        os.truncate(self.path, lines * RECORD.itemsize)
+
+    def add(self, record: AnyArray) -> None:
+        """Add a line."""
+        with open(self.path, "ab") as stream:
+            stream.write(record.tobytes())
+
+    def remove(self) -> None:
+        """Remove the list."""
+        self.path.unlink(missing_ok=True)

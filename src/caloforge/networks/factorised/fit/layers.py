@@ -1,0 +1,153 @@
+"""Measures the energies of the layers: their quantiles before the flow is trained, their means and
+the width of the response after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.special import ndtr
+from torch import Tensor
+
+from caloforge.networks.factorised.fit.expectation import ExpectedShowers
+from caloforge.networks.factorised.knots import Knots
+from caloforge.networks.factorised.layers import LayerEnergies, log_fraction
+from caloforge.typing import Float64Array
+
+ENERGY_WINDOW, ANGLE_WINDOW = 0.5, 1.0
+"""Width in knots of the Gaussian that weighs the showers around a knot."""
+COPIES = 8
+"""Showers that are made for each measured one, to calibrate the flow."""
+
+
+class LayerCollection:
+    """The layer energies and conditions of all showers that were added."""
+
+    def __init__(self) -> None:
+        self.showers: list[list[Tensor]] = []
+
+    def reset(self) -> None:
+        """Forget the showers."""
+        self.showers = []
+
+    def add(self, expected: ExpectedShowers) -> None:
+        """Keep layer energies, energy and angle of showers."""
+        showers = expected.showers
+        self.showers.append([expected.layer_energy.detach(), showers.energy, showers.theta])
+
+    def state_dict(self) -> dict[str, list[list[Tensor]]]:
+        """What was kept."""
+        return {"showers": self.showers}
+
+    def load_state_dict(self, state: dict[str, list[list[Tensor]]]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.showers = state["showers"]
+
+    def all(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Layer energies (N, Z) in GeV, energies (N,) in GeV, angles (N,) in rad."""
+        layer_energy, energy, theta = map(torch.cat, zip(*self.showers, strict=True))
+        return layer_energy, energy, theta
+
+
+class LayerQuantiles(LayerCollection):
+    """Quantiles of the layers' energies, and the mean correlation of their normal scores.
+
+    All of ``modules``, copies of one part, are set.
+    """
+
+    def __init__(self, modules: Sequence[LayerEnergies]) -> None:
+        super().__init__()
+        self.modules = modules
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Set quantiles and correlation from what was added."""
+        layer_energy, energy, theta = self.all()
+        for layers in self.modules:
+            levels = ndtr(layers.levels.double().numpy())
+            table = quantiles_at(
+                layers.knots, log_fraction(layer_energy, energy), energy, theta, levels
+            )
+            layers.quantiles.copy_(torch.cummax(table, dim=2).values)
+            scores = layers.scores(layer_energy, layers.knots(energy, theta))
+            covariance = torch.cov(scores.double().T)
+            lower = torch.linalg.cholesky(covariance + 1e-4 * torch.eye(layers.size))
+            layers.colouring.copy_(lower)
+            layers.whitening.copy_(torch.linalg.inv(lower))
+
+
+class LayerCalibration(LayerCollection):
+    """The mean of every layer, then mean and width of the response at the knots.
+
+    The flow's response r, the sum of its layers over Ep, becomes offset + slope r.
+    """
+
+    def __init__(self, layers: LayerEnergies) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def reset(self) -> None:
+        """Forget the showers, and leave the flow's energies as they are."""
+        super().reset()
+        self.layers.scale.fill_(1.0)
+        self.layers.response.copy_(self.layers.response.new_tensor([0.0, 1.0]))
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Correct what the flow makes at the conditions of the showers that were added."""
+        layers = self.layers
+        layer_energy, energy, theta = self.all()
+        condition = layers.knots(energy, theta)
+        many = condition.repeat(COPIES)
+        fractions = layers(torch.rand(len(many.energy), layers.latent_dim), many)
+        fractions = fractions / many.energy[:, None]
+        wanted = layer_energy / condition.energy[:, None]
+        layers.scale.copy_(wanted.mean(dim=0) / fractions.mean(dim=0))
+        mean, width = local_moments(condition.weights, wanted.sum(dim=1))
+        made_mean, made_width = local_moments(many.weights, fractions @ layers.scale)
+        slope = width / made_width.clamp(min=1e-9)
+        layers.response.copy_(torch.stack([mean - slope * made_mean, slope], dim=1))
+
+
+def quantiles_at(
+    knots: Knots, values: Tensor, energy: Tensor, theta: Tensor, levels: Float64Array
+) -> Tensor:
+    """Quantiles (knots, variables, levels) of values (N, variables) at the knots."""
+    coordinate = knots.coordinate(energy, theta).double().numpy()
+    widths = np.array([ENERGY_WINDOW, ANGLE_WINDOW][: knots.features])
+    tables = [
+        _local_quantiles(values.double().numpy(), coordinate - knot, widths, levels)
+        for knot in knots.grid.double().numpy()
+    ]
+    return torch.from_numpy(np.stack(tables)).float()
+
+
+def local_moments(weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and width at the knots (K,) of values (N,) with weights (N, K) between the knots."""
+    weights, values = weights.double(), values.double()[:, None]
+    mean = torch.linalg.lstsq(weights, values).solution
+    variance = torch.linalg.lstsq(weights, (values - weights @ mean) ** 2).solution
+    return mean[:, 0].float(), variance[:, 0].clamp(min=0.0).sqrt().float()
+
+
+def _local_quantiles(
+    values: Float64Array, distance: Float64Array, widths: Float64Array, levels: Float64Array
+) -> Float64Array:
+    """Quantiles (variables, levels) of values (N, variables) at distance 0, of distances (N, F).
+
+    Showers are weighed by a Gaussian of their distance, after removing the local linear trend, so
+    that the width of the window does not widen the distribution.
+    """
+    weight = np.exp(-0.5 * ((distance / widths) ** 2).sum(axis=1))
+    design = np.concatenate([np.ones((len(distance), 1)), distance], axis=1)
+    weighted = design * weight[:, None]
+    ridge = 1e-9 * weight.sum() * np.eye(design.shape[1])
+    slope = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)[1:]
+    level = values - distance @ slope
+    table = np.empty((values.shape[1], len(levels)))
+    for variable in range(values.shape[1]):
+        order = np.argsort(level[:, variable])
+        below = np.cumsum(weight[order]) - 0.5 * weight[order]
+        table[variable] = np.interp(levels, below / weight.sum(), level[order, variable])
+    return table

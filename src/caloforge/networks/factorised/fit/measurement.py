@@ -1,0 +1,77 @@
+"""All that is measured of the factorised network after its training, part by part.
+
+In this order: the halo and the cells need the layers' energies right, and how far showers lean and
+wander is measured on showers that all other parts have made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from caloforge.networks.factorised.fit.core import CoreMeasurement
+from caloforge.networks.factorised.fit.deposits import DepositMeasurement
+from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
+from caloforge.networks.factorised.fit.halo import HaloMeasurement
+from caloforge.networks.factorised.fit.impact import ImpactEncoder
+from caloforge.networks.factorised.fit.layers import LayerCalibration
+from caloforge.networks.factorised.fit.tilt import TiltMeasurement
+from caloforge.networks.factorised.generator import FactorisedGenerator
+from caloforge.networks.objective import Batch, Measurement
+from caloforge.ranks import group
+
+
+def measured_parts(generator: FactorisedGenerator) -> dict[str, Measurement[ExpectedShowers]]:
+    """What of a generator is measured, by name, in the order in which it is set."""
+    parts: dict[str, Measurement[ExpectedShowers]] = {
+        "layers": LayerCalibration(generator.layers),
+        "deposits": DepositMeasurement(generator.deposits),
+        "core": CoreMeasurement(generator.noise.core),
+    }
+    if generator.halo is not None:
+        parts["halo"] = HaloMeasurement(generator.halo, generator.knots)
+    if generator.knots.inclined:
+        parts["tilt"] = TiltMeasurement(generator)
+    return parts
+
+
+class GeneratorMeasurement:
+    """Measures every part of ``averaged``, whose weights stand still; ``generator`` then takes its
+    weights and tables.  A :class:`caloforge.networks.objective.Measurement` of batches."""
+
+    def __init__(
+        self, generator: FactorisedGenerator, averaged: FactorisedGenerator, encoder: ImpactEncoder
+    ) -> None:
+        self.generator, self.averaged, self.encoder = generator, averaged, encoder
+        self.parts = measured_parts(averaged)
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """See :class:`Measurement`."""
+        for part in self.parts.values():
+            part.reset()
+
+    @torch.no_grad()
+    def add(self, showers: Batch) -> None:
+        """Add this rank's showers; every rank measures those of all, and holds the same tables."""
+        gathered = Batch(*map(group.gathered, (showers.cells, showers.energy, showers.theta)))
+        expected = expect(self.averaged, self.encoder, gathered)
+        for part in self.parts.values():
+            part.add(expected)
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Set all parts, and give the generator the averaged weights."""
+        for part in self.parts.values():
+            part.apply()
+        self.generator.load_state_dict(self.averaged.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The parts' states by name."""
+        return {name: part.state_dict() for name, part in self.parts.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])

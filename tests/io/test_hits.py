@@ -1,0 +1,231 @@
+"""The hits layout: round trips, any order of writing, kills on the way, damaged files."""
+
+import os
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+from tests.conftest import TOY_SHAPE, make_showers
+
+from caloforge import io
+from caloforge.cli.app import main
+from caloforge.convert import convert
+from caloforge.errors import CaloforgeError
+from caloforge.io import hits_chunks
+from caloforge.io.hits_writer import HitsWriter
+
+
+def call(*arguments) -> int:
+    """The exit code of the command line."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(each) for each in arguments])
+    return ended.value.code
+
+
+@pytest.fixture
+def sample(tmp_path, toy_showers):
+    path = tmp_path / "dense.h5"
+    io.write(path, toy_showers)
+    return path
+
+
+@pytest.fixture
+def hits_file(tmp_path, sample):
+    path = tmp_path / "hits.h5"
+    with io.open_showers(sample) as file:
+        convert(file, path, layout="hits")
+    return path
+
+
+def write(path, showers, order=None, batch=7, **options):
+    """Write showers in batches of 7, in any order."""
+    starts = range(0, len(showers), batch) if order is None else order
+    with HitsWriter(
+        path, showers.detector, showers.cells.shape[1:], len(showers), **options
+    ) as writer:
+        writer.write_conditions(0, showers.conditions)
+        for start in starts:
+            writer.write_cells(start, showers.cells[start : start + batch])
+        writer.finish()
+    return path.read_bytes()
+
+
+def test_any_h5py_user_reads_a_shower_in_four_lines(hits_file, toy_showers):
+    with h5py.File(hits_file) as f:
+        first, last = f["offsets"][3:5]
+        x, y, z = np.unravel_index(f["cell"][first:last], f.attrs["cell_shape"])
+        energy = f["cell_energy"][first:last]
+    image = np.zeros(TOY_SHAPE, np.float32)
+    image[x, y, z] = energy
+    assert np.array_equal(image, toy_showers.cells[3])
+
+
+@pytest.mark.parametrize("compression", [None, "lzf", "gzip"])
+def test_there_and_back(tmp_path, sample, toy_showers, compression):
+    with io.open_showers(sample) as dense:
+        convert(dense, tmp_path / "hits.h5", layout="hits", compression=compression)
+    with io.open_showers(tmp_path / "hits.h5") as file:
+        assert file.LAYOUT == "hits" and file.compression == (compression or "none")
+        assert file.detector == toy_showers.detector
+        assert np.array_equal(file.read().cells, toy_showers.cells)
+        assert np.array_equal(file.hits(3, 9).dense().cells, toy_showers.cells[3:9])
+        assert len(file.hits(5, 5)) == 0
+        convert(file, tmp_path / "back.h5", layout="gan3d")
+    back = io.read(tmp_path / "back.h5")
+    assert np.array_equal(back.cells, toy_showers.cells)
+    assert np.array_equal(back.energy, toy_showers.energy)
+    assert np.array_equal(back.theta, toy_showers.theta)
+
+
+def test_batches_may_come_in_any_order(tmp_path, toy_showers):
+    content = write(tmp_path / "x.h5", toy_showers)
+    for order in ([14, 7, 0], [7, 0, 14]):
+        assert write(tmp_path / "y.h5", toy_showers, order) == content
+    assert write(tmp_path / "y.h5", toy_showers, batch=3) == content
+
+
+def test_a_file_that_lacks_showers_is_never_finished(tmp_path, toy_showers):
+    with pytest.raises(RuntimeError, match="7 of 20 showers"):
+        write(tmp_path / "x.h5", toy_showers, order=[0, 14])
+    assert list(tmp_path.iterdir()) == []
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing that would tidy up after an error may run."""
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_a_killed_writer_goes_on_to_the_same_bytes(
+    tmp_path, toy_detector, compression, monkeypatch
+):
+    """Killed after every batch, in the middle of a line of the list too; from what the system has
+    of the files then, the next writer goes on."""
+    showers = make_showers(toy_detector, 400)
+    monkeypatch.setattr(hits_chunks, "MOST", 256)
+    assert np.count_nonzero(showers.cells) > 10 * 256
+    whole = write(tmp_path / "whole.h5", showers, compression=compression)
+    path, moved = tmp_path / "x.h5", tmp_path / "moved"
+    starts = []
+    for kill in range(12):
+        writer = HitsWriter(
+            path, toy_detector, TOY_SHAPE, 400, compression=compression, resume=True
+        )
+        starts.append(writer.done)
+        writer.write_conditions(0, showers.conditions)
+        first = writer.done
+        for start in range(first, min(first + 70, 400), 7):
+            writer.write_cells(start, showers.cells[start : start + 7])
+        moved.mkdir()
+        for name in ("x.h5.partial", "x.h5.partial.chunks"):
+            shutil.copy(tmp_path / name, moved)
+        if kill % 2:
+            with open(moved / "x.h5.partial.chunks", "ab") as stream:
+                stream.write(b"half a line")
+        with pytest.raises(Killed), writer:
+            raise Killed
+        for name in ("x.h5.partial", "x.h5.partial.chunks"):
+            os.replace(moved / name, tmp_path / name)
+        moved.rmdir()
+    assert starts == sorted(starts) and 0 < len(set(starts)) < 400 and starts[-1] > 300
+    with HitsWriter(
+        path, toy_detector, TOY_SHAPE, 400, compression=compression, resume=True
+    ) as writer:
+        writer.write_conditions(0, showers.conditions)
+        writer.write_cells(writer.done, showers.cells[writer.done :])
+        writer.finish()
+    assert path.read_bytes() == whole
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["whole.h5", "x.h5"]
+
+
+def changed(path, name, place, value):
+    with h5py.File(path, "r+") as file:
+        file[name][place] = value
+
+
+def without(path, name):
+    with h5py.File(path, "r+") as file:
+        del file[name]
+
+
+def with_shape(path, shape):
+    with h5py.File(path, "r+") as file:
+        file.attrs["cell_shape"] = shape
+
+
+def shortened(path, name, rows):
+    with h5py.File(path, "r+") as file:
+        values = file[name][:rows]
+        del file[name]
+        file[name] = values
+
+
+DAMAGES = {
+    "offsets that fall": (lambda path: changed(path, "offsets", 3, 1), "offsets must not fall"),
+    "offsets beyond": (lambda path: changed(path, "offsets", 20, 10**6), "within the"),
+    "negative offsets": (lambda path: changed(path, "offsets", 0, -5), "within the"),
+    "a cell outside": (lambda path: changed(path, "cell", 9, 100), "the numbers 0-99, got 100"),
+    "cells that fall": (lambda path: changed(path, "cell", 1, 0), "must rise, got 0 in shower 0"),
+    "negative energy": (lambda path: changed(path, "cell_energy", 9, -0.1), "positive, finite"),
+    "NaN": (lambda path: changed(path, "cell_energy", 9, np.nan), "got nan in shower"),
+    "infinite": (lambda path: changed(path, "cell_energy", 9, np.inf), "got inf in shower"),
+    "MeV": (lambda path: changed(path, "cell_energy", slice(None), 99.0), "MeV by mistake"),
+    "no angle": (lambda path: without(path, "theta"), "no dataset 'theta'"),
+    "fewer offsets": (lambda path: shortened(path, "offsets", 20), "lengths differ"),
+    "fewer cells": (lambda path: shortened(path, "cell", 20), "lengths differ"),
+    "other shape": (lambda path: with_shape(path, [5, 5, 5]), "fit no window of toy"),
+    "no shape": (lambda path: with_shape(path, "25"), "cell_shape must be three sizes"),
+    "huge shape": (lambda path: with_shape(path, [2**20] * 3), "too large"),
+    "truncated": (lambda path: os.truncate(path, path.stat().st_size // 2), "truncated"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_refused_in_one_line(hits_file, damage, capsys):
+    spoil, words = DAMAGES[damage]
+    spoil(hits_file)
+    assert call("info", hits_file) == 2
+    said = capsys.readouterr().err
+    assert words in said.replace("\n", " ")
+    assert "Traceback" not in said
+
+
+def mutated(content, rng):
+    """Some bytes changed, a stretch lost or doubled, or the end cut off."""
+    spoiled = bytearray(content)
+    kind, place = rng.integers(4), int(rng.integers(len(spoiled)))
+    length = int(rng.integers(1, 64))
+    if kind == 0:
+        for _ in range(int(rng.integers(1, 9))):
+            spoiled[int(rng.integers(len(spoiled)))] = int(rng.integers(256))
+    elif kind == 1:
+        spoiled[place : place + length] = bytes(rng.integers(0, 256, length, np.uint8))
+    elif kind == 2:
+        del spoiled[place : place + length]
+    else:
+        del spoiled[place:]
+    return bytes(spoiled)
+
+
+def fuzz(hits_file, files, seed):
+    """Read mutated files; return how many were refused. Anything but InputError is a fault."""
+    content, rng, refused = hits_file.read_bytes(), np.random.default_rng(seed), 0
+    for _ in range(files):
+        hits_file.write_bytes(mutated(content, rng))
+        try:
+            with io.open_showers(hits_file) as file:
+                file.hits()
+                file.read()
+        except CaloforgeError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    return refused
+
+
+def test_fuzzed_files(hits_file):
+    assert 0 < fuzz(hits_file, 150, seed=1) < 150
+
+
+@pytest.mark.slow
+def test_many_fuzzed_files(hits_file):
+    assert 0 < fuzz(hits_file, 10_000, seed=2) < 10_000

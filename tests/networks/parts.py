@@ -1,0 +1,35 @@
+"""Showers as the measured parts of the factorised network take them, and short ways to measure."""
+
+import torch
+
+from caloforge.networks.factorised.fit.expectation import ExpectedShowers
+from caloforge.networks.factorised.fit.layers import LayerCalibration, LayerQuantiles
+from caloforge.networks.objective import Batch
+
+
+def expected(
+    condition, cells=None, *, layer_energy=None, window=None, mean=None, centre=None, beside=None
+):
+    """Showers of a condition, with what the test gives of the rest."""
+    showers = Batch(cells, condition.energy, condition.theta)
+    return ExpectedShowers(showers, layer_energy, condition, None, centre, window, mean, beside)
+
+
+def measure(part, showers):
+    """Measure a part on showers, from the beginning."""
+    with torch.no_grad():
+        part.reset()
+        for some in showers:
+            part.add(some)
+        part.apply()
+
+
+def set_quantiles(layers, layer_energy, energy, theta):
+    """Measure the quantiles of the layers' energies."""
+    condition = layers.knots(energy, theta)
+    measure(LayerQuantiles([layers]), [expected(condition, layer_energy=layer_energy)])
+
+
+def calibrate(layers, layer_energy, condition):
+    """Correct the means and the response of the flow."""
+    measure(LayerCalibration(layers), [expected(condition, layer_energy=layer_energy)])

@@ -1,0 +1,96 @@
+"""The laws of what is measured: twice is once, and an earlier measurement leaves no trace."""
+
+import copy
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.factorised.fit.expectation import expect  # noqa: E402
+from caloforge.networks.factorised.fit.impact import ImpactEncoder  # noqa: E402
+from caloforge.networks.factorised.fit.layers import LayerQuantiles  # noqa: E402
+from caloforge.networks.factorised.fit.measurement import measured_parts  # noqa: E402
+from caloforge.networks.factorised.generator import (  # noqa: E402
+    FactorisedGenerator,
+    FactorisedOptions,
+)
+from caloforge.networks.objective import Batch  # noqa: E402
+
+DOMAIN = Domain(
+    shape=(9, 13, 4),
+    energy_range_gev=(10.0, 500.0),
+    theta_range_rad=(math.radians(60), math.radians(120)),
+    layer_depths_pads=(0.5, 1.5, 3.0, 4.0),
+)
+SHOWERS = 400
+PARTS = ("layers", "deposits", "core", "halo", "tilt")
+
+
+@pytest.fixture(scope="module")
+def before():
+    """A generator that knows the quantiles of the layers, and what it expects of showers."""
+    torch.manual_seed(0)
+    options = FactorisedOptions(flow_steps=2, flow_width=8, rings=4, window=(5, 5))
+    generator = FactorisedGenerator(options, DOMAIN)
+    energy = 10.0 * 50.0 ** torch.rand(SHOWERS)
+    theta = torch.deg2rad(60 + 60 * torch.rand(SHOWERS))
+    distance = torch.hypot(torch.arange(9.0)[:, None] - 4, torch.arange(13.0) - 6)
+    layers = torch.tensor([0.2, 0.6, 0.8, 0.4])
+    rate = torch.exp(-distance)[None, :, :, None] * energy[:, None, None, None] * layers
+    cells = 3e-4 * torch.poisson(rate)
+    with torch.no_grad():
+        encoder = ImpactEncoder(DOMAIN, generator.knots)
+        expected = expect(generator, encoder, Batch(cells, energy, theta))
+        quantiles = LayerQuantiles([generator.layers])
+        quantiles.add(expected)
+        quantiles.apply()
+    return generator, expected
+
+
+def measured(generator, expected, name):
+    """The generator's state after one part, or all of them up to it, have been measured."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        parts = measured_parts(generator)
+        for part in list(parts)[: list(parts).index(name) + 1]:
+            parts[part].reset()
+            parts[part].add(expected)
+            parts[part].apply()
+    return copy.deepcopy(generator.state_dict())
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_measuring_twice_gives_what_measuring_once_gives(before, name):
+    generator, expected = copy.deepcopy(before[0]), before[1]
+    once = measured(generator, expected, name)
+    twice = measured(generator, expected, name)
+    assert any(not torch.equal(value, before[0].state_dict()[key]) for key, value in once.items())
+    for key, value in once.items():
+        assert torch.equal(value, twice[key]), key
+
+
+def test_the_state_of_a_measurement_goes_on_where_it_was(before):
+    generator, expected = before
+    first, second = (measured_parts(copy.deepcopy(generator)) for _ in range(2))
+    for name, part in first.items():
+        part.add(expected)
+        second[name].load_state_dict(part.state_dict())
+        part.add(expected)
+        second[name].add(expected)
+        torch.manual_seed(2)
+        part.apply()
+        torch.manual_seed(2)
+        second[name].apply()
+    one, other = first["tilt"].generator.state_dict(), second["tilt"].generator.state_dict()
+    assert all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def test_a_halo_without_hits_stays_empty(before):
+    generator, expected = copy.deepcopy(before[0]), before[1]
+    cells = torch.zeros_like(expected.showers.cells)
+    halo = measured_parts(generator)["halo"]
+    halo.add(expected._replace(showers=Batch(cells, *expected.condition[:2])))
+    halo.apply()
+    assert (generator.halo.per_gev == 0).all() and torch.isfinite(generator.halo.deposit).all()

@@ -1,0 +1,220 @@
+"""Datasets in parts: the same bytes however they are made, read as one sample, whole or refused."""
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from tests.conftest import write_toy_model
+
+from caloforge import io
+from caloforge.cli.app import main
+from caloforge.cluster import Cluster
+from caloforge.errors import ClusterError
+from caloforge.generate import generate_file, load
+from caloforge.io.parts import sample_digest
+from caloforge.parts import Dataset
+from caloforge.provenance import file_digest
+
+
+def call(*arguments) -> int:
+    """The exit code of the command line."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(each) for each in arguments])
+    return ended.value.code or 0
+
+
+def make(model, folder, *options, n=50, parts=4):
+    options = ("--runtime", "onnx", "--seed", 5, *options)
+    return call("generate", model, "-n", n, "--parts", parts, "-o", folder, *options)
+
+
+def content(folder):
+    """The bytes of the parts and of the manifest."""
+    names = ["manifest.json", *(f"part-{n:05d}.h5" for n in range(4))]
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+@pytest.fixture
+def dataset(tmp_path, toy_model):
+    assert make(toy_model, tmp_path / "set") == 0
+    return tmp_path / "set"
+
+
+def test_parts_made_one_by_one_are_those_made_together(tmp_path, toy_model, dataset, capsys):
+    other = tmp_path / "other"
+    for part in (2, 0, 3):
+        assert make(toy_model, other, "--part", part) == 0
+    assert "1 of 4 parts missing" in capsys.readouterr().err
+    assert not (other / "manifest.json").exists()
+    assert make(toy_model, other, "--part", 1) == 0
+    assert content(other) == content(dataset)
+    assert make(toy_model, other) == 0, "what is there is left alone"
+    assert content(other) == content(dataset)
+
+
+def test_a_part_is_what_its_seed_makes(tmp_path, toy_model, dataset):
+    asked = Dataset.at(dataset).request
+    assert [asked.showers_of(part) for part in range(4)] == [13, 13, 12, 12]
+    assert len({asked.seed_of(part) for part in range(4)}) == 4
+    generator, seed = load(toy_model, runtime="onnx"), asked.seed_of(2)
+    generate_file(generator, asked.conditions_of(2), tmp_path / "x.h5", seed=seed, layout="hits")
+    assert (tmp_path / "x.h5").read_bytes() == (dataset / "part-00002.h5").read_bytes()
+    assert call("generate", toy_model, "-n", 12, "--seed", seed, "--layout", "hits",
+                "--runtime", "onnx", "-o", tmp_path / "y.h5") == 0  # fmt: skip
+    assert (tmp_path / "y.h5").read_bytes() == (tmp_path / "x.h5").read_bytes()
+
+
+def test_a_part_depends_on_nothing_but_model_seed_and_its_number(tmp_path, toy_model, dataset):
+    """Thirteen showers of part 0 are the same in a dataset of other parts."""
+    assert make(toy_model, tmp_path / "two", n=26, parts=2) == 0
+    for part in ("part-00000.h5", "part-00001.h5"):
+        assert (tmp_path / "two" / part).read_bytes() == (dataset / part).read_bytes()
+
+
+def test_the_folder_is_read_as_one_sample(tmp_path, dataset, capsys):
+    parts = [io.read(dataset / f"part-{n:05d}.h5") for n in range(4)]
+    with io.open_showers(dataset) as file:
+        assert len(file) == 50 and file.LAYOUT == "parts"
+        whole = file.read()
+        across = file.read(10, 30)
+        assert np.array_equal(file.hits(10, 30).dense().cells, across.cells)
+        assert np.array_equal(np.concatenate([b.cells for b in file.blocks(7)]), whole.cells)
+        assert len(file.hits(4, 4)) == 0
+    assert np.array_equal(whole.cells, np.concatenate([part.cells for part in parts]))
+    assert np.array_equal(whole.energy, np.concatenate([part.energy for part in parts]))
+    assert np.array_equal(across.cells, whole.cells[10:30])
+    assert call("info", dataset) == 0
+    assert "manifest.json lists 4 files" in capsys.readouterr().out
+    assert call("convert", dataset, "-o", tmp_path / "one.h5") == 0
+    assert np.array_equal(io.read(tmp_path / "one.h5").cells, whole.cells)
+
+
+def test_the_folder_has_a_digest(dataset):
+    from caloforge.train.files import ShowerFiles
+
+    before = sample_digest(dataset)
+    assert before == file_digest(dataset / "manifest.json")
+    assert sample_digest(dataset / "part-00000.h5") == Dataset.at(dataset).noted(0).digest
+    assert ShowerFiles([dataset]).description() == {"set": {"digest": before, "showers": 50}}
+
+
+def lose(folder):
+    (folder / "part-00002.h5").unlink()
+
+
+def shorten(folder):
+    os.truncate(folder / "part-00002.h5", 100)
+
+
+def forget(folder):
+    (folder / "manifest.json").unlink()
+
+
+def garble(folder):
+    (folder / "manifest.json").write_text("{")
+
+
+def swap(folder):
+    """A part of another length in the place of one, and the manifest made to fit its size."""
+    shutil.copy(folder / "part-00000.h5", folder / "part-00002.h5")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["parts"][2]["bytes"] = (folder / "part-00000.h5").stat().st_size
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lose, "lacks part-00002.h5, one of its 4 parts"),
+        (shorten, "it has 100 bytes, manifest.json says"),
+        (forget, "is not finished"),
+        (garble, "manifest.json is damaged"),
+        (swap, "has 13 showers, manifest.json says 12"),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_one_line(tmp_path, dataset, capsys, damage, words):
+    damage(dataset)
+    capsys.readouterr()
+    for verb in (["info", dataset], ["convert", dataset, "-o", tmp_path / "x.h5"]):
+        assert call(*verb) == 2
+        said = capsys.readouterr().err
+        assert words in said.replace("\n", " ") and "Traceback" not in said
+    assert not (tmp_path / "x.h5").exists()
+
+
+def test_a_lost_part_is_made_again(toy_model, dataset):
+    before = content(dataset)
+    lose(dataset)
+    assert make(toy_model, dataset) == 0
+    assert content(dataset) == before
+
+
+def test_a_part_that_was_not_noted_is_not_made_again(toy_model, dataset):
+    before, place = content(dataset), dataset / "part-00001.h5"
+    (dataset / "part-00001.json").unlink()
+    made = place.stat().st_mtime_ns
+    assert make(toy_model, dataset) == 0
+    assert content(dataset) == before and place.stat().st_mtime_ns == made
+
+
+def test_options_that_do_not_go_together(tmp_path, toy_model, toy_detector, dataset, capsys):
+    capsys.readouterr()
+    renamed = toy_detector.model_copy(update={"title": "another toy"})
+    other = write_toy_model(tmp_path / "other.onnx", renamed)
+    for arguments, words in [
+        ((toy_model, dataset, "--seed", 6), "its seed is 5, not 6"),
+        ((other, dataset), "holds another dataset: its model"),
+        ((toy_model, dataset, "--part", 4), "there is no part 4: the dataset has parts 0-3"),
+        ((toy_model, dataset, "--like", toy_model), "--like is for one file"),
+        ((toy_model, dataset, "--part", 1, "--scheduler", "x"), "one of the two"),
+        ((toy_model, tmp_path / "x.h5"), "must be a folder"),
+        ((toy_model, tmp_path), "holds something else than a dataset"),
+    ]:
+        assert make(*arguments) == 2
+        assert words in capsys.readouterr().err.replace("\n", " ")
+    assert make(toy_model, tmp_path / "new", n=3) == 2
+    assert "4 parts need as many showers" in capsys.readouterr().err
+    assert call("generate", toy_model, "-n", 5, "--part", 1, "-o", tmp_path / "x.h5") == 2
+    assert "give --parts" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists() and not (tmp_path / "x.h5").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_cluster_with_late_and_lost_workers_makes_the_same_bytes(tmp_path, toy_model, capsys):
+    """No worker at first, then two of which one is killed at its first part; nothing is lost."""
+    distributed = pytest.importorskip("distributed")
+    big = {"n": 80_000, "parts": 4}
+    assert make(toy_model, tmp_path / "alone", **big) == 0
+    folder = tmp_path / "cluster"
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as cluster:
+
+        def grow_and_kill():
+            while not (folder / "dataset.json").exists():
+                time.sleep(0.01)
+            cluster.scale(2)
+            while not list(folder.glob("part-*.h5.partial")):
+                time.sleep(0.001)
+            os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+
+        helper = threading.Thread(target=grow_and_kill)
+        helper.start()
+        assert make(toy_model, folder, "--scheduler", cluster.scheduler_address, **big) == 0
+        helper.join()
+    assert content(folder) == content(tmp_path / "alone")
+    assert not list(folder.glob("*.partial*")) and not list(folder.glob("*.lock"))
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("caloforge.cluster.CONNECT_SECONDS", 0.5)
+    with pytest.raises(ClusterError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        next(Cluster("tcp://127.0.0.1:9").results(print, {0: ()}))
