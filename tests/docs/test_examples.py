@@ -23,9 +23,10 @@ SMALLER = [
 ]
 """What is shown, and what is run in its place: fewer showers, less energy, less time."""
 SMALLER_RECIPE = [
-    (r"epochs = \d+", "epochs = 3"),
+    (r"epochs = \d+", "epochs = 1"),
+    (r"(?s)(name = \"factorised\".*epochs =) 1", r"\1 3"),  # the last one measures
     (r"batch_size = \d+", "batch_size = 16"),
-    (r"warmup_epochs = \d+", "warmup_epochs = 1"),
+    (r"warmup_epochs = \d+", "warmup_epochs = 0"),
     (r"channels = 64", "channels = 16"),
     (r"channels = \{choices = [^}]*\}", "channels = {choices = [16, 32]}"),
     (r"max_showers = \{choices = [^}]*\}", "max_showers = {choices = [60]}"),
