@@ -6,7 +6,7 @@ the hits of shower i are those from ``offsets[i]`` to ``offsets[i + 1]``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -17,6 +17,31 @@ from caloforge.errors import InputError
 from caloforge.particle import UNKNOWN, particle_name
 from caloforge.showers import Showers, check_alike, check_unit, refuse_absent
 from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
+
+
+class HitArrays(NamedTuple):
+    """The hits of N showers and nothing else: what engines make and files hold.
+
+    ``offsets`` (N + 1,) int64, ``cell`` (H,) whole numbers and ``cell_energy`` (H,) float32 in GeV,
+    as of :class:`Hits`.
+    """
+
+    offsets: IntArray
+    cell: AnyArray
+    cell_energy: FloatArray
+
+    def copy(self) -> "HitArrays":
+        """The same in memory of its own."""
+        return HitArrays(self.offsets.copy(), self.cell.copy(), self.cell_energy.copy())
+
+    def dense(self, shape: tuple[int, int, int]) -> FloatArray:
+        """Cells (N, X, Y, Z) in GeV."""
+        size = int(np.prod(shape))
+        cells = np.zeros((len(self.offsets) - 1, size), np.float32)
+        starts = np.arange(len(cells)) * size
+        place = self.cell + np.repeat(starts, np.diff(self.offsets))
+        cells.reshape(-1)[place] = self.cell_energy
+        return cells.reshape(-1, *shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +120,11 @@ class Hits:
         return self.detector.cell_shape(self.window)
 
     @property
+    def arrays(self) -> HitArrays:
+        """The hits alone."""
+        return HitArrays(self.offsets, self.cell, self.cell_energy)
+
+    @property
     def counts(self) -> IntArray:
         """Hits of each shower, shape (N,)."""
         return np.diff(self.offsets)
@@ -120,7 +150,7 @@ class Hits:
 
     def dense(self) -> Showers:
         """The showers with all their cells; :meth:`Showers.hits` is the inverse."""
-        cells = dense_cells(self.offsets, self.cell, self.cell_energy, self.cell_shape)
+        cells = self.arrays.dense(self.cell_shape)
         return Showers(
             cells, self.energy, self.theta, self.detector, self.particle, self.calibration
         )
@@ -155,25 +185,14 @@ def cell_type(shape: Sequence[int]) -> Any:
     return np.uint16 if np.prod(shape, dtype=float) <= 2**16 else np.uint32
 
 
-def hits_of(cells: FloatArray) -> tuple[IntArray, AnyArray, FloatArray]:
-    """Offsets (N + 1,), cell numbers (H,) and energies (H,) in GeV of cells (N, X, Y, Z)."""
+def hits_of(cells: FloatArray) -> HitArrays:
+    """The hits of cells (N, X, Y, Z) in GeV."""
     flat, size = cells.reshape(-1), int(np.prod(cells.shape[1:]))
-    place = np.flatnonzero(flat)
+    place = np.flatnonzero(flat != 0)  # twice as fast as of the numbers themselves
     starts = np.arange(len(cells) + 1) * size
     offsets = np.searchsorted(place, starts)
     cell = place - np.repeat(starts[:-1], np.diff(offsets))
-    return offsets, cell.astype(cell_type(cells.shape[1:])), flat[place]
-
-
-def dense_cells(
-    offsets: IntArray, cell: AnyArray, cell_energy: FloatArray, shape: tuple[int, int, int]
-) -> FloatArray:
-    """Cells (N, X, Y, Z) in GeV of hits as :func:`checked_hits` gives them."""
-    size = int(np.prod(shape))
-    cells = np.zeros((len(offsets) - 1, size), np.float32)
-    starts = np.arange(len(cells)) * size
-    cells.reshape(-1)[cell + np.repeat(starts, np.diff(offsets))] = cell_energy
-    return cells.reshape(-1, *shape)
+    return HitArrays(offsets, cell.astype(cell_type(cells.shape[1:])), flat[place])
 
 
 def checked_hits(
@@ -184,8 +203,8 @@ def checked_hits(
     *,
     showers: int,
     first_row: int = 0,
-) -> tuple[IntArray, AnyArray, FloatArray]:
-    """Offsets, cell numbers and energies (GeV) of hits that can be, in their types.
+) -> HitArrays:
+    """Hits that can be, in their types.
 
     ``first_row`` is what messages count the showers from.
 
@@ -227,7 +246,7 @@ def checked_hits(
     refuse(~rising, "the cells of a shower must rise", cell)
     good = (energies > 0) & (energies < np.inf)
     refuse(~good, "hits must have a positive, finite energy in GeV", energies)
-    return offsets, cell, energies
+    return HitArrays(offsets, cell, energies)
 
 
 def _whole_numbers(values: Any, name: str) -> AnyArray:

@@ -9,7 +9,7 @@ import numpy as np
 from caloforge.calibration import Calibration
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.hits import Hits, checked_hits, dense_cells
+from caloforge.hits import HitArrays, Hits, checked_hits
 from caloforge.io.hdf5 import BLOCK_BYTES, LARGEST_PART
 from caloforge.io.identity import (
     CALIBRATION_ATTRIBUTE,
@@ -21,11 +21,9 @@ from caloforge.io.identity import (
 from caloforge.io.layout_file import READ_ROWS
 from caloforge.io.sample import ShowerFile
 from caloforge.particle import UNKNOWN, particle_name
-from caloforge.typing import AnyArray, FloatArray, IntArray
+from caloforge.typing import AnyArray
 
 SHAPE_ATTRIBUTE = "cell_shape"
-StoredHits = tuple[IntArray, AnyArray, AnyArray]
-"""Offsets (n + 1,) from 0 on, cell numbers and energies in GeV of some showers, unchecked."""
 
 
 class SparseFile(ShowerFile):
@@ -34,8 +32,8 @@ class SparseFile(ShowerFile):
     ORDER = "cell = (x Y + y) Z + z"
 
     @abstractmethod
-    def _stored(self, start: int, stop: int) -> StoredHits:
-        """The hits of rows as they are stored."""
+    def _stored(self, start: int, stop: int) -> HitArrays:
+        """The hits of rows as they are stored, unchecked."""
 
     def _most(self, start: int, stop: int) -> int:
         """The most hits that rows can have."""
@@ -50,8 +48,8 @@ class SparseFile(ShowerFile):
             self.detector, self.window, self.particle, self.calibration,
         )  # fmt: skip
 
-    def _hits(self, start: int, stop: int) -> tuple[IntArray, AnyArray, FloatArray]:
-        """Offsets from 0 on, cells and energies of rows, checked."""
+    def _hits(self, start: int, stop: int) -> HitArrays:
+        """The hits of rows, checked."""
         try:
             return checked_hits(
                 *self._stored(start, stop), self.cell_shape, showers=stop - start, first_row=start
@@ -61,7 +59,7 @@ class SparseFile(ShowerFile):
             raise InputError(msg) from None
 
     def _read_images(self, start: int, stop: int) -> AnyArray:
-        return dense_cells(*self._hits(start, stop), self.cell_shape)
+        return self._hits(start, stop).dense(self.cell_shape)
 
 
 class TableFile(SparseFile):
