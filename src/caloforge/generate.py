@@ -197,11 +197,12 @@ def _write(
     compression = None if request["compression"] == "none" else request["compression"]
     with WRITERS[request["layout"]](
         path, card.detector, card.cell_shape, len(conditions),
-        compression=compression, attributes=about, resume=journal.done > 0,
+        compression=compression, attributes=about, resume=journal.found,
     ) as writer:  # fmt: skip
         done = writer.goes_on_at(journal.done)
         on_progress(done)
         with journal:
+            journal.note(done)
             writer.write_conditions(0, conditions)
             made = _made(generator.engine, conditions, writer, request["seed"], done)
             with closing(made) as batches:
@@ -262,19 +263,25 @@ def _request(
 
 
 class _Journal:
-    """How far a generation has come; it outlives a kill and goes when the work is done."""
+    """How far a generation has come; it outlives a kill and goes when the work is done.
+
+    Attributes
+    ----------
+    found, done : whether there was one of this request, and how far it says that came.
+    """
 
     def __init__(self, path: Path, request: dict[str, Any]) -> None:
         self.path = partial_path(path).with_suffix(".partial.json")
         self.request = request
-        self.done = self._read()
+        noted = self._read()
+        self.found, self.done = noted is not None, noted or 0
 
-    def _read(self) -> int:
+    def _read(self) -> int | None:
         try:
             found = json.loads(self.path.read_text())
-            return int(found["done"]) if found["request"] == self.request else 0
+            return int(found["done"]) if found["request"] == self.request else None
         except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            return None
 
     def note(self, done: int) -> None:
         with replacing(self.path) as partial:
