@@ -231,3 +231,21 @@ def test_a_run_folder_is_exported_first(run, tmp_path, toy_model, monkeypatch):
 def test_a_folder_that_cannot_be_made(run, tmp_path, toy_model):
     code, said = run("export", toy_model, "--for", "par04", "-o", tmp_path / "no" / "where")
     assert code == 2 and "cannot make the folder" in said and said.count("\n") == 1
+
+
+def test_empty_showers_cannot_be_calibrated(run, tmp_path, toy_model):
+    model = onnx.load(toy_model)
+    (weights,) = (each for each in model.graph.initializer if each.name == "weights")
+    nothing = onnx.numpy_helper.to_array(weights) * 0
+    weights.CopyFrom(onnx.numpy_helper.from_array(nothing, "weights"))
+    onnx.save(model, toy_model)
+    code, said = run("export", toy_model, "--for", "par04", "-o", tmp_path / "out")
+    assert code == 2 and "empty showers" in said
+
+
+def test_a_model_of_one_energy(run, tmp_path, toy_model):
+    model = with_card(toy_model, energy_range_gev=(50.0, 50.0))
+    assert run("export", model, "--for", "par04", "-o", tmp_path / "out")[0] == 0
+    host, rng = Par04(tmp_path / "out", "toy"), np.random.default_rng(0)
+    response = np.mean([host.shower(50e3, rng)[0].sum() / 50e3 for _ in range(500)])
+    assert response == pytest.approx(1, abs=0.03)
