@@ -9,8 +9,9 @@ from caloforge.beam import Conditions
 from caloforge.card import METADATA_KEY, ModelCard
 from caloforge.engine.plan import Plan
 from caloforge.errors import ModelError
+from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
-from caloforge.typing import AnyArray, FloatArray, IntArray
+from caloforge.typing import FloatArray
 
 INPUTS = ("latent", "energy", "theta")
 OUTPUT = "cells"
@@ -61,11 +62,10 @@ class HitEngine(Protocol):
 
     def hits(
         self, conditions: Conditions, *, seed: int, start: int = 0
-    ) -> Iteration[tuple[int, tuple[IntArray, AnyArray, FloatArray]]]:
+    ) -> Iteration[tuple[int, HitArrays]]:
         """The showers of :meth:`Engine.batches` as hits, in order.
 
-        What is iterated over is the number of a batch's first shower, and its offsets (n + 1,),
-        cells and energies in GeV, as of :class:`caloforge.hits.Hits`.
+        What is iterated over is the number of a batch's first shower, and its hits.
         """
         ...
 

@@ -6,7 +6,7 @@ other showers here than in the engines that run the graph.
 
 from collections.abc import Generator as Iteration
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,31 +16,11 @@ from caloforge.card import ModelCard
 from caloforge.engine.plan import Plan
 from caloforge.engine.pool import over_streams
 from caloforge.errors import ModelError
+from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
-from caloforge.typing import FloatArray, IntArray
 
 HITS_BATCH = 1024
 """Showers made at a time as hits: ten megabytes."""
-
-
-class HitArrays(NamedTuple):
-    """Hits of N showers: those of shower i are ``offsets[i]`` to ``offsets[i + 1]``.
-
-    ``offsets`` (N + 1,) int64; ``cell`` uint32, the place in a flattened image (X, Y, Z), rising
-    within a shower and each once; ``energy`` float32 in GeV.
-    """
-
-    offsets: IntArray
-    cell: IntArray
-    energy: FloatArray
-
-    def dense(self, shape: tuple[int, int, int]) -> FloatArray:
-        """Cells (N, X, Y, Z) in GeV."""
-        showers = len(self.offsets) - 1
-        cells = np.zeros((showers, int(np.prod(shape))), np.float32)
-        shower = np.repeat(np.arange(showers), np.diff(self.offsets))
-        cells[shower, self.cell] = self.energy
-        return cells.reshape(showers, *shape)
 
 
 class NativeWorker:

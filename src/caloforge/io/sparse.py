@@ -9,7 +9,8 @@ import numpy as np
 from caloforge.calibration import Calibration
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.hits import Hits, checked_hits, dense_cells
+from caloforge.hit_arrays import HitArrays
+from caloforge.hits import Hits
 from caloforge.io.hdf5 import BLOCK_BYTES, LARGEST_PART
 from caloforge.io.identity import (
     CALIBRATION_ATTRIBUTE,
@@ -21,7 +22,7 @@ from caloforge.io.identity import (
 from caloforge.io.layout_file import READ_ROWS
 from caloforge.io.sample import ShowerFile
 from caloforge.particle import UNKNOWN, particle_name
-from caloforge.typing import AnyArray, FloatArray, IntArray
+from caloforge.typing import AnyArray, IntArray
 
 SHAPE_ATTRIBUTE = "cell_shape"
 StoredHits = tuple[IntArray, AnyArray, AnyArray]
@@ -50,10 +51,10 @@ class SparseFile(ShowerFile):
             self.detector, self.window, self.particle, self.calibration,
         )  # fmt: skip
 
-    def _hits(self, start: int, stop: int) -> tuple[IntArray, AnyArray, FloatArray]:
-        """Offsets from 0 on, cells and energies of rows, checked."""
+    def _hits(self, start: int, stop: int) -> HitArrays:
+        """The hits of rows, checked."""
         try:
-            return checked_hits(
+            return HitArrays.checked(
                 *self._stored(start, stop), self.cell_shape, showers=stop - start, first_row=start
             )
         except InputError as error:
@@ -61,7 +62,7 @@ class SparseFile(ShowerFile):
             raise InputError(msg) from None
 
     def _read_images(self, start: int, stop: int) -> AnyArray:
-        return dense_cells(*self._hits(start, stop), self.cell_shape)
+        return self._hits(start, stop).dense(self.cell_shape)
 
 
 class TableFile(SparseFile):

@@ -50,7 +50,7 @@ class LocalRunner:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ProductionSummary:
     """What a production took: processor seconds of each shower (N,), and seconds of the call.
 
     ``ms_per_gev`` is *the* number for Geant4's speed, here and in ``caloforge bench``: the median
@@ -74,7 +74,7 @@ def produce(
     runner: Runner | None = None,
     compression: str | None = None,
     on_progress: OnProgress = lambda done: None,
-) -> Summary:
+) -> ProductionSummary:
     """Simulate a production into an HDF5 sample, continuing what is there already.
 
     The sample is the same, byte for byte, whatever the number of jobs and interruptions; the
@@ -108,7 +108,7 @@ def produce(
             raise
     per_shower, aborted, empty = assemble(folder, output, compression)
     rate = float(np.median(1e3 * per_shower / production.conditions.energy))
-    summary = Summary(per_shower, perf_counter() - began, rate, aborted, empty)
+    summary = ProductionSummary(per_shower, perf_counter() - began, rate, aborted, empty)
     write_record(
         output.with_suffix(".record.json"),
         verb="simulate",
