@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from caloforge.atomic import check_writable, partial_path, replacing
+from caloforge.atomic import partial_path, replacing, sole_writer
 from caloforge.beam import Conditions, ConditionsLike
 from caloforge.card import ModelCard
 from caloforge.engine import AskedPrecision, Engine, read_card
@@ -20,7 +20,6 @@ from caloforge.errors import InputError
 from caloforge.io import ShowerWriter
 from caloforge.io.hits_writer import HitsWriter
 from caloforge.io.identity import identity_attributes
-from caloforge.lock import claimed
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.source import ShowerSource, Sink, collected
@@ -154,10 +153,9 @@ def generate_file(
         msg = f"showers are generated in the layouts {', '.join(WRITERS)}, got '{layout}'"
         raise InputError(f"{msg}: caloforge convert writes others")
     generator.card.check_range(conditions)
-    check_writable(path)
     began = time.perf_counter()
     request = _request(generator, conditions, seed, layout, compression)
-    with claimed(path):
+    with sole_writer(path):
         _write(generator, conditions, path, request, on_progress)
     seconds = time.perf_counter() - began
     write_record(

@@ -18,7 +18,7 @@ from caloforge import io
 from caloforge.beam import Conditions
 from caloforge.bench.baseline import recorded
 from caloforge.detector import Detector, Layer, Material, Slab
-from caloforge.errors import DetectorError, InputError, SimulationError
+from caloforge.errors import DetectorError, InputError, OutputError, SimulationError
 from caloforge.io import ShowerWriter
 from caloforge.simulate import Geant4Source, Production, produce, replay
 from caloforge.simulate import pool as pool_module
@@ -117,6 +117,21 @@ def test_images_are_unfolded_a_few_at_a_time(
     produce(toy_production, parts, runner=run)
     assert written == [1] * len(toy_production)
     assert digest(parts) == digest(whole)
+
+
+def test_two_productions_of_one_output_do_not_meet(
+    tmp_path: Path, toy_production: Production
+) -> None:
+    output = tmp_path / "a.h5"
+
+    def run(folder: ShardFolder, on_showers: OnShowers) -> None:
+        with pytest.raises(OutputError, match="another process is writing it"):
+            produce(toy_production, output)
+        raise SimulationError("enough")
+
+    with pytest.raises(SimulationError, match="enough"):
+        produce(toy_production, output, runner=run)
+    assert not list(tmp_path.glob("*.lock"))
 
 
 def test_a_worker_killed_while_it_starts_is_replaced(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from caloforge.atomic import sole_writer
 from caloforge.errors import InputError
 from caloforge.io.block import Block
 from caloforge.io.gan3d_writer import PHI
@@ -92,7 +93,7 @@ class HitsRows:
         self, path: Path, head: SampleHead, blocks: Iterable[Block], compression: str | None
     ) -> None:
         """As :meth:`caloforge.io.rows.RowsWriter.write`."""
-        with HitsWriter(
+        with sole_writer(path), HitsWriter(
             path, head.detector, head.cell_shape, head.showers,
             compression=compression, attributes=head.all_attributes, has_phi=head.has_phi,
         ) as writer:  # fmt: skip
