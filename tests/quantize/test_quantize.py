@@ -239,8 +239,7 @@ def test_quantize_and_bench_advise_the_engine_that_generate_takes(
 
 def test_bfloat16_is_not_advised_where_generate_would_refuse_it(tmp_path, easy):
     card = read_card(easy[0])
-    uniform = card.latent.model_copy(update={"distribution": "uniform"})
-    tables = card.model_copy(update={"latent": uniform})
+    tables = card.model_copy(update={"float32_only": True})
     all_of_it = Capabilities(bfloat16=True, int8=True)
     assert precisions(card, "openvino", all_of_it) == ("float32", "bfloat16")
     assert precisions(tables, "openvino", all_of_it) == ("float32",)
