@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from caloforge.beam import Conditions
+from caloforge.beam import Conditions, extremes
 from caloforge.calibration import Calibration
 from caloforge.config import FrozenModel
 from caloforge.detector import Detector
@@ -184,6 +184,20 @@ class ModelCard(FrozenModel):
                 f"{self.calibration}. `caloforge convert --calibrate` applies a factor"
             )
             raise InputError(msg)
+
+    def asked_ranges(self, energy: str | None, theta: str | None) -> tuple[str, str]:
+        """Energies in GeV and angles in degrees as asked for, else the model's whole range.
+
+        Both as of :func:`caloforge.beam.draw`; errors as there and as of check_range.
+        """
+        low, high = self.energy_range_gev
+        angles = [angle / degree for angle in self.theta_range_rad]
+        asked = (
+            f"{low:g}:{high:g}" if energy is None else energy,
+            f"{angles[0]:.6g}:{angles[1]:.6g}" if theta is None else theta,
+        )
+        self.check_range(extremes(*asked))
+        return asked
 
     def check_range(self, conditions: Conditions) -> None:
         """Refuse conditions that the model was not trained for.

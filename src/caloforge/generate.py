@@ -17,12 +17,15 @@ from caloforge.engine.base import HitEngine
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import advice, choose_plan
 from caloforge.errors import InputError
+from caloforge.hit_arrays import HitArrays
+from caloforge.hits import Hits
 from caloforge.io import ShowerWriter
 from caloforge.io.hits_writer import HitsWriter
 from caloforge.io.identity import identity_attributes
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.source import ShowerSource, Sink, collected
+from caloforge.typing import FloatArray
 from caloforge.zoo import model_path
 
 FLUSH_EVERY = 64
@@ -86,6 +89,18 @@ class Generator(ShowerSource):
         """
         self.card.check_range(conditions)
         return self.engine.batches(conditions, sink, seed=seed, start=start)
+
+    def hits(self, conditions: ConditionsLike, *, seed: int, start: int = 0) -> Iteration[Hits]:
+        """The showers from ``start`` on as hits, batch by batch, in order; errors as sample."""
+        asked, card = Conditions.like(conditions), self.card
+        card.check_range(asked)
+        with closing(_hits(self.engine, asked, seed, start)) as batches:
+            for first, hits in batches:
+                rows = slice(first, first + len(hits.offsets) - 1)
+                yield Hits(
+                    *hits, asked.energy[rows], asked.theta[rows],
+                    card.detector, card.window, card.particle, card.calibration,
+                )  # fmt: skip
 
 
 def load(
@@ -195,6 +210,25 @@ def _write(
                         writer.flush()
                         journal.note(stop)
             writer.finish()
+
+
+def _hits(
+    engine: Engine, conditions: Conditions, seed: int, start: int
+) -> Iteration[tuple[int, HitArrays]]:
+    """As of HitEngine, also from an engine that makes cells."""
+    if isinstance(engine, HitEngine):
+        yield from engine.hits(conditions, seed=seed, start=start)
+        return
+    found: dict[int, HitArrays] = {}
+
+    def keep(first: int, cells: FloatArray) -> None:
+        found[first] = HitArrays.of(cells)
+
+    for stop in engine.batches(conditions, keep, seed=seed, start=start):
+        while start < stop:
+            batch = found.pop(start)
+            yield start, batch
+            start += len(batch.offsets) - 1
 
 
 def _made(

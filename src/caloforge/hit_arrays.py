@@ -26,32 +26,37 @@ POSITIVE = "hits must have a positive, finite energy in GeV"
 
 
 class HitArrays(NamedTuple):
-    """H hits of N showers.
+    """The hits of N showers and nothing else: what engines make and files hold.
 
-    ``offsets`` (N + 1,) int64 from 0 on; ``cell`` (H,) whole numbers, rising within a shower;
-    ``energy`` (H,) float32 in GeV.
+    ``offsets`` (N + 1,) int64, ``cell`` (H,) whole numbers that rise within a shower, and
+    ``cell_energy`` (H,) float32 in GeV.
     """
 
     offsets: IntArray
     cell: AnyArray
-    energy: FloatArray
+    cell_energy: FloatArray
 
     @classmethod
     def of(cls, cells: FloatArray) -> Self:
-        """The hits of cells (N, X, Y, Z) in GeV."""
+        """The hits of cells (N, X, Y, Z) in GeV; :meth:`dense` is the inverse."""
         flat, size = cells.reshape(-1), int(np.prod(cells.shape[1:]))
-        place = np.flatnonzero(flat)
+        place = np.flatnonzero(flat != 0)  # twice as fast as of the numbers themselves
         starts = np.arange(len(cells) + 1) * size
         offsets = np.searchsorted(place, starts)
         cell = place - np.repeat(starts[:-1], np.diff(offsets))
         return cls(offsets, cell.astype(cell_type(cells.shape[1:])), flat[place])
 
+    def copy(self) -> Self:
+        """The same in memory of its own."""
+        return type(self)(self.offsets.copy(), self.cell.copy(), self.cell_energy.copy())
+
     def dense(self, shape: tuple[int, int, int]) -> FloatArray:
-        """Cells (N, X, Y, Z) in GeV; :meth:`of` is the inverse."""
+        """Cells (N, X, Y, Z) in GeV."""
         size = int(np.prod(shape))
         cells = np.zeros((len(self.offsets) - 1, size), np.float32)
         starts = np.arange(len(cells)) * size
-        cells.reshape(-1)[self.cell + np.repeat(starts, np.diff(self.offsets))] = self.energy
+        place = self.cell + np.repeat(starts, np.diff(self.offsets))
+        cells.reshape(-1)[place] = self.cell_energy
         return cells.reshape(-1, *shape)
 
     @classmethod
@@ -59,7 +64,7 @@ class HitArrays(NamedTuple):
         cls,
         offsets: Any,
         cell: Any,
-        energy: Any,
+        cell_energy: Any,
         shape: tuple[int, int, int],
         *,
         showers: int,
@@ -74,7 +79,7 @@ class HitArrays(NamedTuple):
             out of order, and energies that are not positive and finite.
         """
         offsets = _whole_numbers(offsets, "offsets").astype(np.int64)
-        cell, energy = _whole_numbers(cell, "cell"), np.asarray(energy, np.float32)
+        cell, energy = _whole_numbers(cell, "cell"), np.asarray(cell_energy, np.float32)
         if len(offsets) != showers + 1 or energy.shape != cell.shape:
             msg = (
                 f"{showers} showers need {showers + 1} offsets and as many energies as cells, got "

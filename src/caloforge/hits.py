@@ -95,6 +95,11 @@ class Hits:
         return self.detector.cell_shape(self.window)
 
     @property
+    def arrays(self) -> HitArrays:
+        """The hits alone."""
+        return HitArrays(self.offsets, self.cell, self.cell_energy)
+
+    @property
     def counts(self) -> IntArray:
         """Hits of each shower, shape (N,)."""
         return np.diff(self.offsets)
@@ -120,7 +125,7 @@ class Hits:
 
     def dense(self) -> Showers:
         """The showers with all their cells; :meth:`Showers.hits` is the inverse."""
-        cells = HitArrays(self.offsets, self.cell, self.cell_energy).dense(self.cell_shape)
+        cells = self.arrays.dense(self.cell_shape)
         return Showers(
             cells, self.energy, self.theta, self.detector, self.particle, self.calibration
         )

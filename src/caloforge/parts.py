@@ -22,7 +22,7 @@ from caloforge.config import FrozenModel, build
 from caloforge.engine.plan import Precision
 from caloforge.errors import InputError, OutputError
 from caloforge.generate import Generator, generate_file, load
-from caloforge.io.parts import MANIFEST, REQUEST, Manifest, Part, read_json
+from caloforge.io.parts import REQUEST, Manifest, Part, read_json, save_manifest
 from caloforge.lock import claimed
 from caloforge.provenance import file_digest
 
@@ -211,8 +211,7 @@ class Dataset:
         if self.missing():
             return False
         parts = tuple(self.noted(part) for part in range(self.request.parts))
-        with replacing(self.folder / MANIFEST) as place:
-            place.write_text(Manifest(parts=parts).model_dump_json(indent=2) + "\n")
+        save_manifest(self.folder, Manifest(parts=parts))
         return True
 
     def make_here(

@@ -13,6 +13,8 @@ from caloforge import io
 from caloforge.beam import Conditions, draw
 from caloforge.errors import InputError, ModelError, OutputError, RangeError
 from caloforge.generate import Generator, generate_file, load
+from caloforge.hit_arrays import HitArrays
+from caloforge.hits import Hits
 from caloforge.lock import claimed
 
 
@@ -159,6 +161,18 @@ def test_hits_are_those_of_the_cells(tmp_path, toy_model):
         generate_file(generator, conditions, tmp_path / "x.h5", seed=3, layout="lemurs")
 
 
+def test_hits_come_in_order_from_any_number_of_streams(toy_model):
+    generator, conditions = load(toy_model, batch=8, threads=2), draw(300, "10:500", seed=1)
+    whole = generator.sample(conditions, seed=3)
+    for start in (0, 100):
+        parts = list(generator.hits(conditions, seed=3, start=start))
+        assert len(parts) > 2
+        made = Hits.concatenate(parts)
+        assert np.array_equal(made.dense().cells, whole.cells[start:])
+        assert np.array_equal(made.energy, whole.energy[start:])
+        assert made.particle == whole.particle
+
+
 def test_an_engine_that_makes_hits_hands_them_over(tmp_path, toy_model):
     generator, conditions = load(toy_model), draw(50, "10:500", seed=1)
     showers = generator.sample(conditions, seed=3)
@@ -171,7 +185,7 @@ def test_an_engine_that_makes_hits_hands_them_over(tmp_path, toy_model):
         def hits(self, conditions, *, seed, start=0):
             for first in range(start, 50, 20):
                 part = showers[first : first + 20].hits()
-                yield first, (part.offsets, part.cell.astype(np.uint32), part.cell_energy)
+                yield first, HitArrays(part.offsets, part.cell.astype(np.uint32), part.cell_energy)
 
     other = Generator(Native(), generator.path)
     generate_file(generator, conditions, tmp_path / "x.h5", seed=3, layout="hits")

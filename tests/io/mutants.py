@@ -18,6 +18,8 @@ def mutant(good: bytes, seed: int) -> bytes:
     rng = random.Random(seed)
     data = bytearray(good)
     for _ in range(rng.choice([1, 1, 1, 2, 4, 16])):
+        if not data:
+            break
         place = rng.randrange(len(data))
         if rng.random() < 0.5:
             place = rng.choice([rng.randrange(min(4096, len(data))), -rng.randrange(1, 1024)])

@@ -24,7 +24,7 @@ def options_of(verb):
 
 def check_options(text):
     """Every option behind a caloforge verb is one that the verb has."""
-    verb, rest = re.search(r"caloforge (train|search)(.*)", text, re.DOTALL).groups()
+    verb, rest = re.search(r"caloforge (train|search|generate)(.*)", text, re.DOTALL).groups()
     used = set(re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", rest))
     assert used and used <= options_of(verb)
 

@@ -114,20 +114,37 @@ CALOFORGE_INLINE void set_cells(
     for (int i = first; i < end; ++i) cell[i] = place[pad[i]] + offset;
 }
 
+// Sets the image's cells of the halo's hits; nowhere for those that are none.
+CALOFORGE_INLINE void set_halo_cells(const Model& model, bool closed, Move move, Shower& shower) {
+    const float *x = shower.halo.x.data(), *y = shower.halo.y.data();
+    const float* energy = shower.halo.energy.data();
+    const std::int32_t* layer = shower.halo.layer.data();
+    std::int32_t* cell = shower.halo.cell.data();
+    const int size_x = model.image_x, size_y = model.image_y, layers = model.layers;
+    const int nowhere = shower.nowhere;
+    CALOFORGE_LANES
+    for (int i = 0; i < shower.halo.count; ++i) {
+        int in_x = static_cast<int>(x[i]) + move.x, in_y = static_cast<int>(y[i]) + move.y;
+        const int over_x = in_x < 0 ? size_x : in_x >= size_x ? -size_x : 0;
+        const int over_y = in_y < 0 ? size_y : in_y >= size_y ? -size_y : 0;
+        const int last_x = in_x > 0 ? size_x - 1 : 0, last_y = in_y > 0 ? size_y - 1 : 0;
+        in_x = closed ? in_x + over_x : over_x == 0 ? in_x : last_x;
+        in_y = closed ? in_y + over_y : over_y == 0 ? in_y : last_y;
+        cell[i] = energy[i] > 0.0f ? (in_x * size_y + in_y) * layers + layer[i] : nowhere;
+    }
+}
+
 // Adds the halo's hits to the image.
-void add_halo(const Model& model, bool closed, Move move, Shower& shower) {
-    const HaloHits& hits = shower.halo;
-    for (int i = 0; i < hits.count; ++i) {
-        if (!(hits.energy[i] > 0.0f)) continue;
-        int x = static_cast<int>(hits.x[i]) + move.x, y = static_cast<int>(hits.y[i]) + move.y;
-        x = closed ? within(x, model.image_x) : smaller(x > 0 ? x : 0, model.image_x - 1);
-        y = closed ? within(y, model.image_y) : smaller(y > 0 ? y : 0, model.image_y - 1);
-        const int cell = (x * model.image_y + y) * model.layers + hits.layer[i];
-        std::uint64_t& word = shower.hit[static_cast<std::size_t>(cell >> 6)];
-        const std::uint64_t bit = std::uint64_t{1} << (cell & 63);
-        float& value = shower.value[static_cast<std::size_t>(cell)];
-        value = (word & bit ? value : 0.0f) + hits.energy[i];
-        word |= bit;
+CALOFORGE_INLINE void add_halo(Shower& shower) {
+    const std::int32_t* cells = shower.halo.cell.data();
+    const float* energies = shower.halo.energy.data();
+    float* value = shower.value.data();
+    std::uint64_t* hit = shower.hit.data();
+    for (int i = 0; i < shower.halo.count; ++i) {
+        const auto cell = static_cast<std::uint32_t>(cells[i]);
+        const std::uint64_t word = hit[cell >> 6], bit = word >> (cell & 63) & 1;
+        value[cell] = (bit ? value[cell] : 0.0f) + energies[i];
+        hit[cell >> 6] = word | static_cast<std::uint64_t>(bits_of(energies[i]) > 0) << (cell & 63);
     }
 }
 
@@ -150,9 +167,10 @@ void fill_image(const Model& model, Shower& shower) {
     for (int i = 0; i < count; ++i) {
         const auto cell = static_cast<std::uint32_t>(cells[i]);
         value[cell] = energies[i];
-        hit[cell >> 6] |= static_cast<std::uint64_t>(energies[i] > 0.0f) << (cell & 63);
+        hit[cell >> 6] |= static_cast<std::uint64_t>(bits_of(energies[i]) > 0) << (cell & 63);
     }
-    add_halo(model, closed, move, shower);
+    set_halo_cells(model, closed, move, shower);
+    add_halo(shower);
 }
 
 // Takes the hits out of the image, in the order of their cells, four at a time; returns how many.
@@ -172,12 +190,13 @@ int take_hits(Shower& shower, std::uint32_t* cell, float* energy) {
                 const auto place = static_cast<std::uint32_t>(word * 64) +
                                    (static_cast<std::uint32_t>(__builtin_ctzll(bits | last)) & 63);
                 cell[count + i] = place;
-                energy[count + i] = value[place];
                 bits &= bits - 1;
             }
         }
         count = end;
     }
+    CALOFORGE_LANES
+    for (int i = 0; i < count; ++i) energy[i] = value[static_cast<std::int32_t>(cell[i])];
     return count;
 }
 

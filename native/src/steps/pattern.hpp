@@ -23,8 +23,8 @@ CALOFORGE_INLINE float set_shares_of_ring(
     const float sum = 0.5f * (edges[pads] - edges[0]);
     const float factor = whole ? 0.5f / sum : 0.5f;
     CALOFORGE_LANES
-    for (int i = 0; i < stride; ++i)
-        share[i] = i < pads ? factor * (edges[i + 1] - edges[i]) : 0.0f;
+    for (int i = 0; i < stride; ++i) share[i] = factor * (edges[i + 1] - edges[i]);
+    for (int i = pads; i < stride; ++i) share[i] = 0.0f;
     return whole ? 1.0f : sum;
 }
 

@@ -18,10 +18,11 @@ constexpr int stride_of(int pads) { return (pads + 1 + 7) / 8 * 8; }
 struct HaloHits {
     explicit HaloHits(int particles)
         : x(2 * particles), y(2 * particles), energy(2 * particles), layer(2 * particles),
+          cell(2 * particles),
           follow(particles), where(particles), size(particles) {}
     int count = 0;
     Array<float> x, y, energy;   // energy 0: no hit
-    Array<std::int32_t> layer;
+    Array<std::int32_t> layer, cell;
     Array<float> follow;         // below one: a hit in the next pad follows
     Array<std::uint32_t> where, size;
 };

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from caloforge.cli.generate_parts import MOST_PARTS, asked_ranges, in_parts
+from caloforge.cli.generate_parts import MOST_PARTS, in_parts
 from caloforge.cli.options import (
     MOST_CORES,
     SAMPLE_ENDING,
@@ -146,7 +146,7 @@ def _conditions(
     if n is None:
         msg = "the number of showers is missing: give -n N, or --like SAMPLE"
         raise InputError(msg)
-    asked = asked_ranges(card, energy, theta)
+    asked = card.asked_ranges(energy, theta)
     return draw(n, *asked, seed=seed)
 
 

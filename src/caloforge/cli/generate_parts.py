@@ -8,29 +8,10 @@ from caloforge.cli.progress import LOG_NAME
 from caloforge.errors import InputError, OutputError
 
 if TYPE_CHECKING:
-    from caloforge.card import ModelCard
     from caloforge.generate import Generator
     from caloforge.parts import Dataset
 
 MOST_PARTS = 10**5
-
-
-def asked_ranges(card: "ModelCard", energy: str | None, theta: str | None) -> tuple[str, str]:
-    """Energies in GeV and angles in degrees as asked for, else the model's whole range.
-
-    Errors as of Spread.parse and ModelCard.check_range.
-    """
-    from caloforge.beam import extremes
-    from caloforge.units import degree
-
-    low, high = card.energy_range_gev
-    angles = [angle / degree for angle in card.theta_range_rad]
-    asked = (
-        f"{low:g}:{high:g}" if energy is None else energy,
-        f"{angles[0]:.6g}:{angles[1]:.6g}" if theta is None else theta,
-    )
-    card.check_range(extremes(*asked))
-    return asked
 
 
 def in_parts(
@@ -110,7 +91,7 @@ def _begun(
     for note in generator.notes:
         stderr.print(f"note: {note}", soft_wrap=True, highlight=False)
     card, plan = generator.card, generator.engine.plan
-    ranges = asked_ranges(card, energy, theta)
+    ranges = card.asked_ranges(energy, theta)
     request = DatasetRequest(
         model=card.name, model_digest=file_digest(generator.path), showers=n, parts=parts,
         seed=seed, energy=ranges[0], theta=ranges[1], layout=layout, compression=compression,

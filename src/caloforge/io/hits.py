@@ -13,6 +13,7 @@ import numpy as np
 
 from caloforge.atomic import sole_writer
 from caloforge.errors import InputError
+from caloforge.hit_arrays import HitArrays
 from caloforge.io.block import Block
 from caloforge.io.gan3d_writer import PHI
 from caloforge.io.hdf5 import Column, Hdf5File
@@ -20,7 +21,7 @@ from caloforge.io.hits_chunks import CELL, CELL_ENERGY
 from caloforge.io.hits_writer import ENERGY, OFFSETS, THETA, HitsWriter
 from caloforge.io.layout_file import LayoutFile
 from caloforge.io.rows import SampleHead
-from caloforge.io.sparse import SHAPE_ATTRIBUTE, SparseFile, StoredHits, shape_attribute
+from caloforge.io.sparse import SHAPE_ATTRIBUTE, SparseFile, shape_attribute
 from caloforge.typing import AnyArray
 
 
@@ -65,7 +66,7 @@ class HitsFile(SparseFile, LayoutFile):
         """How the hits are compressed in the file."""
         return self._value.compression
 
-    def _stored(self, start: int, stop: int) -> StoredHits:
+    def _stored(self, start: int, stop: int) -> HitArrays:
         offsets = self._offsets.read(start, stop + 1).astype(np.int64)
         first, last = int(offsets[0]), int(offsets[-1])
         if not 0 <= first <= last <= len(self._cell) or last - first > self._most(start, stop):
@@ -74,7 +75,8 @@ class HitsFile(SparseFile, LayoutFile):
                 f"{first} for shower {start} and {last} for {stop}"
             )
             raise InputError(msg)
-        return offsets - first, self._cell.read(first, last), self._value.read(first, last)
+        cell, value = self._cell.read(first, last), self._value.read(first, last)
+        return HitArrays(offsets - first, cell, value)
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return self._cells.read(start, stop)

@@ -42,12 +42,13 @@ class HitChunks:
 
     def __init__(self, file: Any, n: int, shape: tuple[int, ...], compression: str | None) -> None:
         self.total, self.chunks, self.hits = 0, 0, chunk_hits(n)
-        self._file, self._direct = file, compression is None
+        self._direct = compression is None
+        self._datasets: dict[str, Any] = {}
         self._buffers: dict[str, AnyArray] = {}
         filters = {} if compression is None else {"compression": compression, "shuffle": True}
         for name, kind in ((CELL, np.dtype(cell_type(shape))), (CELL_ENERGY, np.dtype("<f4"))):
             kind = kind.newbyteorder("<")
-            file.create_dataset(
+            self._datasets[name] = file.create_dataset(
                 name, (0,), kind, maxshape=(None,), chunks=(self.hits,), track_times=False,
                 **filters,
             )  # fmt: skip
@@ -70,7 +71,7 @@ class HitChunks:
         """Write the buffers as the next chunk of datasets that have ``extent`` hits."""
         first = self.chunks * self.hits
         for name, buffer in self._buffers.items():
-            dataset = self._file[name]
+            dataset = self._datasets[name]
             dataset.id.set_extent((extent,))
             if self._direct:
                 dataset.id.write_direct_chunk((first,), buffer)
@@ -81,7 +82,7 @@ class HitChunks:
     def record(self, chunk: int, showers: int) -> AnyArray:
         """The line of the list for a chunk with which ``showers`` are whole, (1,) of RECORD."""
         found = [
-            self._file[name].id.get_chunk_info_by_coord((chunk * self.hits,))
+            self._datasets[name].id.get_chunk_info_by_coord((chunk * self.hits,))
             for name in (CELL, CELL_ENERGY)
         ]
         places = [info.byte_offset for info in found]
@@ -92,7 +93,7 @@ class HitChunks:
         """Take over the chunks of a file (descriptor ``old``); False if they come elsewhere."""
         for number, record in enumerate(records):
             for which, name in enumerate((CELL, CELL_ENERGY)):
-                dataset, size = self._file[name], int(record["size"][which])
+                dataset, size = self._datasets[name], int(record["size"][which])
                 content = os.pread(old, size, int(record["place"][which]))
                 if len(content) < size:
                     return False

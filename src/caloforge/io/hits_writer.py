@@ -20,11 +20,9 @@ from caloforge.io.hits_chunks import ChunkList, HitChunks
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
 from caloforge.io.raw import contiguous
 from caloforge.io.sparse import SHAPE_ATTRIBUTE
-from caloforge.typing import AnyArray, FloatArray, IntArray
+from caloforge.typing import AnyArray, FloatArray
 
 OFFSETS, ENERGY, THETA = "offsets", "energy", "theta"
-Batch = tuple[IntArray, AnyArray, FloatArray]
-"""Offsets (n + 1,), cell numbers and energies in GeV of some showers."""
 
 
 class HitsWriter:
@@ -66,7 +64,8 @@ class HitsWriter:
             self._attributes[DETECTOR_ATTRIBUTE] = detector_to_json(detector)
         self._keep = (KeyboardInterrupt,) if resume is not None else ()
         self._list, self._lock = ChunkList(self.partial), threading.Lock()
-        self._waiting: dict[int, Batch] = {}
+        self._waiting: dict[int, HitArrays] = {}
+        self._places: dict[str, tuple[int, Any]] = {}
         check_writable(path)
         with writing(path):
             self._begin(resume=bool(resume))
@@ -94,9 +93,10 @@ class HitsWriter:
             self._file.attrs[key] = self._attributes[key]
         kinds = {OFFSETS: (n + 1, "<i8")} | {name: (n, "<f4") for name in self._names}
         for name, (rows, kind) in kinds.items():
-            self._file.create_dataset(
+            dataset = self._file.create_dataset(
                 name, (rows,), kind, dcpl=contiguous((rows,)), track_times=False
             )
+            self._places[name] = dataset.id.get_offset(), dataset.dtype
         self._chunks = HitChunks(self._file, n, self._cell_shape, self._compression)
         self._file.flush()
         self._descriptor = os.open(path, os.O_WRONLY)
@@ -104,7 +104,7 @@ class HitsWriter:
 
     def _take_over(self) -> bool:
         """Copy what the partial file holds; False if that is not to be had."""
-        records, place = self._list.read(), self._file[OFFSETS].id.get_offset()
+        records, place = self._list.read(), self._places[OFFSETS][0]
         if not len(records):
             return False
         try:
@@ -127,16 +127,15 @@ class HitsWriter:
 
     def _put(self, name: str, start: int, rows: AnyArray) -> None:
         """Write rows of a dataset that is no chunked one, straight to their place."""
-        dataset = self._file[name]
-        place = dataset.id.get_offset() + start * dataset.dtype.itemsize
-        values = np.ascontiguousarray(rows, dataset.dtype)
-        write_all(self._descriptor, values.view(np.uint8).data, place)
+        place, kind = self._places[name]
+        values = np.ascontiguousarray(rows, kind)
+        write_all(self._descriptor, values.view(np.uint8).data, place + start * kind.itemsize)
 
     def goes_on_at(self, noted: int) -> int:
         """The first shower that is wanted; the file knows it better than a journal's note."""
         return self.done
 
-    def write(self, first: int, batch: Batch) -> None:
+    def write(self, first: int, batch: HitArrays) -> None:
         """Write the hits of the showers from ``first`` on; any thread, in any order.
 
         Raises
@@ -146,15 +145,15 @@ class HitsWriter:
         """
         with self._lock, writing(self.path):
             if first != self.done:
-                offsets, cell, cell_energy = batch
-                self._waiting[first] = offsets.copy(), cell.copy(), cell_energy.copy()
+                self._waiting[first] = batch.copy()
                 return
-            next_one: Batch | None = batch
+            next_one: HitArrays | None = batch
             while next_one is not None:
-                self._append(*next_one)
+                self._append(next_one)
                 next_one = self._waiting.pop(self.done, None)
 
-    def _append(self, offsets: IntArray, cell: AnyArray, cell_energy: FloatArray) -> None:
+    def _append(self, batch: HitArrays) -> None:
+        offsets, cell, cell_energy = batch
         ends = self._total + offsets
         self._put(OFFSETS, self.done + 1, ends[1:])
         ahead = self._chunks.total - self._total

@@ -23,7 +23,7 @@ from caloforge.io.hdf5 import LARGEST_PART, Hdf5File, reading
 from caloforge.io.hits_chunks import CELL, CELL_ENERGY
 from caloforge.io.hits_writer import ENERGY, THETA
 from caloforge.io.rows import SampleHead
-from caloforge.io.sparse import SHAPE_ATTRIBUTE, StoredHits, TableFile
+from caloforge.io.sparse import SHAPE_ATTRIBUTE, TableFile
 from caloforge.typing import AnyArray
 
 MAGIC = b"PAR1"
@@ -132,13 +132,14 @@ class ParquetFile(TableFile):
         """How the columns are compressed."""
         return self._table.compression
 
-    def _stored(self, start: int, stop: int) -> StoredHits:
+    def _stored(self, start: int, stop: int) -> HitArrays:
         counts, cell = self._table.lists(CELL, start, stop)
         others, value = self._table.lists(CELL_ENERGY, start, stop)
         if not np.array_equal(counts, others):
             msg = f"{CELL} and {CELL_ENERGY} must have lists of the same lengths"
             raise InputError(msg)
-        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), cell, value
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return HitArrays(offsets, cell, value)
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return self._table.numbers(ENERGY, start, stop)

@@ -1,13 +1,14 @@
 """Datasets in parts: a folder of sample files and a manifest of them, read as one sample."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from caloforge.atomic import replacing
 from caloforge.config import FrozenModel, build
 from caloforge.detector import Detector
 from caloforge.errors import InputError
@@ -80,6 +81,26 @@ def read_manifest(path: Path) -> Manifest:
             msg = f"{file} is damaged: it has {file.stat().st_size} bytes, {MANIFEST} says"
             raise InputError(f"{msg} {part.bytes}")
     return manifest
+
+
+def write_manifest(path: Path, files: Sequence[Path]) -> None:
+    """Make a folder's files one sample, in their order; OutputError if that cannot be written.
+
+    For files that something else made, as a Spark job; errors as of open_sample.
+    """
+    parts = []
+    for file in files:
+        with open_sample(file, None, None, None) as opened:
+            showers = len(opened)
+        size, digest = file.stat().st_size, file_digest(file)
+        parts.append(Part(file=file.name, showers=showers, bytes=size, digest=digest))
+    save_manifest(path, Manifest(parts=tuple(parts)))
+
+
+def save_manifest(path: Path, manifest: Manifest) -> None:
+    """Write the manifest of a folder; OutputError if that fails."""
+    with replacing(path / MANIFEST) as place:
+        place.write_text(manifest.model_dump_json(indent=2) + "\n")
 
 
 class PartsFile(ShowerFile):

@@ -13,8 +13,9 @@ import numpy as np
 
 from caloforge.atomic import replacing
 from caloforge.errors import InputError
+from caloforge.hit_arrays import HitArrays
 from caloforge.io.hdf5 import Hdf5File, reading
-from caloforge.io.sparse import StoredHits, TableFile
+from caloforge.io.sparse import TableFile
 from caloforge.typing import AnyArray
 
 MAGIC = b"root"
@@ -96,7 +97,7 @@ class RootFile(TableFile):
         with reading(self.path, f"{name}, rows {start}-{stop},"):
             return self._tree[name].array(entry_start=start, entry_stop=stop)
 
-    def _stored(self, start: int, stop: int) -> StoredHits:
+    def _stored(self, start: int, stop: int) -> HitArrays:
         import awkward
 
         with reading(self.path, "its hits"):
@@ -112,7 +113,7 @@ class RootFile(TableFile):
             inside &= (place >= 0) & (place < size)
         number = (x.astype(np.int64) * sizes[1] + y) * sizes[2] + z
         offsets = np.concatenate([[0], np.cumsum(counts[0])]).astype(np.int64)
-        return offsets, np.where(inside, number, -1), energy
+        return HitArrays(offsets, np.where(inside, number, -1), energy)
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return np.asarray(self._read(ENERGY, start, stop))

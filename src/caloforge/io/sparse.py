@@ -22,11 +22,9 @@ from caloforge.io.identity import (
 from caloforge.io.layout_file import READ_ROWS
 from caloforge.io.sample import ShowerFile
 from caloforge.particle import UNKNOWN, particle_name
-from caloforge.typing import AnyArray, IntArray
+from caloforge.typing import AnyArray
 
 SHAPE_ATTRIBUTE = "cell_shape"
-StoredHits = tuple[IntArray, AnyArray, AnyArray]
-"""Offsets (n + 1,) from 0 on, cell numbers and energies in GeV of some showers, unchecked."""
 
 
 class SparseFile(ShowerFile):
@@ -35,8 +33,8 @@ class SparseFile(ShowerFile):
     ORDER = "cell = (x Y + y) Z + z"
 
     @abstractmethod
-    def _stored(self, start: int, stop: int) -> StoredHits:
-        """The hits of rows as they are stored."""
+    def _stored(self, start: int, stop: int) -> HitArrays:
+        """The hits of rows as they are stored, unchecked."""
 
     def _most(self, start: int, stop: int) -> int:
         """The most hits that rows can have."""
