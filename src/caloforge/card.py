@@ -38,7 +38,7 @@ class Score(FrozenModel):
     floor: float | None = None
 
 
-class TrainingData(FrozenModel):
+class TrainingFile(FrozenModel):
     """A file that the model was trained on."""
 
     file: str
@@ -46,10 +46,10 @@ class TrainingData(FrozenModel):
     showers: int
 
 
-class Training(FrozenModel):
+class TrainingRecord(FrozenModel):
     """How the weights came to be."""
 
-    data: tuple[TrainingData, ...] = ()
+    data: tuple[TrainingFile, ...] = ()
     recipe: dict[str, Any] = {}
     epochs: int | None = None
     minutes: float | None = None
@@ -113,7 +113,7 @@ class ModelCard(FrozenModel):
     batch: Annotated[int, Field(ge=1)] = 32
     batch_cells: Annotated[int, Field(ge=1)] = 2**19
     parameters: int | None = None
-    training: Training = Training()
+    training: TrainingRecord = TrainingRecord()
     scores: dict[str, Score] = {}
     versions: dict[str, str] = {}
     parent: Parent | None = None

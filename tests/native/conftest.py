@@ -12,7 +12,7 @@ pytest.importorskip(
     "caloforge_native", reason="caloforge-native is not built (make test builds it)"
 )
 
-from caloforge.card import METADATA_KEY, Latent, ModelCard, Training  # noqa: E402
+from caloforge.card import METADATA_KEY, Latent, ModelCard, TrainingRecord  # noqa: E402
 from caloforge.config import build  # noqa: E402
 from caloforge.errors import ModelError  # noqa: E402
 from caloforge.export import export_generator  # noqa: E402
@@ -113,7 +113,7 @@ def export_toy(path: Path, image: str, window: tuple[int, int] | None) -> Path:
         name="toy", network="factorised", detector=detector, detector_digest=detector.digest,
         window=image, energy_range_gev=(10.0, 500.0), theta_range_rad=theta,
         latent=Latent(dim=network.latent_dim, distribution="uniform"),
-        training=Training(recipe={"network": options.model_dump(mode="json")}),
+        training=TrainingRecord(recipe={"network": options.model_dump(mode="json")}),
     )  # fmt: skip
     export_generator(network, card, path)
     return path

@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CaloforgeError as error:
         _refuse(str(error))
     except typer.BadParameter as error:  # says itself what is allowed
-        _refuse(error.format_message())
+        _refuse(error.format_message().replace(": Value error, ", ": "))
     except typer.TyperException as error:
         _refuse(f"{error.format_message()} ({_help_of(error)} shows what is allowed)")
     except MemoryError as error:

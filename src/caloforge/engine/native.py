@@ -16,7 +16,7 @@ from caloforge.card import ModelCard
 from caloforge.engine.plan import Plan
 from caloforge.engine.pool import over_streams
 from caloforge.errors import ModelError
-from caloforge.hits import HitArrays
+from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
 
 HITS_BATCH = 256
