@@ -1,6 +1,5 @@
 """A model file as a source of showers: in memory, as a stream, or into a file that resumes."""
 
-import json
 import time
 from collections.abc import Callable
 from collections.abc import Generator as Iteration
@@ -9,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from caloforge.atomic import partial_path, replacing, sole_writer
+from caloforge.atomic import sole_writer
 from caloforge.beam import Conditions, ConditionsLike
 from caloforge.card import ModelCard
 from caloforge.engine import AskedPrecision, Engine, read_card
@@ -22,6 +21,7 @@ from caloforge.hits import Hits
 from caloforge.io import ShowerWriter
 from caloforge.io.hits_writer import HitsWriter
 from caloforge.io.identity import identity_attributes
+from caloforge.io.journal import Journal
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.source import ShowerSource, Sink, collected
@@ -188,7 +188,7 @@ def _write(
     on_progress: Callable[[int], None],
 ) -> None:
     """Write what the request asks for, from where its journal ends."""
-    journal = _Journal(path, request)
+    journal = Journal(path, request)
     card = generator.card
     identity = identity_attributes(card.detector, card.particle, card.calibration)
     about = {"generator": "caloforge", **identity, **request}
@@ -259,36 +259,3 @@ def _request(
         "layout": layout,
         "compression": compression or "none",
     }
-
-
-class _Journal:
-    """How far a generation has come; it outlives a kill and goes when the work is done.
-
-    Attributes
-    ----------
-    found, done : whether there was one of this request, and how far it says that came.
-    """
-
-    def __init__(self, path: Path, request: dict[str, Any]) -> None:
-        self.path = partial_path(path).with_suffix(".partial.json")
-        self.request = request
-        noted = self._read()
-        self.found, self.done = noted is not None, noted or 0
-
-    def _read(self) -> int | None:
-        try:
-            found = json.loads(self.path.read_text())
-            return int(found["done"]) if found["request"] == self.request else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def note(self, done: int) -> None:
-        with replacing(self.path) as partial:
-            partial.write_text(json.dumps({"request": self.request, "done": done}))
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None or not issubclass(kind, KeyboardInterrupt):
-            self.path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from caloforge.networks.blocks import (  # noqa: E402
     zero_below_threshold,
 )
 from caloforge.networks.gan.conv3d import Conv3dDiscriminator, Conv3dOptions  # noqa: E402
-from caloforge.networks.gan.objective import GanOptions  # noqa: E402
+from caloforge.networks.gan.options import GanOptions  # noqa: E402
 from caloforge.networks.objective import TrainingPlan  # noqa: E402
 from caloforge.networks.spec import NETWORKS, build_generator, build_objective  # noqa: E402
 

@@ -99,7 +99,7 @@ def test_a_search_trains_each_trial_once_and_leaves_recipe_front_and_plot(files,
 
 
 def test_an_abandoned_trial_is_taken_up_where_it_stood(files, monkeypatch):
-    plain, taken = Training._end_epoch, []
+    plain, taken = Training._train_epoch, []
 
     def dying(self, progress):
         plain(self, progress)
@@ -107,7 +107,7 @@ def test_an_abandoned_trial_is_taken_up_where_it_stood(files, monkeypatch):
         if len(taken) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Training, "_end_epoch", dying)
+    monkeypatch.setattr(Training, "_train_epoch", dying)
     with pytest.raises(KeyboardInterrupt):
         make_worker(files).run(print)
     worker = make_worker(files, lambda text: text.replace("trials = 4", "trials = 1"))

@@ -17,7 +17,7 @@ from caloforge.errors import InputError
 from caloforge.io import write
 from caloforge.physics.voxels import voxel_geometry
 from caloforge.showers import Showers
-from caloforge.validate import plots
+from caloforge.validate import figure_style
 from caloforge.validate.calochallenge import distances, report
 from caloforge.validate.calochallenge.dataset import DATASETS, dataset_of
 from caloforge.validate.calochallenge.histograms import histograms
@@ -328,6 +328,6 @@ def test_the_house_measures_know_rings_and_sectors():
     assert "fail" not in {found.verdict for found in result.scores}
     captions = [plot.name for plot in catalogue(comparison, result)]
     assert "centre_r_all_lin" in captions
-    with plots.style():
+    with figure_style.style():
         for plot in list(catalogue(comparison, result))[::6]:
             plot.draw()

@@ -9,7 +9,7 @@ from tests.conftest import make_showers, make_toy_detector
 from caloforge.detector import Window
 from caloforge.errors import InputError
 from caloforge.showers import Showers
-from caloforge.validate import plots
+from caloforge.validate import figure_style
 from caloforge.validate.catalogue import catalogue
 from caloforge.validate.comparison import compare
 from caloforge.validate.report import render_report
@@ -78,7 +78,7 @@ def test_a_sample_against_its_like_neither_fails_nor_breaks(make):
     assert result["wasserstein"].verdict in ("pass", "floor")
     assert result["kpd"].error < 1
     assert "undecided" in render_report(result, [])
-    with plots.style():
+    with figure_style.style():
         for plot in list(catalogue(comparison, result))[::9]:
             plot.draw()
 

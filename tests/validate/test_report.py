@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tests.conftest import make_showers
 
-from caloforge.validate import plots
+from caloforge.validate import figure_style
 from caloforge.validate.catalogue import SECTIONS, catalogue
 from caloforge.validate.comparison import compare
 from caloforge.validate.report import Picture, render_figures, render_report
@@ -25,8 +25,8 @@ def figures(good):
         if kind not in seen:
             seen.add(kind)
             chosen.append(plot)
-    with plots.style():
-        return [(plot, plots.to_webp(plot.draw())) for plot in chosen]
+    with figure_style.style():
+        return [(plot, figure_style.to_webp(plot.draw())) for plot in chosen]
 
 
 def test_figures_are_pictures_with_ink(figures):
@@ -54,7 +54,7 @@ def test_angles_bring_their_figures(toy_detector):
     assert [part.key for part in angle_slices(comparison)] == ["62deg", "90deg", "118deg"]
     drawn = [p for p in catalogue(comparison, score(comparison)) if p.section == "angle"]
     assert {"angle_all_lin", "angle_theta", "angle_bias_theta_bins"} <= {p.name for p in drawn}
-    with plots.style():
+    with figure_style.style():
         for plot in [*drawn[:4], drawn[-1]]:
             plot.draw()
 

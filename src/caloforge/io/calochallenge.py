@@ -114,9 +114,8 @@ class CaloChallengeWriter(RowsWriter):
     def _create(self, head: SampleHead, compression: str | None) -> None:
         detector = head.detector
         if detector is None or detector.readout != "cylinder":
-            name = "a sample of unknown detector" if detector is None else detector.name
             msg = (
-                f"{name} is not read out in rings and sectors: "
+                f"{head.whose} is not read out in rings and sectors: "
                 "the CaloChallenge layout holds cylinders only"
             )
             raise InputError(msg)

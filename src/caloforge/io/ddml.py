@@ -43,10 +43,7 @@ class DdmlFile(LayoutFile):
             )
             raise InputError(msg)
         self._energy = self._check_length(self.file.column(ENERGY))
-        self._angle, self._azimuth = (
-            self._check_length(self.file.column(name)) if name in self.file else None
-            for name in (THETA, PHI)
-        )
+        self._angle, self._azimuth = self._column_if_any(THETA), self._column_if_any(PHI)
         self.why.append(f"angle: {THETA if self._angle else 'no theta, so perpendicular'}")
 
     def _find_cell_shape(self) -> tuple[int, int, int]:
@@ -60,14 +57,6 @@ class DdmlFile(LayoutFile):
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return scalar_per_shower(self._energy.read(start, stop))
-
-    def _angles(self, start: int, stop: int) -> AnyArray:
-        if self._angle is None:
-            return super()._angles(start, stop)
-        return scalar_per_shower(self._angle.read(start, stop))
-
-    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
-        return None if self._azimuth is None else self._azimuth.read(start, stop)
 
 
 class DdmlWriter(RowsWriter):

@@ -60,7 +60,7 @@ class Gan3dFile(LayoutFile):
         if self._place is not None:
             self.why.append(f"energy: {name} {self._energy.shape}, second column")
         self._angle = self._find_angle()
-        self._azimuth = self._check_length(self.file.column(PHI)) if PHI in self.file else None
+        self._azimuth = self._column_if_any(PHI)
 
     def _find_angle(self) -> Column | None:
         by_letters = {name.lower(): name for name in self.file.names}
@@ -85,14 +85,6 @@ class Gan3dFile(LayoutFile):
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return _column(self._energy.read(start, stop), self._place)
-
-    def _angles(self, start: int, stop: int) -> AnyArray:
-        if self._angle is None:
-            return super()._angles(start, stop)
-        return scalar_per_shower(self._angle.read(start, stop))
-
-    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
-        return None if self._azimuth is None else self._azimuth.read(start, stop)
 
     def _detector_of_shape(self) -> Detector | None:
         found = bundled_with(self._image_shape)

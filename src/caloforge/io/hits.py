@@ -56,7 +56,7 @@ class HitsFile(SparseFile, LayoutFile):
 
     def _find_conditions(self) -> None:
         self._angle = self._check_length(self.file.column(THETA))
-        self._azimuth = self._check_length(self.file.column(PHI)) if PHI in self.file else None
+        self._azimuth = self._column_if_any(PHI)
 
     def _find_cell_shape(self) -> tuple[int, int, int]:
         return shape_attribute(self.attributes.get(SHAPE_ATTRIBUTE), self.path)
@@ -80,12 +80,6 @@ class HitsFile(SparseFile, LayoutFile):
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return self._cells.read(start, stop)
-
-    def _angles(self, start: int, stop: int) -> AnyArray:
-        return self._angle.read(start, stop)
-
-    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
-        return None if self._azimuth is None else self._azimuth.read(start, stop)
 
 
 class HitsRows:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from caloforge.calibration import DEPOSITED, Calibration
-from caloforge.config import build
+from caloforge.config import ModelT, build
 from caloforge.detector import Detector
-from caloforge.errors import DetectorError, InputError
+from caloforge.errors import CaloforgeError, DetectorError, InputError
 from caloforge.io.hdf5 import Column, Hdf5File
 from caloforge.particle import UNKNOWN, particle_name
 from caloforge.scaling import CALIBRATED_FRACTION, MOST_CALIBRATED_FRACTION
@@ -37,12 +37,7 @@ def detector_from_json(text: str, *, where: str) -> Detector:
     DetectorError
         if the text is damaged.
     """
-    try:
-        data = json.loads(text)
-    except ValueError as problem:
-        msg = f"{where}: its detector description is damaged: {problem}"
-        raise DetectorError(msg) from None
-    return build(Detector, data, where=f"{where}: detector", error=DetectorError)
+    return _from_json(Detector, text, f"{where}: detector", DetectorError)
 
 
 def calibration_to_json(calibration: Calibration) -> str:
@@ -52,12 +47,16 @@ def calibration_to_json(calibration: Calibration) -> str:
 
 def calibration_of(text: str, *, where: str) -> Calibration:
     """The calibration from the text of a file's attribute; InputError if it is damaged."""
+    return _from_json(Calibration, text, f"{where}: calibration", InputError)
+
+
+def _from_json(kind: type[ModelT], text: str, where: str, error: type[CaloforgeError]) -> ModelT:
     try:
         data = json.loads(text)
     except ValueError as problem:
-        msg = f"{where}: its calibration is damaged: {problem}"
-        raise InputError(msg) from None
-    return build(Calibration, data, where=f"{where}: calibration", error=InputError)
+        msg = f"{where} is damaged: {problem}"
+        raise error(msg) from None
+    return build(kind, data, where=where, error=error)
 
 
 def only_particle(file: Hdf5File, rows: int, why: list[str]) -> str:

@@ -22,6 +22,7 @@ from caloforge.io.identity import (
     only_particle,
 )
 from caloforge.io.sample import ShowerFile
+from caloforge.io.shapes import scalar_per_shower
 from caloforge.typing import AnyArray
 
 READ_ROWS = 512
@@ -33,6 +34,13 @@ PROBE_ROWS = 64
 
 class LayoutFile(ShowerFile):
     """A sample in one file of a layout; errors as of ShowerFile."""
+
+    _angle: Column | None = None
+    """Polar angles, where the file has them."""
+    _azimuth: Column | None = None
+    """Azimuths, where the file has them."""
+    _angle_unit: float = 1.0
+    """What one of their numbers is in rad."""
 
     def __init__(self, path: Path, detector: Detector | None = None) -> None:
         self.path, self.why = path, list[str]()
@@ -73,6 +81,16 @@ class LayoutFile(ShowerFile):
 
     def _read_images(self, start: int, stop: int) -> AnyArray:
         return self._images(self._cells.read(start, stop))
+
+    def _angles(self, start: int, stop: int) -> AnyArray:
+        if self._angle is None:
+            return super()._angles(start, stop)
+        return scalar_per_shower(self._angle.read(start, stop)) * self._angle_unit
+
+    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
+        if self._azimuth is None:
+            return None
+        return scalar_per_shower(self._azimuth.read(start, stop)) * self._angle_unit
 
     def _detector_of_shape(self) -> Detector | None:
         """The bundled detector that the shape tells, where a layout's shape does."""
@@ -118,6 +136,9 @@ class LayoutFile(ShowerFile):
             )
             raise InputError(msg)
         return column
+
+    def _column_if_any(self, name: str) -> Column | None:
+        return self._check_length(self.file.column(name)) if name in self.file else None
 
     def _named_detector(self) -> Detector | None:
         text = self.attributes.get(DETECTOR_ATTRIBUTE)

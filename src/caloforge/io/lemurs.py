@@ -40,10 +40,7 @@ class LemursFile(LayoutFile):
 
     def _find_conditions(self) -> None:
         self._energy = self._check_length(self.file.column(ENERGY))
-        self._angle, self._azimuth = (
-            self._check_length(self.file.column(name)) if name in self.file else None
-            for name in (THETA, PHI)
-        )
+        self._angle, self._azimuth = self._column_if_any(THETA), self._column_if_any(PHI)
         said = "no incident_theta, so perpendicular" if self._angle is None else THETA
         self.why.append(f"angle: {said}")
 
@@ -64,16 +61,6 @@ class LemursFile(LayoutFile):
 
     def _energies(self, start: int, stop: int) -> AnyArray:
         return scalar_per_shower(self._energy.read(start, stop)) * MeV
-
-    def _angles(self, start: int, stop: int) -> AnyArray:
-        if self._angle is None:
-            return super()._angles(start, stop)
-        return scalar_per_shower(self._angle.read(start, stop))
-
-    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
-        if self._azimuth is None:
-            return None
-        return scalar_per_shower(self._azimuth.read(start, stop))
 
 
 class LemursWriter(RowsWriter):

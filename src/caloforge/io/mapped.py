@@ -183,13 +183,3 @@ class MappedFile(LayoutFile):
         if self._energy is None:
             return np.full(stop - start, self.map.energy)
         return scalar_per_shower(self._energy.read(start, stop)) * self._energy_unit
-
-    def _angles(self, start: int, stop: int) -> AnyArray:
-        if self._angle is None:
-            return super()._angles(start, stop)
-        return scalar_per_shower(self._angle.read(start, stop)) * self._angle_unit
-
-    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
-        if self._azimuth is None:
-            return None
-        return scalar_per_shower(self._azimuth.read(start, stop)) * self._angle_unit

@@ -44,6 +44,11 @@ class SampleHead:
     has_phi: bool = False
 
     @property
+    def whose(self) -> str:
+        """The detector's name, or that it is unknown."""
+        return "a sample of unknown detector" if self.detector is None else self.detector.name
+
+    @property
     def all_attributes(self) -> dict[str, Any]:
         """The attributes of a file that holds the sample."""
         identity = identity_attributes(self.detector, self.particle, self.calibration)

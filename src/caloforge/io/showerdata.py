@@ -145,8 +145,7 @@ class ShowerdataWriter(RowsWriter):
     def _create(self, head: SampleHead, compression: str | None) -> None:
         detector = head.detector
         if detector is None or detector.readout != "pads":
-            what = "a sample of unknown detector" if detector is None else detector.name
-            msg = f"{what} has no pads whose places in mm a point cloud could hold"
+            msg = f"{head.whose} has no pads whose places in mm a point cloud could hold"
             raise InputError(msg)
         self._detector, self._longest, self._n = detector, 0, head.showers
         self._pdg = pdg_number(head.particle)

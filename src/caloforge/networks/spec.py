@@ -18,7 +18,8 @@ from caloforge.networks.gan.conv2d import Conv2dGenerator, Conv2dOptions
 from caloforge.networks.gan.conv3d import Conv3dDiscriminator, Conv3dGenerator, Conv3dOptions
 from caloforge.networks.gan.discriminator2d import Discriminator2d
 from caloforge.networks.gan.layered2d import Layered2dGenerator, Layered2dOptions
-from caloforge.networks.gan.objective import GanObjective, GanOptions
+from caloforge.networks.gan.objective import GanObjective
+from caloforge.networks.gan.options import GanOptions
 from caloforge.networks.objective import Objective, ObjectiveOptions, TrainingPlan
 
 

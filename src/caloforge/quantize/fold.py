@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caloforge._extras import require
-from caloforge.typing import FloatArray
+from caloforge.typing import AnyArray, FloatArray
 
 ACTIVATIONS = ("Relu", "LeakyRelu")
 NARROW = 8
@@ -139,23 +139,7 @@ def _rewrite(
 
     ``source`` is the coarse image, ``after`` the activation of the convolution, if it has one.
     """
-    kernel = onnx.numpy_helper.to_array(weights[node.input[1]])
-    outputs, inputs = kernel.shape[:2]
-    sums = [axis.sums() for axis in axes]
-    wide = np.einsum("asu,btv,crw,oiuvw->abcoistr", *sums, kernel, optimize=True)
-    places, steps = [axis.factor for axis in axes], [axis.steps for axis in axes]
-    x, y, z = (axis.factor * axis.steps for axis in axes)
-    constants = {
-        "kernel": np.ascontiguousarray(wide.reshape(-1, inputs, *wide.shape[5:]), np.float32),
-        "unfold": np.array([-1, *steps, *places, outputs], np.int64),
-        "whole": np.array([-1, x, y, z, outputs], np.int64),
-        "start": np.zeros(3, np.int64),
-        "stop": np.array([axis.length for axis in axes], np.int64),
-        "axes": np.array([1, 2, 3], np.int64),
-    }
-    if len(node.input) > 2:
-        bias = onnx.numpy_helper.to_array(weights[node.input[2]])
-        constants["bias"] = np.tile(bias, int(np.prod(places)))
+    constants = _constants(node, axes, weights, onnx)
     prefix = f"{node.name}.fold"
     for name, value in constants.items():
         model.graph.initializer.append(onnx.numpy_helper.from_array(value, f"{prefix}.{name}"))
@@ -183,6 +167,30 @@ def _rewrite(
         active.input[0], active.output[0] = f"{prefix}.wide", f"{prefix}.active"
         nodes.insert(1, active)
     return nodes
+
+
+def _constants(
+    node: Any, axes: list[_Axis], weights: dict[str, Any], onnx: Any
+) -> dict[str, AnyArray]:
+    """The folded kernel and bias of a convolution, and the shapes that unfold what they give."""
+    kernel = onnx.numpy_helper.to_array(weights[node.input[1]])
+    outputs, inputs = kernel.shape[:2]
+    sums = [axis.sums() for axis in axes]
+    wide = np.einsum("asu,btv,crw,oiuvw->abcoistr", *sums, kernel, optimize=True)
+    places, steps = [axis.factor for axis in axes], [axis.steps for axis in axes]
+    x, y, z = (axis.factor * axis.steps for axis in axes)
+    constants: dict[str, AnyArray] = {
+        "kernel": np.ascontiguousarray(wide.reshape(-1, inputs, *wide.shape[5:]), np.float32),
+        "unfold": np.array([-1, *steps, *places, outputs], np.int64),
+        "whole": np.array([-1, x, y, z, outputs], np.int64),
+        "start": np.zeros(3, np.int64),
+        "stop": np.array([axis.length for axis in axes], np.int64),
+        "axes": np.array([1, 2, 3], np.int64),
+    }
+    if len(node.input) > 2:
+        bias = onnx.numpy_helper.to_array(weights[node.input[2]])
+        constants["bias"] = np.tile(bias, int(np.prod(places)))
+    return constants
 
 
 def _settings(node: Any, onnx: Any) -> dict[str, Any]:

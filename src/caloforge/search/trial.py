@@ -16,7 +16,8 @@ from caloforge.errors import ConfigError, InputError, TrainingError
 from caloforge.networks.objective import Objective
 from caloforge.search.queue import TrialQueue
 from caloforge.search.space import RecipeSpace
-from caloforge.train.loop import Training, TrainingReporter
+from caloforge.train.loop import Training
+from caloforge.train.reporter import TrainingReporter
 
 SPEED_BATCH, SPEED_REPEATS = 64, 5
 

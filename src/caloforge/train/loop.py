@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,27 +23,9 @@ from caloforge.train.data import TrainingData
 from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
 from caloforge.train.recipe import Recipe
+from caloforge.train.reporter import TrainingReporter
 from caloforge.train.run import Progress, RunFolder
 from caloforge.train.validation import Validator
-
-
-class TrainingReporter(Protocol):
-    """Who hears how the training goes."""
-
-    def start(self, epochs: int, steps_per_epoch: int, batch_size: int, done: int) -> None:
-        """The training begins, ``done`` of its steps already taken."""
-        ...
-
-    def step(self, epoch: int, values: dict[str, float]) -> None:
-        """A step was taken; ``values`` is empty where it measured instead of training."""
-        ...
-
-    def epoch(self, epoch: int, score: float, best: bool) -> None:
-        """An epoch (counted from 1) ended with this validation number.
-
-        Not called for epochs after which the generator makes no showers yet.
-        """
-        ...
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from caloforge import scaling
 from caloforge.physics import observables
 from caloforge.physics.features import GLOBAL_GROUPS, energy_text
 from caloforge.typing import AnyArray
-from caloforge.validate import pictures, plots
+from caloforge.validate import figure_style, pictures
 from caloforge.validate.comparison import Comparison
 from caloforge.validate.distributions import (
     angle_bin_plots,
@@ -133,13 +133,13 @@ def _images(comparison: Comparison, slices: list[Slice], full: bool) -> Iterator
 
 def _checks(comparison: Comparison, result: ValidationResult) -> Iterator[Plot]:
     labels = comparison.labels
-    colours = plots.REFERENCE, plots.GENERATED
+    colours = figure_style.REFERENCE, figure_style.GENERATED
     curves = [
         (f"{text} (AUC {found.value:.3f} ± {found.error:.3f}, floor {floor.value:.3f})",
          found.probability, found.is_generated, colour)
         for text, found, floor, colour in (
-            ("shower features", result.high_level, result.floors["high"], plots.GENERATED),
-            ("cells", result.low_level, result.floors["low"], plots.REFERENCE),
+            ("shower features", result.high_level, result.floors["high"], figure_style.GENERATED),
+            ("cells", result.low_level, result.floors["low"], figure_style.REFERENCE),
         )
     ]  # fmt: skip
     caption = "What trained classifiers find, on showers they were not trained on."

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from caloforge.scaling import HIT_THRESHOLDS_GEV
 from caloforge.typing import AnyArray, FloatArray, IntArray
-from caloforge.validate.plots import (
+from caloforge.validate.figure_style import (
     BAND,
     DPI,
     FILL,

@@ -1,86 +1,32 @@
 """Figures: arrays in, a matplotlib Figure out. The reference is grey, the generated sample red.
 
-Nothing here computes a score, and nothing goes through pyplot, so that a hundred figures leave
-nothing behind.
+Nothing here computes a score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
 from typing import Any
 
-import matplotlib
 import mplhep
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
-from PIL import Image
 
 from caloforge.typing import AnyArray, Float64Array
+from caloforge.validate.figure_style import (
+    BAND,
+    FILL,
+    GENERATED,
+    RATIO_REACH,
+    RATIO_TICKS,
+    REFERENCE,
+    scale_energy,
+    scale_ratio,
+    scale_y,
+    with_ratio,
+)
 
-REFERENCE, FILL, GENERATED, BAND = "#3d4451", "#d5dae1", "#d1342f", "#c3c9d2"
-SIZE, DPI = (5.6, 4.9), 100
-RATIO_TICKS = {0.06: 0.05, 0.12: 0.1, 0.25: 0.2, 0.6: 0.5}
-RATIO_REACH = 0.25
 MAX_RATIO_ERROR = 0.5
-ENERGY_TICKS_GEV = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-STYLE = {
-    **mplhep.style.ROOT,
-    "font.size": 12, "axes.labelsize": 13, "xtick.labelsize": 11, "ytick.labelsize": 11,
-    "legend.fontsize": 11, "axes.titlesize": 12, "lines.linewidth": 1.4, "axes.linewidth": 1.0,
-    "xtick.major.size": 6, "xtick.minor.size": 3, "ytick.major.size": 6, "ytick.minor.size": 3,
-    "legend.frameon": False, "axes.unicode_minus": False, "axes.titlepad": 6, "axes.labelpad": 4,
-    "xaxis.labellocation": "right", "yaxis.labellocation": "top", "legend.handlelength": 1.4,
-    "axes.titley": 1.01, "xtick.minor.ndivs": 2, "ytick.minor.ndivs": 2,
-    "savefig.transparent": False, "figure.facecolor": "white",
-}  # fmt: skip
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """The HEP style, for the figures made inside."""
-    with matplotlib.rc_context(STYLE):
-        yield
-
-
-def to_webp(figure: Figure) -> bytes:
-    """A figure as a compressed image."""
-    canvas: Any = FigureCanvasAgg(figure)
-    canvas.draw()
-    stream = BytesIO()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    image.save(stream, "WEBP", quality=82, method=2)
-    return stream.getvalue()
-
-
-def to_file(figure: Figure, ending: str) -> bytes:
-    """A figure as the content of a file with one of the endings png, pdf and svg."""
-    stream = BytesIO()
-    figure.savefig(stream, format=ending, dpi=2 * DPI)
-    return stream.getvalue()
-
-
-def _with_ratio(title: str) -> tuple[Figure, Axes, Axes]:
-    figure = Figure(figsize=SIZE, dpi=DPI)
-    grid = {"left": 0.145, "right": 0.97, "top": 0.93, "bottom": 0.125, "hspace": 0.06}
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw=grid)
-    upper.set_title(title, loc="left")
-    lower.axhline(1, color=REFERENCE, lw=0.8)
-    _scale_ratio(lower, RATIO_REACH)
-    lower.set_ylabel("ratio", loc="center")
-    return figure, upper, lower
-
-
-def plain(title: str) -> tuple[Figure, Axes]:
-    """A figure with one plot."""
-    figure = Figure(figsize=SIZE, dpi=DPI)
-    axes = figure.subplots(gridspec_kw={"left": 0.145, "right": 0.97, "top": 0.93, "bottom": 0.125})
-    axes.set_title(title, loc="left")
-    return figure, axes
 
 
 def _draw_pair(
@@ -126,11 +72,11 @@ def profile_plot(
     log: bool,
 ) -> Figure:
     """Mean of per-shower profiles (N, n) with the error of the mean, and their ratio."""
-    figure, upper, lower = _with_ratio(title)
+    figure, upper, lower = with_ratio(title)
     means = [_mean_and_error(values) for values in (reference, generated)]
     edges = np.arange(reference.shape[1] + 1) - 0.5
     _draw_pair(upper, lower, edges, means[0], means[1], labels)
-    _scale_y(upper, log, np.concatenate([mean for mean, _ in means]))
+    scale_y(upper, log, np.concatenate([mean for mean, _ in means]))
     upper.set_ylabel(ylabel)
     lower.set_xlabel(xlabel)
     return figure
@@ -150,7 +96,7 @@ def histogram_plot(
 
     The range covers the reference, a little more, and what lies outside falls into the end bins.
     """
-    figure, upper, lower = _with_ratio(title)
+    figure, upper, lower = with_ratio(title)
     low, high = np.quantile(reference, [0.002, 0.998])
     margin = 0.12 * (high - low) or max(abs(high), 1.0) * 0.05
     count = int(np.clip(np.sqrt(len(reference)) * 1.2, 8, bins))
@@ -160,7 +106,7 @@ def histogram_plot(
         counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
         densities.append((counts / len(values), np.sqrt(counts) / len(values)))
     _draw_pair(upper, lower, edges, densities[0], densities[1], labels)
-    _scale_y(upper, log, np.concatenate([density for density, _ in densities]))
+    scale_y(upper, log, np.concatenate([density for density, _ in densities]))
     upper.set_ylabel("share of the showers")
     lower.set_xlabel(xlabel)
     return figure
@@ -177,7 +123,7 @@ def counts_plot(
     log_x: bool,
 ) -> Figure:
     """Two histograms (B,) of counts with Poisson errors, each of unit sum, and their ratio."""
-    figure, upper, lower = _with_ratio(title)
+    figure, upper, lower = with_ratio(title)
     totals = [max(float(counts.sum()), 1.0) for counts in (reference, generated)]
     shares = [
         (counts / total, np.sqrt(counts) / total)
@@ -186,7 +132,7 @@ def counts_plot(
     _draw_pair(upper, lower, edges, shares[0], shares[1], labels)
     if log_x:
         upper.set_xscale("log")
-    _scale_y(upper, True, np.concatenate([share for share, _ in shares]))
+    scale_y(upper, True, np.concatenate([share for share, _ in shares]))
     upper.set_ylabel("share of the entries")
     lower.set_xlabel(xlabel)
     return figure
@@ -201,11 +147,11 @@ def spectrum_plot(
     title: str,
 ) -> Figure:
     """Mean number of cells per bin of cell energy, from per-shower counts (N, B)."""
-    figure, upper, lower = _with_ratio(title)
+    figure, upper, lower = with_ratio(title)
     means = [_mean_and_error(values) for values in (reference, generated)]
     _draw_pair(upper, lower, edges, means[0], means[1], labels)
     upper.set_xscale("log")
-    _scale_y(upper, True, np.concatenate([mean for mean, _ in means]))
+    scale_y(upper, True, np.concatenate([mean for mean, _ in means]))
     upper.set_ylabel("cells per shower")
     lower.set_xlabel("cell energy (GeV)")
     return figure
@@ -223,7 +169,7 @@ def trend_plot(
     bins: int = 10,
 ) -> Figure:
     """Mean of y in bins of x, the shaded band and the bars being the spread, and the ratio."""
-    figure, upper, lower = _with_ratio(title)
+    figure, upper, lower = with_ratio(title)
     x = np.concatenate([reference[0], generated[0]])
     space = np.geomspace if log_x else np.linspace
     edges = space(x.min() * (1 - 1e-6), x.max() * (1 + 1e-6), bins + 1)
@@ -243,7 +189,7 @@ def trend_plot(
     lower.errorbar(middles, ratio, np.hypot(got_error, error) / np.abs(safe), **points)
     reach = np.nanmax(np.abs(ratio - 1), initial=0.0)
     wide_enough = [limit for limit in RATIO_TICKS if limit > 1.3 * reach]
-    _scale_ratio(lower, wide_enough[0] if wide_enough else max(RATIO_TICKS))
+    scale_ratio(lower, wide_enough[0] if wide_enough else max(RATIO_TICKS))
     if log_x:
         scale_energy(upper)
     upper.legend(loc="best", title="mean and spread")
@@ -271,27 +217,3 @@ def _binned(
             rows.append((values.mean(), values.std(), values.std() / np.sqrt(len(values))))
     table = np.array(rows)
     return table[:, 0], table[:, 1], table[:, 2]
-
-
-def _scale_ratio(axes: Axes, reach: float) -> None:
-    step = RATIO_TICKS[reach]
-    axes.set_ylim(1 - reach, 1 + reach)
-    axes.set_yticks([1 - step, 1, 1 + step])
-
-
-def scale_energy(axes: Axes) -> None:
-    """A logarithmic energy axis with round numbers."""
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    ticks = [tick for tick in ENERGY_TICKS_GEV if low <= tick <= high]
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _scale_y(axes: Axes, log: bool, values: AnyArray) -> None:
-    positive = values[values > 0]
-    if log and len(positive):
-        axes.set_yscale("log")
-        axes.set_ylim(positive.min() * 0.5, positive.max() * 8)
-    else:
-        axes.set_ylim(0, max(float(values.max(initial=0.0)), 1e-12) * 1.3)

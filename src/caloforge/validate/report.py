@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from caloforge import scaling
 from caloforge.card import with_error
 from caloforge.provenance import versions
-from caloforge.validate import plots
+from caloforge.validate import figure_style
 from caloforge.validate.catalogue import SECTIONS, catalogue
 from caloforge.validate.comparison import Comparison
 from caloforge.validate.result import ValidationResult
@@ -61,12 +61,12 @@ def render_figures(
     """
     pictures = []
     planned = list(catalogue(comparison, result))
-    with plots.style():
+    with figure_style.style():
         for number, plot in enumerate(planned):
             figure = plot.draw()
             width, height = (int(side * figure.dpi) for side in figure.get_size_inches())
-            data = base64.b64encode(plots.to_webp(figure)).decode()
-            file = plots.to_file(figure, ending) if ending else b""
+            data = base64.b64encode(figure_style.to_webp(figure)).decode()
+            file = figure_style.to_file(figure, ending) if ending else b""
             pictures.append(
                 Picture(plot.section, plot.name, plot.caption, data, width, height, file)
             )

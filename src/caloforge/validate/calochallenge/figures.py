@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from caloforge.validate import plots
+from caloforge.validate import figure_style, plots
 from caloforge.validate.calochallenge.histograms import Histogram
 from caloforge.validate.calochallenge.result import ProtocolResult
 
@@ -31,7 +31,7 @@ def protocol_figures(result: ProtocolResult) -> Iterator[ProtocolFigure]:
     by_observable: dict[str, list[tuple[Histogram, Histogram]]] = {}
     for ours, floor in zip(result.histograms, result.floor_histograms, strict=True):
         by_observable.setdefault(ours.observable, []).append((ours, floor))
-    with plots.style():
+    with figure_style.style():
         for name, pairs in by_observable.items():
             if len(pairs) > 1:
                 caption = f"Separation power of the {name} in each layer."
@@ -46,17 +46,17 @@ def protocol_figures(result: ProtocolResult) -> Iterator[ProtocolFigure]:
 
 
 def _figure(drawn: Figure, caption: str) -> ProtocolFigure:
-    return ProtocolFigure(caption, base64.b64encode(plots.to_webp(drawn)).decode())
+    return ProtocolFigure(caption, base64.b64encode(figure_style.to_webp(drawn)).decode())
 
 
 def _by_layer(
     name: str, pairs: list[tuple[Histogram, Histogram]], labels: tuple[str, str]
 ) -> Figure:
-    figure, axes = plots.plain(name)
+    figure, axes = figure_style.plain(name)
     layers = [ours.layer or 0 for ours, _ in pairs]
     texts = labels[1], f"{labels[0]}, two halves"
     for side, (text, colour) in enumerate(
-        zip(texts, (plots.GENERATED, plots.REFERENCE), strict=True)
+        zip(texts, (figure_style.GENERATED, figure_style.REFERENCE), strict=True)
     ):
         values = [pair[side].separation for pair in pairs]
         axes.plot(layers, values, "o-", color=colour, ms=4, label=text)
