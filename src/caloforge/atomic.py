@@ -79,6 +79,20 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def sole_writer(path: Path, *, wait: float = 0.0) -> Iterator[None]:
+    """Be the only process that writes ``path``, which can be written.
+
+    Raises
+    ------
+    OutputError
+        as of :func:`check_writable` and :func:`caloforge.lock.claimed`.
+    """
+    check_writable(path)
+    with claimed(path, wait=wait):
+        yield
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a partial path to write to; rename it to ``path`` on success, remove it on failure.
 
@@ -87,9 +101,8 @@ def replacing(path: Path) -> Iterator[Path]:
     OutputError
         if the output cannot be written, or another process goes on writing it.
     """
-    check_writable(path)
     partial = partial_path(path)
-    with claimed(path, wait=PATIENCE):
+    with sole_writer(path, wait=PATIENCE):
         try:
             with writing(path):
                 yield partial

@@ -7,7 +7,7 @@ from caloforge.detector import Detector
 from caloforge.detector_drawing import layer_bar
 from caloforge.layer import Layer
 from caloforge.material import Material
-from caloforge.radiation import amount_of, detector_amount, layer_amount
+from caloforge.radiation import budget_of, detector_budget, layer_budget
 
 
 def detector_rows(detector: Detector) -> dict[str, str]:
@@ -43,7 +43,7 @@ def _names(numbers: list[int]) -> str:
 def _depth(detector: Detector) -> str:
     if not detector.has_material:
         return f"{detector.depth_mm:g} mm deep" if detector.depth_mm else "of unknown depth"
-    return f"{detector.depth_mm:g} mm deep: on average {detector_amount(detector)}"
+    return f"{detector.depth_mm:g} mm deep: on average {detector_budget(detector)}"
 
 
 def _readout(detector: Detector) -> str:
@@ -56,10 +56,10 @@ def _readout(detector: Detector) -> str:
 
 
 def _material(material: Material) -> str:
-    amount = amount_of(material)
+    budget = budget_of(material)
     return (
-        f"{amount.density_g_cm3:.4g} g/cm3, X0 {amount.radiation_length_mm:.4g} mm, "
-        f"lambda {amount.interaction_length_mm:.4g} mm"
+        f"{budget.density_g_cm3:.4g} g/cm3, X0 {budget.radiation_length_mm:.4g} mm, "
+        f"lambda {budget.interaction_length_mm:.4g} mm"
     )
 
 
@@ -68,8 +68,8 @@ def _layer(layer: Layer, detector: Detector) -> str:
     if layer.stack:
         bar, letters = layer_bar(layer)
         slabs = (f"{letters[s.material]} {s.material} {s.thickness_mm:g}" for s in layer.stack)
-        amount = layer_amount(layer, detector.materials)
-        lines = [f"each {layer.thickness_mm:g} mm, {amount}", bar, ", ".join(slabs)]
+        budget = layer_budget(layer, detector.materials)
+        lines = [f"each {layer.thickness_mm:g} mm, {budget}", bar, ", ".join(slabs)]
     if layer.ring_edges_mm is not None:
         edges = ", ".join(f"{edge:g}" for edge in layer.ring_edges_mm)
         lines.append(f"sectors: {layer.sectors}; edges of the rings in mm: {edges}")

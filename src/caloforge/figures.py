@@ -1,7 +1,7 @@
 """Figures into files: the formats that there are, and files that are whole or not there."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from caloforge.atomic import check_writable, replacing
 from caloforge.errors import OutputError
@@ -9,7 +9,8 @@ from caloforge.errors import OutputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMATS = ("png", "pdf", "svg")
+FigureFormat = Literal["png", "pdf", "svg"]
+FORMATS: tuple[str, ...] = get_args(FigureFormat)
 
 
 def check_figure_path(path: Path) -> None:

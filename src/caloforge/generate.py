@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from caloforge.atomic import check_writable, partial_path, replacing
+from caloforge.atomic import partial_path, replacing, sole_writer
 from caloforge.beam import Conditions, ConditionsLike
 from caloforge.card import ModelCard
 from caloforge.engine import AskedPrecision, Engine, read_card
@@ -17,11 +17,11 @@ from caloforge.engine.base import HitEngine
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import advice, choose_plan
 from caloforge.errors import InputError
-from caloforge.hits import HitArrays, Hits, hits_of
+from caloforge.hit_arrays import HitArrays
+from caloforge.hits import Hits
 from caloforge.io import ShowerWriter
 from caloforge.io.hits_writer import HitsWriter
 from caloforge.io.identity import identity_attributes
-from caloforge.lock import claimed
 from caloforge.provenance import array_digest, file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.source import ShowerSource, Sink, collected
@@ -168,10 +168,9 @@ def generate_file(
         msg = f"showers are generated in the layouts {', '.join(WRITERS)}, got '{layout}'"
         raise InputError(f"{msg}: caloforge convert writes others")
     generator.card.check_range(conditions)
-    check_writable(path)
     began = time.perf_counter()
     request = _request(generator, conditions, seed, layout, compression)
-    with claimed(path):
+    with sole_writer(path):
         _write(generator, conditions, path, request, on_progress)
     seconds = time.perf_counter() - began
     write_record(
@@ -224,7 +223,7 @@ def _hits(
     found: dict[int, HitArrays] = {}
 
     def keep(first: int, cells: FloatArray) -> None:
-        found[first] = hits_of(cells)
+        found[first] = HitArrays.of(cells)
 
     for stop in engine.batches(conditions, keep, seed=seed, start=start):
         while start < stop:

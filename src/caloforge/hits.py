@@ -1,12 +1,11 @@
 """Showers as their hits: the cells that hold energy, and nothing of the others.
 
-Cell (x, y, z) of an image (X, Y, Z) has the number (x Y + y) Z + z, its place in the raveled image;
-the hits of shower i are those from ``offsets[i]`` to ``offsets[i + 1]``.
+Cells are numbered as in :mod:`caloforge.hit_arrays`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,34 +13,10 @@ from caloforge.beam import Conditions
 from caloforge.calibration import DEPOSITED, Calibration
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.hit_arrays import HitArrays
 from caloforge.particle import UNKNOWN, particle_name
 from caloforge.showers import Showers, check_alike, check_unit, refuse_absent
 from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
-
-
-class HitArrays(NamedTuple):
-    """The hits of N showers and nothing else: what engines make and files hold.
-
-    ``offsets`` (N + 1,) int64, ``cell`` (H,) whole numbers and ``cell_energy`` (H,) float32 in GeV,
-    as of :class:`Hits`.
-    """
-
-    offsets: IntArray
-    cell: AnyArray
-    cell_energy: FloatArray
-
-    def copy(self) -> "HitArrays":
-        """The same in memory of its own."""
-        return HitArrays(self.offsets.copy(), self.cell.copy(), self.cell_energy.copy())
-
-    def dense(self, shape: tuple[int, int, int]) -> FloatArray:
-        """Cells (N, X, Y, Z) in GeV."""
-        size = int(np.prod(shape))
-        cells = np.zeros((len(self.offsets) - 1, size), np.float32)
-        starts = np.arange(len(cells)) * size
-        place = self.cell + np.repeat(starts, np.diff(self.offsets))
-        cells.reshape(-1)[place] = self.cell_energy
-        return cells.reshape(-1, *shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +54,7 @@ class Hits:
     def __post_init__(self) -> None:
         conditions = Conditions(self.energy, self.theta)
         shape = self.detector.cell_shape(self.window)
-        offsets, cell, cell_energy = checked_hits(
+        offsets, cell, cell_energy = HitArrays.checked(
             self.offsets, self.cell, self.cell_energy, shape, showers=len(conditions)
         )
         object.__setattr__(self, "offsets", offsets)
@@ -144,7 +119,7 @@ class Hits:
     def of(cls, showers: Showers) -> Self:
         """The hits of showers; :meth:`dense` is the inverse."""
         return cls(
-            *hits_of(showers.cells), showers.energy, showers.theta, showers.detector,
+            *HitArrays.of(showers.cells), showers.energy, showers.theta, showers.detector,
             showers.window, showers.particle, showers.calibration,
         )  # fmt: skip
 
@@ -174,84 +149,3 @@ class Hits:
             np.concatenate([part.theta for part in parts]),
             first.detector, first.window, first.particle, first.calibration,
         )  # fmt: skip
-
-
-def cell_type(shape: Sequence[int]) -> Any:
-    """The type of cell numbers of an image (X, Y, Z): uint16 where it has room, else uint32.
-
-    >>> cell_type((25, 25, 25)).__name__, cell_type((51, 51, 26)).__name__
-    ('uint16', 'uint32')
-    """
-    return np.uint16 if np.prod(shape, dtype=float) <= 2**16 else np.uint32
-
-
-def hits_of(cells: FloatArray) -> HitArrays:
-    """The hits of cells (N, X, Y, Z) in GeV."""
-    flat, size = cells.reshape(-1), int(np.prod(cells.shape[1:]))
-    place = np.flatnonzero(flat != 0)  # twice as fast as of the numbers themselves
-    starts = np.arange(len(cells) + 1) * size
-    offsets = np.searchsorted(place, starts)
-    cell = place - np.repeat(starts[:-1], np.diff(offsets))
-    return HitArrays(offsets, cell.astype(cell_type(cells.shape[1:])), flat[place])
-
-
-def checked_hits(
-    offsets: Any,
-    cell: Any,
-    cell_energy: Any,
-    shape: tuple[int, int, int],
-    *,
-    showers: int,
-    first_row: int = 0,
-) -> HitArrays:
-    """Hits that can be, in their types.
-
-    ``first_row`` is what messages count the showers from.
-
-    Raises
-    ------
-    InputError
-        for offsets that fall or do not end with the hits, cells outside the image (X, Y, Z) or out
-        of order, and energies that are not positive and finite.
-    """
-    offsets = _whole_numbers(offsets, "offsets").astype(np.int64)
-    cell, energies = _whole_numbers(cell, "cell"), np.asarray(cell_energy, np.float32)
-    if len(offsets) != showers + 1 or energies.shape != cell.shape:
-        msg = (
-            f"{showers} showers need {showers + 1} offsets and as many energies as cells, got "
-            f"{len(offsets)} offsets, {len(cell)} cells and energies of shape {energies.shape}"
-        )
-        raise InputError(msg)
-    falling = np.flatnonzero(np.diff(offsets) < 0)
-    if len(falling):
-        row = int(falling[0])
-        msg = f"offsets must not fall, got {offsets[row]} and then {offsets[row + 1]}"
-        raise InputError(f"{msg} at shower {first_row + row}")
-    if offsets[0] != 0 or offsets[-1] != len(cell):
-        msg = f"offsets must run from 0 to the number of hits, {len(cell)}"
-        raise InputError(f"{msg}, got {offsets[0]} to {offsets[-1]}")
-
-    def refuse(wrong: AnyArray, what: str, values: AnyArray) -> None:
-        if np.any(wrong):
-            hit = int(np.argmax(wrong))
-            row = first_row + int(np.searchsorted(offsets, hit, side="right")) - 1
-            msg = f"{what}, got {values[hit]} in shower {row}"
-            raise InputError(msg)
-
-    size = int(np.prod(shape))
-    refuse((cell < 0) | (cell >= size), f"cells of {shape} have the numbers 0-{size - 1}", cell)
-    cell = cell.astype(cell_type(shape), copy=False)
-    rising = np.concatenate([np.ones(min(len(cell), 1), bool), cell[1:] > cell[:-1]])
-    rising[offsets[:-1][offsets[:-1] < len(cell)]] = True
-    refuse(~rising, "the cells of a shower must rise", cell)
-    good = (energies > 0) & (energies < np.inf)
-    refuse(~good, "hits must have a positive, finite energy in GeV", energies)
-    return HitArrays(offsets, cell, energies)
-
-
-def _whole_numbers(values: Any, name: str) -> AnyArray:
-    array = np.asarray(values)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        msg = f"{name} must be whole numbers in one row, got {array.dtype} of shape {array.shape}"
-        raise InputError(msg)
-    return array if array.size else array.astype(np.int64)

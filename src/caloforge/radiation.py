@@ -26,7 +26,7 @@ TSAI_LIGHT = {1: (5.31, 6.144), 2: (4.79, 5.621), 3: (4.74, 5.805), 4: (4.71, 5.
 
 
 @dataclass(frozen=True)
-class Amount:
+class MaterialBudget:
     """Some thickness of matter: in mm, in g/cm2, in radiation and in interaction lengths."""
 
     thickness_mm: float = 0.0
@@ -34,8 +34,8 @@ class Amount:
     radiation_lengths: float = 0.0
     interaction_lengths: float = 0.0
 
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(
+    def __add__(self, other: "MaterialBudget") -> "MaterialBudget":
+        return MaterialBudget(
             self.thickness_mm + other.thickness_mm,
             self.g_cm2 + other.g_cm2,
             self.radiation_lengths + other.radiation_lengths,
@@ -82,7 +82,7 @@ def element_interaction_length(mass: float) -> float:
     return 35.0 * math.cbrt(mass)
 
 
-def amount_of(material: Material, thickness_mm: float = 1.0) -> Amount:
+def budget_of(material: Material, thickness_mm: float = 1.0) -> MaterialBudget:
     """What some thickness of a material amounts to.
 
     Raises
@@ -100,29 +100,29 @@ def amount_of(material: Material, thickness_mm: float = 1.0) -> Amount:
         z, mass = elements()[symbol]
         inverse_x0 += fraction / element_radiation_length(z, mass)
         inverse_lambda += fraction / element_interaction_length(mass)
-    return Amount(thickness_mm, g_cm2, g_cm2 * inverse_x0, g_cm2 * inverse_lambda)
+    return MaterialBudget(thickness_mm, g_cm2, g_cm2 * inverse_x0, g_cm2 * inverse_lambda)
 
 
-def layer_amount(layer: Layer, materials: dict[str, Material]) -> Amount:
-    """What one layer amounts to; errors as amount_of, with the material's name."""
-    total = Amount()
+def layer_budget(layer: Layer, materials: dict[str, Material]) -> MaterialBudget:
+    """What one layer amounts to; errors as budget_of, with the material's name."""
+    total = MaterialBudget()
     for slab in layer.stack:
         try:
-            total += amount_of(materials[slab.material], slab.thickness_mm)
+            total += budget_of(materials[slab.material], slab.thickness_mm)
         except DetectorError as error:
             msg = f"material '{slab.material}': {error}"
             raise DetectorError(msg) from None
     return total
 
 
-def detector_amount(detector: Detector) -> Amount:
-    """What the whole stack amounts to; errors as layer_amount."""
+def detector_budget(detector: Detector) -> MaterialBudget:
+    """What the whole stack amounts to; errors as layer_budget."""
     each = (
-        layer_amount(layer, detector.materials)
+        layer_budget(layer, detector.materials)
         for layer in detector.layers
         for _ in range(layer.count)
     )
-    return sum(each, start=Amount())
+    return sum(each, start=MaterialBudget())
 
 
 def element_charges(detector: Detector) -> set[int]:

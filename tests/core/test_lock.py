@@ -3,11 +3,16 @@
 import errno
 import fcntl
 
+import numpy as np
 import pytest
 
+from caloforge import io
 from caloforge.atomic import replacing
+from caloforge.convert import convert
 from caloforge.errors import OutputError
 from caloforge.lock import _is_at, claimed, hold
+from caloforge.showers import Showers
+from caloforge.validate.folder import check_folder, report_folder
 
 
 def test_an_output_has_one_writer_at_a_time(tmp_path):
@@ -18,6 +23,22 @@ def test_an_output_has_one_writer_at_a_time(tmp_path):
     with claimed(path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_writer_claims_its_output(tmp_path, toy_detector):
+    shape = toy_detector.cell_shape(next(iter(toy_detector.windows)))
+    showers = Showers(np.full((2, *shape), 1e-4), [10.0, 20.0], [1.5, 1.5], toy_detector)
+    io.write(tmp_path / "in.h5", showers)
+    refused = pytest.raises(OutputError, match="another process is writing it")
+    with io.open_showers(tmp_path / "in.h5") as sample:
+        for layout in ("gan3d", "hits"):
+            with claimed(tmp_path / "out.h5"), refused:
+                convert(sample, tmp_path / "out.h5", layout=layout)
+    with claimed(tmp_path / "out.h5"), refused:
+        io.write(tmp_path / "out.h5", showers)
+    with report_folder(tmp_path / "report"), refused:
+        check_folder(tmp_path / "report")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.h5", "report"]
 
 
 def test_a_lock_whose_file_was_removed_is_none(tmp_path):

@@ -11,7 +11,7 @@ from caloforge.cli.app import main
 from caloforge.detector import load_detector
 from caloforge.errors import DetectorError
 from caloforge.material import Material
-from caloforge.radiation import amount_of, detector_amount, nist_materials
+from caloforge.radiation import budget_of, detector_budget, nist_materials
 
 SLIPPED = """
 name = "slipped"
@@ -63,14 +63,14 @@ def test_rounded_fractions_are_normalised():
      ("G4_Pb", 6.37), ("G4_WATER", 36.08), ("G4_PbWO4", 7.39)],
 )  # fmt: skip
 def test_radiation_lengths_are_the_published_ones(name, g_cm2):
-    amount = amount_of(Material(nist=name), 10.0)
-    assert amount.g_cm2 / amount.radiation_lengths == pytest.approx(g_cm2, rel=2e-3)
+    budget = budget_of(Material(nist=name), 10.0)
+    assert budget.g_cm2 / budget.radiation_lengths == pytest.approx(g_cm2, rel=2e-3)
 
 
 @pytest.mark.parametrize(("name", "g_cm2"), [("G4_Si", 108.4), ("G4_Fe", 132.1), ("G4_W", 191.9)])
 def test_interaction_lengths_are_near_the_published_ones(name, g_cm2):
-    amount = amount_of(Material(nist=name), 10.0)
-    assert amount.g_cm2 / amount.interaction_lengths == pytest.approx(g_cm2, rel=0.07)
+    budget = budget_of(Material(nist=name), 10.0)
+    assert budget.g_cm2 / budget.interaction_lengths == pytest.approx(g_cm2, rel=0.07)
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_interaction_lengths_are_near_the_published_ones(name, g_cm2):
      ("argon_lead", 24.1), ("lead_tungstate", 25.8)],
 )  # fmt: skip
 def test_bundled_calorimeters_are_as_deep_as_the_docs_say(name, depth):
-    assert round(detector_amount(load_detector(name)).radiation_lengths, 1) == depth
+    assert round(detector_budget(load_detector(name)).radiation_lengths, 1) == depth
 
 
-def test_amounts_add_up():
-    whole = detector_amount(load_detector("par04_siw"))
-    tungsten, silicon = (amount_of(Material(nist=name)) for name in ("G4_W", "G4_Si"))
+def test_budgets_add_up():
+    whole = detector_budget(load_detector("par04_siw"))
+    tungsten, silicon = (budget_of(Material(nist=name)) for name in ("G4_W", "G4_Si"))
     depth = 90 * (1.4 * tungsten.radiation_lengths + 0.3 * silicon.radiation_lengths)
     assert whole.radiation_lengths == pytest.approx(depth)
     assert whole.density_g_cm3 == pytest.approx((1.4 * 19.3 + 0.3 * 2.33) / 1.7)
@@ -111,7 +111,7 @@ def test_unknown_names_are_told(tmp_path, old, new, words):
     path = slipped(tmp_path, 1.032, "{ C = 0.915, H = 0.085 }")
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(DetectorError, match=words):
-        detector_amount(load_detector(path))
+        detector_budget(load_detector(path))
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from caloforge import io
 from caloforge.beam import Conditions, draw
 from caloforge.errors import InputError, ModelError, OutputError, RangeError
 from caloforge.generate import Generator, generate_file, load
-from caloforge.hits import HitArrays, Hits
+from caloforge.hit_arrays import HitArrays
+from caloforge.hits import Hits
 from caloforge.lock import claimed
 
 

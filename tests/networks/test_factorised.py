@@ -12,7 +12,7 @@ from tests.networks.parts import calibrate, set_quantiles  # noqa: E402
 
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
-from caloforge.networks.factorised.axis import Hits  # noqa: E402
+from caloforge.networks.factorised.axis import HaloHits  # noqa: E402
 from caloforge.networks.factorised.centre import centred  # noqa: E402
 from caloforge.networks.factorised.deposits import (  # noqa: E402
     CLASSES,
@@ -332,7 +332,7 @@ def test_a_window_and_the_hits_beside_it_are_centred_together(x, y):
     window[:, 2 + x, 2 + y] = 1.0
     window[:, 4, 0, 1] = 1e-3
     at_1, at_9, in_2 = (torch.full((2, 2), place) for place in (1.0, 9.0, 2.0))
-    image = centred(window, (11, 11), Hits(energy, at_1, at_9, in_2))
+    image = centred(window, (11, 11), HaloHits(energy, at_1, at_9, in_2))
     assert (image[:, 5, 5] == 1.0).all()
     assert (image[:, 7 - x, 3 - y, 1] == 1e-3).all()
     assert image[0, (1 - x) % 11, (9 - y) % 11, 2] == pytest.approx(3e-3)
@@ -396,7 +396,7 @@ def test_a_window_cut_out_and_put_back_is_the_image(inclined):
     window, none = torch.zeros(1, 7, 9, 6), torch.zeros(1, 1)
     window[0, 3, 4] = 1.0
     window[0, 2, 4, 0] = 1e-3
-    image = inclined.axis.image_of(window, centre, Hits(none, none, none, none))
+    image = inclined.axis.image_of(window, centre, HaloHits(none, none, none, none))
     assert torch.equal(inclined.axis.cut(image, centre), window)
     for layer, y in enumerate(centre[0]):
         assert image[0, 7, 10 + int(y), layer] == 1.0
@@ -407,7 +407,7 @@ def test_the_image_is_centred_on_the_barycentre(inclined, x, y):
     window, centre = torch.zeros(1, 7, 9, 6), torch.zeros(1, 6)
     window[0, 3 + x, 4 + y] = 1.0
     far = (torch.full((1, 1), value) for value in (0.1, 7.0, 20.0, 2.0))
-    image = inclined.axis.image_of(window, centre, Hits(*far))
+    image = inclined.axis.image_of(window, centre, HaloHits(*far))
     assert (image[0, 7, 10] == 1.0).all()
     assert image[0, 7 - x, min(20, 20 - y), 2] == pytest.approx(0.1)
     assert image.sum() == pytest.approx(6.1)

@@ -211,13 +211,22 @@ def test_an_int8_model_that_openvino_computes_wrongly_runs_in_onnx_runtime(
 def test_quantize_and_bench_advise_the_engine_that_generate_takes(
     tmp_path, easy, monkeypatch, capsys
 ):
-    """INT8 that OpenVINO computes wrongly is timed, scored and shown in ONNX Runtime."""
+    """INT8 that OpenVINO computes wrongly is searched, timed and shown in ONNX Runtime."""
     from caloforge.bench.cases import model_cases
     from caloforge.engine import parity
+    from caloforge.quantize import candidate
 
+    judged_in = set()
+
+    def load_engine_noting_it(path, plan, card):
+        judged_in.add(plan.runtime)
+        return load_engine(path, plan, card)
+
+    monkeypatch.setattr(candidate, "load_engine", load_engine_noting_it)
     monkeypatch.setattr(parity, "difference", lambda path, plan, card: float("nan"))
     output = tmp_path / "int8.onnx"
-    outcome = run_quantize(easy, output, sensitivity=False)
+    outcome = run_quantize(easy, output, sensitivity=True, drop_slower=True)
+    assert judged_in == {"onnx"}
     runtimes = {found.name: found.runtime for found in outcome.formats}
     assert (runtimes["float32"], runtimes["int8"]) == ("openvino", "onnx")
     assert re.search(r"INT8 takes [\d.e-]+ ms a shower in ONNX Runtime", outcome.advice)
@@ -230,8 +239,7 @@ def test_quantize_and_bench_advise_the_engine_that_generate_takes(
 
 def test_bfloat16_is_not_advised_where_generate_would_refuse_it(tmp_path, easy):
     card = read_card(easy[0])
-    uniform = card.latent.model_copy(update={"distribution": "uniform"})
-    tables = card.model_copy(update={"latent": uniform})
+    tables = card.model_copy(update={"float32_only": True})
     all_of_it = Capabilities(bfloat16=True, int8=True)
     assert precisions(card, "openvino", all_of_it) == ("float32", "bfloat16")
     assert precisions(tables, "openvino", all_of_it) == ("float32",)

@@ -25,8 +25,8 @@ from caloforge.cli.app import main  # noqa: E402
 from caloforge.errors import ConfigError, InputError, OutputError  # noqa: E402
 from caloforge.lock import hold  # noqa: E402
 from caloforge.search.queue import TrialQueue  # noqa: E402
-from caloforge.search.space import Space  # noqa: E402
-from caloforge.search.trial import Watch, Worker  # noqa: E402
+from caloforge.search.space import RecipeSpace  # noqa: E402
+from caloforge.search.trial import TrialReporter, Worker  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
 
 SPACE = """
@@ -55,7 +55,7 @@ def files(tmp_path, toy_detector):
 
 def make_worker(files, edit=lambda text: text, folder="search"):
     (files / "space.toml").write_text(edit(SPACE))
-    space = Space(files / "space.toml")
+    space = RecipeSpace(files / "space.toml")
     return Worker(space, TrialQueue(files / folder, space), [files / "toy.h5"])
 
 
@@ -154,7 +154,7 @@ def test_what_stays_worse_than_the_others_ends_early_and_what_gets_better_does_n
 
     def train(scores):
         with queue.next() as trial:
-            watch = Watch(trial)
+            watch = TrialReporter(trial)
             for epoch, score in enumerate(scores, start=1):
                 watch.epoch(epoch, score, True)
             queue.study.tell(trial, min(scores))
@@ -181,7 +181,7 @@ def test_a_torn_last_line_is_cut_off_and_said(files):
     assert [json.loads(line) for line in (folder / "journal.log").read_bytes().splitlines()]
     with (folder / "journal.log").open("ab") as journal:
         journal.write(b"x" * 10_000)
-    again = TrialQueue(folder, Space(files / "space.toml"), said.append)
+    again = TrialQueue(folder, RecipeSpace(files / "space.toml"), said.append)
     assert said == [f"{folder / 'journal.log'}: a torn last line (10000 bytes) was cut off"]
     assert [trial.value for trial in again.study.trials] == [0.5, 0.4]
 

@@ -45,7 +45,10 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--energy", "10", "--theta", "20:160"], "theta 20 degrees misses window 'fixed'"),
         (["--energy", "10", "--particle", "pi+"], "particle 'pi+' is outside the physics"),
         (["--energy", "10", "--window", "wide"], "has no window 'wide'"),
-        (["--energy", "10", "--data", "offical"], "data 'offical' is unknown"),
+        (
+            ["--energy", "10", "--data", "offical"],
+            "'offical' is not one of 'auto', 'official', 'built-in'",
+        ),
         (["--energy", "10", "--event", "2"], "there is no event 2"),
         (["--energy", "10", "--like", __file__], "--like already gives energies"),
         (["--energy", "10", "--wait", "5"], "--wait is for the workers of a Dask scheduler"),

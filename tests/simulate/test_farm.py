@@ -20,8 +20,8 @@ from caloforge import io
 from caloforge.cluster import Cluster
 from caloforge.errors import ClusterError
 from caloforge.simulate import Production, produce
-from caloforge.simulate.scoring import Hits
-from caloforge.simulate.session import Start
+from caloforge.simulate.scoring import ScoredHits
+from caloforge.simulate.session import EventStart
 from caloforge.simulate.shards import Shard, ShardFolder, shards_path
 
 if find_spec("geant4_pybind") is None:
@@ -38,7 +38,7 @@ pytestmark = [
 def made_up(part: Production) -> bytes:
     """The shard of a part as if it were simulated: each shower holds its number."""
     events = part.first + np.arange(len(part))
-    hits = [Hits(np.array([3]), np.array([event], np.float32) / 100) for event in events]
+    hits = [ScoredHits(np.array([3]), np.array([event], np.float32) / 100) for event in events]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "shard.npz"
         Shard(events, hits, np.ones(len(part)), "11.4.1").save(path)
@@ -129,7 +129,7 @@ def test_a_parts_showers_start_as_in_the_whole(toy_production: Production) -> No
     part = toy_production.part(events)
     assert len(part) == len(events) and part.first == events[0] > 0
     for local, event in enumerate(events):
-        assert Start.of(part, local) == Start.of(toy_production, int(event))
+        assert EventStart.of(part, local) == EventStart.of(toy_production, int(event))
         assert part.conditions.energy[local] == toy_production.conditions.energy[event]
 
 

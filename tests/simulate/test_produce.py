@@ -18,14 +18,14 @@ from caloforge import io
 from caloforge.beam import Conditions
 from caloforge.bench.baseline import recorded
 from caloforge.detector import Detector, Layer, Material, Slab
-from caloforge.errors import DetectorError, InputError, SimulationError
+from caloforge.errors import DetectorError, InputError, OutputError, SimulationError
 from caloforge.io import ShowerWriter
 from caloforge.simulate import Geant4Source, Production, produce, replay
 from caloforge.simulate import pool as pool_module
 from caloforge.simulate.data import DataSets
 from caloforge.simulate.pool import Pool
 from caloforge.simulate.produce import LocalRunner, OnShowers
-from caloforge.simulate.scoring import Hits
+from caloforge.simulate.scoring import ScoredHits
 from caloforge.simulate.shards import Shard, ShardFolder, shards_path
 from caloforge.source import ShowerSource
 from caloforge.typing import FloatArray
@@ -85,7 +85,7 @@ def test_a_damaged_shard_is_named(tmp_path: Path, toy_production: Production) ->
 
 def test_shards_cut_otherwise_are_named(tmp_path: Path, toy_production: Production) -> None:
     folder = ShardFolder(tmp_path, toy_production)
-    nothing = Hits(np.array([], int), np.array([], np.float32))
+    nothing = ScoredHits(np.array([], int), np.array([], np.float32))
     Shard(np.array([0]), [nothing], np.array([0.1]), "11.4.1").save(folder.file(1))
     with pytest.raises(InputError, match=r"shard-00001.npz holds other events than it should"):
         folder.load(1)
@@ -98,7 +98,7 @@ def test_images_are_unfolded_a_few_at_a_time(
 
     def run(folder: ShardFolder, on_showers: OnShowers) -> None:
         for number, events in enumerate(shards):
-            hits = [Hits(np.array([7]), rng.random(1, np.float32)) for _ in events]
+            hits = [ScoredHits(np.array([7]), rng.random(1, np.float32)) for _ in events]
             Shard(events, hits, np.ones(len(events)), "11.4.1").save(folder.file(number))
 
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
@@ -117,6 +117,21 @@ def test_images_are_unfolded_a_few_at_a_time(
     produce(toy_production, parts, runner=run)
     assert written == [1] * len(toy_production)
     assert digest(parts) == digest(whole)
+
+
+def test_two_productions_of_one_output_do_not_meet(
+    tmp_path: Path, toy_production: Production
+) -> None:
+    output = tmp_path / "a.h5"
+
+    def run(folder: ShardFolder, on_showers: OnShowers) -> None:
+        with pytest.raises(OutputError, match="another process is writing it"):
+            produce(toy_production, output)
+        raise SimulationError("enough")
+
+    with pytest.raises(SimulationError, match="enough"):
+        produce(toy_production, output, runner=run)
+    assert not list(tmp_path.glob("*.lock"))
 
 
 def test_a_worker_killed_while_it_starts_is_replaced(

@@ -12,7 +12,7 @@ from caloforge.errors import DetectorError, InputError, OutputError, RangeError
 from caloforge.simulate.data import DataSets, choose_data
 from caloforge.simulate.geometry import Grid, grid_of
 from caloforge.simulate.request import Production
-from caloforge.simulate.scoring import Hits, window_hits
+from caloforge.simulate.scoring import ScoredHits, window_hits
 from caloforge.simulate.shards import Shard, ShardFolder
 from caloforge.units import degree
 
@@ -163,8 +163,8 @@ def test_every_window_fits_around_every_barycentre() -> None:
 
 def test_shards_come_back_as_they_went(tmp_path: Path, toy_production: Production) -> None:
     hits = [
-        Hits(np.array([1, 4]), np.array([0.5, 0.25], np.float32)),
-        Hits(np.array([], int), np.array([], np.float32)),
+        ScoredHits(np.array([1, 4]), np.array([0.5, 0.25], np.float32)),
+        ScoredHits(np.array([], int), np.array([], np.float32)),
     ]
     Shard(np.array([3, 4]), hits, np.array([0.1, 0.2]), "11.4.1", 2).save(tmp_path / "a.npz")
     found = Shard.load(tmp_path / "a.npz")

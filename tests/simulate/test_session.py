@@ -8,7 +8,7 @@ import pytest
 from caloforge.errors import SimulationError
 from caloforge.simulate import Production
 from caloforge.simulate.geometry import grid_of
-from caloforge.simulate.session import MAX_ATTEMPTS, Session, Simulated, Start
+from caloforge.simulate.session import MAX_ATTEMPTS, EventStart, Session, Simulated
 
 
 class Event:
@@ -38,7 +38,7 @@ class Manager:
         aborted = self.aborted.pop(0) if self.aborted else []
         for number in range(min(n, self.stops)):
             event = self.session._events[number]
-            start = Start.of(self.session.production, event, self.session._attempt)
+            start = EventStart.of(self.session.production, event, self.session._attempt)
             self.starts.append((event, start.engine_seed))
             self.session.read(Event(number, event in aborted), 0)
         self.stops = 100
@@ -89,6 +89,6 @@ def test_an_event_that_is_always_aborted_is_one_line(toy_production: Production)
 
 
 def test_the_first_attempt_starts_as_ever(toy_production: Production) -> None:
-    again = Start.of(toy_production, 3, attempt=1)
-    assert Start.of(toy_production, 3) == Start.of(toy_production, 3, attempt=0) != again
-    assert again == Start.of(toy_production, 3, attempt=1)
+    again = EventStart.of(toy_production, 3, attempt=1)
+    assert EventStart.of(toy_production, 3) == EventStart.of(toy_production, 3, attempt=0) != again
+    assert again == EventStart.of(toy_production, 3, attempt=1)

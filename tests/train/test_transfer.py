@@ -12,7 +12,7 @@ from caloforge import io  # noqa: E402
 from caloforge.card import Parent  # noqa: E402
 from caloforge.errors import ModelError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
-from caloforge.networks.meaning import Block  # noqa: E402
+from caloforge.networks.meaning import AxisBlock  # noqa: E402
 from caloforge.networks.objective import TrainingPlan  # noqa: E402
 from caloforge.networks.spec import build_objective  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
@@ -24,7 +24,7 @@ from caloforge.train.transfer import Start, read_start, start_from, take  # noqa
 def test_what_means_the_same_is_taken_and_what_grew_has_no_effect():
     class Part(torch.nn.Linear):
         def axes(self):
-            columns = (Block("maps", 2), Block("latent", self.in_features - 2))
+            columns = (AxisBlock("maps", 2), AxisBlock("latent", self.in_features - 2))
             return {"weight": {1: columns}}
 
     old, new = Part(5, 4), Part(7, 4)

@@ -302,8 +302,8 @@ def test_the_command_prints_and_writes(files, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--protocol", "x"], "allowed are calochallenge"),
-        (["--protocol", "calochallenge", "--classifiers", "x"], "none, dense, resnet"),
+        (["--protocol", "x"], "'x' is not one of 'calochallenge'"),
+        (["--protocol", "calochallenge", "--classifiers", "x"], "one of 'none', 'dense', 'resnet'"),
         (["--protocol", "calochallenge", "--full"], "not part of the CaloChallenge's protocol"),
         (["-n", 60], "-n is for --protocol"),
     ],

@@ -49,7 +49,7 @@ class FormatRow(FrozenModel):
     ms: float
 
 
-class Way(NamedTuple):
+class FormatRun(NamedTuple):
     """A model file run in a precision."""
 
     name: str
@@ -103,21 +103,23 @@ def compare_formats(
 
 def _ways(
     models: list[Path], half: Path, plain: Path, cores: int, able: Sequence[Precision]
-) -> Iterator[Way]:
+) -> Iterator[FormatRun]:
     plan = timing_plan(cores)
     for precision in able:
-        yield Way(precision, models[0], plan.model_copy(update={"precision": precision}))
-    yield Way("float16 weights", half, plan)
-    yield Way("plain INT8", plain, plan)
+        yield FormatRun(precision, models[0], plan.model_copy(update={"precision": precision}))
+    yield FormatRun("float16 weights", half, plan)
+    yield FormatRun("plain INT8", plain, plan)
     for path in models[1:]:
-        yield Way(_title(read_card(path)), path, plan)
+        yield FormatRun(_title(read_card(path)), path, plan)
 
 
 def _title(card: ModelCard) -> str:
     return "accuracy-driven INT8" if card.format == "int8" else f"{card.name} {card.format}"
 
 
-def _row(way: Way, judge: Judge, cells: FloatArray, plain: FloatArray, ms: float) -> FormatRow:
+def _row(
+    way: FormatRun, judge: Judge, cells: FloatArray, plain: FloatArray, ms: float
+) -> FormatRow:
     chosen = cells[judge.reference.energy >= PROFILE_FROM_GEV]
     (y_mean, y_std), (z_mean, z_std) = (mean_and_width(chosen, axis) for axis in "yz")
     return FormatRow(

@@ -8,7 +8,7 @@ import typer
 from caloforge.cli.progress import ShowerCount as ShowerCount
 from caloforge.cli.progress import shower_progress as shower_progress
 from caloforge.cli.progress import stderr as stderr
-from caloforge.errors import InputError, OutputError
+from caloforge.errors import OutputError
 from caloforge.zoo import model_path
 
 
@@ -99,11 +99,3 @@ def check_output(path: Path, ending: str) -> None:
     if path.suffix != ending:
         msg = f"cannot write {path}: its name must end in {ending}"
         raise OutputError(msg)
-
-
-def one_of(text: str, allowed: tuple[str, ...], what: str) -> str:
-    """The text, if it is one of those allowed; else an InputError that lists them."""
-    if text not in allowed:
-        msg = f"{what} '{text}' is unknown: allowed are {', '.join(allowed)}"
-        raise InputError(msg)
-    return text

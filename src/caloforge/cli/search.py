@@ -44,13 +44,13 @@ def search(
         require(module)
     from caloforge.search.front import write_results
     from caloforge.search.queue import TrialQueue
-    from caloforge.search.space import Space
+    from caloforge.search.space import RecipeSpace
     from caloforge.search.trial import Worker
     from caloforge.train.files import ShowerFiles
 
     if threads is not None:
         require("torch").set_num_threads(threads)
-    read = Space(space)
+    read = RecipeSpace(space)
     described = None if detector is None else load_detector(detector)
     paths = [*data, *(more_data or [])]
     ShowerFiles(paths, None, described)

@@ -1,7 +1,7 @@
 """``caloforge simulate``: Geant4 showers of a described calorimeter, into a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,7 +22,7 @@ from caloforge.errors import InputError
 
 if TYPE_CHECKING:
     from caloforge.beam import Conditions
-    from caloforge.simulate import Production, Summary
+    from caloforge.simulate import Production, ProductionSummary
     from caloforge.simulate.produce import Runner
 
 
@@ -57,7 +57,8 @@ def simulate(
         int | None, typer.Option(help="Replay only this event (0 is the first) into the output.")
     ] = None,
     data: Annotated[
-        str, typer.Option(help="Geant4 data: auto (official where configured), official, built-in.")
+        Literal["auto", "official", "built-in"],
+        typer.Option(help="Geant4 data; auto: the official ones where they are configured."),
     ] = "auto",
     compression: Compression = "none",
 ) -> None:
@@ -118,7 +119,7 @@ def _runner(jobs: int, scheduler: str | None, wait: float | None) -> "Runner":
 
 def _produce(
     production: "Production", output: Path, runner: "Runner", compression: str | None
-) -> "Summary":
+) -> "ProductionSummary":
     from caloforge.simulate.produce import check_output, produce
     from caloforge.simulate.shards import shards_path
 

@@ -3,27 +3,24 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from caloforge.cli.options import one_of
 from caloforge.cli.progress import LOG_NAME, step_progress
 from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.errors import InputError
-from caloforge.figures import FORMATS
+from caloforge.figures import FigureFormat
 
 if TYPE_CHECKING:
     from caloforge.io import Opens
-    from caloforge.validate.calochallenge.result import Classifiers
-    from caloforge.validate.files import Reporter
+    from caloforge.validate.files import OnStep
     from caloforge.validate.result import ValidationResult
 
-PROTOCOLS = ("calochallenge",)
-CLASSIFIERS = ("none", "dense", "resnet")
+Classifiers = Literal["none", "dense", "resnet"]
 
 COLOURS = {
     "pass": "green",
@@ -50,17 +47,17 @@ def validate(
         typer.Option(exists=True, help="The model's training sample: is any of it repeated?"),
     ] = None,
     figures: Annotated[
-        str | None, typer.Option(help="Each figure as a file, too: png, pdf or svg.")
+        FigureFormat | None, typer.Option(help="Each figure as a file, too.")
     ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31, help="Seed of splits, bootstrap, classifiers.")
     ] = 0,
     protocol: Annotated[
-        str | None,
+        Literal["calochallenge"] | None,
         typer.Option(help="calochallenge: judge a cylinder as the CaloChallenge does."),
     ] = None,
     classifiers: Annotated[
-        str,
+        Classifiers,
         typer.Option(help="Of the protocol: none, dense, or resnet (both; slow). They need torch."),
     ] = "dense",
     n: Annotated[
@@ -74,7 +71,6 @@ def validate(
     """Compare generated showers with Geant4: a table, metrics.json and an HTML report."""
     opens = Reading(detector, layout, where).open
     if protocol is not None:
-        one_of(protocol, PROTOCOLS, "protocol")
         if full or training is not None or figures is not None:
             msg = "--full, --training and --figures are not part of the CaloChallenge's protocol"
             raise InputError(msg)
@@ -86,11 +82,10 @@ def validate(
     from caloforge.validate.files import validate_files
     from caloforge.validate.folder import REPORT
 
-    ending = None if figures is None else one_of(figures, FORMATS, "figure format")
     with _steps(output) as show:
         result = validate_files(
             reference, generated, output, level="full" if full else "quick", seed=seed,
-            training=training, figures=ending, opens=Reading(detector, layout, where).open,
+            training=training, figures=figures, opens=Reading(detector, layout, where).open,
             on_progress=show,
         )  # fmt: skip
     console = Console()
@@ -102,7 +97,7 @@ def validate(
 
 
 @contextmanager
-def _steps(output: Path) -> Iterator["Reporter"]:
+def _steps(output: Path) -> Iterator["OnStep"]:
     """Shows the step, and how much of it is done."""
     with step_progress("figures", output / LOG_NAME) as progress:
         task = progress.add_task("reading", total=None)
@@ -117,7 +112,7 @@ def _by_protocol(
     reference: Path,
     generated: Path,
     output: Path,
-    classifiers: str,
+    classifiers: Classifiers,
     n: int | None,
     seed: int,
     opens: "Opens",
@@ -128,10 +123,9 @@ def _by_protocol(
     from caloforge.validate.calochallenge.files import validate_files_by_protocol
     from caloforge.validate.folder import REPORT
 
-    chosen = cast("Classifiers", one_of(classifiers, CLASSIFIERS, "classifiers"))
     with _steps(output) as show:
         result = validate_files_by_protocol(
-            reference, generated, output, classifiers=chosen,
+            reference, generated, output, classifiers=classifiers,
             showers=n or VALIDATION_MAX_SHOWERS, seed=seed, opens=opens, on_progress=show,
         )  # fmt: skip
     console = Console()

@@ -9,7 +9,7 @@ from caloforge.beam import Conditions
 from caloforge.card import METADATA_KEY, ModelCard
 from caloforge.engine.plan import Plan
 from caloforge.errors import ModelError
-from caloforge.hits import HitArrays
+from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
 from caloforge.typing import FloatArray
 

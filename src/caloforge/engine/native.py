@@ -16,11 +16,11 @@ from caloforge.card import ModelCard
 from caloforge.engine.plan import Plan
 from caloforge.engine.pool import over_streams
 from caloforge.errors import ModelError
-from caloforge.hits import HitArrays
+from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
 
-HITS_BATCH = 1024
-"""Showers made at a time as hits: ten megabytes."""
+HITS_BATCH = 256
+"""Showers made at a time as hits: a few megabytes, which a core's caches nearly hold."""
 
 
 class NativeWorker:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from caloforge.detector import Detector
 from caloforge.io.block import Block
+from caloforge.io.gan3d_rows import Gan3dWriter
 from caloforge.io.gan3d_writer import ShowerWriter
-from caloforge.io.identity import identity_attributes
 from caloforge.io.layouts import LAYOUTS, open_sample
 from caloforge.io.mapped import SampleMap
 from caloforge.io.parts import PartsFile, is_dataset
+from caloforge.io.rows import SampleHead
 from caloforge.io.sample import ShowerFile
 from caloforge.showers import Showers
 
@@ -77,12 +78,9 @@ def write(path: str | Path, showers: Showers, *, compression: str | None = None)
     Raises
     ------
     OutputError
-        if the file cannot be written.
+        if the file cannot be written, or another process is writing it.
     """
-    identity = identity_attributes(showers.detector, showers.particle, showers.calibration)
-    with ShowerWriter(
-        Path(path), showers.detector, showers.cells.shape[1:], len(showers),
-        compression=compression, attributes=identity,
-    ) as writer:  # fmt: skip
-        writer.write(0, showers.cells, showers.conditions)
-        writer.finish()
+    sample = SampleHead(
+        len(showers), showers.cell_shape, showers.detector, showers.particle, showers.calibration
+    )
+    Gan3dWriter().write(Path(path), sample, [Block(showers.cells, showers.conditions)], compression)

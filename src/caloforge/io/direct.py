@@ -30,7 +30,7 @@ def write_all(descriptor: int, data: memoryview, position: int) -> None:
         data, position = data[written:], position + written
 
 
-class _Block:
+class _DiskBlock:
     """A stretch of the file in aligned memory, and the parts of it that have been written."""
 
     def __init__(self) -> None:
@@ -63,8 +63,8 @@ class DirectFile:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._buffered, self._direct = descriptor, _open_direct(path, descriptor)
-        self._blocks: dict[int, _Block] = {}
-        self._spare: list[_Block] = []
+        self._blocks: dict[int, _DiskBlock] = {}
+        self._spare: list[_DiskBlock] = []
         self._lock, self._room = Lock(), BoundedSemaphore(WAITING_BLOCKS)
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._handed: list[Future[None]] = []
@@ -87,8 +87,8 @@ class DirectFile:
                 self._hand_over(number)
             data, position = data[len(part) :], position + len(part)
 
-    def _new_block(self, number: int) -> _Block:
-        block = self._spare.pop() if self._spare else _Block()
+    def _new_block(self, number: int) -> _DiskBlock:
+        block = self._spare.pop() if self._spare else _DiskBlock()
         self._blocks[number] = block
         return block
 
@@ -100,7 +100,7 @@ class DirectFile:
             self._handed = [*waiting, self._disk.submit(self._put, number, block)]
         self._check()
 
-    def _put(self, number: int, block: _Block) -> None:
+    def _put(self, number: int, block: _DiskBlock) -> None:
         """Write a full block.  Its failure stays known: every later call must say so."""
         failure = None
         try:
@@ -113,7 +113,7 @@ class DirectFile:
             self._spare.append(block)
         self._room.release()
 
-    def _write_block(self, block: _Block, position: int) -> None:
+    def _write_block(self, block: _DiskBlock, position: int) -> None:
         try:
             write_all(self._direct, block.bytes.data, position)
         except OSError as problem:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from caloforge.atomic import sole_writer
 from caloforge.io.block import Block
 from caloforge.io.gan3d_writer import ShowerWriter
 from caloforge.io.rows import SampleHead
@@ -15,7 +16,7 @@ class Gan3dWriter:
         self, path: Path, head: SampleHead, blocks: Iterable[Block], compression: str | None
     ) -> None:
         """As :meth:`caloforge.io.rows.RowsWriter.write`."""
-        with ShowerWriter(
+        with sole_writer(path), ShowerWriter(
             path, head.detector, head.cell_shape, head.showers,
             compression=compression, attributes=head.all_attributes, has_phi=head.has_phi,
         ) as writer:  # fmt: skip

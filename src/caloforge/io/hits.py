@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from caloforge.atomic import sole_writer
 from caloforge.errors import InputError
-from caloforge.hits import HitArrays
+from caloforge.hit_arrays import HitArrays
 from caloforge.io.block import Block
 from caloforge.io.gan3d_writer import PHI
 from caloforge.io.hdf5 import Column, Hdf5File
@@ -94,7 +95,7 @@ class HitsRows:
         self, path: Path, head: SampleHead, blocks: Iterable[Block], compression: str | None
     ) -> None:
         """As :meth:`caloforge.io.rows.RowsWriter.write`."""
-        with HitsWriter(
+        with sole_writer(path), HitsWriter(
             path, head.detector, head.cell_shape, head.showers,
             compression=compression, attributes=head.all_attributes, has_phi=head.has_phi,
         ) as writer:  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from caloforge.hits import cell_type
+from caloforge.hit_arrays import cell_type
 from caloforge.typing import AnyArray, FloatArray
 
 CELL, CELL_ENERGY = "cell", "cell_energy"

@@ -13,7 +13,7 @@ import numpy as np
 from caloforge.atomic import check_writable, partial_path, writing
 from caloforge.beam import Conditions
 from caloforge.detector import Detector
-from caloforge.hits import HitArrays, hits_of
+from caloforge.hit_arrays import HitArrays
 from caloforge.io.direct import write_all
 from caloforge.io.gan3d_writer import PHI, abandon
 from caloforge.io.hits_chunks import ChunkList, HitChunks
@@ -166,7 +166,7 @@ class HitsWriter:
 
     def write_cells(self, first: int, cells: FloatArray) -> None:
         """Write the hits of cells (n, X, Y, Z) in GeV; as :meth:`write`."""
-        self.write(first, hits_of(cells))
+        self.write(first, HitArrays.of(cells))
 
     def write_conditions(self, first: int, conditions: Conditions) -> None:
         """Write energies and angles of the showers from ``first`` on; as :meth:`write`."""

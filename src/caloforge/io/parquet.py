@@ -16,7 +16,7 @@ import numpy as np
 from caloforge._extras import require
 from caloforge.atomic import replacing
 from caloforge.errors import InputError
-from caloforge.hits import HitArrays, cell_type, hits_of
+from caloforge.hit_arrays import HitArrays, cell_type
 from caloforge.io.block import Block
 from caloforge.io.gan3d_writer import PHI
 from caloforge.io.hdf5 import LARGEST_PART, Hdf5File, printable, reading
@@ -179,7 +179,7 @@ class ParquetWriter:
 
 
 def _columns(arrow: Any, block: Block) -> dict[str, Any]:
-    offsets, cell, cell_energy = hits_of(block.cells)
+    offsets, cell, cell_energy = HitArrays.of(block.cells)
     starts = arrow.array(offsets.astype(np.int32))
     columns = {
         ENERGY: arrow.array(block.energy),

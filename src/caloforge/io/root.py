@@ -13,7 +13,7 @@ import numpy as np
 
 from caloforge.atomic import replacing
 from caloforge.errors import InputError
-from caloforge.hits import HitArrays
+from caloforge.hit_arrays import HitArrays
 from caloforge.io.hdf5 import Hdf5File, printable, reading
 from caloforge.io.sparse import TableFile
 from caloforge.typing import AnyArray

@@ -9,7 +9,8 @@ import numpy as np
 from caloforge.calibration import Calibration
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.hits import HitArrays, Hits, checked_hits
+from caloforge.hit_arrays import HitArrays
+from caloforge.hits import Hits
 from caloforge.io.hdf5 import BLOCK_BYTES, LARGEST_PART
 from caloforge.io.identity import (
     CALIBRATION_ATTRIBUTE,
@@ -51,7 +52,7 @@ class SparseFile(ShowerFile):
     def _hits(self, start: int, stop: int) -> HitArrays:
         """The hits of rows, checked."""
         try:
-            return checked_hits(
+            return HitArrays.checked(
                 *self._stored(start, stop), self.cell_shape, showers=stop - start, first_row=start
             )
         except InputError as error:

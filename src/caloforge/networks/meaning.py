@@ -19,7 +19,7 @@ LEARNED_AT = 33
 """Energies, and angles, at which two networks' features are compared."""
 
 
-class Block(NamedTuple):
+class AxisBlock(NamedTuple):
     """``number`` things of one meaning along an axis, ``each`` with so many places.
 
     "layers" (of the detector), "features" and "knots" (of the condition) and "latent" numbers are
@@ -31,7 +31,7 @@ class Block(NamedTuple):
     each: int = 1
 
 
-Axes = dict[int, tuple[Block, ...]]
+Axes = dict[int, tuple[AxisBlock, ...]]
 
 
 def axes_of(module: nn.Module) -> dict[str, Axes]:
@@ -56,7 +56,7 @@ class Change:
     matrices: dict[str, Tensor]
     offset: Tensor
 
-    def matrix(self, old: Block, new: Block) -> Tensor | None:
+    def matrix(self, old: AxisBlock, new: AxisBlock) -> Tensor | None:
         """How places of a block go over into those of another of the same name, if they can."""
         if old.each != new.each:
             return None

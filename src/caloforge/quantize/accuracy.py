@@ -19,7 +19,7 @@ from caloforge._extras import require
 from caloforge.card import ModelCard
 from caloforge.config import FrozenModel
 from caloforge.engine import Plan
-from caloforge.quantize.candidate import cells_of_all, milliseconds_of
+from caloforge.quantize.candidate import cells_of_all, checked, milliseconds_of
 from caloforge.quantize.graph import float_scope, layer_names, quantized_layers
 from caloforge.quantize.score import Judge
 
@@ -54,6 +54,12 @@ class Search:
     on_step: Callable[[Step], None] = lambda step: None
     left_in_float: Collection[str] = ()
     log: list[Step] = field(default_factory=list)
+
+    def choose_engine(self) -> None:
+        """Judge in the engine that will run the result: INT8 is wrong in some on some machines."""
+        everything = self.plain(layer_names(self.model))
+        int8 = self.card.model_copy(update={"format": "int8"})
+        self.plan = checked(everything, int8, self.plan).engine.plan
 
     def run(self) -> Any:
         """The INT8 model whose score holds, or the nearest to it within the allowed steps."""

@@ -99,8 +99,8 @@ def quantize(
         judge = judge_from(sample, card, showers, score)
     floor, error = judge.floor()
     allowed = error if max_drop is None else max_drop
-    plan = judging_plan(cores)
-    search = Search(folded(model), card, judge, plan, allowed, max_steps, on_step)
+    search = Search(folded(model), card, judge, judging_plan(cores), allowed, max_steps, on_step)
+    search.choose_engine()
     search.left_in_float = slower_layers(search) if drop_slower else ()
     result = search.run()
     costs = tuple(sensitivities(search)) if sensitivity else ()

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from caloforge.atomic import replacing
 from caloforge.figures import save_figure
-from caloforge.search.space import Space
+from caloforge.search.space import RecipeSpace
 
 
 class FinishedTrial(BaseModel):
@@ -49,7 +49,7 @@ def pareto_front(found: list[FinishedTrial]) -> list[FinishedTrial]:
     return front
 
 
-def write_results(study: Study, space: Space, folder: Path) -> list[FinishedTrial]:
+def write_results(study: Study, space: RecipeSpace, folder: Path) -> list[FinishedTrial]:
     """Write ``search.json``, ``best.toml`` and ``front.png``; returns the Pareto front."""
     found = trained(study)
     front = pareto_front(found)
@@ -95,7 +95,9 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _plot(found: list[FinishedTrial], front: list[FinishedTrial], space: Space, path: Path) -> None:
+def _plot(
+    found: list[FinishedTrial], front: list[FinishedTrial], space: RecipeSpace, path: Path
+) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")

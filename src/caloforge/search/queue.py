@@ -25,7 +25,7 @@ from optuna.trial import Trial, TrialState
 
 from caloforge.errors import InputError, OutputError
 from caloforge.lock import hold
-from caloforge.search.space import SearchSpace, Space
+from caloforge.search.space import RecipeSpace, SearchSpace
 
 PATIENCE = 3
 """Epochs without a new best after which a trial that is worse than others may end."""
@@ -102,7 +102,7 @@ class TrialQueue:
     :class:`InputError` for a damaged journal.
     """
 
-    def __init__(self, folder: Path, space: Space, say: Say = lambda line: None) -> None:
+    def __init__(self, folder: Path, space: RecipeSpace, say: Say = lambda line: None) -> None:
         self.folder, self.space, self.search = folder, space, space.search
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.simplefilter("ignore", ExperimentalWarning)

@@ -109,7 +109,7 @@ class SearchSpace(FrozenModel):
     space: dict[str, Values] = Field(min_length=1)
 
 
-class Space:
+class RecipeSpace:
     """A search whose recipe has been read; raises :class:`ConfigError` for keys that it lacks."""
 
     def __init__(self, path: Path) -> None:

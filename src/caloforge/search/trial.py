@@ -15,19 +15,19 @@ from caloforge.detector import Detector
 from caloforge.errors import ConfigError, InputError, TrainingError
 from caloforge.networks.objective import Objective
 from caloforge.search.queue import TrialQueue
-from caloforge.search.space import Space
-from caloforge.train.loop import Reporter, Training
+from caloforge.search.space import RecipeSpace
+from caloforge.train.loop import Training, TrainingReporter
 
 SPEED_BATCH, SPEED_REPEATS = 64, 5
 
 
-class Watch:
+class TrialReporter:
     """The training's reporter: tells the study each epoch's score, and ends what is hopeless.
 
     ``others`` hear everything too.
     """
 
-    def __init__(self, trial: Trial, *others: Reporter) -> None:
+    def __init__(self, trial: Trial, *others: TrainingReporter) -> None:
         self.trial, self.others = trial, others
         self.told = set(trial.study.trials[trial.number].intermediate_values)
 
@@ -59,11 +59,11 @@ class Worker:
 
     def __init__(
         self,
-        space: Space,
+        space: RecipeSpace,
         queue: TrialQueue,
         paths: Sequence[Path],
         detector: Detector | None = None,
-        *reporters: Reporter,
+        *reporters: TrainingReporter,
     ) -> None:
         self.space, self.queue, self.paths, self.detector = space, queue, paths, detector
         self.reporters = reporters
@@ -93,7 +93,7 @@ class Worker:
     def _score(self, trial: Trial) -> float:
         recipe = self.space.suggest(trial)
         folder = self.queue.folder_of(trial)
-        watch = Watch(trial, *self.reporters)
+        watch = TrialReporter(trial, *self.reporters)
         training = Training(recipe, self.paths, folder, watch, self.detector)
         if "ms" not in trial.user_attrs:
             trial.set_user_attr("ms", ms_per_shower(training.objective))

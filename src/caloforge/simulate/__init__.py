@@ -4,7 +4,7 @@
 worker processes, resumable and reproducible.
 """
 
-from caloforge.simulate.produce import LocalRunner, Summary, produce, replay
+from caloforge.simulate.produce import LocalRunner, ProductionSummary, produce, replay
 from caloforge.simulate.request import PARTICLES, Production
 from caloforge.simulate.source import Geant4Source
 
@@ -13,7 +13,7 @@ __all__ = [
     "Geant4Source",
     "LocalRunner",
     "Production",
-    "Summary",
+    "ProductionSummary",
     "produce",
     "replay",
 ]

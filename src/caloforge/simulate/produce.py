@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from caloforge.atomic import check_room, check_writable
+from caloforge.atomic import check_room, check_writable, sole_writer
 from caloforge.calibration import DEPOSITED
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import ShowerWriter
@@ -50,7 +50,7 @@ class LocalRunner:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ProductionSummary:
     """What a production took: processor seconds of each shower (N,), and seconds of the call.
 
     ``ms_per_gev`` is *the* number for Geant4's speed, here and in ``caloforge bench``: the median
@@ -74,7 +74,7 @@ def produce(
     runner: Runner | None = None,
     compression: str | None = None,
     on_progress: OnProgress = lambda done: None,
-) -> Summary:
+) -> ProductionSummary:
     """Simulate a production into an HDF5 sample, continuing what is there already.
 
     The sample is the same, byte for byte, whatever the number of jobs and interruptions; the
@@ -83,14 +83,27 @@ def produce(
     Raises
     ------
     OutputError
-        if the output cannot be written, or shards of another production are in its way.
+        if the output cannot be written, another process is writing it, or shards of another
+        production are in its way.
     SimulationError
         if Geant4 gives up.
     """
     began = perf_counter()
     check_output(production, output, compression)
-    folder = ShardFolder(shards_path(output), production)
-    missing = folder.missing()
+    with sole_writer(output):
+        folder = ShardFolder(shards_path(output), production)
+        _fill(folder, runner or LocalRunner(), on_progress)
+        per_shower, aborted, empty = assemble(folder, output, compression)
+        rate = float(np.median(1e3 * per_shower / production.conditions.energy))
+        summary = ProductionSummary(per_shower, perf_counter() - began, rate, aborted, empty)
+        _record(production, output, summary)
+        folder.remove()
+    return summary
+
+
+def _fill(folder: ShardFolder, runner: Runner, on_progress: OnProgress) -> None:
+    """Make the shards that are missing; a folder that a refused detector leaves empty goes."""
+    production, missing = folder.production, folder.missing()
     done = len(production) - sum(len(production.shards[n]) for n in missing)
     on_progress(done)
 
@@ -101,31 +114,31 @@ def produce(
 
     if missing:
         try:
-            (runner or LocalRunner())(folder, count)
+            runner(folder, count)
         except (DetectorError, InputError):
             if len(folder.missing()) == len(production.shards):
                 folder.remove()
             raise
-    per_shower, aborted, empty = assemble(folder, output, compression)
-    rate = float(np.median(1e3 * per_shower / production.conditions.energy))
-    summary = Summary(per_shower, perf_counter() - began, rate, aborted, empty)
+
+
+def _record(production: Production, output: Path, summary: ProductionSummary) -> None:
+    """Note beside the sample how it came to be, with the seconds that its showers took."""
+    per_shower = summary.seconds_per_shower
     write_record(
         output.with_suffix(".record.json"),
         verb="simulate",
         config={
             **production.description,
             "geant4_seconds": round(float(per_shower.sum()), 3),
-            "geant4_ms_per_GeV": round(rate, 4),
-            "aborted_events_made_again": aborted,
-            "empty_showers": empty,
+            "geant4_ms_per_GeV": round(summary.ms_per_gev, 4),
+            "aborted_events_made_again": summary.aborted,
+            "empty_showers": summary.empty,
             "seconds_per_shower": [round(float(each), 6) for each in per_shower],
         },
         inputs={},
         seed=production.seed,
         seconds=summary.seconds,
     )
-    folder.remove()
-    return summary
 
 
 def replay(production: Production, event: int) -> tuple[Showers, float]:

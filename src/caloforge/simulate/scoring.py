@@ -11,7 +11,7 @@ from caloforge.typing import Float64Array, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
-class Hits:
+class ScoredHits:
     """Cells of a shower that hold energy: index in the flattened image, energy in GeV."""
 
     index: IntArray
@@ -24,7 +24,9 @@ class Hits:
         return cells.reshape(shape)
 
 
-def window_hits(scored: IntArray, energy: Float64Array, grid: Grid, production: Production) -> Hits:
+def window_hits(
+    scored: IntArray, energy: Float64Array, grid: Grid, production: Production
+) -> ScoredHits:
     """Cut the window out of scored cells.
 
     ``scored`` numbers the cells as Geant4's scorer does, (layer, row, column) row-major. With
@@ -41,7 +43,7 @@ def window_hits(scored: IntArray, energy: Float64Array, grid: Grid, production: 
     inside &= energy >= THRESHOLD_GEV
     index = ((row * n_y + column) * n_z + layer)[inside]
     order = np.argsort(index)
-    return Hits(index[order], energy[inside][order].astype(np.float32))
+    return ScoredHits(index[order], energy[inside][order].astype(np.float32))
 
 
 def _barycentre_cell(cell: IntArray, energy: Float64Array) -> int:

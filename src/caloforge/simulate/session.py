@@ -16,7 +16,7 @@ from caloforge._extras import require
 from caloforge.errors import SimulationError
 from caloforge.simulate import geometry
 from caloforge.simulate.request import PRODUCTION_CUT_MM, Production
-from caloforge.simulate.scoring import Hits, window_hits
+from caloforge.simulate.scoring import ScoredHits, window_hits
 from caloforge.simulate.tables import ensure_tables, prepare_folder
 from caloforge.typing import IntArray
 
@@ -33,7 +33,7 @@ class Simulated:
     """A shower as Geant4 made it: its hits, its processor seconds, and how many attempts that
     Geant4 aborted came before."""
 
-    hits: Hits
+    hits: ScoredHits
     seconds: float
     aborted: int
 
@@ -43,7 +43,7 @@ OnEvent = Callable[[int, Simulated], None]
 
 
 @dataclass(frozen=True)
-class Start:
+class EventStart:
     """How an event starts: where the particle enters (mm) and the seed of Geant4's engine."""
 
     x: float
@@ -51,7 +51,7 @@ class Start:
     engine_seed: int
 
     @classmethod
-    def of(cls, production: Production, event: int, attempt: int = 0) -> "Start":
+    def of(cls, production: Production, event: int, attempt: int = 0) -> "EventStart":
         """The start of an event, from the production's seed and the event's number alone.
 
         Attempts after the first, where Geant4 aborted those before, start otherwise. The impact
@@ -137,7 +137,7 @@ class Session:
     def aim(self, gun: Any, geant4_event: Any) -> None:
         """Seed the engine and shoot the primary of an event."""
         event = self._events[geant4_event.GetEventID()]
-        start = Start.of(self.production, event, self._attempt)
+        start = EventStart.of(self.production, event, self._attempt)
         theta = float(self.production.conditions.theta[event])
         energy = float(self.production.conditions.energy[event])
         vector = self.g4.G4ThreeVector

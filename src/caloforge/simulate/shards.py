@@ -11,7 +11,7 @@ import numpy as np
 from caloforge.atomic import replacing, writing
 from caloforge.errors import InputError, OutputError
 from caloforge.simulate.request import Production
-from caloforge.simulate.scoring import Hits
+from caloforge.simulate.scoring import ScoredHits
 from caloforge.typing import Float64Array, IntArray
 
 REQUEST_FILE = "request.json"
@@ -23,7 +23,7 @@ class Shard:
     events it aborted, which were made again."""
 
     events: IntArray
-    hits: list[Hits]
+    hits: list[ScoredHits]
     seconds: Float64Array
     geant4: str
     aborted: int = 0
@@ -62,7 +62,7 @@ class Shard:
             with np.load(path) as data:
                 ends = np.cumsum(data["counts"])[:-1]
                 parts = np.split(data["index"], ends), np.split(data["energy"], ends)
-                hits = [Hits(index, energy) for index, energy in zip(*parts, strict=True)]
+                hits = [ScoredHits(index, energy) for index, energy in zip(*parts, strict=True)]
                 version, aborted = str(data["geant4"]), int(data["aborted"])
                 return cls(data["events"], hits, data["seconds"], version, aborted)
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as problem:

@@ -13,7 +13,7 @@ from caloforge.detector import Detector
 from caloforge.showers import Showers
 from caloforge.simulate.data import DataChoice, choose_data
 from caloforge.simulate.pool import Pool
-from caloforge.simulate.produce import LocalRunner, Summary, produce, replay
+from caloforge.simulate.produce import LocalRunner, ProductionSummary, produce, replay
 from caloforge.simulate.request import Production
 from caloforge.simulate.shards import Shard, ShardFolder
 from caloforge.simulate.tables import cache_folder
@@ -63,7 +63,9 @@ class Geant4Source(ShowerSource):
         """Simulate one shower for each condition; plain numbers are energies in GeV."""
         return self.sample_timed(Conditions.like(conditions), seed=seed)[0]
 
-    def sample_timed(self, conditions: Conditions, *, seed: int) -> tuple[Showers, Summary]:
+    def sample_timed(
+        self, conditions: Conditions, *, seed: int
+    ) -> tuple[Showers, ProductionSummary]:
         """Simulate, and tell the seconds of each shower.
 
         Raises

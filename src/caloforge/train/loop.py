@@ -27,7 +27,7 @@ from caloforge.train.run import Progress, RunFolder
 from caloforge.train.validation import Validator
 
 
-class Reporter(Protocol):
+class TrainingReporter(Protocol):
     """Who hears how the training goes."""
 
     def start(self, epochs: int, steps_per_epoch: int, batch_size: int, done: int) -> None:
@@ -77,7 +77,7 @@ class Training:
         recipe: Recipe,
         paths: Sequence[Path],
         folder: Path,
-        reporter: Reporter,
+        reporter: TrainingReporter,
         detector: Detector | None = None,
         start: Path | None = None,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caloforge.networks.meaning import Axes, Block, Change
+from caloforge.networks.meaning import Axes, AxisBlock, Change
 
 
 def mapped(theirs: Tensor, mine: Tensor, axes: tuple[Axes, Axes], meaning: Change) -> Tensor | None:
@@ -31,7 +31,9 @@ def mapped(theirs: Tensor, mine: Tensor, axes: tuple[Axes, Axes], meaning: Chang
     return result if result.shape == mine.shape else None
 
 
-def _place_map(old: tuple[Block, ...], new: tuple[Block, ...], meaning: Change) -> Tensor | None:
+def _place_map(
+    old: tuple[AxisBlock, ...], new: tuple[AxisBlock, ...], meaning: Change
+) -> Tensor | None:
     """(old places, new places) of an axis; None where a block of both cannot be mapped."""
     rows = []
     common = False

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.calibration import DEPOSITED
-from caloforge.card import Latent, ModelCard, Parent, Score, Training, TrainingData
+from caloforge.card import Latent, ModelCard, Parent, Score, TrainingFile, TrainingRecord
 from caloforge.config import build
 from caloforge.detector import Detector
 from caloforge.errors import InputError, ModelError
@@ -60,7 +60,7 @@ def _card(
 ) -> ModelCard:
     detector = Detector.model_validate(description["detector"])
     data = tuple(
-        TrainingData(file=name, digest=found["digest"], showers=found["showers"])
+        TrainingFile(file=name, digest=found["digest"], showers=found["showers"])
         for name, found in description["data"].items()
     )
     return ModelCard(
@@ -76,7 +76,7 @@ def _card(
         latent=Latent(dim=generator.latent_dim, distribution=generator.latent_distribution),
         **generator.runs_best,
         parameters=sum(p.numel() for p in generator.parameters()),
-        training=Training(
+        training=TrainingRecord(
             data=data,
             recipe=recipe.model_dump(mode="json"),
             epochs=progress["best_epoch"],

@@ -16,7 +16,7 @@ from caloforge.showers import Showers
 
 
 @dataclass(frozen=True)
-class Kind:
+class SampleKind:
     """What two samples must share: the detector's cells, the particle, and what cells hold."""
 
     detector: Detector
@@ -26,11 +26,11 @@ class Kind:
     calibration: Calibration
 
     @classmethod
-    def of(cls, showers: Showers | Hits) -> Kind:
+    def of(cls, showers: Showers | Hits) -> SampleKind:
         """The kind of some showers."""
         return cls(showers.detector, showers.cell_shape, showers.particle, showers.calibration)
 
-    def check(self, other: Kind, labels: tuple[str, str]) -> None:
+    def check(self, other: SampleKind, labels: tuple[str, str]) -> None:
         """Refuse another kind of shower, `labels` being how both samples are called.
 
         Raises
@@ -63,7 +63,7 @@ class Kind:
             )
             raise InputError(msg)
 
-    def factors_from(self, other: Kind) -> tuple[float, ...] | None:
+    def factors_from(self, other: SampleKind) -> tuple[float, ...] | None:
         """What the other's cells must be multiplied by to mean the same; None if unknown."""
         wanted, given = (_sensitive_to(kind.calibration) for kind in (self, other))
         layers = {len(factors) for factors in (wanted, given)} - {1}
@@ -74,7 +74,7 @@ class Kind:
     def convert(self, chunks: Iterable[Showers]) -> Iterator[Showers]:
         """Showers whose cells mean what this kind's mean, multiplied where they did not."""
         for chunk in chunks:
-            factors = self.factors_from(Kind.of(chunk))
+            factors = self.factors_from(SampleKind.of(chunk))
             if chunk.calibration.compares_with(self.calibration) or factors is None:
                 yield chunk
             else:
@@ -84,7 +84,7 @@ class Kind:
                     self.calibration,
                 )  # fmt: skip
 
-    def notes(self, other: Kind, labels: tuple[str, str]) -> list[str]:
+    def notes(self, other: SampleKind, labels: tuple[str, str]) -> list[str]:
         """What a reader must know of how the two were made comparable."""
         found = []
         if not self.calibration.compares_with(other.calibration):

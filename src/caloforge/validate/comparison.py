@@ -18,7 +18,7 @@ from caloforge.physics.summary import Summary, summarise
 from caloforge.showers import Showers
 from caloforge.typing import FloatArray, IntArray
 from caloforge.units import degree
-from caloforge.validate.alike import Kind
+from caloforge.validate.alike import SampleKind
 
 MIN_SHOWERS = 50
 
@@ -119,7 +119,7 @@ def constant_features(features: Features) -> list[str]:
     return [name for name, same in zip(features.names, constant, strict=True) if same]
 
 
-def reduce_showers(chunks: Iterable[Showers | Hits], label: str) -> tuple[Sample, Kind]:
+def reduce_showers(chunks: Iterable[Showers | Hits], label: str) -> tuple[Sample, SampleKind]:
     """Reduce a sample that comes in chunks, and say of what kind its showers are.
 
     Raises
@@ -131,7 +131,7 @@ def reduce_showers(chunks: Iterable[Showers | Hits], label: str) -> tuple[Sample
     examples = _Examples()
     kind = None
     for chunk in chunks:
-        kind = Kind.of(chunk)
+        kind = SampleKind.of(chunk)
         parts.append(_summary(chunk))
         examples.add(chunk)
     if kind is None or sum(map(len, parts)) < MIN_SHOWERS:
@@ -221,8 +221,8 @@ def compare(
 
     def alike(chunks: Iterable[Showers | Hits]) -> Iterator[Showers | Hits]:
         for chunk in chunks:
-            kind.check(Kind.of(chunk), labels)
-            remarks[:] = kind.notes(Kind.of(chunk), labels)
+            kind.check(SampleKind.of(chunk), labels)
+            remarks[:] = kind.notes(SampleKind.of(chunk), labels)
             if isinstance(chunk, Hits) and chunk.calibration.compares_with(kind.calibration):
                 yield chunk
             else:

@@ -14,7 +14,7 @@ from caloforge.io import Opens, ShowerFile, open_showers
 from caloforge.io.parts import sample_digest
 from caloforge.provenance import write_record
 from caloforge.showers import Showers
-from caloforge.validate.alike import Kind
+from caloforge.validate.alike import SampleKind
 from caloforge.validate.comparison import compare, reduce_showers
 from caloforge.validate.folder import (
     FIGURES,
@@ -29,7 +29,7 @@ from caloforge.validate.result import Level, ValidationResult
 from caloforge.validate.suite import score
 
 
-class Reporter(Protocol):
+class OnStep(Protocol):
     """Hears how far the work is: a step's name, and how much of it is done."""
 
     def __call__(self, step: str, done: int = 0, total: int | None = None) -> None: ...
@@ -49,7 +49,7 @@ def validate_files(
     training: Path | None = None,
     figures: str | None = None,
     opens: Opens = open_showers,
-    on_progress: Reporter = silent,
+    on_progress: OnStep = silent,
 ) -> ValidationResult:
     """Compare two sample files and write metrics.json, report.html and record.json to `folder`.
 
@@ -94,7 +94,7 @@ def _work(
     seed: int,
     figures: str | None,
     opens: Opens,
-    on_progress: Reporter,
+    on_progress: OnStep,
 ) -> tuple[ValidationResult, list[Picture]]:
     with opens(reference) as first, opens(generated) as second:
         kind, labels = kind_of(first), sample_labels(first, second)
@@ -117,12 +117,12 @@ def _work(
     return result, pictures
 
 
-def kind_of(file: ShowerFile) -> Kind:
+def kind_of(file: ShowerFile) -> SampleKind:
     """The kind of showers that a sample holds."""
-    return Kind(file.detector, tuple(file.cell_shape), file.particle, file.calibration)
+    return SampleKind(file.detector, tuple(file.cell_shape), file.particle, file.calibration)
 
 
-def _check_training(training: Path, kind: Kind, label: str, opens: Opens) -> None:
+def _check_training(training: Path, kind: SampleKind, label: str, opens: Opens) -> None:
     """Refuse a training sample whose showers cannot be compared with the reference's."""
     with opens(training) as known:
         kind.check(kind_of(known), (label, str(training)))

@@ -11,6 +11,7 @@ from typing import Any
 
 from caloforge.atomic import partial_path, writing
 from caloforge.errors import OutputError
+from caloforge.lock import claimed
 
 METRICS, REPORT, RECORD, FIGURES = "metrics.json", "report.html", "record.json", "figures"
 LOG = "progress.log"
@@ -25,7 +26,8 @@ def check_folder(folder: Path) -> None:
     Raises
     ------
     OutputError
-        if it is a file, holds foreign files, or its parent cannot be written.
+        if it is a file, holds foreign files, its parent cannot be written, or another process is
+        writing it.
     """
     if folder.name in ("", ".."):
         msg = f"cannot write '{folder}': give the report's folder a name"
@@ -38,7 +40,7 @@ def check_folder(folder: Path) -> None:
     elif folder.exists():
         msg = f"cannot write {folder}: it is a file, a folder is needed"
         raise OutputError(msg)
-    with writing(folder):
+    with claimed(folder), writing(folder):
         partial = partial_path(folder)
         partial.mkdir(exist_ok=True)
         shutil.rmtree(partial)
@@ -54,7 +56,7 @@ def report_folder(folder: Path) -> Iterator[Path]:
         if it cannot be written.
     """
     partial = partial_path(folder)
-    with writing(folder):
+    with claimed(folder), writing(folder):
         shutil.rmtree(partial, ignore_errors=True)
         try:
             partial.mkdir()

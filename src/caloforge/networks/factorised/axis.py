@@ -20,7 +20,7 @@ MOST_MOVED = 2
 """Pads by which an image may be moved to have the barycentre in its centre."""
 
 
-class Hits(NamedTuple):
+class HaloHits(NamedTuple):
     """Energies (N, points) in GeV, 0 for a point that is none; pads counted from the corner."""
 
     energy: Tensor
@@ -33,7 +33,7 @@ class Hits(NamedTuple):
         empty = torch.zeros_like(self.energy[:, :1]).expand(-1, layers)
         return empty.scatter_add(1, self.layer.long(), self.energy)
 
-    def scaled(self, factor: Tensor) -> Hits:
+    def scaled(self, factor: Tensor) -> HaloHits:
         """With the energies of each layer multiplied by its factor (N, Z)."""
         return self._replace(energy=self.energy * of_layers(factor, self.layer))
 
@@ -117,7 +117,7 @@ class ShowerAxis(nn.Module):
         index = centre[:, None, None] + self.pads_y[:, None]
         return columns.gather(2, index.long().expand(-1, self.window[0], -1, -1))
 
-    def image_of(self, window: Tensor, centre: Tensor, hits: Hits) -> Tensor:
+    def image_of(self, window: Tensor, centre: Tensor, hits: HaloHits) -> Tensor:
         """Cells (N, X, Y, Z) of a window's cells and hits beside it, centred on the barycentre.
 
         As Geant4's images are: at low energies the barycentre may lie a pad from the axis.

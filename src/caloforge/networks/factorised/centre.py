@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caloforge.networks.factorised.axis import Hits
+from caloforge.networks.factorised.axis import HaloHits
 
 
-def centred(window: Tensor, image: tuple[int, int], hits: Hits | None = None) -> Tensor:
+def centred(window: Tensor, image: tuple[int, int], hits: HaloHits | None = None) -> Tensor:
     """Images (N, X, Y, Z) moved by whole pads, the barycentre then in the middle one.
 
     ``window`` (N, X', Y', Z): cells in the middle of the image of X and Y pads; ``hits`` beside it.
@@ -33,7 +33,7 @@ def centred(window: Tensor, image: tuple[int, int], hits: Hits | None = None) ->
     return images.reshape(showers, *image, layers)
 
 
-def _from_middle(hits: Hits, image: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def _from_middle(hits: HaloHits, image: tuple[int, int]) -> tuple[Tensor, Tensor]:
     return hits.x - image[0] // 2, hits.y - image[1] // 2
 
 

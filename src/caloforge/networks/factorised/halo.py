@@ -19,7 +19,7 @@ import torch
 from scipy.stats import poisson
 from torch import Tensor, nn
 
-from caloforge.networks.factorised.axis import Hits, ShowerAxis, of_layers
+from caloforge.networks.factorised.axis import HaloHits, ShowerAxis, of_layers
 from caloforge.networks.factorised.knots import Condition, Knots, look_up
 from caloforge.networks.factorised.noise import fraction
 
@@ -71,7 +71,9 @@ class Halo(nn.Module):
         self.before: Tensor
         self.number: Tensor
 
-    def forward(self, beside: Tensor, condition: Condition, centre: Tensor, latent: Tensor) -> Hits:
+    def forward(
+        self, beside: Tensor, condition: Condition, centre: Tensor, latent: Tensor
+    ) -> HaloHits:
         """Hits before the layer is scaled to its sum.
 
         ``beside`` (N, Z): GeV expected beside the window; ``centre`` (N, Z): y of the window in
@@ -93,7 +95,7 @@ class Halo(nn.Module):
         size = torch.cat([size, fraction(4.0 * follow)], dim=1)
         energy = look_up(self.deposit, torch.floor(size * ENERGIES))
         hit = there & self.beside(x, y, centre)
-        return Hits(torch.where(hit, energy, 0.0), x, y, layer)
+        return HaloHits(torch.where(hit, energy, 0.0), x, y, layer)
 
     def set_pads(self, share: Tensor) -> None:
         """Take the pads' tables from their shares (leans, Z, X, Y) of the particles."""

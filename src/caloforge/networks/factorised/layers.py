@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from caloforge.networks.factorised.circle import on_circle
 from caloforge.networks.factorised.knots import Condition, Knots
-from caloforge.networks.meaning import Axes, Block
+from caloforge.networks.meaning import Axes, AxisBlock
 from caloforge.typing import IntArray
 
 SCORE_RANGE = 3.3
@@ -122,7 +122,7 @@ class Coupling(nn.Module):
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
-        inputs = (Block("kept", self.kept), Block("features", self.features))
+        inputs = (AxisBlock("kept", self.kept), AxisBlock("features", self.features))
         return {"network.0.weight": {1: inputs}}
 
     def generate(self, noise: Tensor, condition: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.networks.factorised.knots import Condition, Knots
-from caloforge.networks.meaning import Axes, Block
+from caloforge.networks.meaning import Axes, AxisBlock
 
 NARROWEST_PADS, WIDEST_PADS = 0.06, 7.0
 SHIFT_SIGMAS = 8.0
@@ -91,13 +91,13 @@ class TransversePattern(nn.Module):
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
         layers, rings = self.grid
-        inputs = (Block("layers", layers), Block("features", self.features))
-        outputs = (Block("layers", layers, rings),)
+        inputs = (AxisBlock("layers", layers), AxisBlock("features", self.features))
+        outputs = (AxisBlock("layers", layers, rings),)
         return {
             "network.0.weight": {1: inputs},
             "network.4.weight": {0: outputs},
             "network.4.bias": {0: outputs},
-            "shift": {1: (Block("layers", layers),)},
+            "shift": {1: (AxisBlock("layers", layers),)},
         }
 
     def _shifted(self, condition: Condition) -> Tensor:

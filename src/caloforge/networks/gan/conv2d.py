@@ -25,7 +25,7 @@ from caloforge.networks.blocks import (
     zero_below_threshold,
 )
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
-from caloforge.networks.meaning import Axes, Block
+from caloforge.networks.meaning import Axes, AxisBlock
 
 START_CHANNELS = 32
 PERMUTATIONS = {"x": (0, 1, 2, 3), "y": (0, 2, 1, 3), "z": (0, 2, 3, 1)}
@@ -40,7 +40,7 @@ class Conv2dOptions(Discriminator2dOptions):
     channels: int = Field(112, gt=0, multiple_of=16)
 
 
-class Path(nn.Module):
+class AxisPath(nn.Module):
     """Coarse maps to one volume whose channels are the given axis ("x", "y" or "z")."""
 
     def __init__(self, axis: str, inputs: int, channels: int, shape: tuple[int, int, int]) -> None:
@@ -74,7 +74,7 @@ class Conv2dGenerator(GeneratorNetwork):
         self.latent_dim = options.latent
         layers = domain.shape[2]
         self.paths = nn.ModuleList(
-            Path(axis, options.latent, options.channels, domain.shape) for axis in PERMUTATIONS
+            AxisPath(axis, options.latent, options.channels, domain.shape) for axis in PERMUTATIONS
         )
         self.join = nn.Sequential(
             ConvBlock2d(3 * layers, options.channels),
@@ -84,9 +84,9 @@ class Conv2dGenerator(GeneratorNetwork):
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
-        outputs = (Block("layers", self.layers.out_channels),)
+        outputs = (AxisBlock("layers", self.layers.out_channels),)
         latent: dict[str, Axes] = {
-            f"paths.{path}.dense.weight": {1: (Block("latent", self.latent_dim),)}
+            f"paths.{path}.dense.weight": {1: (AxisBlock("latent", self.latent_dim),)}
             for path in range(len(self.paths))
         }
         return {"layers.weight": {0: outputs}, "layers.bias": {0: outputs}, **latent}

@@ -28,7 +28,7 @@ from caloforge.networks.base import Discriminator, Domain, GeneratorNetwork, Jud
 from caloforge.networks.blocks import ENERGY_UNIT_GEV, IMAGE_UNIT_GEV, crop, zero_below_threshold
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
-from caloforge.networks.meaning import Axes, Block
+from caloforge.networks.meaning import Axes, AxisBlock
 from caloforge.networks.slope import measured_slope
 from caloforge.scaling import TRAINING_POWER
 
@@ -86,9 +86,9 @@ class Conv3dGenerator(GeneratorNetwork):
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`; with ``angle``, Ep does not multiply the latent
         numbers, which then are others."""
-        latent = Block("latent", self.latent_dim)
+        latent = AxisBlock("latent", self.latent_dim)
         if self.angle:
-            return {"dense.weight": {1: (Block("energy, theta", 2), latent)}}
+            return {"dense.weight": {1: (AxisBlock("energy, theta", 2), latent)}}
         return {"dense.weight": {1: (latent._replace(name="latent times energy"),)}}
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:

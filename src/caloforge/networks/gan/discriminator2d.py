@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from caloforge.config import FrozenModel
 from caloforge.networks.base import ConditionFeatures, Discriminator, Domain, Judgement
 from caloforge.networks.blocks import ENERGY_UNIT_GEV, halvings
-from caloforge.networks.meaning import Axes, Block
+from caloforge.networks.meaning import Axes, AxisBlock
 from caloforge.scaling import TRAINING_POWER
 
 TYPICAL_RESPONSE = 0.02
@@ -51,10 +51,13 @@ class Discriminator2d(Discriminator):
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
-        layers, features = Block("layers", self.layers), Block("features", self.conditions.size)
+        layers, features = (
+            AxisBlock("layers", self.layers),
+            AxisBlock("features", self.conditions.size),
+        )
         return {
             "convolutions.0.weight": {1: (layers,)},
-            "head.0.weight": {1: (Block("maps", self.maps), layers, features)},
+            "head.0.weight": {1: (AxisBlock("maps", self.maps), layers, features)},
         }
 
     def judge(self, image: Tensor, ecal: Tensor, energy: Tensor, theta: Tensor) -> Judgement:

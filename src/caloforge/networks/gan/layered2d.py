@@ -19,7 +19,7 @@ from torch.nn import functional
 from caloforge.networks.base import ConditionFeatures, Domain, GeneratorNetwork
 from caloforge.networks.blocks import ConvBlock2d, halvings, zero_below_threshold
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
-from caloforge.networks.meaning import Axes, Block
+from caloforge.networks.meaning import Axes, AxisBlock
 
 CELL_FRACTION = 1e-4
 """Cell energy over primary energy where the last convolution gives 1."""
@@ -55,8 +55,8 @@ class Layered2dGenerator(GeneratorNetwork):
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
-        inputs = (Block("latent", self.latent_dim), Block("features", self.conditions.size))
-        outputs = (Block("layers", self.layers.out_channels),)
+        inputs = (AxisBlock("latent", self.latent_dim), AxisBlock("features", self.conditions.size))
+        outputs = (AxisBlock("layers", self.layers.out_channels),)
         return {
             "dense.weight": {1: inputs},
             "layers.weight": {0: outputs},

@@ -16,7 +16,7 @@ READOUT_MEV = 0.5e-3 / 0.033
 
 
 @dataclass(frozen=True)
-class Dataset:
+class ChallengeDataset:
     """A dataset of the Challenge, or another cylinder that is judged in the same way.
 
     ``layers`` are the numbers by which the Challenge calls its layers; empty for 0, 1, 2, ...
@@ -54,10 +54,10 @@ def _dataset1_ranges(layer: int) -> Float64Array:
 
 
 DATASETS = {
-    (368, 5): Dataset(
+    (368, 5): ChallengeDataset(
         "1, photons", 1.0, (0, 1, 2, 3, 12), "dataset_1_photons.csv", 121_000, (80 / 121, 20 / 121)
     ),
-    (533, 7): Dataset(
+    (533, 7): ChallengeDataset(
         "1, pions",
         1.0,
         (0, 1, 2, 3, 12, 13, 14),
@@ -65,14 +65,14 @@ DATASETS = {
         120_800,
         (80 / 120.8, 20 / 120.8),
     ),
-    (6480, 45): Dataset("2", published="dataset_2.csv"),
-    (40_500, 45): Dataset("3", published="dataset_3.csv"),
+    (6480, 45): ChallengeDataset("2", published="dataset_2.csv"),
+    (40_500, 45): ChallengeDataset("3", published="dataset_3.csv"),
 }
 """By the numbers of voxels and layers."""
 
 
-def dataset_of(geometry: VoxelGeometry) -> Dataset:
+def dataset_of(geometry: VoxelGeometry) -> ChallengeDataset:
     """The Challenge's dataset that has these voxels, or one of no published entries."""
     return DATASETS.get(
-        (len(geometry.layer), len(geometry.sizes)), Dataset("none of the Challenge")
+        (len(geometry.layer), len(geometry.sizes)), ChallengeDataset("none of the Challenge")
     )

@@ -15,13 +15,13 @@ from caloforge.io.parts import sample_digest
 from caloforge.physics.voxels import VoxelGeometry, voxel_geometry
 from caloforge.provenance import write_record
 from caloforge.showers import Showers
-from caloforge.validate.calochallenge.dataset import SHOWERS, Dataset, dataset_of
+from caloforge.validate.calochallenge.dataset import SHOWERS, ChallengeDataset, dataset_of
 from caloforge.validate.calochallenge.protocol import check_image, judge_by_protocol
 from caloforge.validate.calochallenge.report import render_protocol
 from caloforge.validate.calochallenge.result import Classifiers, ProtocolResult
 from caloforge.validate.calochallenge.sample import challenge_sample
 from caloforge.validate.comparison import MIN_SHOWERS
-from caloforge.validate.files import Reporter, kind_of, sample_labels, silent
+from caloforge.validate.files import OnStep, kind_of, sample_labels, silent
 from caloforge.validate.folder import RECORD, REPORT, check_folder, report_folder, write_metrics
 
 CALIBRATED = (0.5, 1.5)
@@ -37,7 +37,7 @@ def validate_files_by_protocol(
     showers: int = SHOWERS,
     seed: int = 0,
     opens: Opens = open_showers,
-    on_progress: Reporter = silent,
+    on_progress: OnStep = silent,
 ) -> ProtocolResult:
     """Judge a sample of a cylinder as the CaloChallenge does, and write the results to `folder`.
 
@@ -78,7 +78,7 @@ def _judge(
     classifiers: Classifiers,
     showers: int,
     seed: int,
-    on_progress: Reporter,
+    on_progress: OnStep,
 ) -> ProtocolResult:
     labels = sample_labels(first, second)
     kinds = [kind_of(file) for file in (first, second)]
@@ -131,7 +131,9 @@ def _calibration_factor(chunks: Iterator[Showers], label: str) -> float:
     return 1.0 if low < deposited / primary < high else float(primary / deposited)
 
 
-def _notes(factor: float, dataset: Dataset, geometry: VoxelGeometry, label: str) -> list[str]:
+def _notes(
+    factor: float, dataset: ChallengeDataset, geometry: VoxelGeometry, label: str
+) -> list[str]:
     found = []
     if factor != 1:
         found.append(

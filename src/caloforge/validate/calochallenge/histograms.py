@@ -9,7 +9,7 @@ import numpy as np
 from caloforge.physics.distances import separation_power
 from caloforge.physics.voxels import VoxelGeometry
 from caloforge.typing import AnyArray, Float64Array, IntArray
-from caloforge.validate.calochallenge.dataset import Dataset
+from caloforge.validate.calochallenge.dataset import ChallengeDataset
 from caloforge.validate.calochallenge.sample import ChallengeSample
 
 RESPONSE_EDGES = np.linspace(0.5, 1.5, 101)
@@ -38,7 +38,7 @@ def histograms(
     reference: ChallengeSample,
     generated: ChallengeSample,
     geometry: VoxelGeometry,
-    dataset: Dataset,
+    dataset: ChallengeDataset,
 ) -> list[Histogram]:
     """Every histogram of the Challenge; the reference sets the upper end of energies."""
     threshold, ranges = dataset.threshold_mev, dataset.ranges(geometry)

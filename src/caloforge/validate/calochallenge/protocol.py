@@ -12,7 +12,7 @@ from caloforge.physics.gaussian import feature_scale
 from caloforge.physics.voxels import VoxelGeometry
 from caloforge.typing import Float64Array, FloatArray
 from caloforge.validate.calochallenge import distances
-from caloforge.validate.calochallenge.dataset import Dataset
+from caloforge.validate.calochallenge.dataset import ChallengeDataset
 from caloforge.validate.calochallenge.histograms import Histogram, histograms, mean_separations
 from caloforge.validate.calochallenge.result import Classifiers, ProtocolResult, ProtocolScore
 from caloforge.validate.calochallenge.sample import ChallengeSample
@@ -26,7 +26,7 @@ def judge_by_protocol(
     reference: ChallengeSample,
     generated: ChallengeSample,
     geometry: VoxelGeometry,
-    dataset: Dataset,
+    dataset: ChallengeDataset,
     *,
     labels: tuple[str, str],
     classifiers: Classifiers = "dense",
@@ -121,7 +121,7 @@ def _classifiers(
     pair: Pair,
     floor: Pair,
     geometry: VoxelGeometry,
-    dataset: Dataset,
+    dataset: ChallengeDataset,
     classifiers: Classifiers,
     seed: int,
     on_progress: Callable[[str], None],

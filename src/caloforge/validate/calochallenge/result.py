@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from caloforge.validate.calochallenge.dataset import Dataset
+from caloforge.validate.calochallenge.dataset import ChallengeDataset
 from caloforge.validate.calochallenge.histograms import Histogram
 from caloforge.validate.result import without_nan
 
@@ -40,7 +40,7 @@ class ProtocolResult:
     """All scores of the protocol; `to_dict` is what metrics.json holds."""
 
     labels: tuple[str, str]
-    dataset: Dataset
+    dataset: ChallengeDataset
     scores: dict[str, ProtocolScore]
     histograms: list[Histogram]
     floor_histograms: list[Histogram]

@@ -59,7 +59,7 @@ class HaloMeasurement:
         """Set the tables of the halo; without a hit it stays empty."""
         halo = self.halo
         energy, theta, centre, beside = map(torch.cat, zip(*self.showers, strict=True))
-        showers = _Showers(self.knots(energy, theta), centre, beside)
+        showers = _HaloConditions(self.knots(energy, theta), centre, beside)
         shower, layer, x, y, deposit, neighbour = torch.cat(self.hits, dim=1)
         if not len(deposit):
             return
@@ -80,7 +80,7 @@ class HaloMeasurement:
         halo.deposit.mul_(deposit.sum() / energy_made)
 
 
-class _Showers(NamedTuple):
+class _HaloConditions(NamedTuple):
     """What the halo was told of all showers."""
 
     condition: Condition
@@ -97,7 +97,7 @@ At = tuple[Tensor, Tensor, Tensor, Tensor]
 """Shower, layer and pad in x and y of hits, (hits,) each."""
 
 
-def _hit_pads(halo: Halo, showers: _Showers, at: At) -> tuple[Tensor, Tensor]:
+def _hit_pads(halo: Halo, showers: _HaloConditions, at: At) -> tuple[Tensor, Tensor]:
     """Share (leans, Z, X, Y) of the hits in the tables' pads; part (N, Z) that an image holds."""
     condition, centre, beside = showers
     from_window = torch.arange(halo.pads[1]) - (halo.pads[1] - 1) / 2
@@ -112,7 +112,7 @@ def _hit_pads(halo: Halo, showers: _Showers, at: At) -> tuple[Tensor, Tensor]:
     return share, torch.einsum("na,azy,nzy->nz", leans, share.sum(dim=2), visible)
 
 
-def _row(halo: Halo, showers: _Showers, at: At) -> Tensor:
+def _row(halo: Halo, showers: _HaloConditions, at: At) -> Tensor:
     """Pads (hits,) along y in the tables."""
     shower, layer, _, y = at
     from_window = y - (halo.image[1] - 1) / 2 - showers.centre[shower, layer]
@@ -120,7 +120,7 @@ def _row(halo: Halo, showers: _Showers, at: At) -> Tensor:
     return torch.round(turned + (halo.pads[1] - 1) / 2).long()
 
 
-def _chance_of_neighbour(halo: Halo, showers: _Showers, share: Tensor, at: At) -> Tensor:
+def _chance_of_neighbour(halo: Halo, showers: _HaloConditions, share: Tensor, at: At) -> Tensor:
     """Probability (hits,) that another particle has hit one of the four pads around."""
     shower, layer, x, _ = at
     leans, row = showers.leans(halo)[shower], _row(halo, showers, at)
@@ -180,7 +180,7 @@ def _is_free(halo: Halo, x: Tensor, y: Tensor, centre: Tensor) -> Tensor:
     return free & halo.beside(x, y + 1, centre) & halo.beside(x, y - 1, centre)
 
 
-def _made(halo: Halo, showers: _Showers) -> tuple[Tensor, Tensor]:
+def _made(halo: Halo, showers: _HaloConditions) -> tuple[Tensor, Tensor]:
     """Pads (N, Z) that the halo hits in showers like those measured, and its energy in all."""
     condition, centre, beside = showers
     pads = math.prod(halo.image[:2])

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from caloforge.networks.base import Domain
 from caloforge.networks.factorised.knots import Condition, Knots
-from caloforge.networks.meaning import Axes, Block
+from caloforge.networks.meaning import Axes, AxisBlock
 
 WINDOW = 7
 SEGMENTS = 4
@@ -53,9 +53,9 @@ class ImpactEncoder(nn.Module):
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
-        maps = Block("maps", 2 * SEGMENTS * self.size * self.size)
-        which = (Block("which", 1),) if self.inclined else ()
-        return {"network.0.weight": {1: (maps, Block("knots", self.knots), *which)}}
+        maps = AxisBlock("maps", 2 * SEGMENTS * self.size * self.size)
+        which = (AxisBlock("which", 1),) if self.inclined else ()
+        return {"network.0.weight": {1: (maps, AxisBlock("knots", self.knots), *which)}}
 
     def _maps(self, cells: Tensor, moved: Tensor) -> Tensor:
         """Shares (N, segments, size, size) of the central energy of each segment of depth."""
