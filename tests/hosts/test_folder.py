@@ -1,14 +1,16 @@
 """What is refused, what is written, and models of rings, through the command line."""
 
 import json
+import shutil
 from typing import get_args
 
 import numpy as np
 import onnx
 import pytest
 from tests.conftest import write_toy_model
-from tests.hosts.imitations import FastCaloSim, Par04, session
+from tests.hosts.imitations import FastCaloSim, Par04, RegularGridGAN, session
 
+from caloforge.calibration import Calibration
 from caloforge.card import METADATA_KEY, ModelCard
 from caloforge.cli.app import main
 from caloforge.detector import Detector, Layer, Material, Slab, Window
@@ -195,3 +197,55 @@ def test_layers_that_differ_suit_fastcalosim_alone(run, tmp_path):
     for mine, theirs in ((geometry.x_mm, 0), (geometry.y_mm, 1)):
         there = mine.transpose(2, 0, 1)[ring_slowest]
         np.testing.assert_allclose(there[2:], positions[2:, theirs], atol=1e-5)
+
+
+def test_ddml_deposits_what_the_sensitive_material_saw(run, tmp_path, toy_detector):
+    """A factor in the cells is taken out; one that is not known is a reason to refuse."""
+    sums = {}
+    for text in ("sensitive", "scaled:50", "unknown"):
+        model = with_card(
+            write_toy_model(tmp_path / "toy.onnx", toy_detector),
+            calibration=Calibration.parse(text),
+        )
+        out = tmp_path / text.partition(":")[0]
+        code, said = run("export", model, "--for", "ddml", "-o", out)
+        if text == "unknown":
+            assert code == 2 and "a single factor" in said
+        else:
+            energies, _ = RegularGridGAN(out, "toy").shower(50e3, np.random.default_rng(0))
+            sums[text] = energies.sum()
+    assert sums["sensitive"] == pytest.approx(50 * sums["scaled:50"], rel=1e-5)
+
+
+def test_a_run_folder_is_exported_first(run, tmp_path, toy_model, monkeypatch):
+    run_folder = tmp_path / "my-run"
+    run_folder.mkdir()
+    monkeypatch.setattr(
+        "caloforge.cli.export._export_run", lambda _, path, *rest: shutil.copy(toy_model, path)
+    )
+    code, said = run("export", run_folder, "--for", "par04", "-o", tmp_path / "out")
+    assert code == 0, said
+    assert (tmp_path / "out" / "my-run.onnx").is_file()
+
+
+def test_a_folder_that_cannot_be_made(run, tmp_path, toy_model):
+    code, said = run("export", toy_model, "--for", "par04", "-o", tmp_path / "no" / "where")
+    assert code == 2 and "cannot make the folder" in said and said.count("\n") == 1
+
+
+def test_empty_showers_cannot_be_calibrated(run, tmp_path, toy_model):
+    model = onnx.load(toy_model)
+    (weights,) = (each for each in model.graph.initializer if each.name == "weights")
+    nothing = onnx.numpy_helper.to_array(weights) * 0
+    weights.CopyFrom(onnx.numpy_helper.from_array(nothing, "weights"))
+    onnx.save(model, toy_model)
+    code, said = run("export", toy_model, "--for", "par04", "-o", tmp_path / "out")
+    assert code == 2 and "empty showers" in said
+
+
+def test_a_model_of_one_energy(run, tmp_path, toy_model):
+    model = with_card(toy_model, energy_range_gev=(50.0, 50.0))
+    assert run("export", model, "--for", "par04", "-o", tmp_path / "out")[0] == 0
+    host, rng = Par04(tmp_path / "out", "toy"), np.random.default_rng(0)
+    response = np.mean([host.shower(50e3, rng)[0].sum() / 50e3 for _ in range(500)])
+    assert response == pytest.approx(1, abs=0.03)

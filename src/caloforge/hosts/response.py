@@ -8,6 +8,7 @@ import numpy as np
 from caloforge.card import ModelCard, Response
 from caloforge.engine.base import INPUTS, OUTPUT, open_session
 from caloforge.engine.latent import draw_latent
+from caloforge.errors import ModelError
 from caloforge.hosts.writer import GraphWriter
 from caloforge.typing import Float64Array, FloatArray
 
@@ -30,7 +31,13 @@ def write_response(response: Response, writer: GraphWriter, energy: str) -> str:
 
 
 def measure_response(path: Path, card: ModelCard, showers: int = SHOWERS) -> Response:
-    """The response of a model file over its range of energies and angles, seeded."""
+    """The response of a model file over its range of energies and angles, seeded.
+
+    Raises
+    ------
+    ModelError
+        if its showers are empty, so that no factor calibrates them.
+    """
     low, high = card.energy_range_gev
     rng = np.random.default_rng(0)
     conditions = {
@@ -42,6 +49,9 @@ def measure_response(path: Path, card: ModelCard, showers: int = SHOWERS) -> Res
     logarithm = np.log(conditions["energy"].astype(np.float64))
     degree = DEGREE if high > low * SAME_ENERGY else 0
     coefficients = np.polyfit(logarithm, ratio, degree)
+    if not np.polyval(coefficients, logarithm).min() > 0:
+        msg = f"{card.name} makes empty showers: they cannot be calibrated to Ep"
+        raise ModelError(msg)
     spread = np.std(ratio / np.polyval(coefficients, logarithm))
     error = float(spread * np.sqrt((degree + 1) / showers))
     return Response(
