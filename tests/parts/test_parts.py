@@ -201,9 +201,12 @@ def test_a_cluster_with_late_and_lost_workers_makes_the_same_bytes(tmp_path, toy
             while not (folder / "dataset.json").exists():
                 time.sleep(0.01)
             cluster.scale(2)
+            while len(cluster.workers) < 2:  # one may be at work before it is listed
+                time.sleep(0.001)
+            victim = next(iter(cluster.workers.values())).pid
             while not list(folder.glob("part-*.h5.partial")):
                 time.sleep(0.001)
-            os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+            os.kill(victim, signal.SIGKILL)
 
         helper = threading.Thread(target=grow_and_kill)
         helper.start()
