@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-ALL    := .[train,search,openvino,simulate,dask,quantize,test,docs]
+ALL    := .[train,search,openvino,simulate,dask,parquet,quantize,test,docs]
 MODELS := clic_ecal_fixed clic_ecal_angle
 ZOO    := src/caloforge/zoo
 
@@ -35,7 +35,7 @@ PORTABLE = ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Ha
 test-portable: $(VENV)/.all $(VENV)/.native
 	@$(PORTABLE) $(BIN)/python -m pytest -q $(TESTS)
 
-test-all: $(VENV)/.all $(VENV)/.native check
+test-all: $(VENV)/.all $(VENV)/.native $(VENV)/.spark check
 	@$(BIN)/python -m pytest -q -m "slow or not slow"
 
 # The docs as a site in site/: links are checked, and the notebook is run.
@@ -67,6 +67,11 @@ check: $(VENV)/.all
 	@$(BIN)/ruff format --check src tests benchmarks
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# Spark is half a gigabyte, and one slow test.
+$(VENV)/.spark: $(VENV)/.all
+	@$(PIP) -e ".[spark]"
+	@touch $@
 
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
@@ -102,7 +107,7 @@ $(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
 # Pin every version that a fresh environment with all extras resolves to.
 lock:
 	@rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	@$(VENV)-lock/bin/python -m pip install --quiet --upgrade -e "$(ALL)"
+	@$(VENV)-lock/bin/python -m pip install --quiet --upgrade -e "$(ALL:]=,spark])"
 	@$(VENV)-lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 	@rm -rf $(VENV)-lock
 

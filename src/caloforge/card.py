@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+import numpy as np
+from pydantic import Field, ValidationError, computed_field, model_validator
 
 from caloforge.beam import Conditions, extremes
 from caloforge.calibration import Calibration
@@ -13,7 +14,8 @@ from caloforge.config import FrozenModel
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError, ModelError, RangeError
 from caloforge.particle import may_be_same
-from caloforge.typing import FloatArray
+from caloforge.placement import Placement, placement_of
+from caloforge.typing import Float64Array, FloatArray
 from caloforge.units import degree
 
 METADATA_KEY = "caloforge.card"
@@ -61,6 +63,25 @@ class Parent(FrozenModel):
     how: dict[str, Any] = {}
 
 
+class Response(FrozenModel):
+    """Mean sum of the cells over Ep, as measured: a model's sampling fraction.
+
+    Attributes
+    ----------
+    coefficients : of a polynomial in ln(Ep / 1 GeV), highest power first.
+    showers : how many it was measured with.
+    error : standard error of the mean, relative.
+    """
+
+    coefficients: Annotated[tuple[float, ...], Field(min_length=1)]
+    showers: Annotated[int, Field(ge=1)]
+    error: float
+
+    def __call__(self, energy: FloatArray) -> Float64Array:
+        """The response at energies in GeV."""
+        return np.asarray(np.polyval(self.coefficients, np.log(energy)), np.float64)
+
+
 TABLES = {"float32_only": True, "batch": 64, "batch_cells": 2**22}
 """How a graph runs best that turns random numbers into places in tables: with its 8 bits, bfloat16
 would merge the places of rare and large deposits; many small operations want larger batches."""
@@ -75,7 +96,7 @@ class ModelCard(FrozenModel):
     cells.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     name: str
     network: str
     detector: Detector
@@ -83,6 +104,7 @@ class ModelCard(FrozenModel):
     window: str
     particle: str = "e-"  # of the models made before cards said so
     calibration: Calibration = Calibration()
+    response: Response | None = None
     energy_range_gev: tuple[float, float]
     theta_range_rad: tuple[float, float]
     latent: Latent
@@ -100,6 +122,19 @@ class ModelCard(FrozenModel):
     def cell_shape(self) -> tuple[int, int, int]:
         """Cells (X, Y, Z) of one shower."""
         return self.detector.cell_shape(self.window)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def placement(self) -> Placement:
+        """Where a host puts the cells; the detector says it, the card repeats it."""
+        return placement_of(self.detector, self.window)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_the_detector_says(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {key: value for key, value in given.items() if key != "placement"}
 
     @model_validator(mode="before")
     @classmethod

@@ -196,11 +196,12 @@ def _write(
     compression = None if request["compression"] == "none" else request["compression"]
     with WRITERS[request["layout"]](
         path, card.detector, card.cell_shape, len(conditions),
-        compression=compression, attributes=about, resume=journal.done > 0,
+        compression=compression, attributes=about, resume=journal.found,
     ) as writer:  # fmt: skip
         done = writer.goes_on_at(journal.done)
         on_progress(done)
         with journal:
+            journal.note(done)
             writer.write_conditions(0, conditions)
             made = _made(generator.engine, conditions, writer, request["seed"], done)
             with closing(made) as batches:

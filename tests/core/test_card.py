@@ -2,8 +2,12 @@ import json
 
 import pytest
 
-from caloforge.card import read_scores
+from caloforge.card import ModelCard, read_scores
+from caloforge.detector import load_detector
+from caloforge.engine.base import read_card
 from caloforge.errors import InputError
+from caloforge.placement import placement_of
+from caloforge.zoo import model_path
 
 
 def test_scores_come_from_a_validation(tmp_path):
@@ -16,3 +20,27 @@ def test_scores_come_from_a_validation(tmp_path):
         metrics.write_text(text)
         with pytest.raises(InputError, match=r"not the metrics\.json"):
             read_scores(metrics)
+
+
+def test_cards_say_where_cells_are_and_older_ones_load():
+    card = read_card(model_path("clic_ecal_fixed"))
+    assert card.schema_version == 1 and card.response is None
+    placement = card.placement
+    assert placement.axes == ("x", "y", "layer") and placement.pitch == (5.1, 5.1)
+    assert len(placement.layer_depths_mm) == 25
+    again = ModelCard.from_json(card.model_dump_json(), where="a file")
+    assert again == card and '"placement"' in card.model_dump_json()
+
+
+def test_placement_is_that_of_the_cells():
+    for name, window in (("clic_ecal", "angle"), ("par04_siw", "dataset2")):
+        detector = load_detector(name)
+        found, cells = placement_of(detector, window), detector.geometry(window)
+        first, second = (
+            (cells.x_mm, cells.y_mm) if detector.readout == "pads" else (cells.radius_mm, cells.phi)
+        )
+        assert found.origin == pytest.approx((first[0, 0, 0], second[0, 0, 0]))
+        steps = first[1, 0, 0] - first[0, 0, 0], second[0, 1, 0] - second[0, 0, 0]
+        assert found.pitch == pytest.approx(steps)
+    own = placement_of(load_detector("calochallenge_photons"), "dataset1")
+    assert own.pitch is None and own.axes == ("ring", "sector", "layer")

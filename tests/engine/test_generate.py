@@ -105,6 +105,11 @@ g.generate_file(
 """
 
 
+def noted(journal):
+    """The showers that a journal says are done; 0 where there is none."""
+    return json.loads(journal.read_text())["done"] if journal.exists() else 0
+
+
 @pytest.mark.parametrize("layout", ["gan3d", "hits"])
 def test_a_killed_generation_goes_on_to_the_same_file(tmp_path, toy_model, monkeypatch, layout):
     monkeypatch.setattr("caloforge.io.hits_chunks.MOST", 64)
@@ -113,11 +118,11 @@ def test_a_killed_generation_goes_on_to_the_same_file(tmp_path, toy_model, monke
     command = [sys.executable, "-c", KILLED, str(toy_model), str(path), layout]
     process = subprocess.Popen(command)
     deadline = time.monotonic() + 30
-    while not journal.exists() and time.monotonic() < deadline:
+    while noted(journal) == 0 and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    done = json.loads(journal.read_text())["done"]
+    done = noted(journal)
     assert 0 < done < 400 and not path.exists()
 
     generator = load(toy_model, runtime="onnx", batch=8)

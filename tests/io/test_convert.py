@@ -7,13 +7,6 @@ from caloforge.convert import convert
 from caloforge.errors import InputError
 
 
-@pytest.fixture
-def sample(tmp_path, toy_showers):
-    path = tmp_path / "sample.h5"
-    io.write(path, toy_showers)
-    return path
-
-
 def run(sample, path, **options):
     defaults = {"cells": False, "compression": None, "on_progress": lambda done: None}
     with io.open_showers(sample) as file:

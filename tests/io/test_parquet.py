@@ -5,7 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from tests.io.test_hits import call, hits_file, mutated, sample  # noqa: F401
+from tests.io.command import call
+from tests.io.mutants import mutant
 
 from caloforge import io
 from caloforge.convert import convert
@@ -16,7 +17,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 
 @pytest.fixture
-def parquet_file(tmp_path, sample):  # noqa: F811
+def parquet_file(tmp_path, sample):
     path = tmp_path / "sample.parquet"
     with io.open_showers(sample) as file:
         convert(file, path)
@@ -24,9 +25,9 @@ def parquet_file(tmp_path, sample):  # noqa: F811
 
 
 @pytest.mark.parametrize("compression", ["none", "lzf", "gzip"])
-def test_there_and_back(tmp_path, sample, toy_showers, compression, capsys):  # noqa: F811
+def test_there_and_back(tmp_path, sample, toy_showers, compression, capsys):
     path = tmp_path / "x.parquet"
-    assert call("convert", sample, "-o", path, "--compression", compression) in (0, None)
+    assert call("convert", sample, "-o", path, "--compression", compression) == 0
     with io.open_showers(path) as file:
         assert file.LAYOUT == "parquet" and len(file) == 20
         assert file.detector == toy_showers.detector and file.particle == toy_showers.particle
@@ -35,9 +36,9 @@ def test_there_and_back(tmp_path, sample, toy_showers, compression, capsys):  # 
         assert np.array_equal(file.hits(3, 9).dense().cells, toy_showers.cells[3:9])
         assert np.array_equal(file.energy, toy_showers.energy)
         assert np.array_equal(file.theta, toy_showers.theta)
-    assert call("convert", path, "-o", tmp_path / "y.h5", "--layout", "hits") in (0, None)
+    assert call("convert", path, "-o", tmp_path / "y.h5", "--layout", "hits") == 0
     assert np.array_equal(io.read(tmp_path / "y.h5").cells, toy_showers.cells)
-    assert call("info", path) in (0, None)
+    assert call("info", path) == 0
     assert "it begins with PAR1" in capsys.readouterr().out
 
 
@@ -94,9 +95,9 @@ def test_a_truncated_file_is_refused(parquet_file):
 
 
 def test_fuzzed_files(parquet_file):
-    whole, rng, refused = parquet_file.read_bytes(), np.random.default_rng(1), 0
-    for _ in range(150):
-        parquet_file.write_bytes(mutated(whole, rng))
+    whole, refused = parquet_file.read_bytes(), 0
+    for seed in range(150):
+        parquet_file.write_bytes(mutant(whole, seed))
         try:
             with io.open_showers(parquet_file) as file:
                 file.read()
@@ -113,7 +114,7 @@ def test_without_pyarrow_the_extra_is_named(parquet_file, monkeypatch):
         io.open_showers(parquet_file)
 
 
-def test_endings_are_those_of_the_layout(tmp_path, sample, capsys):  # noqa: F811
+def test_endings_are_those_of_the_layout(tmp_path, sample, capsys):
     assert call("convert", sample, "-o", tmp_path / "x.h5", "--layout", "parquet") == 2
     assert "layout parquet is written into files that end in .parquet" in capsys.readouterr().err
     assert call("convert", sample, "-o", tmp_path / "x.parquet", "--layout", "hits") == 2

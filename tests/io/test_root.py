@@ -6,7 +6,8 @@ import awkward
 import numpy as np
 import pytest
 import uproot
-from tests.io.test_hits import call, mutated, sample  # noqa: F401
+from tests.io.command import call
+from tests.io.mutants import mutant
 
 from caloforge import io
 from caloforge.convert import convert
@@ -14,7 +15,7 @@ from caloforge.errors import CaloforgeError, InputError
 
 
 @pytest.fixture
-def root_file(tmp_path, sample):  # noqa: F811
+def root_file(tmp_path, sample):
     path = tmp_path / "sample.root"
     with io.open_showers(sample) as file:
         convert(file, path, cells=True)
@@ -30,13 +31,13 @@ def test_there_and_back(tmp_path, root_file, toy_showers, capsys):
         assert np.array_equal(file.hits(3, 9).dense().cells, toy_showers.cells[3:9])
         assert np.array_equal(file.energy, toy_showers.energy)
         assert np.array_equal(file.theta, toy_showers.theta)
-    assert call("convert", root_file, "-o", tmp_path / "y.h5", "--layout", "hits") in (0, None)
+    assert call("convert", root_file, "-o", tmp_path / "y.h5", "--layout", "hits") == 0
     assert np.array_equal(io.read(tmp_path / "y.h5").cells, toy_showers.cells)
-    assert call("info", root_file) in (0, None)
+    assert call("info", root_file) == 0
     assert "it begins with root" in capsys.readouterr().out
 
 
-def test_a_file_without_cells_is_refused(tmp_path, sample):  # noqa: F811
+def test_a_file_without_cells_is_refused(tmp_path, sample):
     with io.open_showers(sample) as file:
         convert(file, tmp_path / "x.root")
     with pytest.raises(InputError, match="has no branch cell_x: caloforge convert --cells"):
@@ -67,9 +68,9 @@ def test_a_truncated_file_is_refused(root_file):
 
 
 def test_fuzzed_files(root_file):
-    whole, rng, refused = root_file.read_bytes(), np.random.default_rng(1), 0
-    for _ in range(60):
-        root_file.write_bytes(mutated(whole, rng))
+    whole, refused = root_file.read_bytes(), 0
+    for seed in range(60):
+        root_file.write_bytes(mutant(whole, seed))
         try:
             with io.open_showers(root_file) as file:
                 file.read()

@@ -18,9 +18,9 @@ from caloforge.errors import ModelError  # noqa: E402
 from caloforge.export import export_generator  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.factorised.deposits import (  # noqa: E402
+    CLASSES,
     EXPECTATIONS,
     QUANTILES,
-    SORTS,
 )
 from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions  # noqa: E402
 from caloforge.networks.factorised.pattern import SHIFT_SIGMAS  # noqa: E402
@@ -28,6 +28,7 @@ from caloforge.networks.factorised.tables import TABLES_KEY  # noqa: E402
 from caloforge.units import degree  # noqa: E402
 from caloforge.zoo import model_path  # noqa: E402
 from tests.conftest import make_toy_detector  # noqa: E402
+from tests.networks.parts import set_quantiles  # noqa: E402
 
 BUNDLED = ("clic_ecal_fixed", "clic_ecal_angle")
 
@@ -55,6 +56,7 @@ def network_of(path: Path) -> FactorisedGenerator:
     tables["pattern.log_sigma"] = sigma.log()
     tables["layers.colouring"] = tables["layers.colouring.transposed"].T
     if network.halo is not None:
+        tables["halo.alias"] = tables["halo.instead"]
         pairs = [tables["halo.pairs.few"], tables["halo.pairs.more"]]
         tables["halo.pairs"] = torch.stack(pairs).flatten()
     if network.knots.inclined:
@@ -125,11 +127,12 @@ def fill(network: FactorisedGenerator) -> None:
     low, high = network_theta(network)
     theta = low + (high - low) * torch.rand(2000)
     noise = 0.2 * torch.randn(2000, 1) + 0.2 * torch.randn(2000, network.layers.size)
-    network.layers.measure(0.003 * energy[:, None] ** 0.95 * torch.exp(noise), energy, theta)
+    layers = 0.003 * energy[:, None] ** 0.95 * torch.exp(noise)
+    set_quantiles(network.layers, layers, energy, theta)
     network.noise.core.share.fill_(0.3)
     network.deposits.shift.copy_(0.5 * torch.randn_like(network.deposits.shift))
     rows = torch.stack([deposit_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])
-    network.deposits.table.copy_(rows.repeat(SORTS, 1).flatten())
+    network.deposits.table.copy_(rows.repeat(CLASSES, 1).flatten())
     if network.knots.inclined:
         network.axis.lean.fill_(-0.1)
         network.axis.wander.fill_(0.05)

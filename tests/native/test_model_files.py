@@ -55,9 +55,12 @@ def refusal(proto):
 def changed_table(proto, name, change):
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
-    (tensor,) = [tensor for tensor in copy.graph.initializer if tensor.name == name]
+    (entry,) = [entry for entry in copy.metadata_props if entry.key == TABLES_KEY]
+    lines = [line.split() for line in entry.value.splitlines()]
+    held = {line[1]: line[2] for line in lines if line[0] == "table"}.get(name, name)
+    (tensor,) = [tensor for tensor in copy.graph.initializer if tensor.name == held]
     values = change(onnx.numpy_helper.to_array(tensor).copy())
-    tensor.CopyFrom(onnx.numpy_helper.from_array(values, name))
+    tensor.CopyFrom(onnx.numpy_helper.from_array(values, held))
     return copy
 
 

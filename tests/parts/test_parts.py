@@ -218,3 +218,14 @@ def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch):
     monkeypatch.setattr("caloforge.cluster.CONNECT_SECONDS", 0.5)
     with pytest.raises(ClusterError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         next(Cluster("tcp://127.0.0.1:9").results(print, {0: ()}))
+
+
+def test_training_reads_hits_and_folders(tmp_path, toy_model, dataset):
+    from caloforge.train.files import ShowerFiles
+
+    assert call("convert", dataset, "-o", tmp_path / "hits.h5", "--layout", "hits") == 0
+    files = ShowerFiles([dataset, tmp_path / "hits.h5"])
+    rows = np.array([3, 60, 14, 99])
+    with io.open_showers(dataset) as file:
+        expected = file.read().cells[rows % 50]
+    assert np.array_equal(files.read_rows(rows).cells, expected)

@@ -98,14 +98,17 @@ NOINL int list_candidates(
     const int pads = model.pads, stride = model.stride;
     std::uint8_t* below = shower.below.data();
     std::uint32_t* asked = shower.asked.data();
-    CALOFORGE_LANES
-    for (int i = 0; i < pads; ++i) {
-        const std::uint32_t own = number[i];
-        const std::uint32_t quantile = shared(own, number[i + stride], number[i + 1], below_x, below_y);
-        const float chance =
-            at_most(steep * expected[i] + low, flat * expected[i] + steady);
-        asked[i] = (quantile & 0xffffff00u) | (own & 0xffu);
-        below[i] = static_cast<float>(quantile_of(quantile)) < chance ? 1 : 0;
+    for (int first = 0; first < pads; first += lanes) {
+        CALOFORGE_LANES
+        for (int i = first; i < first + lanes; ++i) {
+            const std::uint32_t own = number[i];
+            const std::uint32_t quantile =
+                shared(own, number[i + stride], number[i + 1], below_x, below_y);
+            const float chance =
+                at_most(steep * expected[i] + low, flat * expected[i] + steady);
+            asked[i] = (quantile & 0xffffff00u) | (own & 0xffu);
+            below[i] = static_cast<float>(quantile_of(quantile)) < chance ? 1 : 0;
+        }
     }
     return list_ones(below, pads, pad);
 }

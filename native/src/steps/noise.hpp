@@ -49,7 +49,7 @@ CALOFORGE_INLINE void mix_core(
         Vector sum[parts] = {};
         for (int from = 0; from < layers; ++from) {
             const float remembered = memory[layer * layers + from];
-            if (remembered == 0.0f) continue;
+            if (bits_of(remembered) == 0) continue;
             for (int part = 0; part < parts; ++part)
                 sum[part] += remembered *
                              *reinterpret_cast<const Vector*>(slow + from * pads + part * width);

@@ -19,7 +19,7 @@ VERBS = {
     "convert": "Write a sample in another file format.",
     "train": "Train a network.",
     "search": "Search for a better recipe.",
-    "export": "Export the best generator of a training to ONNX, with its card.",
+    "export": "Export a model: ONNX with its card, or what a host framework loads.",
     "bench": "Time models beside Geant4, and what makes them fast.",
     "quantize": "Quantize a model to INT8, as far as the physics holds.",
 }

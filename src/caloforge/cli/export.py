@@ -1,30 +1,97 @@
-"""``caloforge export``: the best generator of a run as one ONNX file."""
+"""``caloforge export``: a generator as one ONNX file, or as what a host framework loads."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caloforge.cli.options import MODEL_ENDING, OutputFile, check_output, stderr
+from caloforge.cli.options import MODEL_ENDING, check_output, stderr
+from caloforge.errors import InputError, ModelError
+from caloforge.hosts import HostName
+from caloforge.zoo import model_names, model_path
+
+if TYPE_CHECKING:
+    from caloforge.card import ModelCard
 
 
 def export(
-    run: Annotated[Path, typer.Argument(exists=True, help="The run folder that train wrote.")],
-    output: OutputFile,
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="The run folder that train wrote; with --for also a model file or the name of a "
+            "bundled model.",
+            metavar="MODEL",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write; with --for a folder.")
+    ],
+    host: Annotated[
+        HostName | None,
+        typer.Option("--for", help="Write what this framework loads with no change to it."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name in the card; the recipe's.")] = None,
     scores: Annotated[
         Path | None,
         typer.Option(exists=True, help="metrics.json of a validation, for the card's scores."),
     ] = None,
 ) -> None:
-    """Export the best generator of a training to ONNX, with its card."""
+    """Export a model: a training's best as ONNX with its card, or a graph for a host framework."""
+    if host is None:
+        check_output(output, MODEL_ENDING)
+        card = _export_run(_run_folder(run), output, name, scores)
+        stderr.print(
+            f"{output}: {card.network}, {card.parameters:,} parameters, "
+            f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV"
+        )
+    elif run not in model_names() and Path(run).is_dir():
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{Path(run).resolve().name}{MODEL_ENDING}"
+            _export_run(Path(run), path, name, scores)
+            _export_for(host, path, output)
+    else:
+        if name is not None or scores is not None:
+            msg = "--name and --scores go into the card of a run; a model file has its own"
+            raise InputError(msg)
+        _export_for(host, _model_file(run), output)
+
+
+def _export_for(host: str, model: Path, folder: Path) -> None:
+    from caloforge._extras import require
+
+    require("onnx")
+    from caloforge.hosts.folder import export_for_host
+
+    with stderr.status(f"measuring the response of {model.stem}"):
+        path = export_for_host(host, model, folder)
+    stderr.print(f"{path}: for {host}; {folder / 'README.md'} says how it is run")
+
+
+def _model_file(model: str) -> Path:
+    try:
+        return model_path(model)
+    except ModelError as problem:
+        msg = f"{problem}; a run folder may be given as well"
+        raise ModelError(msg) from None
+
+
+def _run_folder(run: str) -> Path:
+    folder = Path(run)
+    if not folder.is_dir():
+        msg = f"no run folder {run}; a model file or a bundled model is exported --for a host"
+        raise InputError(msg)
+    return folder
+
+
+def _export_run(run: Path, path: Path, name: str | None, scores: Path | None) -> ModelCard:
+    """Write the best generator of a run to a model file; its card."""
     from caloforge._extras import require
 
     for module in ("torch", "safetensors", "onnx", "onnxscript"):
         require(module)
-    check_output(output, MODEL_ENDING)
     from caloforge.card import read_scores
     from caloforge.export import export_generator
     from caloforge.train.trained import load_trained
@@ -34,8 +101,5 @@ def export(
         card = card.model_copy(update={"name": name})
     if scores is not None:
         card = card.model_copy(update={"scores": read_scores(scores)})
-    export_generator(generator, card, output)
-    stderr.print(
-        f"{output}: {card.network}, {card.parameters:,} parameters, "
-        f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV"
-    )
+    export_generator(generator, card, path)
+    return card

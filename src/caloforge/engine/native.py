@@ -19,8 +19,8 @@ from caloforge.errors import ModelError
 from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
 
-HITS_BATCH = 1024
-"""Showers made at a time as hits: ten megabytes."""
+HITS_BATCH = 256
+"""Showers made at a time as hits: a few megabytes, which a core's caches nearly hold."""
 
 
 class NativeWorker:

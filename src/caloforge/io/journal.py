@@ -10,20 +10,23 @@ from caloforge.atomic import partial_path, replacing
 class Journal:
     """How far a file has come of what was requested; outlives a kill, goes when the work is done.
 
-    ``done`` showers of this very ``request`` are in the partial file of ``path``.
+    Attributes
+    ----------
+    found, done : whether there was one of this request, and how far it says that came.
     """
 
     def __init__(self, path: Path, request: dict[str, Any]) -> None:
         self.path = partial_path(path).with_suffix(".partial.json")
         self.request = request
-        self.done = self._read()
+        noted = self._read()
+        self.found, self.done = noted is not None, noted or 0
 
-    def _read(self) -> int:
+    def _read(self) -> int | None:
         try:
             found = json.loads(self.path.read_text())
-            return int(found["done"]) if found["request"] == self.request else 0
+            return int(found["done"]) if found["request"] == self.request else None
         except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            return None
 
     def note(self, done: int) -> None:
         """Write that ``done`` showers are there; OutputError if that fails."""
