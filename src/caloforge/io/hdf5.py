@@ -157,7 +157,7 @@ class Hdf5File:
         self.path, self._file = path, open_hdf5(path)
         try:
             with reading(path, "its list of datasets"):
-                self.names = sorted(str(name) for name in self._file)
+                self.names = sorted(printable(name) for name in self._file)
             self.attributes = dict(self._attributes())
         except BaseException:
             self.close()
@@ -223,4 +223,15 @@ def _plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, bytes):
         return value.decode(errors="replace")
+    if isinstance(value, str):  # damaged bytes are surrogates in it, which nothing can write
+        return value.encode(errors="replace").decode()
     return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def printable(text: object) -> str:
+    """A name as it can be printed on one line, a question mark for what cannot.
+
+    >>> printable("ECAL"), printable("EC\\nAL")
+    ('ECAL', 'EC?AL')
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))

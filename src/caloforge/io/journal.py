@@ -12,7 +12,8 @@ class Journal:
 
     Attributes
     ----------
-    found, done : whether there was one of this request, and how far it says that came.
+    found, done : whether there was one of this very request, and how many showers of it are in the
+        partial file of ``path``.
     """
 
     def __init__(self, path: Path, request: dict[str, Any]) -> None:

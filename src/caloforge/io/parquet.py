@@ -19,7 +19,7 @@ from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays, cell_type
 from caloforge.io.block import Block
 from caloforge.io.gan3d_writer import PHI
-from caloforge.io.hdf5 import LARGEST_PART, Hdf5File, reading
+from caloforge.io.hdf5 import LARGEST_PART, Hdf5File, printable, reading
 from caloforge.io.hits_chunks import CELL, CELL_ENERGY
 from caloforge.io.hits_writer import ENERGY, THETA
 from caloforge.io.rows import SampleHead
@@ -58,7 +58,7 @@ class ParquetTable:
             self.attributes = dict(_attributes(about.metadata or {}))
             self.compression = str(groups[0].column(0).compression).lower() if groups else "none"
         if lacking := [n for n in (ENERGY, THETA, CELL, CELL_ENERGY) if n not in self.columns]:
-            msg = f"{path} has no column {lacking[0]}; it has: {', '.join(self.columns)}"
+            msg = f"{path} has no column {lacking[0]}; it has: {printable(', '.join(self.columns))}"
             raise InputError(msg)
         if largest > LARGEST_PART:
             msg = f"{path}: a row group has {largest / 2**30:.3g} GB: write smaller ones"

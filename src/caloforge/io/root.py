@@ -14,7 +14,7 @@ import numpy as np
 from caloforge.atomic import replacing
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
-from caloforge.io.hdf5 import Hdf5File, reading
+from caloforge.io.hdf5 import Hdf5File, printable, reading
 from caloforge.io.sparse import TableFile
 from caloforge.typing import AnyArray
 
@@ -69,7 +69,8 @@ class RootFile(TableFile):
             names = set(self._file.keys(cycle=False))
         with reading(self.path, TREE):
             if TREE not in names:
-                msg = f"{self.path} has no tree '{TREE}'; it holds: {', '.join(sorted(names))}"
+                held = printable(", ".join(sorted(names)))
+                msg = f"{self.path} has no tree '{TREE}'; it holds: {held}"
                 raise InputError(msg)
             self._tree = self._file[TREE]
             self._rows = int(self._tree.num_entries)
