@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from tests.io.command import call
+from tests.io.command import call, check_there_and_back
 from tests.io.mutants import mutant
 
 from caloforge import io
@@ -28,17 +28,7 @@ def parquet_file(tmp_path, sample):
 def test_there_and_back(tmp_path, sample, toy_showers, compression, capsys):
     path = tmp_path / "x.parquet"
     assert call("convert", sample, "-o", path, "--compression", compression) == 0
-    with io.open_showers(path) as file:
-        assert file.LAYOUT == "parquet" and len(file) == 20
-        assert file.detector == toy_showers.detector and file.particle == toy_showers.particle
-        assert file.calibration == toy_showers.calibration
-        assert np.array_equal(file.read().cells, toy_showers.cells)
-        assert np.array_equal(file.hits(3, 9).dense().cells, toy_showers.cells[3:9])
-        assert np.array_equal(file.energy, toy_showers.energy)
-        assert np.array_equal(file.theta, toy_showers.theta)
-    assert call("convert", path, "-o", tmp_path / "y.h5", "--layout", "hits") == 0
-    assert np.array_equal(io.read(tmp_path / "y.h5").cells, toy_showers.cells)
-    assert call("info", path) == 0
+    check_there_and_back(path, "parquet", toy_showers, tmp_path)
     assert "it begins with PAR1" in capsys.readouterr().out
 
 

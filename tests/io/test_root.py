@@ -6,7 +6,7 @@ import awkward
 import numpy as np
 import pytest
 import uproot
-from tests.io.command import call
+from tests.io.command import check_there_and_back
 from tests.io.mutants import mutant
 
 from caloforge import io
@@ -23,17 +23,7 @@ def root_file(tmp_path, sample):
 
 
 def test_there_and_back(tmp_path, root_file, toy_showers, capsys):
-    with io.open_showers(root_file) as file:
-        assert file.LAYOUT == "root" and len(file) == 20
-        assert file.detector == toy_showers.detector and file.particle == toy_showers.particle
-        assert file.calibration == toy_showers.calibration
-        assert np.array_equal(file.read().cells, toy_showers.cells)
-        assert np.array_equal(file.hits(3, 9).dense().cells, toy_showers.cells[3:9])
-        assert np.array_equal(file.energy, toy_showers.energy)
-        assert np.array_equal(file.theta, toy_showers.theta)
-    assert call("convert", root_file, "-o", tmp_path / "y.h5", "--layout", "hits") == 0
-    assert np.array_equal(io.read(tmp_path / "y.h5").cells, toy_showers.cells)
-    assert call("info", root_file) == 0
+    check_there_and_back(root_file, "root", toy_showers, tmp_path)
     assert "it begins with root" in capsys.readouterr().out
 
 

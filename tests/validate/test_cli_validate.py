@@ -62,7 +62,7 @@ def test_a_report_is_written_and_named(samples, tmp_path, capsys):
     (figure,) = (folder / "figures").iterdir()
     assert figure.suffix == ".pdf" and figure.read_bytes().startswith(b"%PDF")
     assert run(*arguments) == 0, "figures belong to a report"
-    assert "allowed are png, pdf, svg" in refused(capsys, *arguments, "--figures", "gif")
+    assert "is not one of 'png', 'pdf', 'svg'" in refused(capsys, *arguments, "--figures", "gif")
 
 
 def test_a_sample_can_be_cut_and_says_so(samples, tmp_path, capsys, monkeypatch):
