@@ -14,18 +14,18 @@ from collections.abc import Callable
 import numpy as np
 
 from caloforge.beam import Conditions
-from caloforge.engine import Plan, load_engine
+from caloforge.engine import Plan, load_engine, read_card
 from caloforge.engine.choose import default_batch
 from caloforge.engine.native import NativeEngine
-from caloforge.engine.runtimes import installed_runtimes
+from caloforge.engine.runtimes import runtimes_for
 from caloforge.source import forget
-from caloforge.zoo import model_names
+from caloforge.zoo import model_names, model_path
 
 
 def cases(model: str, n: int) -> dict[str, Callable[[], None]]:
     """By name, what makes n showers of a model."""
     found: dict[str, Callable[[], None]] = {}
-    for runtime in installed_runtimes():
+    for runtime in runtimes_for(read_card(model_path(model))):
         engine = load_engine(model, Plan(runtime=runtime))
         engine = load_engine(model, Plan(runtime=runtime, batch=default_batch(engine.card)))
         rng = np.random.default_rng(0)

@@ -85,7 +85,7 @@ def test_bad_input_is_one_line_and_exit_code_2(run, tmp_path, toy_model, toy_sho
         ),
         (
             ("generate", toy_model, "-n", 5, "--runtime", "tflite"),
-            "'tflite' is not one of 'auto', 'openvino', 'onnx'",
+            "'tflite' is not one of 'auto', 'native', 'openvino', 'onnx'",
         ),
         (("generate", toy_model, "--like", "nothing.h5"), "'nothing.h5' does not exist"),
         (("generate", toy_model, "--like", sample), "belongs to toy"),

@@ -112,8 +112,7 @@ def test_bfloat16_needs_a_cpu_that_has_it(card, toy_model):
 
 
 def test_a_model_that_draws_from_tables_refuses_bfloat16(card, toy_model):
-    uniform = card.latent.model_copy(update={"distribution": "uniform"})
-    tables = card.model_copy(update={"latent": uniform})
+    tables = card.model_copy(update={"float32_only": True})
     with pytest.raises(InputError, match="runs in float32 only"):
         choose_plan(toy_model, tables, precision="bfloat16", capabilities=ALL)
     assert choose_plan(toy_model, tables, capabilities=ALL).precision == "float32"

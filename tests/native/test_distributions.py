@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from caloforge.beam import Conditions
 from caloforge.engine import read_card
-from caloforge.engine.runtimes import installed_runtimes
+from caloforge.engine.runtimes import runtimes_for
 from caloforge.generate import load
 from caloforge.physics.features import shower_features
 from caloforge.physics.summary import summarise
@@ -54,15 +54,15 @@ def z_scores(mine, graph):
     return np.stack([difference[used] / error[used], wider[used] / wider_error[used]])
 
 
-def graph_runtime():
+def graph_runtime(path):
     """The fastest engine that runs the graph."""
-    return next(name for name in installed_runtimes() if name != "native")
+    return next(name for name in runtimes_for(read_card(path)) if name != "native")
 
 
 def test_means_and_widths_are_the_graphs(bundled):
     conditions = conditions_for(bundled, 1000)
     mine = features_of(bundled, "native", conditions, 100)
-    graph = features_of(bundled, graph_runtime(), conditions, 200_000)
+    graph = features_of(bundled, graph_runtime(bundled), conditions, 200_000)
     z = z_scores(mine, graph)
     assert z.shape[1] > 70
     assert np.sqrt((z**2).mean()) < 1.35 and np.abs(z).max() < 5
@@ -72,7 +72,7 @@ def test_means_and_widths_are_the_graphs(bundled):
 def test_boosted_trees_cannot_tell_them_apart(bundled):
     conditions = conditions_for(bundled, 20_000)
     mine = features_of(bundled, "native", conditions, 100)
-    graph = features_of(bundled, graph_runtime(), conditions, 200_000)
+    graph = features_of(bundled, graph_runtime(bundled), conditions, 200_000)
     z = z_scores(mine, graph)
     assert np.sqrt((z**2).mean()) < 1.25 and np.abs(z).max() < 5
     table = np.concatenate([mine, graph])

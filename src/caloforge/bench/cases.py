@@ -10,7 +10,7 @@ from caloforge.engine import RUNTIMES, Plan, read_card
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import default_batch, precisions
-from caloforge.engine.runtimes import REFERENCE, installed_runtimes
+from caloforge.engine.runtimes import REFERENCE, runtimes_for
 from caloforge.errors import ModelError
 from caloforge.generate import Generator
 from caloforge.zoo import model_path
@@ -67,7 +67,7 @@ def plans(
     card: ModelCard, *, cores: int, streams: Sequence[int], capabilities: Capabilities | None = None
 ) -> Iterator[Plan]:
     """The ways to run a model here, in the order of the table of runtimes."""
-    for runtime in installed_runtimes():
+    for runtime in runtimes_for(card):
         for precision in precisions(card, runtime, capabilities):
             for parallel in streams:
                 yield Plan(

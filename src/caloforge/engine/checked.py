@@ -7,7 +7,7 @@ from caloforge.card import ModelCard
 from caloforge.engine.base import Engine
 from caloforge.engine.parity import check_parity
 from caloforge.engine.plan import Plan
-from caloforge.engine.runtimes import REFERENCE, RUNTIMES, installed_runtimes, runtime_named
+from caloforge.engine.runtimes import REFERENCE, RUNTIMES, runtime_named, runtimes_for
 from caloforge.errors import ModelError
 
 
@@ -36,7 +36,7 @@ def load_checked(path: Path, plan: Plan, card: ModelCard, *, fixed: bool = False
         return Checked(runtime.load(path, plan, card), None)
     except ModelError as problem:
         later = list(RUNTIMES)[list(RUNTIMES).index(plan.runtime) + 1 :]
-        others = [name for name in later if name in installed_runtimes()]
+        others = [name for name in later if name in runtimes_for(card)]
         if fixed or not others:
             raise
         other = plan.model_copy(update={"runtime": others[0], "precision": "float32"})

@@ -12,7 +12,7 @@ from caloforge.engine.plan import (
     Plan,
     Precision,
 )
-from caloforge.engine.runtimes import RUNTIMES, installed_runtimes, runtime_named
+from caloforge.engine.runtimes import RUNTIMES, runtime_named, runtimes_for
 from caloforge.errors import InputError
 from caloforge.provenance import available_cores
 
@@ -39,7 +39,7 @@ def choose_plan(
         if there are more streams than threads, the runtime is unknown, or the precision is not to
         be had.
     """
-    chosen = chosen_runtime(runtime)
+    chosen = chosen_runtime(runtime, card)
     cores = threads or max(available_cores(), streams or 1)
     parallel = streams or cores
     if parallel > cores:
@@ -64,8 +64,8 @@ def default_batch(card: ModelCard) -> int:
     return max(batch, QUANTIZED_BATCH) if card.format == "int8" else batch
 
 
-def chosen_runtime(asked: str) -> str:
-    """The runtime that is asked for; ``auto`` is the fastest that is installed.
+def chosen_runtime(asked: str, card: ModelCard) -> str:
+    """The runtime that is asked for; ``auto`` is the fastest that is installed and runs the model.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def chosen_runtime(asked: str) -> str:
         if it is unknown.
     """
     if asked == "auto":
-        return installed_runtimes()[0]
+        return runtimes_for(card)[0]
     runtime_named(asked)
     return asked
 

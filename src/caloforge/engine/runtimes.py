@@ -22,17 +22,23 @@ class Runtime:
         ModelError for a model that the engine cannot run.
     package : what has to be installed for it, as Python imports it.
     bfloat16 : whether it computes in bfloat16 where the processor does.
+    tables_only : whether it runs only models that turn random numbers into places in tables.
     """
 
     title: str
     module: str
     package: str
     bfloat16: bool = False
+    tables_only: bool = False
 
     @property
     def installed(self) -> bool:
         """Whether its package is there."""
         return find_spec(self.package) is not None
+
+    def runs(self, card: ModelCard) -> bool:
+        """Whether it runs models of such a card; its ``load`` has the last word."""
+        return card.float32_only or not self.tables_only
 
     def load(self, path: Path, plan: Plan, card: ModelCard) -> Engine:
         """A model file in this engine; errors as of its module."""
@@ -41,7 +47,7 @@ class Runtime:
 
 
 RUNTIMES = {
-    "native": Runtime("native sampler", "native", package="caloforge_native"),
+    "native": Runtime("native sampler", "native", package="caloforge_native", tables_only=True),
     "openvino": Runtime("OpenVINO", "openvino", package="openvino", bfloat16=True),
     "onnx": Runtime("ONNX Runtime", "onnx", package="onnxruntime"),
 }
@@ -51,9 +57,9 @@ REFERENCE = "onnx"
 """Always there, and what the others are checked against."""
 
 
-def installed_runtimes() -> list[str]:
-    """Names of the runtimes that are installed, fastest first."""
-    return [name for name, runtime in RUNTIMES.items() if runtime.installed]
+def runtimes_for(card: ModelCard) -> list[str]:
+    """Names of the installed runtimes that run models of such a card, fastest first."""
+    return [name for name, each in RUNTIMES.items() if each.installed and each.runs(card)]
 
 
 def runtime_named(name: str) -> Runtime:
