@@ -21,8 +21,10 @@ demo/%: $(VENV)/.base FORCE
 
 FORCE:
 
+# Two processes of a thread each: what two cores do fastest, and what each test gets anywhere.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 test: $(VENV)/.all $(VENV)/.native check
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST) -n 2 --dist loadfile
 
 # The tests as a processor with AVX2 only, of one core, would see them: torch, oneDNN (OpenVINO),
 # OpenBLAS, MKL and numpy are kept from anything newer. ONNX Runtime cannot be.
@@ -36,7 +38,7 @@ test-portable: $(VENV)/.all $(VENV)/.native
 	@$(PORTABLE) $(BIN)/python -m pytest -q $(TESTS)
 
 test-all: $(VENV)/.all $(VENV)/.native $(VENV)/.spark check
-	@$(BIN)/python -m pytest -q -m "slow or not slow"
+	@$(PYTEST) -m "slow or not slow"
 
 # The docs as a site in site/: links are checked, and the notebook is run.
 docs: $(VENV)/.docs

@@ -227,5 +227,7 @@ def _pairs(deposit: Tensor, neighbour: Tensor, by_chance: Tensor) -> Tensor:
     paired = (neighbour - by_chance) / (1.0 - by_chance).clamp(min=0.1)
     mean = paired.mean().clamp(0.0, MOST_NEIGHBOURS)
     followed = (paired - 0.5 * mean) * 2.0 / (2.0 - mean)
-    fitted: Tensor = torch.linalg.lstsq(design, followed[:, None]).solution[:, 0]
+    # in float32 LAPACK's last bits depend on where in memory the numbers lie
+    least = torch.linalg.lstsq(design.double(), followed.double()[:, None])
+    fitted: Tensor = least.solution[:, 0].float()
     return fitted.clamp(0.0, MOST_NEIGHBOURS)
