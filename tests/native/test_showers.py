@@ -145,9 +145,9 @@ def test_impossible_conditions_are_refused(bundled):
         maker.make(0, 0, np.float32([50.0, 60.0]), np.float32([np.pi / 2]))
 
 
-def test_models_without_tables_run_elsewhere(toy_model):
+def test_models_without_tables_run_elsewhere_without_a_word(toy_model):
     with pytest.raises(ModelError, match="does not name its tables"):
         load(toy_model, runtime="native")
     generator = load(toy_model)
     assert generator.engine.plan.runtime != "native"
-    assert "used instead" in generator.notes[0]
+    assert not generator.notes

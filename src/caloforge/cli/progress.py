@@ -138,7 +138,12 @@ class StatusLines(Status):
 
 
 class LongConsole(Console):
-    """A console whose status is told in lines where it is no terminal."""
+    """A console where a message is one line, and whose status is told in lines where it is no
+    terminal."""
+
+    def print(self, *what: Any, soft_wrap: bool | None = True, **options: Any) -> None:
+        """As rich's, unbroken: a path that is cut in two can be neither read nor copied."""
+        super().print(*what, soft_wrap=soft_wrap, **options)
 
     def status(self, status: RenderableType, **options: Any) -> Status:
         """As rich's."""
