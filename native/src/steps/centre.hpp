@@ -6,6 +6,7 @@
 #pragma once
 
 #include "mathematics.hpp"
+#include "selection.hpp"
 #include "shower.hpp"
 
 CALOFORGE_BEGIN
@@ -25,11 +26,11 @@ struct MomentLanes {
 };
 
 CALOFORGE_INLINE void add_cells(
-    const Candidates& candidates, int first, int end, const std::int32_t* pad_xy, float first_x,
-    float first_y, MomentLanes& sums) {
-    const float* value = candidates.energy.data();
-    const std::int32_t* pad = candidates.pad.data();
-    for (int i = first; i < end; i += lanes) {
+    const Hits& hits, int layer, const std::int32_t* pad_xy, float first_x, float first_y,
+    MomentLanes& sums) {
+    const float* value = hits.energy.data();
+    const std::int32_t* pad = hits.pad.data();
+    for (int i = hits.first[layer]; i < hits.last[layer]; i += lanes) {
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
             const float energy = value[i + lane];
@@ -45,8 +46,7 @@ Moments moments(const Model& model, const Shower& shower, float from_x, float fr
     MomentLanes sums = {};
     const std::int32_t* pad_xy = model.pad_xy.data();
     for (int layer = 0; layer < model.layers; ++layer)
-        add_cells(shower.candidates, shower.first[layer], shower.first[layer + 1], pad_xy,
-                  static_cast<float>(model.reach_x) - from_x,
+        add_cells(shower.hits, layer, pad_xy, static_cast<float>(model.reach_x) - from_x,
                   static_cast<float>(model.reach_y) + shower.centre[layer] - from_y, sums);
     const HaloHits& hits = shower.halo;
     const float *energy = hits.energy.data(), *x = hits.x.data(), *y = hits.y.data();
@@ -106,14 +106,6 @@ void set_places(const Model& model, bool closed, Move move, Shower& shower) {
     }
 }
 
-// Sets the image's cells of a layer's candidates.
-CALOFORGE_INLINE void set_cells(
-    const std::int32_t* place, const std::int32_t* pad, int first, int end, int offset,
-    std::int32_t* cell) {
-    CALOFORGE_LANES
-    for (int i = first; i < end; ++i) cell[i] = place[pad[i]] + offset;
-}
-
 // Sets the image's cells of the halo's hits; nowhere for those that are none.
 CALOFORGE_INLINE void set_halo_cells(const Model& model, bool closed, Move move, Shower& shower) {
     const float *x = shower.halo.x.data(), *y = shower.halo.y.data();
@@ -139,12 +131,13 @@ CALOFORGE_INLINE void add_halo(Shower& shower) {
     const std::int32_t* cells = shower.halo.cell.data();
     const float* energies = shower.halo.energy.data();
     float* value = shower.value.data();
-    std::uint64_t* hit = shower.hit.data();
+    std::uint8_t* hit = shower.hit.data();
     for (int i = 0; i < shower.halo.count; ++i) {
         const auto cell = static_cast<std::uint32_t>(cells[i]);
-        const std::uint64_t word = hit[cell >> 6], bit = word >> (cell & 63) & 1;
-        value[cell] = (bit ? value[cell] : 0.0f) + energies[i];
-        hit[cell >> 6] = word | static_cast<std::uint64_t>(bits_of(energies[i]) > 0) << (cell & 63);
+        const unsigned byte = hit[cell >> 3], there = byte >> (cell & 7) & 1;
+        value[cell] = (there ? value[cell] : 0.0f) + energies[i];
+        const unsigned is_hit = bits_of(energies[i]) > 0;
+        hit[cell >> 3] = static_cast<std::uint8_t>(byte | is_hit << (cell & 7));
     }
 }
 
@@ -153,48 +146,64 @@ void fill_image(const Model& model, Shower& shower) {
     const bool closed = !model.inclined || model.whole;
     const Move move = closed ? closed_move(model, shower) : open_move(model, shower);
     set_places(model, closed, move, shower);
-    Candidates& candidates = shower.candidates;
-    for (int layer = 0; layer < model.layers; ++layer)
-        set_cells(shower.place.data(), candidates.pad.data(), shower.first[layer],
-                  shower.first[layer + 1],
-                  static_cast<int>(shower.centre[layer]) * model.layers + layer,
-                  candidates.cell.data());
+    const Hits& hits = shower.hits;
+    const std::int32_t *place = shower.place.data(), *pad = hits.pad.data();
+    const float* energy = hits.energy.data();
     float* value = shower.value.data();
-    std::uint64_t* hit = shower.hit.data();
-    const std::int32_t* cells = candidates.cell.data();
-    const float* energies = candidates.energy.data();
-    const int count = shower.first[model.layers];
-    for (int i = 0; i < count; ++i) {
-        const auto cell = static_cast<std::uint32_t>(cells[i]);
-        value[cell] = energies[i];
-        hit[cell >> 6] |= static_cast<std::uint64_t>(bits_of(energies[i]) > 0) << (cell & 63);
+    std::uint8_t* hit = shower.hit.data();
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const int offset = static_cast<int>(shower.centre[layer]) * model.layers + layer;
+        for (int i = hits.first[layer], last = hits.last[layer]; i < last; ++i) {
+            const auto cell = static_cast<std::uint32_t>(place[pad[i]] + offset);
+            value[cell] = energy[i];
+            hit[cell >> 3] = static_cast<std::uint8_t>(hit[cell >> 3] | 1u << (cell & 7));
+        }
     }
     set_halo_cells(model, closed, move, shower);
     add_halo(shower);
 }
 
-// Takes the hits out of the image, in the order of their cells, four at a time; returns how many.
-// Up to three more are written behind them.
-int take_hits(Shower& shower, std::uint32_t* cell, float* energy) {
-    const float* value = shower.value.data();
-    std::uint64_t* hit = shower.hit.data();
-    const std::size_t words = shower.hit.size();
-    constexpr std::uint64_t last = std::uint64_t{1} << 63;  // so that there is one
-    int count = 0;
-    for (std::size_t word = 0; word < words; ++word) {
-        std::uint64_t bits = hit[word];
-        hit[word] = 0;
-        const int end = count + __builtin_popcountll(bits);
-        for (; count < end; count += 4) {
-            for (int i = 0; i < 4; ++i) {
-                const auto place = static_cast<std::uint32_t>(word * 64) +
-                                   (static_cast<std::uint32_t>(__builtin_ctzll(bits | last)) & 63);
-                cell[count + i] = place;
-                bits &= bits - 1;
-            }
-        }
-        count = end;
+// Lists the bytes of `hit` that are not zero; returns how many there are.
+CALOFORGE_INLINE int list_bytes(Shower& shower) {
+    constexpr std::uint64_t ones = 0x0101010101010101u, sevens = 0x7f * ones;
+    const std::uint8_t* hit = shower.hit.data();
+    std::uint8_t* full = shower.full.data();
+    for (int word = 0; word < shower.words; ++word) {
+        std::uint64_t bits;
+        std::memcpy(&bits, hit + 8 * word, 8);
+        full[word] = bits != 0;
     }
+    std::int32_t *list = shower.list.data(), *bytes = shower.bytes.data();
+    const int words = list_ones(full, (shower.words + 7) / 8 * 8, list);
+    int found = 0;
+    for (int i = 0; i < words; ++i) {
+        std::uint64_t bits;
+        std::memcpy(&bits, hit + 8 * list[i], 8);
+        const std::uint64_t set = (((bits & sevens) + sevens) | bits) >> 7 & ones;
+        std::uint8_t marks[8];
+        std::memcpy(marks, &set, 8);
+        const int more = list_ones(marks, 8, bytes + found);
+        for (int k = 0; k < 8; ++k) bytes[found + k] += 8 * list[i];
+        found += more;
+    }
+    return found;
+}
+
+// Takes the hits out of the image, in the order of their cells; returns how many.  Up to eight more
+// are written behind them.
+int take_hits(Shower& shower, std::uint32_t* cell, float* energy) {
+    std::uint8_t* hit = shower.hit.data();
+    const std::int32_t* bytes = shower.bytes.data();
+    const int listed = list_bytes(shower);
+    int count = 0;
+    for (int i = 0; i < listed; ++i) {
+        const std::uint8_t bits = hit[bytes[i]];
+        const auto first = static_cast<std::uint32_t>(bytes[i]) * 8;
+        for (int k = 0; k < 8; ++k) cell[count + k] = first + places_of_bits.places[bits][k];
+        count += __builtin_popcount(bits);
+    }
+    std::memset(hit, 0, static_cast<std::size_t>(shower.words) * 8);
+    const float* value = shower.value.data();
     CALOFORGE_LANES
     for (int i = 0; i < count; ++i) energy[i] = value[static_cast<std::int32_t>(cell[i])];
     return count;

@@ -27,14 +27,37 @@ struct HaloHits {
     Array<std::uint32_t> where, size;
 };
 
-// The cells that may be hit, layer by layer; energy 0: not hit.
+// The cells that may be hit, layer by layer; each layer's are filled up with cells that expect
+// nothing to a multiple of the lanes.
 struct Candidates {
-    Candidates(std::size_t all, int of_layer)
-        : pad(all + lanes), cell(all), energy(all), expected(of_layer), asked(of_layer) {}
-    Array<std::int32_t> pad, cell;
-    Array<float> energy;
-    Array<float> expected;       // of one layer
-    Array<std::uint32_t> asked;  // of one layer
+    Candidates(int layers, int pads)
+        : Candidates(layers, pads, static_cast<std::size_t>(layers) * (pads + lanes) + lanes) {}
+
+    Array<std::int32_t> all_pads;  // 0, 1, 2, ...
+    Array<std::int32_t> first;     // [layers + 1]: a layer's candidates
+    Array<std::int32_t> pad;
+    Array<float> expected;         // GeV
+    Array<std::uint32_t> asked;    // 24 bits of its quantile, and eight more
+    Array<std::int32_t> place;     // in the table
+    Array<float> deposit;          // GeV
+    Array<float> margin;           // below zero: a hit
+
+  private:
+    Candidates(int layers, int pads, std::size_t room)
+        : all_pads(pads), first(layers + 1), pad(room), expected(room), asked(room), place(room),
+          deposit(room), margin(room) {
+        for (int i = 0; i < pads; ++i) all_pads[i] = i;
+    }
+};
+
+// The hits in the window, layer by layer: from `first` to `last`, and up to a multiple of the lanes
+// some of no energy.
+struct Hits {
+    Hits(int layers, std::size_t room) : first(layers), last(layers), pad(room), energy(room) {}
+    Array<std::int32_t> first, last;  // [layers]
+    Array<std::int32_t> pad;
+    Array<float> energy;  // GeV
+    int end = 0;
 };
 
 // The rings that reach a block of rows of pads, and their shares in each of the rows.
@@ -60,12 +83,12 @@ struct Shower {
           core_numbers(lanes_for(2 * model.layers * core * core) + lanes),
           core_normals(lanes_for(model.layers * core * core + lanes)),
           halo(lanes_for(model.halo.particles)), in_halo(model.layers),
-          below(model.pads), asked(model.pads),
-          candidates(static_cast<std::size_t>(model.layers) * model.pads, model.pads),
-          first(model.layers + 1), scale(model.layers), place(model.pads),
+          asked(model.pads), margin(model.pads), candidates(model.layers, model.pads),
+          hits(model.layers, static_cast<std::size_t>(model.layers) * (model.pads + lanes) + lanes),
+          scale(model.layers), place(model.pads),
           nowhere(model.cells() + model.most_followed * model.layers),
-          hit((nowhere + (model.most_followed + 1) * model.layers) / 64 + 1),
-          value(64 * hit.size()),
+          words((nowhere + (model.most_followed + 1) * model.layers) / 64 + 1),
+          hit(8 * words), value(64 * words), full(words + 8), list(words + 16), bytes(8 * words + 16),
           work(2 * (stride_of(model.window_x) + model.stride + 2) + 5 * lanes_for(model.layers)) {}
 
     int numbers_of_layer;
@@ -87,16 +110,26 @@ struct Shower {
     Array<float> core_numbers, core_normals;
     HaloHits halo;
     Array<float> in_halo;  // [layers] GeV
-    Array<std::uint8_t> below;   // [pads]: whether a cell may be hit
-    Array<std::uint32_t> asked;  // [pads]: 24 bits of its quantile, and eight more
+    Array<std::uint32_t> asked;  // [pads] of one layer: 24 bits of the quantile, and eight more
+    Array<float> margin;         // [pads] of one layer: below zero: the cell may be hit
     Candidates candidates;
-    Array<std::int32_t> first;  // [layers + 1]: a layer's candidates
+    Hits hits;
     Array<float> scale;         // [layers]
     Array<std::int32_t> place;  // [pads]: the image's cell of a pad, in the first layer
     int nowhere;                // place of pads that are none
-    Array<std::uint64_t> hit;   // a bit a cell
-    Array<float> value;         // GeV, of cells whose bit is set
+    int words;                  // of 64 cells
+    Array<std::uint8_t> hit;    // [8 words]: a bit a cell
+    Array<float> value;         // [64 words] GeV, of cells whose bit is set
+    Array<std::uint8_t> full;   // [words]: whether there are hits
+    Array<std::int32_t> list, bytes;  // words and bytes with hits
     Array<float> work;
+
+    const float* expected_of(const Model& model, int layer) const {
+        return &expected[static_cast<std::size_t>(layer) * model.pads];
+    }
+    const std::uint32_t* numbers_of(int layer) const {
+        return &number[static_cast<std::size_t>(layer) * numbers_of_layer];
+    }
 };
 
 CALOFORGE_END
