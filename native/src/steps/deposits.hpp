@@ -119,12 +119,11 @@ void find_candidates(const Model& model, const float* shifts, Shower& shower) {
         set_asked(model, model.bounds[sort], layer, shifts[layer], shower);
         const int end = list_candidates(model, layer, first, shower);
         const std::int32_t table = sort * expectations * quantiles;
-        for (int i = first; i < end; i += lanes) {
-            CALOFORGE_LANES
-            for (int k = i; k < i + lanes; ++k)
-                candidates.place[k] =
-                    table + place_of(shifts[layer], candidates.expected[k], candidates.asked[k]);
-        }
+        const float shift = shifts[layer];
+        CALOFORGE_LANES
+        for (int i = first; i < end; ++i)
+            candidates.place[i] =
+                table + place_of(shift, candidates.expected[i], candidates.asked[i]);
         candidates.first[layer + 1] = end;
     }
 }
@@ -140,12 +139,11 @@ CALOFORGE_INLINE float sum_of(const float* deposit, int count) {
 // Deposits of a layer's candidates; returns their sum.
 CALOFORGE_INLINE float ask(const Model& model, int first, int end, Candidates& candidates) {
     const float* table = model.deposit_table.data();
+    const float* expected = candidates.expected.data();
+    const std::int32_t* place = candidates.place.data();
     float* deposit = candidates.deposit.data();
-    for (int i = first; i < end; i += lanes) {
-        CALOFORGE_LANES
-        for (int k = i; k < i + lanes; ++k)
-            deposit[k] = candidates.expected[k] * table[candidates.place[k]];
-    }
+    CALOFORGE_LANES
+    for (int i = first; i < end; ++i) deposit[i] = expected[i] * table[place[i]];
     return sum_of(deposit + first, end - first);
 }
 
@@ -153,12 +151,10 @@ CALOFORGE_INLINE float ask(const Model& model, int first, int end, Candidates& c
 CALOFORGE_INLINE void keep_hits(
     int first, int end, float scale, float threshold, Candidates& candidates, Hits& hits) {
     float *deposit = candidates.deposit.data(), *margin = candidates.margin.data();
-    for (int i = first; i < end; i += lanes) {
-        CALOFORGE_LANES
-        for (int k = i; k < i + lanes; ++k) {
-            deposit[k] *= scale;
-            margin[k] = deposit[k] >= threshold ? -1.0f : 1.0f;
-        }
+    CALOFORGE_LANES
+    for (int i = first; i < end; ++i) {
+        deposit[i] *= scale;
+        margin[i] = deposit[i] >= threshold ? -1.0f : 1.0f;
     }
     int kept = hits.end;
     for (int i = first; i < end; i += Wanted::size) {

@@ -16,14 +16,14 @@ constexpr int stride_of(int pads) { return (pads + 1 + 7) / 8 * 8; }
 
 // Hits beside the window; pads counted from the image's corner.
 struct HaloHits {
-    explicit HaloHits(int particles)
-        : x(2 * particles), y(2 * particles), energy(2 * particles), layer(2 * particles),
-          cell(2 * particles),
-          follow(particles), where(particles), size(particles) {}
+    HaloHits(int layers, int particles)
+        : x(2 * particles + lanes), y(2 * particles + lanes), energy(2 * particles + lanes),
+          layer(2 * particles + lanes), cell(2 * particles + lanes_for(layers)),
+          follow(particles + lanes), margin(particles + lanes), where(particles), size(particles) {}
     int count = 0;
     Array<float> x, y, energy;   // energy 0: no hit
     Array<std::int32_t> layer, cell;
-    Array<float> follow;         // below one: a hit in the next pad follows
+    Array<float> follow, margin;  // below one, and below zero: a hit in the next pad follows
     Array<std::uint32_t> where, size;
 };
 
@@ -82,7 +82,7 @@ struct Shower {
           number(static_cast<std::size_t>(model.layers) * numbers_of_layer),
           core_numbers(lanes_for(2 * model.layers * core * core) + lanes),
           core_normals(lanes_for(model.layers * core * core + lanes)),
-          halo(lanes_for(model.halo.particles)), in_halo(model.layers),
+          halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layers),
           asked(model.pads), margin(model.pads), candidates(model.layers, model.pads),
           hits(model.layers, static_cast<std::size_t>(model.layers) * (model.pads + lanes) + lanes),
           scale(model.layers), place(model.pads),
