@@ -33,7 +33,7 @@ class MakerOfSet final : public Maker {
             make_shower(lane);
             hits.reserve(static_cast<std::size_t>(model_.cells()) + lanes);
             const int count =
-                take_hits(shower_, hits.cell + hits.hits, hits.energy + hits.hits);
+                take_hits(model_, shower_, hits.cell + hits.hits, hits.energy + hits.hits);
             hits.finish_shower(static_cast<std::size_t>(count));
         }
     }
@@ -91,7 +91,7 @@ class MakerOfSet final : public Maker {
         condition.interpolate(model_.deposit_shift.data(), model_.layers, shifts);
         make_deposits(model_, shifts, shower_);
         scale_halo(shower_);
-        fill_image(model_, shower_);
+        set_image(model_, shower_);
     }
 
     void trace_shower(int lane, const Trace& trace) {

@@ -114,8 +114,9 @@ CALOFORGE_INLINE void set_halo_cells(const Model& model, bool closed, Move move,
     std::int32_t* cell = shower.halo.cell.data();
     const int size_x = model.image_x, size_y = model.image_y, layers = model.layers;
     const int nowhere = shower.nowhere;
+    const int count = shower.halo.count;
     CALOFORGE_LANES
-    for (int i = 0; i < shower.halo.count; ++i) {
+    for (int i = 0; i < count; ++i) {
         int in_x = static_cast<int>(x[i]) + move.x, in_y = static_cast<int>(y[i]) + move.y;
         const int over_x = in_x < 0 ? size_x : in_x >= size_x ? -size_x : 0;
         const int over_y = in_y < 0 ? size_y : in_y >= size_y ? -size_y : 0;
@@ -126,86 +127,92 @@ CALOFORGE_INLINE void set_halo_cells(const Model& model, bool closed, Move move,
     }
 }
 
-// Adds the halo's hits to the image.
-CALOFORGE_INLINE void add_halo(Shower& shower) {
-    const std::int32_t* cells = shower.halo.cell.data();
-    const float* energies = shower.halo.energy.data();
-    float* value = shower.value.data();
-    std::uint8_t* hit = shower.hit.data();
-    for (int i = 0; i < shower.halo.count; ++i) {
-        const auto cell = static_cast<std::uint32_t>(cells[i]);
-        const unsigned byte = hit[cell >> 3], there = byte >> (cell & 7) & 1;
-        value[cell] = (there ? value[cell] : 0.0f) + energies[i];
-        const unsigned is_hit = bits_of(energies[i]) > 0;
-        hit[cell >> 3] = static_cast<std::uint8_t>(byte | is_hit << (cell & 7));
+// Sets the image's cells of the window's hits.
+CALOFORGE_INLINE void set_cells(const Model& model, Shower& shower) {
+    Hits& hits = shower.hits;
+    const std::int32_t *place = shower.place.data(), *pad = hits.pad.data();
+    std::int32_t* cell = hits.cell.data();
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const int offset = static_cast<int>(shower.centre[layer]) * model.layers + layer;
+        const int end = lanes_for(hits.last[layer]);
+        CALOFORGE_LANES
+        for (int i = hits.first[layer]; i < end; ++i) cell[i] = place[pad[i]] + offset;
     }
 }
 
-// Puts all hits into the image: `value`, and a bit of `hit` for each of them.
-void fill_image(const Model& model, Shower& shower) {
+// Places all hits in the image, which is a bit a cell.
+void set_image(const Model& model, Shower& shower) {
     const bool closed = !model.inclined || model.whole;
     const Move move = closed ? closed_move(model, shower) : open_move(model, shower);
     set_places(model, closed, move, shower);
-    const Hits& hits = shower.hits;
-    const std::int32_t *place = shower.place.data(), *pad = hits.pad.data();
-    const float* energy = hits.energy.data();
-    float* value = shower.value.data();
-    std::uint8_t* hit = shower.hit.data();
+    set_cells(model, shower);
+    set_halo_cells(model, closed, move, shower);
+    std::uint8_t* image = shower.image.data();
+    const std::int32_t* cells = shower.hits.cell.data();
     for (int layer = 0; layer < model.layers; ++layer) {
-        const int offset = static_cast<int>(shower.centre[layer]) * model.layers + layer;
-        for (int i = hits.first[layer], last = hits.last[layer]; i < last; ++i) {
-            const auto cell = static_cast<std::uint32_t>(place[pad[i]] + offset);
-            value[cell] = energy[i];
-            hit[cell >> 3] = static_cast<std::uint8_t>(hit[cell >> 3] | 1u << (cell & 7));
+        const int last = shower.hits.last[layer];
+        for (int i = shower.hits.first[layer]; i < last; ++i) {
+            const auto cell = static_cast<std::uint32_t>(cells[i]);
+            image[cell >> 3] = static_cast<std::uint8_t>(image[cell >> 3] | 1u << (cell & 7));
         }
     }
-    set_halo_cells(model, closed, move, shower);
-    add_halo(shower);
+    const std::int32_t* halo_cells = shower.halo.cell.data();
+    std::uint8_t* again = shower.halo.again.data();
+    for (int i = 0, count = shower.halo.count; i < count; ++i) {
+        const auto cell = static_cast<std::uint32_t>(halo_cells[i]);
+        const unsigned byte = image[cell >> 3];
+        again[i] = byte >> (cell & 7) & 1;
+        image[cell >> 3] = static_cast<std::uint8_t>(byte | 1u << (cell & 7));
+    }
 }
 
-// Lists the bytes of `hit` that are not zero; returns how many there are.
-CALOFORGE_INLINE int list_bytes(Shower& shower) {
-    constexpr std::uint64_t ones = 0x0101010101010101u, sevens = 0x7f * ones;
-    const std::uint8_t* hit = shower.hit.data();
-    std::uint8_t* full = shower.full.data();
-    for (int word = 0; word < shower.words; ++word) {
-        std::uint64_t bits;
-        std::memcpy(&bits, hit + 8 * word, 8);
-        full[word] = bits != 0;
-    }
-    std::int32_t *list = shower.list.data(), *bytes = shower.bytes.data();
-    const int words = list_ones(full, (shower.words + 7) / 8 * 8, list);
-    int found = 0;
-    for (int i = 0; i < words; ++i) {
-        std::uint64_t bits;
-        std::memcpy(&bits, hit + 8 * list[i], 8);
-        const std::uint64_t set = (((bits & sevens) + sevens) | bits) >> 7 & ones;
-        std::uint8_t marks[8];
-        std::memcpy(marks, &set, 8);
-        const int more = list_ones(marks, 8, bytes + found);
-        for (int k = 0; k < 8; ++k) bytes[found + k] += 8 * list[i];
-        found += more;
-    }
-    return found;
-}
+// How many hits there are in cells before one.
+struct Rank {
+    const std::uint8_t* image;
+    const std::int32_t* before;  // of each 64 cells
 
-// Takes the hits out of the image, in the order of their cells; returns how many.  Up to eight more
-// are written behind them.
-int take_hits(Shower& shower, std::uint32_t* cell, float* energy) {
-    std::uint8_t* hit = shower.hit.data();
-    const std::int32_t* bytes = shower.bytes.data();
-    const int listed = list_bytes(shower);
-    int count = 0;
-    for (int i = 0; i < listed; ++i) {
-        const std::uint8_t bits = hit[bytes[i]];
-        const auto first = static_cast<std::uint32_t>(bytes[i]) * 8;
-        for (int k = 0; k < 8; ++k) cell[count + k] = first + places_of_bits.places[bits][k];
-        count += __builtin_popcount(bits);
+    CALOFORGE_INLINE int operator()(std::uint32_t cell) const {
+        std::uint64_t bits;
+        std::memcpy(&bits, image + (cell >> 6 << 3), 8);
+        return before[cell >> 6] +
+               __builtin_popcountll(bits & ((std::uint64_t{1} << (cell & 63)) - 1));
     }
-    std::memset(hit, 0, static_cast<std::size_t>(shower.words) * 8);
-    const float* value = shower.value.data();
-    CALOFORGE_LANES
-    for (int i = 0; i < count; ++i) energy[i] = value[static_cast<std::int32_t>(cell[i])];
+};
+
+// Takes the hits in the order of their cells; returns how many.  Those of no energy, which are
+// nowhere in the image, come behind them.
+int take_hits(const Model& model, Shower& shower, std::uint32_t* cell, float* energy) {
+    const std::uint8_t* image = shower.image.data();
+    std::int32_t* before = shower.before.data();
+    for (int word = 0, words = shower.words, count = 0; word < words; ++word) {
+        std::uint64_t bits;
+        std::memcpy(&bits, image + 8 * word, 8);
+        before[word] = count;
+        count += __builtin_popcountll(bits);
+    }
+    const Rank rank{image, before};
+    const std::int32_t* cells = shower.hits.cell.data();
+    const float* energies = shower.hits.energy.data();
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const int last = shower.hits.last[layer];
+        for (int i = shower.hits.first[layer]; i < last; ++i) {
+            const auto of_hit = static_cast<std::uint32_t>(cells[i]);
+            const int place = rank(of_hit);
+            cell[place] = of_hit;
+            energy[place] = energies[i];
+        }
+    }
+    cells = shower.halo.cell.data();
+    energies = shower.halo.energy.data();
+    const std::uint8_t* again = shower.halo.again.data();
+    for (int i = 0, end = shower.halo.count; i < end; ++i) {
+        const auto of_hit = static_cast<std::uint32_t>(cells[i]);
+        const int place = rank(of_hit);
+        cell[place] = of_hit;
+        energy[place] = (again[i] ? energy[place] : 0.0f) + energies[i];
+    }
+    const int count = rank(static_cast<std::uint32_t>(shower.nowhere));
+    std::memset(shower.image.data(), 0, shower.image.size());
     return count;
 }
 

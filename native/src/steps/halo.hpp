@@ -130,8 +130,12 @@ void add_partners(const Model& model, Shower& shower) {
 // Scales the hits as the cells of their layers.
 void scale_halo(Shower& shower) {
     HaloHits& hits = shower.halo;
+    float* energy = hits.energy.data();
+    const float* scale = shower.scale.data();
+    const std::int32_t* layer = hits.layer.data();
+    const int count = hits.count;
     CALOFORGE_LANES
-    for (int i = 0; i < hits.count; ++i) hits.energy[i] *= shower.scale[hits.layer[i]];
+    for (int i = 0; i < count; ++i) energy[i] *= scale[layer[i]];
 }
 
 // Makes the hits beside the window, before the layers are scaled, and their sums in the layers.

@@ -19,10 +19,11 @@ struct HaloHits {
     HaloHits(int layers, int particles)
         : x(2 * particles + lanes), y(2 * particles + lanes), energy(2 * particles + lanes),
           layer(2 * particles + lanes), cell(2 * particles + lanes_for(layers)),
-          follow(particles + lanes), margin(particles + lanes), where(particles), size(particles) {}
+          again(2 * particles + lanes), follow(particles + lanes), margin(particles + lanes), where(particles), size(particles) {}
     int count = 0;
     Array<float> x, y, energy;   // energy 0: no hit
     Array<std::int32_t> layer, cell;
+    Array<std::uint8_t> again;    // whether there is a hit in its cell already
     Array<float> follow, margin;  // below one, and below zero: a hit in the next pad follows
     Array<std::uint32_t> where, size;
 };
@@ -53,9 +54,10 @@ struct Candidates {
 // The hits in the window, layer by layer: from `first` to `last`, and up to a multiple of the lanes
 // some of no energy.
 struct Hits {
-    Hits(int layers, std::size_t room) : first(layers), last(layers), pad(room), energy(room) {}
+    Hits(int layers, std::size_t room)
+        : first(layers), last(layers), pad(room), cell(room), energy(room) {}
     Array<std::int32_t> first, last;  // [layers]
-    Array<std::int32_t> pad;
+    Array<std::int32_t> pad, cell;
     Array<float> energy;  // GeV
     int end = 0;
 };
@@ -88,7 +90,7 @@ struct Shower {
           scale(model.layers), place(model.pads),
           nowhere(model.cells() + model.most_followed * model.layers),
           words((nowhere + (model.most_followed + 1) * model.layers) / 64 + 1),
-          hit(8 * words), value(64 * words), full(words + 8), list(words + 16), bytes(8 * words + 16),
+          image(8 * words), before(words),
           work(2 * (stride_of(model.window_x) + model.stride + 2) + 5 * lanes_for(model.layers)) {}
 
     int numbers_of_layer;
@@ -118,10 +120,8 @@ struct Shower {
     Array<std::int32_t> place;  // [pads]: the image's cell of a pad, in the first layer
     int nowhere;                // place of pads that are none
     int words;                  // of 64 cells
-    Array<std::uint8_t> hit;    // [8 words]: a bit a cell
-    Array<float> value;         // [64 words] GeV, of cells whose bit is set
-    Array<std::uint8_t> full;   // [words]: whether there are hits
-    Array<std::int32_t> list, bytes;  // words and bytes with hits
+    Array<std::uint8_t> image;   // [8 words]: a bit a cell, set where there is a hit
+    Array<std::int32_t> before;  // [words]: hits before each 64 cells
     Array<float> work;
 
     const float* expected_of(const Model& model, int layer) const {
