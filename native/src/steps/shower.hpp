@@ -75,7 +75,8 @@ struct Shower {
           energy(model.layers), rings(model.layers * model.rings),
           axis_y(model.layers), centre(model.layers), beside(model.layers),
           sums_x(model.rings), sums_y(model.rings),
-          weighed(model.rings * model.stride),
+          edges_of_ring(stride_of(model.window_x) + model.stride + lanes),
+          edges(model.rings * edges_of_ring), weighed(model.rings * model.stride),
           active(model.window_x), active_offset(model.rings * model.window_x),
           active_factor(model.rings * (model.window_x + 1)),
           in_x(model.rings * model.window_x),
@@ -101,6 +102,8 @@ struct Shower {
     Array<float> centre;  // [layers] whole pads along y by which the window is moved
     Array<float> beside;  // [layers] GeV expected beside the window
     Array<float> sums_x, sums_y;   // [rings]
+    int edges_of_ring;
+    Array<float> edges;                  // [rings][edges_of_ring]: erf at the edges of pads
     Array<float> weighed;                // [rings][stride]: in_y of a layer, weighed
     Array<Active> active;                // of the blocks of rows
     Array<std::int32_t> active_offset;
