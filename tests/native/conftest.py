@@ -85,7 +85,10 @@ def inclined_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_toy(tmp_path_factory.mktemp("native") / "inclined.onnx", "angle", (5, 5))
 
 
-@pytest.fixture(params=[*BUNDLED, "whole_toy", "inclined_toy"])
+INCLINED_TOY = pytest.param("inclined_toy", marks=pytest.mark.slow)  # as clic_ecal_angle, smaller
+
+
+@pytest.fixture(params=[*BUNDLED, "whole_toy", INCLINED_TOY])
 def model(request: pytest.FixtureRequest) -> Path:
     """Every kind of model file."""
     if request.param in BUNDLED:
