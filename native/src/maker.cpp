@@ -10,6 +10,7 @@
 #include "steps/noise.hpp"
 #include "steps/pattern.hpp"
 #include "steps/pattern_weights.hpp"
+#include "steps/selection.hpp"
 
 CALOFORGE_BEGIN
 
@@ -30,9 +31,9 @@ class MakerOfSet final : public Maker {
         make_group(showers, energy, theta);
         for (int lane = 0; lane < showers; ++lane) {
             make_shower(lane);
-            hits.reserve(static_cast<std::size_t>(model_.cells()) + 4);
+            hits.reserve(static_cast<std::size_t>(model_.cells()) + lanes);
             const int count =
-                take_hits(shower_, hits.cell + hits.hits, hits.energy + hits.hits);
+                take_hits(model_, shower_, hits.cell + hits.hits, hits.energy + hits.hits);
             hits.finish_shower(static_cast<std::size_t>(count));
         }
     }
@@ -88,10 +89,9 @@ class MakerOfSet final : public Maker {
         set_numbers(model_, condition, random, shower_);
         float* shifts = shower_.work.data();
         condition.interpolate(model_.deposit_shift.data(), model_.layers, shifts);
-        for (int layer = 0; layer < model_.layers; ++layer)
-            make_deposits(model_, shifts, layer, shower_);
+        make_deposits(model_, shifts, shower_);
         scale_halo(shower_);
-        fill_image(model_, shower_);
+        set_image(model_, shower_);
     }
 
     void trace_shower(int lane, const Trace& trace) {
@@ -116,9 +116,7 @@ class MakerOfSet final : public Maker {
         const std::size_t first =
             static_cast<std::size_t>(lane) * model_.window_x * model_.window_y * model_.layers;
         for (int layer = 0; layer < model_.layers; ++layer) {
-            const int sort = sort_of(layer, shower_.energy[layer]);
-            const float* table =
-                &model_.deposit_table[static_cast<std::size_t>(sort) * expectations * quantiles];
+            const float* table = table_of(model_, sort_of(layer, shower_.energy[layer]));
             for (int x = 0; x < model_.window_x; ++x) {
                 for (int y = 0; y < model_.window_y; ++y) {
                     const std::size_t cell =
@@ -127,8 +125,9 @@ class MakerOfSet final : public Maker {
                         shower_.expected[static_cast<std::size_t>(layer) * model_.pads + x * model_.stride + y];
                     if (trace.expected) trace.expected[cell] = expected;
                     if (trace.deposit)
-                        ask(table, shifts[layer], 1, &expected, &trace.cell_numbers[cell],
-                            &trace.deposit[cell]);
+                        trace.deposit[cell] =
+                            expected *
+                            table[place_of(shifts[layer], expected, trace.cell_numbers[cell])];
                 }
             }
         }

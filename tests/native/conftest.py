@@ -85,7 +85,10 @@ def inclined_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_toy(tmp_path_factory.mktemp("native") / "inclined.onnx", "angle", (5, 5))
 
 
-@pytest.fixture(params=[*BUNDLED, "whole_toy", "inclined_toy"])
+WHOLE_TOY = pytest.param("whole_toy", marks=pytest.mark.slow)  # exports take long: one is enough
+
+
+@pytest.fixture(params=[*BUNDLED, "inclined_toy", WHOLE_TOY])
 def model(request: pytest.FixtureRequest) -> Path:
     """Every kind of model file."""
     if request.param in BUNDLED:

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "mathematics.hpp"
+#include "selection.hpp"
 #include "shower.hpp"
 
 CALOFORGE_BEGIN
@@ -25,11 +26,11 @@ struct MomentLanes {
 };
 
 CALOFORGE_INLINE void add_cells(
-    const Candidates& candidates, int first, int end, const std::int32_t* pad_xy, float first_x,
-    float first_y, MomentLanes& sums) {
-    const float* value = candidates.energy.data();
-    const std::int32_t* pad = candidates.pad.data();
-    for (int i = first; i < end; i += lanes) {
+    const Hits& hits, int layer, const std::int32_t* pad_xy, float first_x, float first_y,
+    MomentLanes& sums) {
+    const float* value = hits.energy.data();
+    const std::int32_t* pad = hits.pad.data();
+    for (int i = hits.first[layer]; i < hits.last[layer]; i += lanes) {
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
             const float energy = value[i + lane];
@@ -45,8 +46,7 @@ Moments moments(const Model& model, const Shower& shower, float from_x, float fr
     MomentLanes sums = {};
     const std::int32_t* pad_xy = model.pad_xy.data();
     for (int layer = 0; layer < model.layers; ++layer)
-        add_cells(shower.candidates, shower.first[layer], shower.first[layer + 1], pad_xy,
-                  static_cast<float>(model.reach_x) - from_x,
+        add_cells(shower.hits, layer, pad_xy, static_cast<float>(model.reach_x) - from_x,
                   static_cast<float>(model.reach_y) + shower.centre[layer] - from_y, sums);
     const HaloHits& hits = shower.halo;
     const float *energy = hits.energy.data(), *x = hits.x.data(), *y = hits.y.data();
@@ -106,14 +106,6 @@ void set_places(const Model& model, bool closed, Move move, Shower& shower) {
     }
 }
 
-// Sets the image's cells of a layer's candidates.
-CALOFORGE_INLINE void set_cells(
-    const std::int32_t* place, const std::int32_t* pad, int first, int end, int offset,
-    std::int32_t* cell) {
-    CALOFORGE_LANES
-    for (int i = first; i < end; ++i) cell[i] = place[pad[i]] + offset;
-}
-
 // Sets the image's cells of the halo's hits; nowhere for those that are none.
 CALOFORGE_INLINE void set_halo_cells(const Model& model, bool closed, Move move, Shower& shower) {
     const float *x = shower.halo.x.data(), *y = shower.halo.y.data();
@@ -122,8 +114,9 @@ CALOFORGE_INLINE void set_halo_cells(const Model& model, bool closed, Move move,
     std::int32_t* cell = shower.halo.cell.data();
     const int size_x = model.image_x, size_y = model.image_y, layers = model.layers;
     const int nowhere = shower.nowhere;
+    const int count = shower.halo.count;
     CALOFORGE_LANES
-    for (int i = 0; i < shower.halo.count; ++i) {
+    for (int i = 0; i < count; ++i) {
         int in_x = static_cast<int>(x[i]) + move.x, in_y = static_cast<int>(y[i]) + move.y;
         const int over_x = in_x < 0 ? size_x : in_x >= size_x ? -size_x : 0;
         const int over_y = in_y < 0 ? size_y : in_y >= size_y ? -size_y : 0;
@@ -134,69 +127,92 @@ CALOFORGE_INLINE void set_halo_cells(const Model& model, bool closed, Move move,
     }
 }
 
-// Adds the halo's hits to the image.
-CALOFORGE_INLINE void add_halo(Shower& shower) {
-    const std::int32_t* cells = shower.halo.cell.data();
-    const float* energies = shower.halo.energy.data();
-    float* value = shower.value.data();
-    std::uint64_t* hit = shower.hit.data();
-    for (int i = 0; i < shower.halo.count; ++i) {
-        const auto cell = static_cast<std::uint32_t>(cells[i]);
-        const std::uint64_t word = hit[cell >> 6], bit = word >> (cell & 63) & 1;
-        value[cell] = (bit ? value[cell] : 0.0f) + energies[i];
-        hit[cell >> 6] = word | static_cast<std::uint64_t>(bits_of(energies[i]) > 0) << (cell & 63);
+// Sets the image's cells of the window's hits.
+CALOFORGE_INLINE void set_cells(const Model& model, Shower& shower) {
+    Hits& hits = shower.hits;
+    const std::int32_t *place = shower.place.data(), *pad = hits.pad.data();
+    std::int32_t* cell = hits.cell.data();
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const int offset = static_cast<int>(shower.centre[layer]) * model.layers + layer;
+        const int end = lanes_for(hits.last[layer]);
+        CALOFORGE_LANES
+        for (int i = hits.first[layer]; i < end; ++i) cell[i] = place[pad[i]] + offset;
     }
 }
 
-// Puts all hits into the image: `value`, and a bit of `hit` for each of them.
-void fill_image(const Model& model, Shower& shower) {
+// Places all hits in the image, which is a bit a cell.
+void set_image(const Model& model, Shower& shower) {
     const bool closed = !model.inclined || model.whole;
     const Move move = closed ? closed_move(model, shower) : open_move(model, shower);
     set_places(model, closed, move, shower);
-    Candidates& candidates = shower.candidates;
-    for (int layer = 0; layer < model.layers; ++layer)
-        set_cells(shower.place.data(), candidates.pad.data(), shower.first[layer],
-                  shower.first[layer + 1],
-                  static_cast<int>(shower.centre[layer]) * model.layers + layer,
-                  candidates.cell.data());
-    float* value = shower.value.data();
-    std::uint64_t* hit = shower.hit.data();
-    const std::int32_t* cells = candidates.cell.data();
-    const float* energies = candidates.energy.data();
-    const int count = shower.first[model.layers];
-    for (int i = 0; i < count; ++i) {
-        const auto cell = static_cast<std::uint32_t>(cells[i]);
-        value[cell] = energies[i];
-        hit[cell >> 6] |= static_cast<std::uint64_t>(bits_of(energies[i]) > 0) << (cell & 63);
-    }
+    set_cells(model, shower);
     set_halo_cells(model, closed, move, shower);
-    add_halo(shower);
+    std::uint8_t* image = shower.image.data();
+    const std::int32_t* cells = shower.hits.cell.data();
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const int last = shower.hits.last[layer];
+        for (int i = shower.hits.first[layer]; i < last; ++i) {
+            const auto cell = static_cast<std::uint32_t>(cells[i]);
+            image[cell >> 3] = static_cast<std::uint8_t>(image[cell >> 3] | 1u << (cell & 7));
+        }
+    }
+    const std::int32_t* halo_cells = shower.halo.cell.data();
+    std::uint8_t* again = shower.halo.again.data();
+    for (int i = 0, count = shower.halo.count; i < count; ++i) {
+        const auto cell = static_cast<std::uint32_t>(halo_cells[i]);
+        const unsigned byte = image[cell >> 3];
+        again[i] = byte >> (cell & 7) & 1;
+        image[cell >> 3] = static_cast<std::uint8_t>(byte | 1u << (cell & 7));
+    }
 }
 
-// Takes the hits out of the image, in the order of their cells, four at a time; returns how many.
-// Up to three more are written behind them.
-int take_hits(Shower& shower, std::uint32_t* cell, float* energy) {
-    const float* value = shower.value.data();
-    std::uint64_t* hit = shower.hit.data();
-    const std::size_t words = shower.hit.size();
-    constexpr std::uint64_t last = std::uint64_t{1} << 63;  // so that there is one
-    int count = 0;
-    for (std::size_t word = 0; word < words; ++word) {
-        std::uint64_t bits = hit[word];
-        hit[word] = 0;
-        const int end = count + __builtin_popcountll(bits);
-        for (; count < end; count += 4) {
-            for (int i = 0; i < 4; ++i) {
-                const auto place = static_cast<std::uint32_t>(word * 64) +
-                                   (static_cast<std::uint32_t>(__builtin_ctzll(bits | last)) & 63);
-                cell[count + i] = place;
-                bits &= bits - 1;
-            }
-        }
-        count = end;
+// How many hits there are in cells before one.
+struct Rank {
+    const std::uint8_t* image;
+    const std::int32_t* before;  // of each 64 cells
+
+    CALOFORGE_INLINE int operator()(std::uint32_t cell) const {
+        std::uint64_t bits;
+        std::memcpy(&bits, image + (cell >> 6 << 3), 8);
+        return before[cell >> 6] +
+               __builtin_popcountll(bits & ((std::uint64_t{1} << (cell & 63)) - 1));
     }
-    CALOFORGE_LANES
-    for (int i = 0; i < count; ++i) energy[i] = value[static_cast<std::int32_t>(cell[i])];
+};
+
+// Takes the hits in the order of their cells; returns how many.  Those of no energy, which are
+// nowhere in the image, come behind them.
+int take_hits(const Model& model, Shower& shower, std::uint32_t* cell, float* energy) {
+    const std::uint8_t* image = shower.image.data();
+    std::int32_t* before = shower.before.data();
+    for (int word = 0, words = shower.words, count = 0; word < words; ++word) {
+        std::uint64_t bits;
+        std::memcpy(&bits, image + 8 * word, 8);
+        before[word] = count;
+        count += __builtin_popcountll(bits);
+    }
+    const Rank rank{image, before};
+    const std::int32_t* cells = shower.hits.cell.data();
+    const float* energies = shower.hits.energy.data();
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const int last = shower.hits.last[layer];
+        for (int i = shower.hits.first[layer]; i < last; ++i) {
+            const auto of_hit = static_cast<std::uint32_t>(cells[i]);
+            const int place = rank(of_hit);
+            cell[place] = of_hit;
+            energy[place] = energies[i];
+        }
+    }
+    cells = shower.halo.cell.data();
+    energies = shower.halo.energy.data();
+    const std::uint8_t* again = shower.halo.again.data();
+    for (int i = 0, end = shower.halo.count; i < end; ++i) {
+        const auto of_hit = static_cast<std::uint32_t>(cells[i]);
+        const int place = rank(of_hit);
+        cell[place] = of_hit;
+        energy[place] = (again[i] ? energy[place] : 0.0f) + energies[i];
+    }
+    const int count = rank(static_cast<std::uint32_t>(shower.nowhere));
+    std::memset(shower.image.data(), 0, shower.image.size());
     return count;
 }
 

@@ -11,6 +11,7 @@
 
 #include "mathematics.hpp"
 #include "noise.hpp"
+#include "selection.hpp"
 #include "shower.hpp"
 
 CALOFORGE_BEGIN
@@ -40,64 +41,36 @@ CALOFORGE_INLINE std::uint32_t shared(
     return second < below_x ? along_x : near_y;
 }
 
-// Deposits of `count` cells with what they expect and are asked with: 24 bits of the quantile and
-// eight that dither the row.
-NOINL void ask(
-    const float* table, float shift, int count, const float* expected, const std::uint32_t* asked,
-    float* deposit) {
-    CALOFORGE_LANES
-    for (int i = 0; i < count; ++i) {
-        const float dither = (static_cast<float>(second_of(asked[i])) + 0.5f) * 0.00390625f;
-        const float place =
-            logarithm(clamped(expected[i], least_expected, most_expected)) * rows_per_log +
-            (shift - first_row) + dither;
-        const int row = static_cast<int>(clamped(place, 0.0f, expectations - 1.0f));
-        const float u = static_cast<float>(quantile_of(asked[i])) * 5.9604645e-8f;
-        const int column = static_cast<int>(std::sqrt(std::sqrt(u)) * columns_per_root);
-        deposit[i] = expected[i] * table[row * quantiles + column];
-    }
+// The place in the table of a sort, for a cell with what it expects and is asked with: 24 bits of the
+// quantile and eight that dither the row.
+CALOFORGE_INLINE std::int32_t place_of(float shift, float expected, std::uint32_t asked) {
+    const float dither = (static_cast<float>(second_of(asked)) + 0.5f) * 0.00390625f;
+    const float in_rows = logarithm(clamped(expected, least_expected, most_expected)) * rows_per_log +
+                          (shift - first_row) + dither;
+    const int row = static_cast<int>(clamped(in_rows, 0.0f, expectations - 1.0f));
+    const float u = static_cast<float>(quantile_of(asked)) * 5.9604645e-8f;
+    return row * quantiles + static_cast<int>(std::sqrt(std::sqrt(u)) * columns_per_root);
 }
 
-// For each set of eight bits, the places of those that are set, first ones first.
-struct PlacesOfBits {
-    alignas(64) std::uint8_t places[256][8];
-
-    constexpr PlacesOfBits() : places() {
-        for (int bits = 0; bits < 256; ++bits)
-            for (int bit = 0, count = 0; bit < 8; ++bit)
-                if (bits >> bit & 1) places[bits][count++] = static_cast<std::uint8_t>(bit);
-    }
-};
-
-constexpr PlacesOfBits places_of_bits;
-
-// The places of ones among `count` bytes of 0 or 1 (a multiple of the lanes), eight at a time;
-// returns how many there are.  Up to eight places more are written behind them.
-NOINL int list_ones(const std::uint8_t* ones, int count, std::int32_t* place) {
-    int found = 0;
-    for (int first = 0; first < count; first += 8) {
-        std::uint64_t eight;
-        std::memcpy(&eight, ones + first, 8);
-        const auto bits = static_cast<std::uint8_t>((eight * 0x0102040810204080u) >> 56);
-        for (int i = 0; i < 8; ++i) place[found + i] = first + places_of_bits.places[bits][i];
-        found += static_cast<int>((eight * 0x0101010101010101u) >> 56);
-    }
-    return found;
+// The table of a sort.
+CALOFORGE_INLINE const float* table_of(const Model& model, int sort) {
+    return &model.deposit_table[static_cast<std::size_t>(sort) * expectations * quantiles];
 }
 
-// Lists the cells of a layer whose quantile is below the bound of their chance; returns how many.
-// What a cell is asked with: the quantile, its own or a neighbour's, and eight bits to dither.
-NOINL int list_candidates(
-    const Model& model, const Bound& bound, int layer, float shift, const float* expected,
-    const std::uint32_t* number, Shower& shower, std::int32_t* pad) {
+// What the cells of a layer are asked with, and by how much their quantiles are above the bound of
+// their chance: the quantile, its own or a neighbour's, and eight bits to dither.
+CALOFORGE_INLINE void set_asked(
+    const Model& model, const Bound& bound, int layer, float shift, Shower& shower) {
     const std::int32_t below_x = in_layer(model.sharing, layer);
     const std::int32_t below_y = in_layer(2.0f * model.sharing, layer);
     const float steady = bound.high, low = bound.low;
     const float factor = exponential(shift / rows_per_log);
     const float steep = bound.steep * factor, flat = bound.flat * factor;
     const int pads = model.pads, stride = model.stride;
-    std::uint8_t* below = shower.below.data();
+    const float* expected = shower.expected_of(model, layer);
+    const std::uint32_t* number = shower.numbers_of(layer);
     std::uint32_t* asked = shower.asked.data();
+    float* margin = shower.margin.data();
     for (int first = 0; first < pads; first += lanes) {
         CALOFORGE_LANES
         for (int i = first; i < first + lanes; ++i) {
@@ -107,28 +80,52 @@ NOINL int list_candidates(
             const float chance =
                 at_most(steep * expected[i] + low, flat * expected[i] + steady);
             asked[i] = (quantile & 0xffffff00u) | (own & 0xffu);
-            below[i] = static_cast<float>(quantile_of(quantile)) < chance ? 1 : 0;
+            margin[i] = static_cast<float>(quantile_of(quantile)) - chance;
         }
     }
-    return list_ones(below, pads, pad);
 }
 
-// Asks `count` cells of a layer from `first` on, and up to a multiple of the lanes no cell: a pad
-// behind the window's, where nothing is expected.
-NOINL void ask_cells(
-    const Model& model, const float* table, float shift, const float* expected, Shower& shower,
-    int first, int count) {
+// Lists the cells of a layer whose margin is below zero, and up to a multiple of the lanes no cell: a
+// pad behind the window's, where nothing is expected.
+CALOFORGE_INLINE int list_candidates(const Model& model, int layer, int first, Shower& shower) {
     Candidates& candidates = shower.candidates;
-    const int all = lanes_for(count);
-    std::int32_t* pad = &candidates.pad[first];
-    for (int i = count; i < all; ++i) pad[i] = model.window_y;
-    CALOFORGE_LANES
-    for (int i = 0; i < all; ++i) {
-        candidates.expected[i] = expected[pad[i]];
-        candidates.asked[i] = shower.asked[pad[i]];
+    const float *expected = shower.expected_of(model, layer), *margin = shower.margin.data();
+    const std::uint32_t* asked = shower.asked.data();
+    int end = first;
+    for (int pad = 0; pad < model.pads; pad += Wanted::size) {
+        const Wanted wanted(margin + pad);
+        wanted.take(&candidates.all_pads[pad], &candidates.pad[end]);
+        wanted.take(expected + pad, &candidates.expected[end]);
+        wanted.take(asked + pad, &candidates.asked[end]);
+        end += wanted.count();
     }
-    ask(table, shift, all, candidates.expected.data(), candidates.asked.data(),
-        &candidates.energy[first]);
+    const int all = lanes_for(end - first);
+    for (int i = end; i < end + lanes; ++i) {
+        candidates.pad[i] = model.window_y;
+        candidates.expected[i] = 0.0f;
+        candidates.asked[i] = 0;
+    }
+    return first + all;
+}
+
+// Lists the candidates of all layers, and where they find their deposits in the table.
+void find_candidates(const Model& model, const float* shifts, Shower& shower) {
+    Candidates& candidates = shower.candidates;
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const int first = candidates.first[layer];
+        candidates.first[layer + 1] = first;
+        if (shower.energy[layer] < threshold_gev) continue;
+        const int sort = sort_of(layer, shower.energy[layer]);
+        set_asked(model, model.bounds[sort], layer, shifts[layer], shower);
+        const int end = list_candidates(model, layer, first, shower);
+        const std::int32_t table = sort * expectations * quantiles;
+        const float shift = shifts[layer];
+        CALOFORGE_LANES
+        for (int i = first; i < end; ++i)
+            candidates.place[i] =
+                table + place_of(shift, candidates.expected[i], candidates.asked[i]);
+        candidates.first[layer + 1] = end;
+    }
 }
 
 // Sum over the lanes of the deposits from `first` on.
@@ -139,37 +136,84 @@ CALOFORGE_INLINE float sum_of(const float* deposit, int count) {
     return sum_of_lanes(sums);
 }
 
-// Makes the energies of a layer's cells, scaled so that they and the halo's hits are the layer's.
-void make_deposits(const Model& model, const float* shifts, int layer, Shower& shower) {
-    const float energy = shower.energy[layer], shift = shifts[layer];
-    const int sort = sort_of(layer, energy), first = shower.first[layer];
-    const float* expected = &shower.expected[static_cast<std::size_t>(layer) * model.pads];
-    const std::uint32_t* number = &shower.number[static_cast<std::size_t>(layer) * shower.numbers_of_layer];
-    const float* table = &model.deposit_table[static_cast<std::size_t>(sort) * expectations * quantiles];
-    Candidates& candidates = shower.candidates;
-    float* deposit = &candidates.energy[first];
-    int count = list_candidates(
-        model, model.bounds[sort], layer, shift, expected, number, shower, &candidates.pad[first]);
-    ask_cells(model, table, shift, expected, shower, first, count);
-    float total = sum_of(deposit, count) + shower.in_halo[layer];
-    float threshold = threshold_gev;
-    if (total < threshold_gev) {
-        count = model.pads;
-        for (int i = 0; i < count; ++i) candidates.pad[first + i] = i;
-        ask_cells(model, table, shift, expected, shower, first, count);
-        total = 1e-30f;
-        for (int i = 0; i < count; ++i) total = at_least(deposit[i], total);
-        threshold = at_least(0.999f * energy, threshold_gev);
-    }
-    const float scale = energy / at_least(total, 1e-30f);
-    const int all = lanes_for(count);
+// Deposits of a layer's candidates; returns their sum.
+CALOFORGE_INLINE float ask(const Model& model, int first, int end, Candidates& candidates) {
+    const float* table = model.deposit_table.data();
+    const float* expected = candidates.expected.data();
+    const std::int32_t* place = candidates.place.data();
+    float* deposit = candidates.deposit.data();
     CALOFORGE_LANES
-    for (int i = 0; i < all; ++i) {
-        const float scaled = deposit[i] * scale;
-        deposit[i] = scaled >= threshold ? scaled : 0.0f;
+    for (int i = first; i < end; ++i) deposit[i] = expected[i] * table[place[i]];
+    return sum_of(deposit + first, end - first);
+}
+
+// Adds the candidates whose deposits reach `threshold` when scaled to the hits.
+CALOFORGE_INLINE void keep_hits(
+    int first, int end, float scale, float threshold, Candidates& candidates, Hits& hits) {
+    float *deposit = candidates.deposit.data(), *margin = candidates.margin.data();
+    CALOFORGE_LANES
+    for (int i = first; i < end; ++i) {
+        deposit[i] *= scale;
+        margin[i] = deposit[i] >= threshold ? -1.0f : 1.0f;
     }
-    shower.scale[layer] = scale;
-    shower.first[layer + 1] = first + all;
+    int kept = hits.end;
+    for (int i = first; i < end; i += Wanted::size) {
+        const Wanted wanted(margin + i);
+        wanted.take(&candidates.pad[i], &hits.pad[kept]);
+        wanted.take(deposit + i, &hits.energy[kept]);
+        kept += wanted.count();
+    }
+    hits.end = kept;
+}
+
+// In a layer where nothing is hit, asks all cells and adds those that came nearest to a hit to the
+// hits, with the layer's energy; returns the factor from deposits to energies.
+float keep_nearest(const Model& model, float shift, int layer, Shower& shower) {
+    const int sort = sort_of(layer, shower.energy[layer]);
+    set_asked(model, model.bounds[sort], layer, shift, shower);
+    const float *table = table_of(model, sort), *expected = shower.expected_of(model, layer);
+    float* deposit = shower.margin.data();
+    float most = 1e-30f;
+    for (int pad = 0; pad < model.pads; ++pad) {
+        deposit[pad] = expected[pad] * table[place_of(shift, expected[pad], shower.asked[pad])];
+        most = at_least(deposit[pad], most);
+    }
+    const float scale = shower.energy[layer] / most;
+    const float threshold = at_least(0.999f * shower.energy[layer], threshold_gev);
+    Hits& hits = shower.hits;
+    for (int pad = 0; pad < model.pads; ++pad) {
+        const float energy = deposit[pad] * scale;
+        if (energy < threshold) continue;
+        hits.pad[hits.end] = pad;
+        hits.energy[hits.end++] = energy;
+    }
+    return scale;
+}
+
+// Makes the hits of the window, scaled so that they and the halo's hits have the layers' energies.
+void make_deposits(const Model& model, const float* shifts, Shower& shower) {
+    find_candidates(model, shifts, shower);
+    Candidates& candidates = shower.candidates;
+    Hits& hits = shower.hits;
+    hits.end = 0;
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const float energy = shower.energy[layer];
+        hits.first[layer] = hits.end;
+        shower.scale[layer] = 0.0f;
+        if (energy >= threshold_gev) {
+            const int first = candidates.first[layer], end = candidates.first[layer + 1];
+            const float total = ask(model, first, end, candidates) + shower.in_halo[layer];
+            if (total < threshold_gev) {
+                shower.scale[layer] = keep_nearest(model, shifts[layer], layer, shower);
+            } else {
+                shower.scale[layer] = energy / total;
+                keep_hits(first, end, shower.scale[layer], threshold_gev, candidates, hits);
+            }
+        }
+        hits.last[layer] = hits.end;
+        for (int i = 0; i < lanes; ++i) hits.pad[hits.end + i] = 0, hits.energy[hits.end + i] = 0.0f;
+        hits.end = lanes_for(hits.end);
+    }
 }
 
 CALOFORGE_END

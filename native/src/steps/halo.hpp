@@ -9,6 +9,7 @@
 #pragma once
 
 #include "mathematics.hpp"
+#include "selection.hpp"
 #include "shower.hpp"
 
 CALOFORGE_BEGIN
@@ -23,17 +24,23 @@ void set_rates(const Model& model, const Condition& condition, Shower& shower, f
 
 // Draws the numbers of particles and lists their layers.
 void set_particles(const Model& model, const float* rate, Random& random, float* numbers, HaloHits& hits) {
-    const int drawn = lanes_for(2 * model.layers);
-    random.uniform(numbers, drawn);
-    int count = 0;
+    random.uniform(numbers, lanes_for(2 * model.layers));
+    std::int32_t* wanted = hits.cell.data();
+    const std::int32_t* poisson = model.halo.poisson.data();
+    CALOFORGE_LANES
     for (int layer = 0; layer < model.layers; ++layer) {
         const float place = std::sqrt(at_least(rate[layer], 0.0f)) * poisson_means_per_root;
         const int row = static_cast<int>(
             clamped(place + numbers[2 * layer], 0.0f, poisson_means - 1.0f));
         const int column = static_cast<int>(numbers[2 * layer + 1] * poisson_columns);
-        const int wanted = model.halo.poisson[row * poisson_columns + column];
-        const int end = count + smaller(wanted, model.halo.particles - count);
-        for (; count < end; ++count) hits.layer[count] = layer;
+        wanted[layer] = poisson[row * poisson_columns + column];
+    }
+    int count = 0;
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const int end = count + smaller(wanted[layer], model.halo.particles - count);
+        for (; count < end; count += lanes)  // some too many, which the next layer overwrites
+            for (int lane = 0; lane < lanes; ++lane) hits.layer[count + lane] = layer;
+        count = end;
     }
     hits.count = count;
 }
@@ -83,29 +90,37 @@ void set_pads(const Model& model, const Condition& condition, Shower& shower) {
         hits.y[i] = y;
         hits.follow[i] =
             static_cast<float>(static_cast<std::int32_t>(size & 0x3fffff)) * 2.3841858e-7f / followed;
+        hits.margin[i] = hits.follow[i] - 1.0f;
         hits.energy[i] = is_beside(model, x, y, centre) ? deposit : 0.0f;
     }
 }
 
-// Adds the hits in the next pads.
+// Adds the hits in the next pads, of those particles that have one.
 void add_partners(const Model& model, Shower& shower) {
     HaloHits& hits = shower.halo;
     const int particles = hits.count;
+    for (int i = particles; i < lanes_for(particles); ++i) hits.margin[i] = 1.0f;
     int count = particles;
-    for (int i = 0; i < particles; ++i) {
-        const float four = at_most(4.0f * hits.follow[i], 4.0f);
-        const int quarter = static_cast<int>(four);
-        hits.x[count] = hits.x[i] + static_cast<float>((quarter == 0) - (quarter == 1));
-        hits.y[count] = hits.y[i] + static_cast<float>((quarter == 2) - (quarter == 3));
-        hits.layer[count] = hits.layer[i];
-        hits.energy[count] = four - static_cast<float>(quarter);
-        count += hits.follow[i] < 1.0f ? 1 : 0;
+    for (int i = 0; i < particles; i += Wanted::size) {
+        const Wanted wanted(&hits.margin[i]);
+        wanted.take(&hits.follow[i], &hits.energy[count]);
+        wanted.take(&hits.x[i], &hits.x[count]);
+        wanted.take(&hits.y[i], &hits.y[count]);
+        wanted.take(&hits.layer[i], &hits.layer[count]);
+        count += wanted.count();
     }
+    float *x = hits.x.data(), *y = hits.y.data(), *energy = hits.energy.data();
+    const std::int32_t* layer = hits.layer.data();
+    const float *deposit = model.halo.deposit.data(), *centre = shower.centre.data();
+    CALOFORGE_LANES
     for (int i = particles; i < count; ++i) {
-        const int place =
-            smaller(static_cast<int>(hits.energy[i] * halo_energies), halo_energies - 1);
-        const bool there = is_beside(model, hits.x[i], hits.y[i], shower.centre[hits.layer[i]]);
-        hits.energy[i] = there ? model.halo.deposit[place] : 0.0f;
+        const float four = at_most(4.0f * energy[i], 4.0f);
+        const int quarter = static_cast<int>(four);
+        x[i] += static_cast<float>((quarter == 0) - (quarter == 1));
+        y[i] += static_cast<float>((quarter == 2) - (quarter == 3));
+        const int place = smaller(
+            static_cast<int>((four - static_cast<float>(quarter)) * halo_energies), halo_energies - 1);
+        energy[i] = is_beside(model, x[i], y[i], centre[layer[i]]) ? deposit[place] : 0.0f;
     }
     for (int i = count; i < lanes_for(count); ++i)
         hits.x[i] = hits.y[i] = hits.energy[i] = 0.0f, hits.layer[i] = 0;
@@ -115,8 +130,12 @@ void add_partners(const Model& model, Shower& shower) {
 // Scales the hits as the cells of their layers.
 void scale_halo(Shower& shower) {
     HaloHits& hits = shower.halo;
+    float* energy = hits.energy.data();
+    const float* scale = shower.scale.data();
+    const std::int32_t* layer = hits.layer.data();
+    const int count = hits.count;
     CALOFORGE_LANES
-    for (int i = 0; i < hits.count; ++i) hits.energy[i] *= shower.scale[hits.layer[i]];
+    for (int i = 0; i < count; ++i) energy[i] *= scale[layer[i]];
 }
 
 // Makes the hits beside the window, before the layers are scaled, and their sums in the layers.

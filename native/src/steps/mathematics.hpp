@@ -30,6 +30,14 @@ CALOFORGE_INLINE float clamped(float value, float low, float high) {
 
 CALOFORGE_INLINE int smaller(int one, int other) { return one < other ? one : other; }
 
+// x between -bound and bound; NaN becomes one of them.  By whole numbers, whose order is that of
+// positive floats: of a comparison of floats compilers carry either outcome on, up to divisions
+// of their own whose results, not wanted, are too small to be normal numbers and take ages.
+CALOFORGE_INLINE float within_bound(float x, float bound) {
+    const std::int32_t size = bits_of(x) & 0x7fffffff;
+    return from_bits(smaller(size, bits_of(bound)) | (bits_of(x) - size));
+}
+
 // The largest whole number that is not larger, for numbers up to 2**30.
 CALOFORGE_INLINE float whole(float value) {
     const float near = static_cast<float>(static_cast<std::int32_t>(value));
@@ -39,7 +47,7 @@ CALOFORGE_INLINE float whole(float value) {
 // exp(x) = 2**n exp(r) with r = x - n log 2, |r| <= log(2) / 2; right to 1e-7 of it.
 CALOFORGE_INLINE float exponential(float x) {
     constexpr float rounding = 12582912.0f;  // 1.5 * 2**23: adding it leaves a whole number
-    x = clamped(x, -87.0f, 88.0f);
+    x = within_bound(x, 87.0f);
     const float shifted = x * 1.44269504f + rounding;
     const float n = shifted - rounding;
     const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -67,7 +75,7 @@ CALOFORGE_INLINE float logarithm(float x) {
 
 // erf(x) as a quotient of polynomials in x**2; right to 4e-7.
 CALOFORGE_INLINE float error_function(float x) {
-    x = clamped(x, -3.8325068f, 3.8325068f);
+    x = within_bound(x, 3.8325068f);
     const float z = x * x;
     float above = z * 2.2905065861e-4f + 3.4082910107e-3f;
     above = above * z + 5.0955695062e-2f;

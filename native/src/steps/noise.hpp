@@ -29,6 +29,23 @@ CALOFORGE_INLINE std::int32_t in_layer(float probability, int layer) {
            static_cast<std::int32_t>(static_cast<float>(layer) * part + 0.5f);
 }
 
+// What `rows` layers remember, sums over all layers of memory times slow numbers [layers][9].
+template <int rows>
+CALOFORGE_INLINE void remember(const float* memory, int layers, const float* slow, float (*sums)[lanes]) {
+    using Vector = Floats<width>;
+    constexpr int parts = lanes / width;
+    Vector sum[rows][parts] = {};
+    for (int from = 0; from < layers; ++from) {
+        for (int part = 0; part < parts; ++part) {
+            const Vector numbers =
+                *reinterpret_cast<const Vector*>(slow + from * core * core + part * width);
+            for (int row = 0; row < rows; ++row)
+                sum[row][part] += memory[row * layers + from] * numbers;
+        }
+    }
+    std::memcpy(sums, sum, sizeof sum);
+}
+
 // Normal numbers [layers][9] of the core's pads: a fast part, and a slow one that remembers the
 // layers before.  `fast` and `slow` are uniform, and then normal, numbers.
 CALOFORGE_INLINE void mix_core(
@@ -43,22 +60,17 @@ CALOFORGE_INLINE void mix_core(
         of_fast[pad] = std::sqrt(at_least(1.0f - share[pad], 0.0f));
         of_slow[pad] = std::sqrt(at_least(share[pad], 0.0f));
     }
-    using Vector = Floats<width>;
-    constexpr int parts = lanes / width;
-    for (int layer = 0; layer < layers; ++layer) {
-        Vector sum[parts] = {};
-        for (int from = 0; from < layers; ++from) {
-            const float remembered = memory[layer * layers + from];
-            if (bits_of(remembered) == 0) continue;
-            for (int part = 0; part < parts; ++part)
-                sum[part] += remembered *
-                             *reinterpret_cast<const Vector*>(slow + from * pads + part * width);
-        }
-        float sums[lanes];
-        std::memcpy(sums, sum, sizeof sums);
-        for (int pad = 0; pad < pads; ++pad)
-            normal[layer * pads + pad] =
-                of_fast[pad] * fast[layer * pads + pad] + of_slow[pad] * sums[pad];
+    for (int layer = 0; layer < layers;) {
+        float sums[5][lanes];  // of as many layers as keep a processor's adders busy
+        const int rows = layer + 5 <= layers ? 5 : 1;
+        if (rows == 5)
+            remember<5>(&memory[layer * layers], layers, slow, sums);
+        else
+            remember<1>(&memory[layer * layers], layers, slow, sums);
+        for (int row = 0; row < rows; ++row, ++layer)
+            for (int pad = 0; pad < pads; ++pad)
+                normal[layer * pads + pad] =
+                    of_fast[pad] * fast[layer * pads + pad] + of_slow[pad] * sums[row][pad];
     }
 }
 

@@ -12,14 +12,18 @@
 
 CALOFORGE_BEGIN
 
-// Sets the shares of one Gaussian in `pads` rows of pads about zero, and zeros up to `stride`;
-// returns their sum.  `edges` has room for stride + 1 numbers.
-CALOFORGE_INLINE float set_shares_of_ring(
-    float centre, float steepness, int pads, int stride, bool whole, float* edges, float* share) {
+// Sets erf at the `stride` + 1 edges of rows of pads about zero.
+CALOFORGE_INLINE void set_edges(
+    float centre, float steepness, int pads, int stride, float* edges) {
     const float first = -0.5f * static_cast<float>(pads) - centre;
     CALOFORGE_LANES
     for (int i = 0; i < stride; ++i)
         edges[i] = error_function((first + static_cast<float>(i)) * steepness);
+}
+
+// Sets the shares of one Gaussian in `pads` rows of pads, and zeros up to `stride`; returns their sum.
+CALOFORGE_INLINE float set_share(
+    const float* edges, int pads, int stride, bool whole, float* share) {
     const float sum = 0.5f * (edges[pads] - edges[0]);
     const float factor = whole ? 0.5f / sum : 0.5f;
     CALOFORGE_LANES
@@ -28,38 +32,48 @@ CALOFORGE_INLINE float set_shares_of_ring(
     return whole ? 1.0f : sum;
 }
 
-// Sets the shares in rows of pads along x and y, and what is expected beside the window.
-void set_shares(const Model& model, const Condition& condition, Shower& shower) {
-    const int rings = model.rings, stride = model.stride;
-    float* edges = shower.work.data();
-    float* column = edges + stride_of(model.window_x) + stride + 2;
-    float* sums_x = shower.sums_x.data();
+// Sets the shares in rows of pads along x.
+CALOFORGE_INLINE void set_shares_x(const Model& model, Shower& shower) {
+    const int rings = model.rings, stride = stride_of(model.window_x);
+    float *edges = shower.edges.data(), *column = shower.work.data();
     for (int ring = 0; ring < rings; ++ring) {
-        sums_x[ring] = set_shares_of_ring(shower.axis_x, model.steepness[ring], model.window_x,
-                                          stride_of(model.window_x), model.whole, edges, column);
+        set_edges(shower.axis_x, model.steepness[ring], model.window_x, stride, edges);
+        shower.sums_x[ring] = set_share(edges, model.window_x, stride, model.whole, column);
         for (int x = 0; x < model.window_x; ++x) shower.in_x[x * rings + ring] = column[x];
     }
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const bool again = model.inclined || layer == 0;
-        float beside = 0.0f;
-        for (int ring = 0; ring < rings; ++ring) {
-            if (again) {
-                const int place = layer * rings + ring;
-                float centre = shower.axis_y[layer] - shower.centre[layer];
-                float steepness = model.steepness[ring];
-                if (model.inclined) {
-                    const float moved = model.shift_at[place] +
-                                        model.shift_with_energy[place] * condition.energy_feature;
-                    centre += moved * condition.slope;
-                    steepness /= condition.stretch;
-                }
-                shower.sums_y[ring] = set_shares_of_ring(
-                    centre, steepness, model.window_y, stride, model.whole, edges,
-                    &shower.in_y[place * stride]);
-            }
-            beside += shower.rings[layer * rings + ring] *
-                      (1.0f - sums_x[ring] * shower.sums_y[ring]);
+}
+
+// Sets the shares in rows of pads along y, in one layer.
+CALOFORGE_INLINE void set_shares_y(
+    const Model& model, const Condition& condition, int layer, Shower& shower) {
+    const int rings = model.rings, stride = model.stride, room = shower.edges_of_ring;
+    const float centre = shower.axis_y[layer] - shower.centre[layer];
+    float* edges = shower.edges.data();
+    for (int ring = 0; ring < rings; ++ring) {
+        const int place = layer * rings + ring;
+        float off_axis = 0.0f, steepness = model.steepness[ring];
+        if (model.inclined) {
+            off_axis = condition.slope * (model.shift_at[place] +
+                                          model.shift_with_energy[place] * condition.energy_feature);
+            steepness /= condition.stretch;
         }
+        set_edges(centre + off_axis, steepness, model.window_y, stride, edges + ring * room);
+    }
+    // Only now: what was just written, and is read one place on, is waited for.
+    for (int ring = 0; ring < rings; ++ring)
+        shower.sums_y[ring] = set_share(edges + ring * room, model.window_y, stride, model.whole,
+                                        &shower.in_y[(layer * rings + ring) * stride]);
+}
+
+// Sets the shares in rows of pads along x and y, and what is expected beside the window.
+void set_shares(const Model& model, const Condition& condition, Shower& shower) {
+    set_shares_x(model, shower);
+    for (int layer = 0; layer < model.layers; ++layer) {
+        if (model.inclined || layer == 0) set_shares_y(model, condition, layer, shower);
+        const float* weight = &shower.rings[layer * model.rings];
+        float beside = 0.0f;
+        for (int ring = 0; ring < model.rings; ++ring)
+            beside += weight[ring] * (1.0f - shower.sums_x[ring] * shower.sums_y[ring]);
         shower.beside[layer] = beside;
     }
 }
