@@ -143,6 +143,13 @@ def test_files_without_names_say_so(proto, tmp_path):
         native.Sampler(b"hello, hello")
 
 
+def test_what_is_no_text_is_said_in_ascii(proto):
+    content = proto.SerializeToString()
+    assert content.count(b"transposed permute") == 1
+    with pytest.raises(native.ModelFileError, match=r"damaged: 'table .*transposed\?permute'"):
+        native.Sampler(content.replace(b"transposed permute", b"transposed\xe9permute"))
+
+
 def fuzzed(proto, tmp_path, count):
     """(made, refused) of mutated files, in a process of its own."""
     path = tmp_path / "model.onnx"
