@@ -7,16 +7,23 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "caloforge.h"
 
 namespace caloforge {
 
-// Something that the user can mend; `what` is one line.
+// Something that the user can mend; `what` is one line of ASCII, whatever names the file holds.
 struct Error : std::runtime_error {
-    Error(caloforge_status status_, const std::string& line)
-        : std::runtime_error(line), status(status_) {}
+    Error(caloforge_status status_, std::string line)
+        : std::runtime_error(printable(std::move(line))), status(status_) {}
+
+    static std::string printable(std::string line) {
+        for (char& letter : line)
+            if (letter < ' ' || letter > '~') letter = '?';
+        return line;
+    }
     caloforge_status status;
 };
 

@@ -85,10 +85,11 @@ def inclined_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_toy(tmp_path_factory.mktemp("native") / "inclined.onnx", "angle", (5, 5))
 
 
-WHOLE_TOY = pytest.param("whole_toy", marks=pytest.mark.slow)  # exports take long: one is enough
+TOYS = [pytest.param(name, marks=pytest.mark.slow) for name in ("whole_toy", "inclined_toy")]
+"""Slow, because exporting them is."""
 
 
-@pytest.fixture(params=[*BUNDLED, "inclined_toy", WHOLE_TOY])
+@pytest.fixture(params=[*BUNDLED, *TOYS])
 def model(request: pytest.FixtureRequest) -> Path:
     """Every kind of model file."""
     if request.param in BUNDLED:

@@ -10,6 +10,7 @@ onnx = pytest.importorskip("onnx")
 native = pytest.importorskip("caloforge_native", reason="caloforge-native is not built")
 
 from caloforge.networks.factorised.tables import TABLES_KEY  # noqa: E402
+from caloforge.zoo import model_path  # noqa: E402
 
 FUZZ = """
 import sys, numpy as np, caloforge_native as native
@@ -41,8 +42,8 @@ print(made, refused)
 
 
 @pytest.fixture(scope="module")
-def proto(inclined_toy):
-    return onnx.load(inclined_toy)
+def proto():
+    return onnx.load(str(model_path("clic_ecal_fixed")))
 
 
 def refusal(proto):
@@ -72,7 +73,7 @@ def poisoned(values):
 @pytest.mark.parametrize(
     ("name", "change", "line"),
     [
-        ("layers.scale", lambda v: v[:-1], "'layers.scale' has 3 numbers, it must have 4"),
+        ("layers.scale", lambda v: v[:-1], "'layers.scale' has 24 numbers, it must have 25"),
         ("deposits.table", poisoned, "'deposits.table' holds a number that is not finite"),
         ("deposits.table", lambda v: -v, "'deposits.table' holds -"),
         ("deposits.table", lambda v: v[::-1].copy(), "hits behind a column without one"),
@@ -80,7 +81,7 @@ def poisoned(values):
         ("halo.instead", lambda v: v + 0.5, "'halo.instead' holds .* no whole number below"),
         ("halo.poisson", lambda v: v - 1, "'halo.poisson' holds .* no whole number below"),
         ("noise.core.memory", lambda v: v.astype(np.float64), "not of the type"),
-        ("layers.couplings.0.network.0.weight", lambda v: v[:, :1], "weight' has 8 numbers"),
+        ("layers.couplings.0.network.0.weight", lambda v: v[:, :1], "weight' has 48 numbers"),
         ("deposits.shift", lambda v: v + 9, "'deposits.shift' holds .* allowed are"),
     ],
 )
@@ -110,13 +111,13 @@ def test_a_missing_table_is_refused(proto):
     ("old", "new", "line"),
     [
         ("factorised 1", "factorised 2", "does not know"),
-        ("image 7 7 4", "image 7 7", "description of tables is damaged: image"),
-        ("image 7 7 4", "image 7 -7 4", "description of tables is damaged: image"),
-        ("window 5 5", "window 6 5", "description of tables is damaged: window"),
-        ("window 5 5", "window 3 3", "description of tables is damaged: window"),
+        ("image 25 25 25", "image 25 25", "description of tables is damaged: image"),
+        ("image 25 25 25", "image 25 -25 25", "description of tables is damaged: image"),
+        ("window 15 15", "window 16 15", "description of tables is damaged: window"),
+        ("window 15 15", "window 3 3", "description of tables is damaged: window"),
         ("sharing 0.09", "sharing nan", "description of tables is damaged: sharing"),
         ("energy_gev 10.0", "energy_gev -10.0", "description of tables is damaged: energy_gev"),
-        ("image 7 7 4", "image 9 9 4", "halo.kept' has"),
+        ("image 25 25 25", "image 27 27 25", "halo.kept' has"),
     ],
 )
 def test_a_wrong_description_is_refused(proto, old, new, line):
@@ -142,9 +143,16 @@ def test_files_without_names_say_so(proto, tmp_path):
         native.Sampler(b"hello, hello")
 
 
+def test_what_is_no_text_is_said_in_ascii(proto):
+    content = proto.SerializeToString()
+    assert content.count(b"transposed permute") == 1
+    with pytest.raises(native.ModelFileError, match=r"damaged: 'table .*transposed\?permute'"):
+        native.Sampler(content.replace(b"transposed permute", b"transposed\xe9permute"))
+
+
 def fuzzed(proto, tmp_path, count):
     """(made, refused) of mutated files, in a process of its own."""
-    path = tmp_path / "toy.onnx"
+    path = tmp_path / "model.onnx"
     path.write_bytes(proto.SerializeToString())
     command = [sys.executable, "-c", FUZZ, str(path), str(count)]
     done = subprocess.run(command, capture_output=True, text=True)
