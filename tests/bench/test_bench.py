@@ -1,4 +1,5 @@
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -103,6 +104,22 @@ def test_geant4_can_be_timed_in_the_same_run(tmp_path, toy_model, geant4, monkey
     without_sample = run(toy_model, None, None, live=3)
     assert without_sample.floor is None
     assert next(iter(measured_table(without_sample).columns[-1].cells)) == ""
+
+
+def test_geant4_is_not_imported_before_it_knows_its_data(toy_model, monkeypatch):
+    """It would ask on the terminal whether to download them."""
+    from caloforge.bench import run as module
+
+    def stop(*args, live, **options):
+        assert live == 3 and "geant4_pybind" not in sys.modules
+        raise InputError("stopped before Geant4")
+
+    monkeypatch.setattr(module, "bench", stop)
+    monkeypatch.delitem(sys.modules, "geant4_pybind", raising=False)
+    with pytest.raises(InputError, match="stopped before Geant4"):
+        CliRunner().invoke(
+            app, ["bench", "run", str(toy_model), "--live", "3"], catch_exceptions=False
+        )
 
 
 def test_a_sample_of_another_detector_is_refused(tmp_path, toy_model, toy_detector):

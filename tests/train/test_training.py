@@ -339,7 +339,7 @@ def test_only_the_epoch_that_measures_is_validated_and_it_says_so(sample, tmp_pa
     assert [line["epoch"] for line in lines if line.get("phase") == "measuring"] == [4]
 
 
-@pytest.mark.parametrize("steps", [3 * 11 + 1, 4 * 11])
+@pytest.mark.parametrize("steps", [pytest.param(3 * 11 + 1, marks=pytest.mark.slow), 4 * 11])
 def test_a_measurement_that_was_halted_goes_on_exactly(sample, tmp_path, steps):
     trained_in(tmp_path / "straight", sample, 4)
     trained_in(tmp_path / "halted", sample, 4, stop_after=steps)
@@ -365,6 +365,7 @@ def test_training_on_after_the_measurement_trains_and_measures_anew(sample, tmp_
     assert seen == 11 * 8 * 5 * 5 * 4  # of one epoch, not of two
 
 
+@pytest.mark.slow
 def test_a_measurement_that_becomes_a_training_epoch_is_forgotten(sample, tmp_path):
     """Halted while it measures, then asked for more epochs: nothing is counted twice."""
     trained_in(tmp_path / "run", sample, 4, stop_after=3 * 11 + 5)

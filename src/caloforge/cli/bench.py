@@ -84,7 +84,7 @@ def run(
 
     All on the same cores in the same run; medians of repeats with the fastest and slowest.
     """
-    from caloforge._extras import require
+    from caloforge._extras import check_installed
     from caloforge.atomic import replacing
     from caloforge.bench.baseline import bundled_sample
     from caloforge.bench.cases import model_cases, torch_case
@@ -95,7 +95,7 @@ def run(
     cores, reading = threads or available_cores(), Reading(detector, layout, where)
     numbers = _streams(streams, cores)
     if live:
-        require("geant4_pybind")
+        check_installed("geant4_pybind")
     _check_outputs(output, plot)
     with stderr.status("loading") as status:
         cases = list(model_cases(models, cores=cores, streams=numbers, on_note=_note))
