@@ -192,9 +192,9 @@ def test_the_resnet_tells_what_differs(small_networks):
     from caloforge.networks.classifiers.train import train_and_test
 
     tables = np.random.default_rng(0).random((2, 120, 1 + 7**3), dtype=np.float32)
-    first, second = tables[0], 1.5 * tables[1]
+    first, second = tables[0], 4.0 * tables[1]
     found = train_and_test(lambda: ResNetClassifier((7, 7, 7)), first, second, seed=0, epochs=3)
-    assert found.auc > 0.7 and found.tested == 24  # 0.85 to 0.95, by the processor
+    assert found.auc > 0.9 and found.tested == 24
 
 
 @pytest.mark.slow
