@@ -9,12 +9,12 @@ from tests.make.test_request import request
 
 pytest.importorskip("torch")
 
-from caloforge import io  # noqa: E402
-from caloforge.errors import InputError, OutputError  # noqa: E402
-from caloforge.make import run as run_module  # noqa: E402
-from caloforge.make.beforehand import Beforehand  # noqa: E402
-from caloforge.make.request import Goal  # noqa: E402
-from caloforge.make.run import Maker  # noqa: E402
+from caloforge import io
+from caloforge.errors import InputError, OutputError
+from caloforge.make import run as run_module
+from caloforge.make.beforehand import Beforehand
+from caloforge.make.request import Goal
+from caloforge.make.run import Maker
 
 FOUND = Beforehand(
     window="fixed", shape=(5, 5, 4), contained=0.93, enough=(9, 9), edge=0.0, empty=0.25,
