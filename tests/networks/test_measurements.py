@@ -100,12 +100,15 @@ def test_a_halo_without_hits_stays_empty(before):
 def test_a_hit_where_nothing_is_expected_makes_no_rate_of_millions_with_a_prior(before, prior):
     """In a layer that few showers of a small sample reach, one hit in the halo says little."""
     generator, expected = copy.deepcopy(before[0]), before[1]
-    beside = expected.beside.clone()
+    beside, cells = expected.beside.clone(), expected.showers.cells.clone()
     beside[:, 0] = 1e-13
+    cells[..., 0] = 0.0
+    cells[0, 0, 0, 0] = 3e-4
+    expected = expected._replace(beside=beside, showers=Batch(cells, *expected.condition[:2]))
     halo = measured_parts(generator, prior)["halo"]
     with torch.no_grad():
         halo.reset()
-        halo.add(expected._replace(beside=beside))
+        halo.add(expected)
         halo.apply()
     usual = generator.halo.per_gev[:, 1:].max()
     assert torch.isfinite(generator.halo.per_gev).all()

@@ -184,6 +184,16 @@ def test_another_recipe_or_a_foreign_folder_is_refused(train, tmp_path):
         train("toy.h5")
 
 
+def test_a_run_folder_of_before_an_option_came_goes_on(train, tmp_path):
+    train(epochs=1)
+    place = tmp_path / "run" / "run.json"
+    stored = json.loads(place.read_text())
+    del stored["recipe"]["objective"]["label_smoothing"]
+    place.write_text(json.dumps(stored))
+    again, _ = train(epochs=1)
+    assert again.epochs == 1
+
+
 def test_nan_is_named_within_the_step_and_the_last_good_checkpoint_kept(
     train, tmp_path, monkeypatch
 ):
