@@ -99,7 +99,11 @@ caloforge_status caloforge_open(
         must_be(sampler, "sampler");
         *sampler = nullptr;
         must_be(path, "path");
-        *sampler = new caloforge_sampler(caloforge::read_file(path));
+        try {
+            *sampler = new caloforge_sampler(caloforge::read_file(path));
+        } catch (const caloforge::Error& error) {
+            throw caloforge::Error(error.status, std::string(path) + ": " + error.what());
+        }
     });
 }
 

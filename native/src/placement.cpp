@@ -44,7 +44,7 @@ Vector3 across(const Vector3& vector, const Vector3& z) { return plus(vector, -d
 Vector3 y_axis(const Vector3& asked, const Vector3& direction, const Vector3& z) {
     if (!is_zero(asked)) {
         const Vector3 y = across(unit(asked, "pad_y"), z);
-        if (dot(y, y) < along) bad("pad_y must not be the layers' normal");
+        if (dot(y, y) < along * along) bad("pad_y must not be the layers' normal");
         return unit(y, "pad_y");
     }
     const Vector3 tilt = across(direction, z);

@@ -136,7 +136,9 @@ void null_pointers_are_refused(Host& host) {
     CHECK(caloforge_maker_new(nullptr) == nullptr);
     CHECK(simulate(host.maker, &right, nullptr, host.offsets) == CALOFORGE_BAD_INPUT);
     CHECK(std::strcmp(message, "hits is a null pointer") == 0);
-    CHECK(caloforge_open("x", &sampler, nullptr, 0) == CALOFORGE_UNREADABLE);
+    CHECK(caloforge_open("x.onnx", &sampler, nullptr, 0) == CALOFORGE_UNREADABLE);
+    CHECK(caloforge_open("x.onnx", &sampler, message, size) == CALOFORGE_UNREADABLE);
+    CHECK(std::strcmp(message, "x.onnx: no file that can be read") == 0);
 }
 
 void a_small_buffer_is_refused(Host& host) {
