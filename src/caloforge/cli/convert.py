@@ -20,7 +20,7 @@ def convert(
     sample: Annotated[Path, typer.Argument(exists=True, help="The sample to read.")],
     output: OutputFile,
     layout: Annotated[
-        str | None, typer.Option(help="Layout to write into .h5 or .hdf5: info --layouts.")
+        str | None, typer.Option(help="Layout to write, one of info --layouts.")
     ] = None,
     calibrate: Annotated[
         str | None,
@@ -36,9 +36,9 @@ def convert(
     ] = None,
     where: MapOption = None,
 ) -> None:
-    """Write a sample as .root (one branch a quantity), .h5 (3DGAN) or .hdf5 (CaloChallenge).
+    """Write a sample as .root (one branch a quantity), .h5 (3DGAN), .hdf5 (CaloChallenge), .parquet.
 
-    --layout writes any other layout; there and back, cells are the same but for the rounding of
+    --layout writes any other layout (edm4hep: hits with positions, .root); there and back, cells are the same but for the rounding of
     float32 between GeV and MeV. --calibrate says so in the file.
     """
     from caloforge.convert import convert as convert_sample

@@ -43,7 +43,8 @@ class Edm4hepFile(RootFile):
 
     LAYOUT = "edm4hep"
     ORDER = "cellID = (x Y + y) Z + z"
-    TREE, HITS = TREE, (f"{COLLECTION}.cellID", f"{COLLECTION}.energy")
+    TREE = TREE
+    HITS = (f"{COLLECTION}.cellID", f"{COLLECTION}.energy")
     WRITTEN_BY = "caloforge convert --layout edm4hep"
 
     def _stored(self, start: int, stop: int) -> HitArrays:

@@ -64,7 +64,8 @@ class RootFile(TableFile):
 
     LAYOUT = "root"
     ORDER = "x, y, layer of each hit"
-    TREE, HITS = TREE, ("cell_x", "cell_y", "cell_z", "cell_energy")
+    TREE: str = TREE
+    HITS: tuple[str, ...] = ("cell_x", "cell_y", "cell_z", "cell_energy")
     WRITTEN_BY = "caloforge convert --cells"
 
     def _opened(self) -> dict[str, Any]:
