@@ -36,10 +36,10 @@ def convert(
     ] = None,
     where: MapOption = None,
 ) -> None:
-    """Write a sample as .root (one branch a quantity), .h5 (3DGAN), .hdf5 (CaloChallenge), .parquet.
+    """Write a sample as .root (one branch a quantity), .h5 (3DGAN) or .hdf5 (CaloChallenge).
 
-    --layout writes any other layout (edm4hep: hits with positions, .root); there and back, cells are the same but for the rounding of
-    float32 between GeV and MeV. --calibrate says so in the file.
+    --layout writes any other, as edm4hep: hits with positions, in .root. There and back, cells are
+    the same but for the rounding of float32 between GeV and MeV. --calibrate says so in the file.
     """
     from caloforge.convert import convert as convert_sample
 
