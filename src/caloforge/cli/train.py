@@ -32,6 +32,10 @@ def train(
             help="Start from this run folder, model file or bundled model.",
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Learn from the showers of this model file or bundled model as well."),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
     ] = None,
@@ -53,7 +57,16 @@ def train(
         require(module)
     from caloforge.ranks.launch import launch, taking_part
 
-    arguments = (recipe, [*data, *(more_data or [])], run, start, epochs, detector, threads)
+    arguments = (
+        recipe,
+        [*data, *(more_data or [])],
+        run,
+        start,
+        teacher,
+        epochs,
+        detector,
+        threads,
+    )
     if ranks > 1:
         launch(ranks, _train, *arguments)
     else:
@@ -74,6 +87,7 @@ def _train(
     data: list[Path],
     run: Path,
     start: Path | None,
+    teacher: str | None,
     epochs: int | None,
     detector: str | None,
     threads: int | None,
@@ -88,6 +102,8 @@ def _train(
     checked = load_recipe(recipe)
     if epochs is not None:
         checked = checked.with_epochs(epochs)
+    if teacher is not None:
+        checked = checked.taught_by(teacher)
     described = None if detector is None else load_detector(detector)
     with group.joined(threads), shower_progress(run / LOG_NAME) as progress:
         stderr.quiet = group.rank() > 0

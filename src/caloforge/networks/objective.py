@@ -14,11 +14,15 @@ from caloforge.networks.base import Domain, GeneratorNetwork
 
 @dataclass(frozen=True)
 class Batch:
-    """Real showers: cells (N, X, Y, Z) in GeV, energy (N,) in GeV, theta (N,) in rad."""
+    """Real showers: cells (N, X, Y, Z) in GeV, energy (N,) in GeV, theta (N,) in rad.
+
+    ``repeats``: every so many rows in turn have the same conditions.
+    """
 
     cells: Tensor
     energy: Tensor
     theta: Tensor
+    repeats: int = 1
 
     def __len__(self) -> int:
         return len(self.energy)

@@ -25,6 +25,7 @@ from caloforge.train.log import RunLog
 from caloforge.train.recipe import Recipe
 from caloforge.train.reporter import TrainingReporter
 from caloforge.train.run import Progress, RunFolder
+from caloforge.train.teacher import Teacher
 from caloforge.train.validation import Validator
 
 
@@ -79,6 +80,9 @@ class Training:
             "particle": showers.particle,
             "calibration": showers.calibration.model_dump(mode="json"),
         }
+        self.teacher = self._teacher()
+        if self.teacher is not None:
+            description["teacher"] = self.teacher.description
         parent = None if start is None else transfer.read_start(start)
         if parent is not None:
             description["start"] = transfer.described(parent)
@@ -181,10 +185,25 @@ class Training:
         self.clock = saved = time.perf_counter()
         for batch in self.data.batches(progress.epoch, progress.step):
             _seed_step(self.recipe.seed, progress.epoch, progress.step)
-            yield batch
+            if self.teacher and self.teacher.teaches(progress.epoch, progress.step):
+                yield self.teacher.batch(progress.epoch, progress.step)
+            else:
+                yield batch
             if time.perf_counter() - saved > self.recipe.training.checkpoint_every_seconds:
                 self._save(progress)
                 saved = time.perf_counter()
+
+    def _teacher(self) -> Teacher | None:
+        options = self.recipe.data.teacher
+        if options is None:
+            return None
+        return Teacher(
+            options,
+            self.data.files,
+            self.data.is_training,
+            batch_size=self.recipe.training.batch_size,
+            seed=self.recipe.seed,
+        )
 
     def _count_step(self, progress: Progress) -> None:
         """A step more, and the time that it took."""

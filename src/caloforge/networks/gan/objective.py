@@ -26,6 +26,7 @@ from caloforge.networks.gan.losses import (
     real_or_fake,
 )
 from caloforge.networks.gan.options import GanOptions
+from caloforge.networks.layout import lay_out
 from caloforge.networks.objective import Batch, TrainingPlan, WeightAverage
 from caloforge.ranks import group
 from caloforge.ranks.common_norm import has_norm
@@ -51,7 +52,7 @@ class GanObjective:
         if options.spectral_norm:
             _normalise_spectrum(discriminator)
         for module in (generator, self.discriminator):
-            _lay_out(module)
+            lay_out(module)
         self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
         self.generating = group.wrapped(generator)
         self.judging = group.wrapped(self.discriminator, unused=not self.options.weights.energy)
@@ -222,14 +223,6 @@ def _descend(
     optimiser.step()
     values = {name: loss.item() for name, loss in losses.items()}
     return values | {f"{side}_gradient": norm.item()}
-
-
-def _lay_out(module: nn.Module) -> None:
-    """Convolution weights in channels-last memory, which oneDNN's kernels are fastest with."""
-    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-    for parameter in module.parameters():
-        if parameter.dim() in formats:
-            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])
 
 
 def _normalise_spectrum(discriminator: Discriminator) -> None:
