@@ -20,6 +20,7 @@ from caloforge.provenance import write_record
 from caloforge.ranks import group
 from caloforge.train import transfer
 from caloforge.train.data import TrainingData
+from caloforge.train.device import AskedDevice, chosen_device
 from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
 from caloforge.train.recipe import Recipe
@@ -49,7 +50,8 @@ class Training:
     """One recipe on some showers in one folder; :meth:`run` takes it to its last epoch.
 
     ``start``: a run folder or a model file whose weights it starts from; ``taken`` is then the
-    share of the generator's weights that was found there.
+    share of the generator's weights that was found there.  ``device``: "cpu", "cuda" or "auto";
+    a run may be resumed on another.
 
     Raises :class:`InputError` for bad showers, :class:`OutputError` for a folder that cannot be
     used, :class:`TrainingError` where a loss is no longer a number.
@@ -63,6 +65,7 @@ class Training:
         reporter: TrainingReporter,
         detector: Detector | None = None,
         start: Path | None = None,
+        device: AskedDevice = "cpu",
     ) -> None:
         self.recipe, self.reporter = recipe, reporter
         options = recipe.training
@@ -94,6 +97,7 @@ class Training:
             batch_size=options.batch_size,
             precision=options.precision,
             ema_decay=options.ema_decay,
+            device=chosen_device(device, recipe.objective),
         )
         torch.manual_seed(recipe.seed)
         self.objective = build_objective(recipe.network, recipe.objective, plan)

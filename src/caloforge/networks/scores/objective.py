@@ -42,9 +42,9 @@ class EnergyScoreObjective:
             msg = f"objective.made {options.made} must give each of {group.size()} ranks as many"
             raise ConfigError(msg)
         self.options, self.made = options, options.made // group.size()
-        self.bfloat16 = plan.precision == "bfloat16"
+        self.bfloat16, self.device = plan.precision == "bfloat16", plan.device
         self.last_step = plan.epochs * plan.steps_per_epoch
-        lay_out(generator)
+        lay_out(generator.to(self.device))
         self.generator = generator
         self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
         self.generating = group.wrapped(generator)
@@ -66,6 +66,7 @@ class EnergyScoreObjective:
     def step(self, batch: Batch) -> dict[str, float]:
         """One step on the weighted sum of the scores."""
         self._set_rate()
+        batch = batch.to(self.device)
         self.generator.train()
         conditions = len(batch) // batch.repeats
         draws = max(2, self.made // conditions)
@@ -117,8 +118,8 @@ class EnergyScoreObjective:
             part["lr"] = self.options.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * done))
 
     def _generate(self, energy: Tensor, theta: Tensor) -> Tensor:
-        latent = group.drawn(self.generator.draw_latent, len(energy))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        latent = group.drawn(self.generator.draw_latent, len(energy)).to(self.device)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
             cells: Tensor = self.generating(latent, energy, theta)
         return cells.float()
 

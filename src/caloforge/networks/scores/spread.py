@@ -31,7 +31,7 @@ class Spread:
         moments = torch.stack(
             [inverse.mean(), inverse.square().mean(), square.mean(), (square * inverse).mean()]
         )
-        moments = group.gathered(moments[None]).mean(0)
+        moments = group.gathered(moments[None].cpu()).mean(0)
         self.sums[name] = torch.lerp(self.sums.get(name, moments), moments, FORGOTTEN)
 
     def of(self, name: str, energy: Tensor) -> Tensor:
