@@ -14,7 +14,7 @@ AskedDevice = Literal["auto", "cpu", "cuda"]
 
 
 def chosen_device(asked: AskedDevice, objective: ObjectiveOptions) -> str:
-    """ "cpu" or "cuda"; ``auto`` is a GPU where there is one that the objective can use.
+    """The string "cpu" or "cuda"; ``auto`` is a GPU where there is one that the objective can use.
 
     Of several ranks on a machine each takes a GPU of its own.
 
