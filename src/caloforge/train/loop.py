@@ -49,9 +49,9 @@ class Trained:
 class Training:
     """One recipe on some showers in one folder; :meth:`run` takes it to its last epoch.
 
-    ``start``: a run folder or a model file whose weights it starts from; ``taken`` is then the
-    share of the generator's weights that was found there.  ``device``: "cpu", "cuda" or "auto";
-    a run may be resumed on another.
+    ``start``: a run folder or a model file whose weights it starts from, or what was read of one;
+    ``taken`` is then the share of the generator's weights that was found there.  ``device``: "cpu",
+    "cuda" or "auto"; a run may be resumed on another.
 
     Raises :class:`InputError` for bad showers, :class:`OutputError` for a folder that cannot be
     used, :class:`TrainingError` where a loss is no longer a number.
@@ -64,7 +64,7 @@ class Training:
         folder: Path,
         reporter: TrainingReporter,
         detector: Detector | None = None,
-        start: Path | None = None,
+        start: Path | transfer.Start | None = None,
         device: AskedDevice = "cpu",
     ) -> None:
         self.recipe, self.reporter = recipe, reporter
@@ -86,7 +86,7 @@ class Training:
         self.teacher = self._teacher()
         if self.teacher is not None:
             description["teacher"] = self.teacher.description
-        parent = None if start is None else transfer.read_start(start)
+        parent = transfer.read_start(start) if isinstance(start, Path) else start
         if parent is not None:
             description["start"] = transfer.described(parent)
         self.folder = RunFolder(folder, recipe, description)

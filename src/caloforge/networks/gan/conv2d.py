@@ -29,6 +29,7 @@ from caloforge.networks.blocks import (
     relative_cells,
     zero_below_threshold,
 )
+from caloforge.networks.channels import Channels, chain
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
 from caloforge.networks.meaning import Axes, AxisBlock
 
@@ -104,6 +105,14 @@ class Conv2dGenerator(GeneratorNetwork):
             f"paths.{path}.dense.weight": {1: inputs} for path in range(len(self.paths))
         }
         return {"layers.weight": {0: outputs}, "layers.bias": {0: outputs}, **dense}
+
+    def channels(self) -> list[Channels]:
+        """See :class:`caloforge.networks.channels.HasChannels`."""
+        found = chain(["join.0", "join.1"], "layers")
+        for path in range(len(self.paths)):
+            blocks = [f"paths.{path}.blocks.{number}" for number in range(3)]
+            found += chain(blocks, f"paths.{path}.volume.convolution")
+        return found
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`GeneratorNetwork`; theta is used by the relative network only."""

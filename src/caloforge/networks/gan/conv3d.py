@@ -41,6 +41,7 @@ from caloforge.networks.blocks import (
     relative_cells,
     zero_below_threshold,
 )
+from caloforge.networks.channels import Channels
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
 from caloforge.networks.meaning import Axes, AxisBlock
@@ -110,6 +111,10 @@ class Conv3dGenerator(GeneratorNetwork):
         if self.angle:
             return {"dense.weight": {1: (AxisBlock("energy, theta", 2), latent)}}
         return {"dense.weight": {1: (latent._replace(name="latent times energy"),)}}
+
+    def channels(self) -> list[Channels]:
+        """See :class:`caloforge.networks.channels.HasChannels`."""
+        return [Channels("wide.0", "wide.1", "middle.0")]
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`GeneratorNetwork`; theta is used with ``angle`` or ``relative``."""
