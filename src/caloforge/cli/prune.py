@@ -49,8 +49,8 @@ def prune(
     first, _, last = done.stages
     verdict = "no worse" if done.holds else "WORSE"
     console.print(
-        f"{output}: {first.ms / last.ms:.2f} times faster in torch, {verdict} than before (within the "
-        f"floor's error); next: caloforge export {output} -o model.onnx",
+        f"{output}: {first.ms / last.ms:.2f} times faster in torch, {verdict} than before (within "
+        f"the floor's error); next: caloforge export {output} -o model.onnx",
         soft_wrap=True,
     )
 
