@@ -1,0 +1,79 @@
+"""Hits of showers on the pads of a calorimeter that stands still: where a model's images go.
+
+A model makes images around the barycentre of each shower. Here they are put where the particles
+entered: the image's own barycentre comes to lie on the particle's axis, at the shower's own mean
+depth, to the nearest pad.
+"""
+
+import math
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from caloforge.detector import Detector
+from caloforge.errors import DetectorError
+from caloforge.hit_arrays import HitArrays
+from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
+
+TINY = float(np.finfo(np.float32).tiny)
+"""GeV; what an empty shower is divided by."""
+
+
+class PadHits(NamedTuple):
+    """Hits of one event, H of them.
+
+    ``x`` and ``y`` (H,) count pads from the one in the middle of the calorimeter, whose centre is
+    the origin; ``layer`` (H,) counts from the front; ``energy`` (H,) is in GeV.
+    """
+
+    x: IntArray
+    y: IntArray
+    layer: IntArray
+    energy: FloatArray
+
+    def positions(self, detector: Detector) -> Float64Array:
+        """Middles of the cells, (H, 3) in mm; z from the calorimeter's front."""
+        pad_x, pad_y = detector.pad_mm
+        depth = detector.layer_centres_mm[self.layer]
+        return np.stack([self.x * pad_x, self.y * pad_y, depth], axis=1)
+
+
+class PadPlacer:
+    """Puts the images of a window of a detector with pads where the particles enter.
+
+    Raises
+    ------
+    DetectorError
+        if the detector has no pads or no such window.
+    """
+
+    def __init__(self, detector: Detector, window: str) -> None:
+        if detector.readout != "pads":
+            msg = f"{detector.name} is read out in rings around the beam: its image has one place"
+            raise DetectorError(msg)
+        self._pad = np.array(detector.pad_mm)
+        shape = detector.cell_shape(window)
+        places = np.indices(shape).reshape(3, -1)
+        places[:2] -= np.array(shape[:2])[:, None] // 2
+        self._x, self._y, self._layer = places
+        depth = detector.layer_centres_mm[self._layer]
+        self._where = np.stack([self._x, self._y, depth], axis=1).astype(np.float32)
+
+    def place(self, hits: HitArrays, impact: AnyArray, theta: AnyArray) -> PadHits:
+        """The hits of N showers, of which particle i entered the front at ``impact[i]``.
+
+        ``impact`` is (N, 2), x and y in mm from the middle of the central pad; ``theta`` (N,) in
+        rad, in the y-z plane.
+        """
+        cell, energy, offsets = hits.cell, hits.cell_energy, hits.offsets
+        move = np.empty((len(theta), 2), np.int64)
+        for shower, (first, stop) in enumerate(pairwise(offsets.tolist())):
+            weights = energy[first:stop]
+            x, y, depth = weights @ self._where[cell[first:stop]] / max(weights.sum(), TINY)
+            axis = impact[shower] + (0.0, depth / math.tan(theta[shower]))
+            move[shower] = np.rint(axis / self._pad - (x, y))
+        moved = np.repeat(move, np.diff(offsets), axis=0)
+        return PadHits(
+            self._x[cell] + moved[:, 0], self._y[cell] + moved[:, 1], self._layer[cell], energy
+        )
