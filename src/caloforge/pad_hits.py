@@ -14,7 +14,7 @@ import numpy as np
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError
 from caloforge.hit_arrays import HitArrays
-from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
+from caloforge.typing import AnyArray, Float64Array, FloatArray
 
 TINY = float(np.finfo(np.float32).tiny)
 """GeV; what an empty shower is divided by."""
@@ -27,9 +27,9 @@ class PadHits(NamedTuple):
     the origin; ``layer`` (H,) counts from the front; ``energy`` (H,) is in GeV.
     """
 
-    x: IntArray
-    y: IntArray
-    layer: IntArray
+    x: AnyArray
+    y: AnyArray
+    layer: AnyArray
     energy: FloatArray
 
     def positions(self, detector: Detector) -> Float64Array:
@@ -52,13 +52,11 @@ class PadPlacer:
         if detector.readout != "pads":
             msg = f"{detector.name} is read out in rings around the beam: its image has one place"
             raise DetectorError(msg)
-        self._pad = np.array(detector.pad_mm)
+        self._pad, self._depth = np.array(detector.pad_mm), detector.layer_centres_mm
         shape = detector.cell_shape(window)
         places = np.indices(shape).reshape(3, -1)
         places[:2] -= np.array(shape[:2])[:, None] // 2
-        self._x, self._y, self._layer = places
-        depth = detector.layer_centres_mm[self._layer]
-        self._where = np.stack([self._x, self._y, depth], axis=1).astype(np.float32)
+        self._place = np.ascontiguousarray(places.T.astype(np.int32))
 
     def place(self, hits: HitArrays, impact: AnyArray, theta: AnyArray) -> PadHits:
         """The hits of N showers, of which particle i entered the front at ``impact[i]``.
@@ -66,14 +64,12 @@ class PadPlacer:
         ``impact`` is (N, 2), x and y in mm from the middle of the central pad; ``theta`` (N,) in
         rad, in the y-z plane.
         """
-        cell, energy, offsets = hits.cell, hits.cell_energy, hits.offsets
-        move = np.empty((len(theta), 2), np.int64)
-        for shower, (first, stop) in enumerate(pairwise(offsets.tolist())):
-            weights = energy[first:stop]
-            x, y, depth = weights @ self._where[cell[first:stop]] / max(weights.sum(), TINY)
+        where, energy = np.take(self._place, hits.cell, axis=0), hits.cell_energy
+        for shower, (first, stop) in enumerate(pairwise(hits.offsets.tolist())):
+            mine, weights = where[first:stop], energy[first:stop]
+            total = max(weights.sum(), TINY)
+            centre = weights @ mine[:, :2] / total
+            depth = weights @ self._depth[mine[:, 2]] / total
             axis = impact[shower] + (0.0, depth / math.tan(theta[shower]))
-            move[shower] = np.rint(axis / self._pad - (x, y))
-        moved = np.repeat(move, np.diff(offsets), axis=0)
-        return PadHits(
-            self._x[cell] + moved[:, 0], self._y[cell] + moved[:, 1], self._layer[cell], energy
-        )
+            mine[:, :2] += np.rint(axis / self._pad - centre).astype(np.int32)
+        return PadHits(*where.T, energy)

@@ -61,13 +61,10 @@ class FastShowers:
         placed = self._placer.place(hits, particles[:, 2:], theta)
         grid = self._grid
         x, y = placed.x + grid.rows // 2, placed.y + grid.columns // 2
-        cell = (placed.layer * grid.rows + x) * grid.columns + y
         inside = (x >= 0) & (x < grid.rows) & (y >= 0) & (y < grid.columns)
-        if not inside.all():
-            cell, hit_energy = cell[inside], placed.energy[inside]
-        else:
-            hit_energy = placed.energy.copy()
-        return (cell, hit_energy) if len(particles) == 1 else summed(cell, hit_energy)
+        cell = ((placed.layer * grid.rows + x) * grid.columns + y)[inside]
+        kept = placed.energy[inside]
+        return (cell, kept) if len(particles) == 1 else summed(cell, kept)
 
 
 def summed(cell: IntArray, energy: FloatArray) -> tuple[IntArray, FloatArray]:
