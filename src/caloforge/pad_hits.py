@@ -72,4 +72,4 @@ class PadPlacer:
             depth = weights @ self._depth[mine[:, 2]] / total
             axis = impact[shower] + (0.0, depth / math.tan(theta[shower]))
             mine[:, :2] += np.rint(axis / self._pad - centre).astype(np.int32)
-        return PadHits(*where.T, energy)
+        return PadHits(where[:, 0], where[:, 1], where[:, 2], energy)
