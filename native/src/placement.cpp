@@ -7,7 +7,7 @@
 namespace caloforge {
 namespace {
 
-constexpr double light_mm_per_ns = 299.792458;
+constexpr float ns_per_mm = static_cast<float>(1 / 299.792458);  // of light
 constexpr double along = 1e-9;     // less of a unit vector than this is no part of it
 constexpr double sideways = 1e-3;  // of a direction, along x, for which models have no angle
 constexpr double steep = 0.9;      // more of z than this along the detector's y: take its z axis
@@ -78,28 +78,29 @@ Placer::Placer(const Card& card)
         }
 }
 
-void Placer::place(const Entry& entry, std::size_t count, const std::uint32_t* cell,
-                   const float* energy, caloforge_hit* hits) const {
+double Placer::barycentre(
+    std::size_t count, const std::uint32_t* cell, const float* energy) const {
     double sum = 0, moment = 0;
     for (std::size_t i = 0; i < count; ++i) {
-        hits[i].cell = cell[i];
-        hits[i].layer = cell[i] % layers_;
-        hits[i].energy = energy[i];
         sum += energy[i];
-        moment += energy[i] * depths_[hits[i].layer];
+        moment += energy[i] * depths_[cell[i] % layers_];
     }
-    const double shift = sum > 0 ? moment / sum * entry.slope : 0;
+    return sum > 0 ? moment / sum : 0;
+}
+
+void Placer::place(const Entry& entry, std::size_t count, const std::uint32_t* cell,
+                   const float* energy, caloforge_hit* hits) const {
+    const double shift =
+        entry.slope == 0 ? 0 : entry.slope * barycentre(count, cell, energy);
     for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t pad = cell[i] / layers_;
-        const double depth = depths_[hits[i].layer];
-        Vector3 from = {};
-        from = plus(from, pad_x_[pad], entry.x);
-        from = plus(from, pad_y_[pad] + shift, entry.y);
-        from = plus(from, depth, entry.z);
-        hits[i].x = static_cast<float>(entry.impact[0] + from[0]);
-        hits[i].y = static_cast<float>(entry.impact[1] + from[1]);
-        hits[i].z = static_cast<float>(entry.impact[2] + from[2]);
-        hits[i].time = static_cast<float>(std::sqrt(dot(from, from)) / light_mm_per_ns);
+        const std::uint32_t pad = cell[i] / layers_, layer = cell[i] - pad * layers_;
+        const double x = pad_x_[pad], y = pad_y_[pad] + shift, z = depths_[layer];
+        const Vector3 from = plus(plus(plus(Vector3{}, x, entry.x), y, entry.y), z, entry.z);
+        const auto distance = std::sqrt(static_cast<float>(x * x + y * y + z * z));
+        hits[i] = {static_cast<float>(entry.impact[0] + from[0]),
+                   static_cast<float>(entry.impact[1] + from[1]),
+                   static_cast<float>(entry.impact[2] + from[2]),
+                   energy[i], distance * ns_per_mm, cell[i], layer};
     }
 }
 

@@ -36,8 +36,11 @@ class Placer {
                const float* energy, caloforge_hit* hits) const;
 
   private:
+    // Mean depth of a shower's energy, mm.
+    double barycentre(std::size_t count, const std::uint32_t* cell, const float* energy) const;
+
     std::uint32_t layers_;
-    std::vector<double> depths_;          // [layers] mm
+    std::vector<double> depths_;         // [layers] mm
     std::vector<double> pad_x_, pad_y_;  // [pads] mm, from the image's axis
 };
 
