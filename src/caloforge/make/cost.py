@@ -48,11 +48,10 @@ def training_seconds(recipe: Recipe, handful: Showers, n: int) -> float:
     """
     size = recipe.training.batch_size
     rows = np.arange(size) % len(handful)
-    batch = Batch(
-        *(torch.from_numpy(values[rows]) for values in (
-            handful.cells, handful.energy, handful.theta
-        ))
-    )  # fmt: skip
+    cells, energy, theta = (
+        torch.from_numpy(values[rows]) for values in (handful.cells, handful.energy, handful.theta)
+    )
+    batch = Batch(cells, energy, theta)
     steps = max(1, round(n * (1 - recipe.data.validation_fraction)) // size)
     plan = TrainingPlan(_domain(handful), recipe.trained_epochs, steps, size)
     with torch.random.fork_rng(devices=[]):
