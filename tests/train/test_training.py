@@ -389,3 +389,13 @@ def test_a_gpu_that_is_not_there_or_of_no_use_is_refused(options, line, monkeypa
     with pytest.raises(ConfigError, match=line):
         chosen_device("cuda", options)
     assert chosen_device("auto", options) == chosen_device("cpu", options) == "cpu"
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(train, tmp_path):
+    numbers = iter([0.1, 0.3])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("caloforge.train.validation.Validator.score", lambda *_: next(numbers))
+        trained, _ = train(edit=lambda text: text + '\nkeep = "last"\n')
+    assert (trained.best_epoch, trained.best_score) == (2, 0.3)
+    state = load_state(tmp_path / "run" / "best.safetensors")
+    assert state["progress"]["best_epoch"] == 2

@@ -67,7 +67,8 @@ class TrainingOptions(FrozenModel):
 
     ``precision`` "bfloat16" computes convolutions in bfloat16 (autocast) and keeps weights and
     losses in float32.  ``ema_decay``: decay per step of the averaged weights that are validated and
-    exported (0: the weights themselves).  ``validation_showers``: at most so many of the validation
+    exported (0: the weights themselves).  ``keep``: the epoch with the lowest validation number, or
+    the last one (where a learning rate falls to zero, the last is best and the number is noise).  ``validation_showers``: at most so many of the validation
     split are compared after each epoch.
     """
 
@@ -78,6 +79,7 @@ class TrainingOptions(FrozenModel):
     log_every_steps: int = Field(20, gt=0)
     checkpoint_every_seconds: float = Field(300.0, ge=0)
     validation_showers: int = Field(512, gt=1)
+    keep: Literal["best", "last"] = "best"
 
 
 class Recipe(FrozenModel):
