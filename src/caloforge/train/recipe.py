@@ -67,9 +67,9 @@ class TrainingOptions(FrozenModel):
 
     ``precision`` "bfloat16" computes convolutions in bfloat16 (autocast) and keeps weights and
     losses in float32.  ``ema_decay``: decay per step of the averaged weights that are validated and
-    exported (0: the weights themselves).  ``keep``: the epoch with the lowest validation number, or
-    the last one (where a learning rate falls to zero, the last is best and the number is noise).  ``validation_showers``: at most so many of the validation
-    split are compared after each epoch.
+    exported (0: the weights themselves).  ``validation_showers``: at most so many of the validation
+    split are compared after each epoch.  ``keep``: the epoch with the lowest validation number, or
+    the last one (where a learning rate falls to zero, the last is best and the number is noise).
     """
 
     epochs: int = Field(gt=0)
