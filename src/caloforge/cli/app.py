@@ -12,6 +12,7 @@ from caloforge.cli import EXIT_INTERRUPTED, interrupted
 from caloforge.errors import CaloforgeError
 
 VERBS = {
+    "make": "Make a model of a calorimeter: simulate, train, export, tune, validate.",
     "info": "Describe any sample, model or detector.",
     "simulate": "Simulate showers with Geant4, in the 3DGAN HDF5 layout.",
     "generate": "Generate showers with a trained model.",
@@ -21,6 +22,7 @@ VERBS = {
     "search": "Search for a better recipe.",
     "export": "Export a model: ONNX with its card, or what a host framework loads.",
     "bench": "Time models beside Geant4, and what makes them fast.",
+    "prune": "Remove channels from a trained network, and train on.",
     "quantize": "Quantize a model to INT8, as far as the physics holds.",
 }
 """What ``caloforge --help`` shows; the verb is the function, or the app, of its module's name."""
