@@ -88,9 +88,12 @@ def test_a_killed_writer_goes_on_to_the_same_bytes(
     path, moved = tmp_path / "x.h5", tmp_path / "moved"
     starts = []
     for kill in range(12):
+        before = os.stat(tmp_path / "x.h5.partial") if kill else None
         writer = HitsWriter(
             path, toy_detector, TOY_SHAPE, 400, compression=compression, resume=True
         )
+        after = os.stat(tmp_path / "x.h5.partial")
+        assert before is None or after.st_ino == before.st_ino, "it was copied"
         starts.append(writer.done)
         writer.write_conditions(0, showers.conditions)
         first = writer.done

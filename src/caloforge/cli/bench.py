@@ -58,7 +58,8 @@ def run(
     models: Models,
     geant4: Sample = None,
     live: Annotated[
-        int, typer.Option(min=0, help="Simulate so many showers with Geant4 here and now instead.")
+        int,
+        typer.Option(min=0, help="Simulate so many Geant4 showers in the same rounds instead."),
     ] = 0,
     torch: Annotated[
         Path | None,

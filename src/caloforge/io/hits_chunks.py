@@ -1,12 +1,12 @@
-"""Hits appended to an HDF5 file chunk by chunk, past the library where nothing is compressed.
+"""Hits appended to an HDF5 file chunk by chunk, of which the library makes the skeleton.
 
 A list beside the file, ``PATH.chunks``, says of every chunk where its bytes are and how many
-showers are whole with it.  A killed writer leaves an HDF5 file that the library may not read; with
-the list the chunks are copied into a new one, which is, byte for byte, what the old one was to be.
+showers are whole with it.  A killed writer leaves a file that the library cannot read; with the
+list a new skeleton gets the same chunks, and in the end the file is, byte for byte, what it was to
+be.
 """
 
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,12 @@ import numpy as np
 
 from caloforge.hit_arrays import cell_type
 from caloforge.io.disk import Disk, aligned
+from caloforge.io.skeleton import Skeleton
 from caloforge.typing import AnyArray, FloatArray
 
 CELL, CELL_ENERGY = "cell", "cell_energy"
 FEWEST, MOST = 2**10, 2**20
 """Hits in a chunk of a small and of a large file."""
-
-ON_PAGES = {"alignment_threshold": 2**20, "alignment_interval": 4096}
-"""Options of an HDF5 file whose large chunks the disk can fetch without a copy."""
 
 RECORD = np.dtype([("showers", "<i8"), ("place", "<i8", 2), ("size", "<i8", 2), ("mask", "<i8", 2)])
 """A line of the list: whole showers; place and size in bytes and filter mask of the two chunks."""
@@ -39,10 +37,10 @@ def chunk_hits(n: int) -> int:
 
 
 class HitChunks:
-    """The datasets ``cell`` and ``cell_energy`` of an open HDF5 file, written from their start.
+    """The datasets ``cell`` and ``cell_energy`` of a skeleton, written from their start.
 
-    Where nothing is compressed the library says only where a chunk has its place; its bytes go
-    there through ``disk``, while the next chunk fills.
+    The library says where a chunk has its place; its bytes go there through ``disk``, while the
+    next chunk fills.
 
     Attributes
     ----------
@@ -51,18 +49,19 @@ class HitChunks:
     """
 
     def __init__(
-        self, file: Any, disk: Disk, n: int, shape: tuple[int, ...], compression: str | None
-    ) -> None:
+        self, skeleton: Skeleton, disk: Disk, n: int, shape: tuple[int, ...],
+        compression: str | None,
+    ) -> None:  # fmt: skip
         self.total, self.chunks, self.hits = 0, 0, chunk_hits(n)
-        self._disk = disk if compression is None else None
+        self._skeleton, self._disk, self._compressed = skeleton, disk, compression is not None
         self._datasets: dict[str, Any] = {}
         self._spare: dict[str, list[AnyArray]] = {CELL: [], CELL_ENERGY: []}
-        filters = {} if compression is None else {"compression": compression, "shuffle": True}
+        options = {"compression": compression, "shuffle": True} if compression else {}
         for name, kind in ((CELL, np.dtype(cell_type(shape))), (CELL_ENERGY, np.dtype("<f4"))):
-            self._datasets[name] = file.create_dataset(
+            self._datasets[name] = skeleton.file.create_dataset(
                 name, (0,), kind.newbyteorder("<"), maxshape=(None,), chunks=(self.hits,),
-                dcpl=None if self._disk is None else _placed_when_extended(), track_times=False,
-                **filters,
+                dcpl=None if compression else _placed_when_extended(), track_times=False,
+                **options,
             )  # fmt: skip
         self._buffers = {name: self._new_buffer(name) for name in self._datasets}
 
@@ -89,24 +88,25 @@ class HitChunks:
         """Write the buffers as the next chunk of datasets that have ``extent`` hits."""
         first = self.chunks * self.hits
         for name, buffer in self._buffers.items():
-            dataset = self._datasets[name]
-            dataset.id.set_extent((extent,))
-            if self._disk is None:
-                dataset[first:] = buffer[: extent - first]
-                continue
-            place = dataset.id.get_chunk_info_by_coord((first,)).byte_offset
+            self._datasets[name].id.set_extent((extent,))
+            if self._compressed:
+                self._datasets[name][first:] = buffer[: extent - first]
+            chunk = self._place(name, self.chunks)
+            content = buffer.view(np.uint8)
+            if self._compressed:
+                written = self._skeleton.written(chunk.byte_offset, chunk.size)
+                content = np.frombuffer(written, np.uint8)
             self._disk.wait_for_room()
             given_back = partial(self._spare[name].append, buffer)
-            self._disk.hand_over(place, buffer.view(np.uint8), given_back)
+            self._disk.hand_over(chunk.byte_offset, content, given_back)
             self._buffers[name] = self._new_buffer(name)
         self.chunks += 1
 
-    def then(self, task: Callable[[], None]) -> None:
-        """Call ``task`` when the whole chunks are in the file; OSError if a write has failed."""
-        if self._disk is None:
-            task()
-        else:
-            self._disk.then(task)
+    def _place(self, name: str, chunk: int) -> Any:
+        """Where the library has a chunk; its data are for the disk."""
+        found = self._datasets[name].id.get_chunk_info_by_coord((chunk * self.hits,))
+        self._skeleton.fill(found.byte_offset, found.size)
+        return found
 
     def record(self, chunk: int, showers: int) -> AnyArray:
         """The line of the list for a chunk with which ``showers`` are whole, (1,) of RECORD."""
@@ -118,35 +118,24 @@ class HitChunks:
         sizes = [info.size for info in found]
         return np.array([(showers, places, sizes, [info.filter_mask for info in found])], RECORD)
 
-    def copy(self, old: int, records: AnyArray) -> bool:
-        """Take over the chunks of a file (descriptor ``old``); False if they come elsewhere."""
-        for number, record in enumerate(records):
-            copied = self._copy_plain if self._disk is not None else self._copy_filtered
-            if not copied(old, record):
+    def take_over(self, descriptor: int, records: AnyArray) -> bool:
+        """Go on with a file that has these chunks; False if it lacks one or has it elsewhere."""
+        end = os.fstat(descriptor).st_size
+        for record in records:
+            first = self.chunks * self.hits
+            for which, (name, dataset) in enumerate(self._datasets.items()):
+                place, size = int(record["place"][which]), int(record["size"][which])
+                if not 0 <= place <= place + size <= end:
+                    return False
+                dataset.id.set_extent((first + self.hits,))
+                if self._compressed:
+                    content, mask = os.pread(descriptor, size, place), int(record["mask"][which])
+                    dataset.id.write_direct_chunk((first,), content, mask)
+                self._place(name, self.chunks)
+            if self.record(self.chunks, int(record["showers"]))[0] != record:
                 return False
-            if self.record(number, int(record["showers"]))[0] != record:
-                return False
+            self.chunks += 1
         self.total = self.chunks * self.hits
-        return True
-
-    def _copy_plain(self, old: int, record: AnyArray) -> bool:
-        for which, buffer in enumerate(self._buffers.values()):
-            read = os.preadv(old, [buffer.view(np.uint8).data], int(record["place"][which]))
-            if read < buffer.nbytes:
-                return False
-        self._put((self.chunks + 1) * self.hits)
-        return True
-
-    def _copy_filtered(self, old: int, record: AnyArray) -> bool:
-        first = self.chunks * self.hits
-        for which, dataset in enumerate(self._datasets.values()):
-            size = int(record["size"][which])
-            content = os.pread(old, size, int(record["place"][which]))
-            if len(content) < size:
-                return False
-            dataset.id.set_extent((first + self.hits,))
-            dataset.id.write_direct_chunk((first,), content, int(record["mask"][which]))
-        self.chunks += 1
         return True
 
     def finish(self) -> None:
