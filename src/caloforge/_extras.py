@@ -23,17 +23,18 @@ EXTRA_OF_MODULE = {
 }
 
 
-def check_installed(module: str) -> None:
-    """Refuse to go on without an optional module, which is not imported yet: Geant4 must not be
+def check_installed(*modules: str) -> None:
+    """Refuse to go on without optional modules, which are not imported yet: Geant4 must not be
     before it has been told where its data are.
 
     Raises
     ------
     MissingExtraError
-        if the module is not installed.
+        naming all that are not installed.
     """
-    if find_spec(module) is None:
-        raise _missing(module)
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise _missing(*missing)
 
 
 def require(module: str) -> Any:
@@ -53,7 +54,9 @@ def require(module: str) -> Any:
         raise _missing(root) from None
 
 
-def _missing(module: str) -> MissingExtraError:
-    extra = EXTRA_OF_MODULE[module]
-    msg = f'{module} is not installed: pip install "caloforge[{extra}]" brings it'
+def _missing(*modules: str) -> MissingExtraError:
+    extras = ",".join(dict.fromkeys(EXTRA_OF_MODULE[module] for module in modules))
+    names = ", ".join(modules)
+    are, them = ("is", "it") if len(modules) == 1 else ("are", "them")
+    msg = f'{names} {are} not installed: pip install "caloforge[{extras}]" brings {them}'
     return MissingExtraError(msg)

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import uproot
+from tests.conftest import make_showers
 
 from caloforge import io
+from caloforge.cli.app import main
 from caloforge.convert import convert
 from caloforge.errors import InputError
 
@@ -49,3 +51,32 @@ def test_hdf5_to_hdf5_keeps_everything(tmp_path, sample, toy_showers):
 def test_another_ending_is_refused(tmp_path, sample):
     with pytest.raises(InputError, match=r"allowed endings are \.root, \.h5, \.hdf5"):
         run(sample, tmp_path / "out.csv")
+
+
+def test_a_share_and_the_rest_are_the_sample_without_its_order_lost(tmp_path, toy_detector):
+    """What --only writes and what --without writes are disjoint, and all of it."""
+    sample = tmp_path / "all.h5"
+    io.write(sample, make_showers(toy_detector, 50))
+    for option, name in (("--only", "held_out.h5"), ("--without", "training.h5")):
+        words = ["convert", str(sample), option, "0.2", "--seed", "3", "-o", str(tmp_path / name)]
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert not ended.value.code
+    everything, held_out, rest = (
+        io.read(tmp_path / name) for name in ("all.h5", "held_out.h5", "training.h5")
+    )
+    assert (len(held_out), len(rest)) == (10, 40)
+    assert set(held_out.energy) | set(rest.energy) == set(everything.energy)
+    places = [list(everything.energy).index(energy) for energy in held_out.energy]
+    assert places == sorted(places)
+    np.testing.assert_array_equal(everything.cells[places], held_out.cells)
+
+
+@pytest.mark.parametrize("share", ["0", "1", "-0.5", "0.001"])
+def test_a_share_that_leaves_nothing_on_one_side_is_refused(tmp_path, toy_detector, share, capsys):
+    sample = tmp_path / "all.h5"
+    io.write(sample, make_showers(toy_detector, 20))
+    with pytest.raises(SystemExit) as ended:
+        main(["convert", str(sample), "--only", share, "-o", str(tmp_path / "o.h5")])
+    assert ended.value.code == 2
+    assert "must leave some on either side" in capsys.readouterr().err

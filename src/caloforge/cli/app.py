@@ -12,6 +12,7 @@ from caloforge.cli import EXIT_INTERRUPTED, interrupted
 from caloforge.errors import CaloforgeError
 
 VERBS = {
+    "make": "Make a model of a calorimeter: simulate, train, export, tune, validate.",
     "info": "Describe any sample, model or detector.",
     "simulate": "Simulate showers with Geant4, in the 3DGAN HDF5 layout.",
     "generate": "Generate showers with a trained model.",

@@ -1,19 +1,24 @@
 """``caloforge convert``: a sample in another file format."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 
 from caloforge.cli.options import (
     Compression,
     OutputFile,
+    Seed,
     parse_compression,
     shower_progress,
     stderr,
 )
 from caloforge.cli.reading import DetectorOption, MapOption, Reading
 from caloforge.errors import InputError
+
+if TYPE_CHECKING:
+    from caloforge.io import ShowerFile
 
 
 def convert(
@@ -30,6 +35,13 @@ def convert(
         bool, typer.Option("--cells", help="ROOT: write the hit cells of every shower too.")
     ] = False,
     compression: Compression = "gzip",
+    only: Annotated[
+        float | None, typer.Option(help="Write only this share of the showers, drawn by the seed.")
+    ] = None,
+    without: Annotated[
+        float | None, typer.Option(help="Write all but the share that --only would write.")
+    ] = None,
+    seed: Seed = 0,
     detector: DetectorOption = None,
     from_layout: Annotated[
         str | None, typer.Option(help="Layout of the sample, if it is ambiguous.")
@@ -40,6 +52,7 @@ def convert(
 
     --layout writes any other, as edm4hep: hits with positions, in .root. There and back, cells are
     the same but for the rounding of float32 between GeV and MeV. --calibrate says so in the file.
+    --only and --without split a sample: showers that are held out, and the others.
     """
     from caloforge.convert import convert as convert_sample
 
@@ -49,7 +62,7 @@ def convert(
         raise InputError(msg)
     factors = [] if calibrate is None else parse_factors(calibrate)
     reading = Reading(detector, from_layout, where)
-    with reading.open(sample) as file, shower_progress() as progress:
+    with _chosen(reading.open(sample), only, without, seed) as file, shower_progress() as progress:
         task = progress.add_task(f"writing {output.name}", total=len(file))
         convert_sample(
             file, output, layout=layout, factors=factors, cells=cells, compression=chosen,
@@ -59,6 +72,23 @@ def convert(
     reading.print_map()
     for note in notes:
         stderr.print(f"note: {note}")
+
+
+def _chosen(
+    file: "ShowerFile", only: float | None, without: float | None, seed: int
+) -> "ShowerFile":
+    """The sample, or the share of it that is asked for."""
+    from caloforge.io.chosen import ChosenRows, held_out_rows
+
+    if only is not None and without is not None:
+        msg = "--only and --without are the two parts of a sample: give one of them"
+        raise InputError(msg)
+    if only is not None:
+        return ChosenRows(file, held_out_rows(len(file), only, seed))
+    if without is None:
+        return file
+    rows = np.arange(len(file))
+    return ChosenRows(file, np.setdiff1d(rows, held_out_rows(len(file), without, seed)))
 
 
 def parse_factors(text: str) -> list[float]:

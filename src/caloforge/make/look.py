@@ -1,0 +1,155 @@
+"""How wide the showers of a sample are: the pads in which every cell is asked for its energy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from caloforge.scaling import ANGLE_TOLERANCE_RAD
+from caloforge.showers import Showers
+from caloforge.train.files import ShowerFiles
+from caloforge.typing import BoolArray, Float64Array
+
+LOOKED_AT = 1024
+IN_WINDOW = 0.985
+"""Share of the energy in the window; beside it hits are rare and single."""
+MOST_OF_IMAGE = 0.6
+"""A window of more of the image's pads than this saves nothing: every cell is asked."""
+ROOM = 1.3
+"""Places for particles beside the window, for one in the fullest shower."""
+HALO_STEP = 32
+MOST_SHARING = 0.2
+FAINT = 0.3
+"""Cells that are hit more often have more than one particle."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the first showers of a sample show.
+
+    Attributes
+    ----------
+    window : pads in x and y about the axis; None: the whole image.
+    halo_particles : places for particles beside it.
+    sharing : how often a cell follows its neighbour, as particles do that cross two pads.
+    """
+
+    window: tuple[int, int] | None
+    halo_particles: int
+    sharing: float
+
+    @classmethod
+    def at(cls, files: ShowerFiles) -> Look:
+        """Look at the first showers; rings and sectors are all asked, and share nothing."""
+        if files.detector.readout != "pads":
+            return cls(None, HALO_STEP, 0.0)
+        start, stop = 0, min(LOOKED_AT, len(files))
+        runs = [(a, min(b, stop)) for a, b in files.runs() if start <= a < stop]
+        showers = Showers.concatenate([files.read_run(*run) for run in runs])
+        return cls.of(showers)
+
+    def options(self) -> dict[str, Any]:
+        """As options of the network."""
+        if self.window is None:
+            return {"sharing": self.sharing}
+        window, particles = list(self.window), self.halo_particles
+        return {"window": window, "halo_particles": particles, "sharing": self.sharing}
+
+    def lines(self) -> list[str]:
+        """What was found, in words."""
+        sharing = f"sharing {self.sharing:g}: hits in neighbouring pads that are one particle's"
+        if self.window is None:
+            return ["no window: every cell is asked for its energy", sharing]
+        x, y = self.window
+        return [
+            f"window {x} x {y}: holds {IN_WINDOW:.1%} of the energy; beside it "
+            f"{self.halo_particles} places for particles",
+            sharing,
+        ]
+
+    @classmethod
+    def of(cls, showers: Showers) -> Look:
+        """Look at these showers."""
+        sharing = round(min(max(neighbours_follow(showers), 0.0), MOST_SHARING), 3)
+        window = window_of(showers)
+        if window is None:
+            return cls(None, HALO_STEP, sharing)
+        beside = (showers.cells > 0) & ~_inside(showers, window)
+        fullest = int(beside.sum(axis=(1, 2, 3)).max())
+        places = HALO_STEP * -(-int(ROOM * fullest + 1) // HALO_STEP)
+        return cls(window, places, sharing)
+
+
+def window_of(showers: Showers) -> tuple[int, int] | None:
+    """Pads in x and y about the axis that hold IN_WINDOW of the energy; None where that is most
+    of the image."""
+    x, y, _ = showers.cell_shape
+    distance_x, distance_y = _from_axis(showers)
+    window = _width(showers, distance_x, x), _width(showers, distance_y, y)
+    if x == y and not _inclined(showers):
+        window = (max(window), max(window))
+    return window if np.prod(window) <= MOST_OF_IMAGE * x * y else None
+
+
+def neighbours_follow(showers: Showers) -> float:
+    """Probability that a cell's energy is that of a particle which its neighbour in x has, too.
+
+    Neighbours are hit together more often than cells two pads apart, which are near each other in
+    the shower as well but share no particle: by the probability of a hit times what is sought.
+    """
+    hit = showers.cells > 0
+    chance = hit.mean(axis=0, dtype=np.float64)
+    chance[chance > FAINT] = 0.0
+    (both, apart, follow), (near, near_apart, _) = _pairs(hit, chance, 1), _pairs(hit, chance, 2)
+    together = near / max(near_apart, 1e-12)
+    return float((both - together * apart) / max(follow - apart, 1e-12))
+
+
+def _pairs(hit: BoolArray, chance: Float64Array, pads: int) -> tuple[float, float, float]:
+    """Pairs of cells so many pads apart in x: how many are hit, would be if they were
+    independent, and if one always followed the other."""
+    first, second = chance[:-pads], chance[pads:]
+    used = (first > 0) & (second > 0)
+    hits = (hit[:, :-pads] & hit[:, pads:]).mean(axis=0, dtype=np.float64)
+    return (
+        float(hits[used].sum()),
+        float((first * second)[used].sum()),
+        float(np.minimum(first, second)[used].sum()),
+    )
+
+
+def _inclined(showers: Showers) -> bool:
+    return bool(np.any(np.abs(showers.theta - np.pi / 2) > ANGLE_TOLERANCE_RAD))
+
+
+def _from_axis(showers: Showers) -> tuple[Float64Array, Float64Array]:
+    """Distances of the cells' middles from the axis along x (1, X, 1, 1) and y (N, 1, Y, Z), in
+    pads."""
+    x, y, _ = showers.cell_shape
+    across_x = np.abs(np.arange(x) - (x - 1) / 2)[None, :, None, None]
+    depth = showers.detector.layer_centres_mm / showers.detector.pad_mm[1]
+    layers = showers.cells.sum(axis=(1, 2), dtype=np.float64)
+    middle = (layers @ depth) / np.maximum(layers.sum(axis=1), 1e-12)
+    slope = 1.0 / np.tan(showers.theta.astype(np.float64))
+    axis = np.floor((depth - middle[:, None]) * slope[:, None] + 0.5)
+    across_y = np.abs(np.arange(y)[None, :, None] - (y - 1) / 2 - axis[:, None])[:, None]
+    return across_x, across_y
+
+
+def _inside(showers: Showers, window: tuple[int, int]) -> BoolArray:
+    """Whether cells (N, X, Y, Z) are in a window about the axis."""
+    across_x, across_y = _from_axis(showers)
+    inside: BoolArray = (across_x <= (window[0] - 1) / 2) & (across_y <= (window[1] - 1) / 2)
+    return inside
+
+
+def _width(showers: Showers, distance: Float64Array, size: int) -> int:
+    """The smallest width, of the parity of ``size``, whose pads hold enough of the energy."""
+    enough = 0.5 * (1.0 + IN_WINDOW) * showers.cells.sum(dtype=np.float64)
+    for width in range(size % 2 or 2, size, 2):
+        inside = distance <= 0.5 * (width - 1)
+        if np.sum(showers.cells, where=inside, dtype=np.float64) >= enough:
+            return width
+    return size

@@ -1,0 +1,108 @@
+"""The recipe that a training sample suggests: window, halo, symmetry, epochs.
+
+Nothing in it belongs to any one calorimeter; all is measured on the sample's first showers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caloforge.config import build
+from caloforge.errors import InputError
+from caloforge.make.look import Look
+from caloforge.make.request import MakeRequest
+from caloforge.networks.spec import name_of
+from caloforge.showers import Showers
+from caloforge.train.data import TrainingData
+from caloforge.train.files import ShowerFiles
+from caloforge.train.recipe import DataOptions, Recipe
+
+SYMMETRIES = ("square", "mirror", "none")
+"""Augmentations, the one that makes most of a sample first."""
+BATCH_SIZE = 64
+STEPS = 1000
+"""Optimisation steps, as many as the bundled models took."""
+FEWEST_EPOCHS, MOST_EPOCHS = 24, 200
+FLOW_EPOCHS, FLOW_SHOWERS = 15, 2000
+"""Epochs after which the flow of the layer energies learns so many showers by heart; with more
+showers the number grows as their root."""
+FEWEST_VALIDATED, MOST_VALIDATED = 64, 512
+"""Showers of the training sample that give the validation number, which chooses nothing here."""
+
+
+def choose_recipe(name: str, paths: Sequence[Path], seed: int) -> tuple[Recipe, list[str]]:
+    """The recipe for the samples in these files, and a line for each choice.
+
+    Raises
+    ------
+    InputError
+        if the files do not fit together or hold too few showers.
+    """
+    files = ShowerFiles(paths)
+    look = Look.at(files)
+    augment = symmetry_of(files, seed)
+    recipe = _recipe(name, seed, len(files), look, augment)
+    return recipe, [*look.lines(), f"augment {augment}: the symmetry of the showers"]
+
+
+def first_recipe(request: MakeRequest, handful: Showers) -> Recipe:
+    """About the recipe that a request will get, from a handful of showers: what it costs."""
+    return _recipe(request.name, request.seed, request.training, Look.of(handful))
+
+
+def _recipe(
+    name: str,
+    seed: int,
+    n: int,
+    look: Look,
+    augment: str = "none",
+) -> Recipe:
+    validated = min(max(n // 25, min(FEWEST_VALIDATED, n // 4)), MOST_VALIDATED)
+    steps = max(1, (n - validated) // BATCH_SIZE)
+    epochs = int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS))
+    table = {
+        "name": name,
+        "seed": seed,
+        "network": {"name": "factorised", **look.options()},
+        "objective": {
+            "name": "factorised",
+            "empty_layers": "drawn",
+            "flow_epochs": min(round(FLOW_EPOCHS * (n / FLOW_SHOWERS) ** 0.5), epochs - 1),
+        },
+        "data": {"augment": augment, "validation_fraction": round(validated / n, 4)},
+        "training": {"epochs": epochs + 1, "batch_size": BATCH_SIZE, "ema_decay": 0.995},
+    }
+    return build(Recipe, table, where="the recipe that make chose")
+
+
+def symmetry_of(files: ShowerFiles, seed: int) -> str:
+    """The largest symmetry of :data:`SYMMETRIES` that the showers of a sample have."""
+    for kind in SYMMETRIES[:-1]:
+        try:
+            options = build(DataOptions, {"augment": kind}, where=kind)
+            TrainingData(files, options, batch_size=2, seed=seed)
+        except InputError:
+            continue
+        return kind
+    return SYMMETRIES[-1]
+
+
+def recipe_text(recipe: Recipe, why: Sequence[str]) -> str:
+    """A recipe as TOML that ``train`` reads; ``why``: lines that stand before it."""
+    table = recipe.model_dump(mode="json", exclude_defaults=True)
+    plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    lines = [*(f"# {line}" for line in why), *_entries(plain)]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            network = {"name": name_of(recipe.network)} if key == "network" else {}
+            lines += ["", f"[{key}]", *_entries(network | value)]
+    return "\n".join(lines) + "\n"
+
+
+def _entries(table: dict[str, Any]) -> list[str]:
+    return [f"{key} = {json.dumps(value)}" for key, value in table.items() if value is not None]

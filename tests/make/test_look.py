@@ -1,0 +1,84 @@
+"""The window, the halo and the sharing follow the showers."""
+
+import numpy as np
+import pytest
+from tests.conftest import make_toy_detector
+
+from caloforge.detector import Window
+from caloforge.make.look import IN_WINDOW, Look, neighbours_follow, window_of
+from caloforge.showers import Showers
+from caloforge.units import degree
+
+SIDE, LAYERS, SHOWERS = 21, 4, 60
+
+
+def showers(radius, theta_deg=90.0, *, side=SIDE):
+    """Showers of 200 deposits, normal about an axis with this width in pads."""
+    detector = make_toy_detector().model_copy(
+        update={"windows": {"wide": Window(shape=(side, side), theta_deg=(40.0, 140.0))}}
+    )
+    rng = np.random.default_rng(0)
+    cells = np.zeros((SHOWERS, side, side, LAYERS), np.float32)
+    theta = np.full(SHOWERS, theta_deg * degree, np.float32)
+    depth = (detector.layer_centres_mm - detector.layer_centres_mm.mean()) / detector.pad_mm[1]
+    for shower in cells:
+        for layer in range(LAYERS):
+            place = rng.normal((side - 1) / 2, radius, (200, 2))
+            place[:, 1] += depth[layer] / np.tan(theta[0])
+            place = np.clip(np.rint(place), 0, side - 1).astype(int)
+            np.add.at(shower[..., layer], tuple(place.T), 3e-4)
+    return Showers(cells, np.full(SHOWERS, 50, np.float32), theta, detector, "gamma")
+
+
+def test_the_window_holds_its_share_of_the_energy_and_is_no_larger():
+    found = showers(1.5)
+    x, y = window_of(found)
+    assert x == y == 9
+    for width, enough in ((x, True), (x - 2, False)):
+        edge = (SIDE - width) // 2
+        held = found.cells[:, edge : SIDE - edge, edge : SIDE - edge].sum() / found.cells.sum()
+        assert (held >= IN_WINDOW) == enough
+
+
+def test_wide_showers_have_no_window():
+    look = Look.of(showers(4.0))
+    assert look.window is None
+    assert look.options() == {"sharing": look.sharing}
+
+
+def test_the_window_of_inclined_showers_follows_the_axis():
+    """Across the axis they are as wide as upright ones."""
+    assert window_of(showers(1.0, 60.0)) == pytest.approx(window_of(showers(1.0)), abs=2)
+
+
+def test_the_halo_has_room_for_the_fullest_shower():
+    found = showers(1.5)
+    look = Look.of(found)
+    edge = (SIDE - look.window[0]) // 2
+    inside = np.zeros((SIDE, SIDE, 1), bool)
+    inside[edge:-edge, edge:-edge] = True
+    assert look.halo_particles > ((found.cells > 0) & ~inside).sum(axis=(1, 2, 3)).max()
+
+
+def test_an_even_image_has_an_even_window():
+    assert window_of(showers(1.5, side=20))[0] % 2 == 0
+
+
+def test_neighbours_that_share_particles_are_told_from_neighbours_that_do_not():
+    rng = np.random.default_rng(1)
+    chance = 0.02 + 0.1 * np.exp(-np.abs(np.arange(SIDE) - 10.0) / 3)
+    own = rng.random((4000, SIDE, 3, LAYERS))
+    other = np.roll(own, 1, axis=1)
+    follows = rng.random(own.shape) < 0.1
+    alone, shared = (own < chance[:, None, None]), np.where(follows, other, own)
+    detector = make_toy_detector().model_copy(update={"windows": {"w": Window(shape=(SIDE, 3))}})
+
+    def found(hit):
+        energy = np.full(len(hit), 50, np.float32)
+        cells = hit.astype(np.float32) * 1e-4
+        return neighbours_follow(
+            Showers(cells, energy, np.full_like(energy, np.pi / 2), detector, "gamma")
+        )
+
+    assert found(alone) == pytest.approx(0.0, abs=0.01)
+    assert found(shared < chance[:, None, None]) == pytest.approx(0.1, abs=0.015)
