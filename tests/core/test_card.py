@@ -4,6 +4,7 @@ import onnxruntime
 import pytest
 
 from caloforge.card import METADATA_KEY, ModelCard, read_scores
+from caloforge.cli.app import main
 from caloforge.detector import load_detector
 from caloforge.engine.base import read_card
 from caloforge.errors import InputError
@@ -42,6 +43,24 @@ def test_bundled_files_hold_their_placement_for_hosts_that_read_no_detector():
         said = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
         written = read_card(model_path(name)).placement.model_dump_json()
         assert said["placement"] == json.loads(written)
+
+
+def test_a_file_with_an_older_card_is_renewed(tmp_path, toy_model):
+    onnx = pytest.importorskip("onnx")
+    model, card = onnx.load(str(toy_model)), read_card(toy_model)
+    older = card.model_dump_json(exclude={"placement"}).replace(
+        '"schema_version":2', '"schema_version":1'
+    )
+    onnx.helper.set_model_props(model, {METADATA_KEY: older, "caloforge.tables": "factorised 1"})
+    onnx.save(model, str(toy_model))
+    with pytest.raises(SystemExit) as ended:
+        main(["export", str(toy_model), "-o", str(tmp_path / "new.onnx")])
+    assert not ended.value.code
+    new = onnx.load(str(tmp_path / "new.onnx"))
+    said = {entry.key: entry.value for entry in new.metadata_props}
+    assert said["caloforge.tables"] == "factorised 1" and new.graph == model.graph
+    assert json.loads(said[METADATA_KEY])["placement"]["pitch"] == [5.0, 5.0]
+    assert read_card(tmp_path / "new.onnx") == card
 
 
 def test_placement_is_that_of_the_cells():
