@@ -1,9 +1,10 @@
 import json
 
+import numpy as np
 import onnxruntime
 import pytest
 
-from caloforge.card import METADATA_KEY, ModelCard, read_scores
+from caloforge.card import METADATA_KEY, ModelCard, Response, read_scores
 from caloforge.cli.app import main
 from caloforge.detector import load_detector
 from caloforge.engine.base import read_card
@@ -26,30 +27,51 @@ def test_scores_come_from_a_validation(tmp_path):
 
 def test_cards_say_where_cells_are_and_older_ones_load():
     card = read_card(model_path("clic_ecal_fixed"))
-    assert card.schema_version == 2 and card.response is None
+    assert card.schema_version == 3 and card.particles == ("e-",)
     placement = card.placement
     assert placement.axes == ("x", "y", "layer") and placement.pitch == (5.1, 5.1)
     assert len(placement.layer_depths_mm) == 25
     again = ModelCard.from_json(card.model_dump_json(), where="a file")
     assert again == card and '"placement"' in card.model_dump_json()
-    older = json.loads(card.model_dump_json(exclude={"placement", "response"}))
-    read = ModelCard.from_json(json.dumps(older | {"schema_version": 1}), where="a file")
-    assert read.placement == placement and read.schema_version == 1
+    older = json.loads(card.model_dump_json(exclude={"particles", "placement", "response"}))
+    for version in (1, 2):
+        read = ModelCard.from_json(json.dumps(older | {"schema_version": version}), where="a file")
+        assert read.placement == placement and read.schema_version == version
+        assert read.particles == ("e-",) and read.response is None
+
+
+def test_a_response_of_version_2_has_no_angle():
+    older = {"coefficients": [0.001, 0.02], "showers": 100, "error": 0.001}
+    response = Response.model_validate(older)
+    energy = np.float32([1.0, np.e])
+    for theta in (np.pi / 2, np.pi / 3):
+        np.testing.assert_allclose(response(energy, theta), [0.02, 0.021], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_bundled_models_say_their_sampling_fraction(name):
+    card = read_card(model_path(name))
+    energy = np.geomspace(*card.energy_range_gev, 20).astype(np.float32)
+    low, high = card.theta_range_rad
+    for theta in (low, (low + high) / 2):
+        found = card.response(energy, theta)
+        assert (found > 0.015).all() and (found < 0.026).all() and (np.diff(found) < 0).all()
 
 
 def test_bundled_files_hold_their_placement_for_hosts_that_read_no_detector():
     for name in model_names():
         session = onnxruntime.InferenceSession(str(model_path(name)))
         said = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
-        written = read_card(model_path(name)).placement.model_dump_json()
-        assert said["placement"] == json.loads(written)
+        card = read_card(model_path(name))
+        assert said["placement"] == json.loads(card.placement.model_dump_json())
+        assert said["particles"] == list(card.particles)
 
 
 def test_a_file_with_an_older_card_is_renewed(tmp_path, toy_model):
     onnx = pytest.importorskip("onnx")
     model, card = onnx.load(str(toy_model)), read_card(toy_model)
     older = card.model_dump_json(exclude={"placement"}).replace(
-        '"schema_version":2', '"schema_version":1'
+        '"schema_version":3', '"schema_version":1'
     )
     onnx.helper.set_model_props(model, {METADATA_KEY: older, "caloforge.tables": "factorised 1"})
     onnx.save(model, str(toy_model))

@@ -53,6 +53,7 @@ def export(
             _renew(_model_file(run), output)
             return
         card = _export_run(Path(run), output, name, scores)
+        _measure_response(output)
         stderr.print(
             f"{output}: {card.network}, {card.parameters:,} parameters, "
             f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV"
@@ -82,6 +83,17 @@ def _export_for(host: str, model: Path, folder: Path) -> None:
     with stderr.status(f"measuring the response of {model.stem}"):
         path = export_for_host(host, model, folder)
     stderr.print(f"{path}: for {host}; {folder / 'README.md'} says how it is run")
+
+
+def _measure_response(path: Path) -> None:
+    """Into the card; a model of empty showers has none."""
+    from caloforge.export import note_response
+
+    with stderr.status(f"measuring the response of {path.stem}"):
+        try:
+            note_response(path)
+        except ModelError as problem:
+            stderr.print(f"note: no response in the card: {problem}", soft_wrap=True)
 
 
 def _model_file(model: str) -> Path:

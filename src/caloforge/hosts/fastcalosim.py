@@ -14,7 +14,7 @@ import numpy as np
 
 from caloforge.card import ModelCard
 from caloforge.errors import ModelError
-from caloforge.hosts.graph import Given, Port, Shower, one_angle
+from caloforge.hosts.graph import Given, Port, Shower
 from caloforge.hosts.mesh import Mesh, area_weights
 from caloforge.hosts.writer import GraphWriter
 from caloforge.typing import AnyArray
@@ -43,7 +43,7 @@ def port(card: ModelCard) -> Port:
     ModelError
         if the host cannot hold the model.
     """
-    if card.detector.readout == "pads" and not one_angle(card):
+    if card.detector.readout == "pads" and not card.one_angle:
         msg = f"{card.name} covers a range of angles on pads: FastCaloSim's voxels turn with eta"
         raise ModelError(msg)
     layers = card.detector.n_layers

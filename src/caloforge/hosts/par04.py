@@ -11,7 +11,7 @@ import numpy as np
 
 from caloforge.card import ModelCard
 from caloforge.errors import ModelError
-from caloforge.hosts.graph import Given, Port, Shower, one_angle
+from caloforge.hosts.graph import Given, Port, Shower
 from caloforge.hosts.mesh import Mesh, area_weights, depth_weights, own_mesh
 from caloforge.hosts.writer import FLOAT, GraphWriter
 
@@ -94,7 +94,7 @@ def mesh_of(card: ModelCard, otherwise: Mesh) -> Mesh:
         msg = f"{card.name} makes {card.particle}: Par04 hands over electrons and photons alone"
         raise ModelError(msg)
     if detector.readout == "pads":
-        if not one_angle(card):
+        if not card.one_angle:
             msg = (
                 f"{card.name} covers a range of angles on pads that are fixed to the detector; "
                 "Par04 turns its mesh with the particle: export a model of one angle, or of rings"
