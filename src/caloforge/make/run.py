@@ -13,6 +13,7 @@ from caloforge.card import Score, read_scores
 from caloforge.make.beforehand import Beforehand, look_beforehand
 from caloforge.make.cost import simulation_seconds
 from caloforge.make.journal import Journal
+from caloforge.make.probe import check_request
 from caloforge.make.recipe import choose_recipe, recipe_text
 from caloforge.make.report import told, write_commands, write_summary
 from caloforge.make.request import Goal, MakeRequest
@@ -45,6 +46,8 @@ class Maker:
     ------
     OutputError
         if the folder holds something else.
+    InputError, RangeError, DetectorError
+        if such showers cannot be simulated.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Maker:
         goal: Goal | None = None,
         budget: float = math.inf,
     ) -> None:
+        check_request(request)
         self.request, self.folder, self.jobs = request, folder, jobs
         self.run_verb, self.say, self.goal, self.budget = run_verb, say, goal, budget
         self.journal = Journal(folder, request.description())
