@@ -113,6 +113,7 @@ def test_showers_that_are_mostly_empty_are_refused(
     assert "are under what toy sees; ask for higher energies" in line
 
 
+@pytest.mark.slow
 def test_a_model_of_a_sample_from_beginning_to_end(
     tmp_path: Path, toml: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,9 @@ from caloforge.networks.objective import Batch, Measurement
 from caloforge.ranks import group
 
 
-def measured_parts(generator: FactorisedGenerator) -> dict[str, Measurement[ExpectedShowers]]:
+def measured_parts(
+    generator: FactorisedGenerator, halo_prior: float = 0.0
+) -> dict[str, Measurement[ExpectedShowers]]:
     """What of a generator is measured, by name, in the order in which it is set."""
     parts: dict[str, Measurement[ExpectedShowers]] = {
         "layers": LayerCalibration(generator.layers),
@@ -30,7 +32,7 @@ def measured_parts(generator: FactorisedGenerator) -> dict[str, Measurement[Expe
         "core": CoreMeasurement(generator.noise.core),
     }
     if generator.halo is not None:
-        parts["halo"] = HaloMeasurement(generator.halo, generator.knots)
+        parts["halo"] = HaloMeasurement(generator.halo, generator.knots, halo_prior)
     if generator.knots.inclined:
         parts["tilt"] = TiltMeasurement(generator)
     return parts
@@ -41,10 +43,14 @@ class GeneratorMeasurement:
     weights and tables.  A :class:`caloforge.networks.objective.Measurement` of batches."""
 
     def __init__(
-        self, generator: FactorisedGenerator, averaged: FactorisedGenerator, encoder: ImpactEncoder
+        self,
+        generator: FactorisedGenerator,
+        averaged: FactorisedGenerator,
+        encoder: ImpactEncoder,
+        halo_prior: float = 0.0,
     ) -> None:
         self.generator, self.averaged, self.encoder = generator, averaged, encoder
-        self.parts = measured_parts(averaged)
+        self.parts = measured_parts(averaged, halo_prior)
 
     @torch.no_grad()
     def reset(self) -> None:

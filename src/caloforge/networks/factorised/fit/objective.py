@@ -38,6 +38,7 @@ class FitOptions(ObjectiveOptions):
     ``empty_layers``: "lump" takes a layer without energy for one faint energy, "drawn" for one that
     the others make likely (:mod:`.empty`).  ``flow_epochs``: epochs in which the flow of the layer
     energies is trained (None: as long as the rest); small samples teach it less than the pattern.
+    ``halo_prior``: hits beside the window that every layer has beside its own, at the rate of all.
     """
 
     fewest_epochs: ClassVar[int] = 3
@@ -50,6 +51,7 @@ class FitOptions(ObjectiveOptions):
     score_noise: float = Field(0.05, ge=0)
     empty_layers: Literal["lump", "drawn"] = "lump"
     flow_epochs: int | None = Field(None, ge=0)
+    halo_prior: float = Field(0.0, ge=0)
 
 
 def pattern_loss(view: ExpectedShowers) -> Tensor:
@@ -89,7 +91,7 @@ class FactorisedObjective:
         self.quantiles = LayerQuantiles(
             [generator.layers, averaged.layers], censored=options.empty_layers == "drawn"
         )
-        self.measurement = GeneratorMeasurement(generator, averaged, encoder)
+        self.measurement = GeneratorMeasurement(generator, averaged, encoder, options.halo_prior)
 
     @classmethod
     def of(
