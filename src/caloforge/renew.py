@@ -1,17 +1,26 @@
 """A model file with its card as this version writes it: for hosts that read the newer fields."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from caloforge._extras import require
 from caloforge.atomic import replacing
-from caloforge.card import METADATA_KEY, ModelCard
+from caloforge.card import METADATA_KEY, ModelCard, Score
 from caloforge.engine import read_card
 
 NEWEST = ModelCard.model_fields["schema_version"].default
 
 
-def renew(model: Path, path: Path) -> ModelCard:
+def renew(
+    model: Path,
+    path: Path,
+    *,
+    name: str | None = None,
+    scores: Mapping[str, Score] | None = None,
+) -> ModelCard:
     """Write the model's file again, of which the card alone changes; the card.
+
+    ``name`` replaces its name, ``scores`` are added to those that it has.
 
     Raises
     ------
@@ -23,7 +32,14 @@ def renew(model: Path, path: Path) -> ModelCard:
         without onnx.
     """
     onnx = require("onnx")
-    card = read_card(model).model_copy(update={"schema_version": NEWEST})
+    card = read_card(model)
+    card = card.model_copy(
+        update={
+            "schema_version": NEWEST,
+            "name": name or card.name,
+            "scores": {**card.scores, **(scores or {})},
+        }
+    )
     content = onnx.load(str(model))
     for entry in content.metadata_props:
         if entry.key == METADATA_KEY:

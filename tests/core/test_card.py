@@ -12,11 +12,12 @@ from caloforge.errors import InputError
 from caloforge.placement import placement_of
 from caloforge.zoo import model_names, model_path
 
+AUC = {"value": 0.5, "error": 0.01, "floor": 0.49, "verdict": "pass"}
+
 
 def test_scores_come_from_a_validation(tmp_path):
     metrics = tmp_path / "metrics.json"
-    score = {"value": 0.5, "error": 0.01, "floor": 0.49, "verdict": "pass"}
-    metrics.write_text(json.dumps({"scores": {"auc_low": score}}))
+    metrics.write_text(json.dumps({"scores": {"auc_low": AUC}}))
     found = read_scores(metrics)["auc_low"]
     assert (found.value, found.error, found.floor) == (0.5, 0.01, 0.49)
     for text in ("", "[]", "{}", '{"scores": {"a": {"value": 1}}}', '{"scores": {"a": 1}}'):
@@ -83,6 +84,18 @@ def test_a_file_with_an_older_card_is_renewed(tmp_path, toy_model):
     assert said["caloforge.tables"] == "factorised 1" and new.graph == model.graph
     assert json.loads(said[METADATA_KEY])["placement"]["pitch"] == [5.0, 5.0]
     assert read_card(tmp_path / "new.onnx") == card
+
+
+def test_a_model_file_takes_the_scores_of_a_validation(tmp_path, toy_model):
+    pytest.importorskip("onnx")
+    metrics = tmp_path / "metrics.json"
+    metrics.write_text(json.dumps({"scores": {"auc_low": AUC}}))
+    with pytest.raises(SystemExit) as ended:
+        words = ["export", toy_model, "--name", "mine", "--scores", metrics]
+        main([str(word) for word in (*words, "-o", tmp_path / "new.onnx")])
+    assert not ended.value.code
+    old, new = read_card(toy_model), read_card(tmp_path / "new.onnx")
+    assert new.name == "mine" and new.scores == old.scores | read_scores(metrics)
 
 
 def test_placement_is_that_of_the_cells():

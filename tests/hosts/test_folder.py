@@ -116,7 +116,7 @@ def test_a_calorimeter_deeper_than_the_mesh(run, tmp_path, toy_detector):
     [
         (("nothing", "--for", "par04"), "no model file nothing"),
         (("nothing",), "a run folder may be given as well"),
-        (("clic_ecal_fixed", "--scores", "pyproject.toml"), "--name and --scores"),
+        (("clic_ecal_fixed", "--scores", "pyproject.toml"), "pyproject.toml"),
         (("clic_ecal_fixed", "--for", "par04", "--name", "x"), "--name and --scores"),
     ],
 )

@@ -41,16 +41,16 @@ def export(
 ) -> None:
     """Export a model: a training's best as ONNX with its card, or a graph for a host framework.
 
-    A model file is written again with the newest form of its card.
+    A model file is written again with the newest form of its card, and name or scores if given.
     """
     is_run = run not in model_names() and Path(run).is_dir()
-    if not is_run and (name is not None or scores is not None):
-        msg = "--name and --scores go into the card of a run; a model file has its own"
+    if host is not None and not is_run and (name is not None or scores is not None):
+        msg = "--name and --scores go into a card, which a host's graph does not have"
         raise InputError(msg)
     if host is None:
         check_output(output, MODEL_ENDING)
         if not is_run:
-            _renew(_model_file(run), output)
+            _renew(_model_file(run), output, name, scores)
             return
         card = _export_run(Path(run), output, name, scores)
         _measure_response(output)
@@ -67,10 +67,11 @@ def export(
         _export_for(host, _model_file(run), output)
 
 
-def _renew(model: Path, output: Path) -> None:
+def _renew(model: Path, output: Path, name: str | None, scores: Path | None) -> None:
+    from caloforge.card import read_scores
     from caloforge.renew import renew
 
-    card = renew(model, output)
+    card = renew(model, output, name=name, scores=None if scores is None else read_scores(scores))
     stderr.print(f"{output}: {card.name}, its card of version {card.schema_version}")
 
 

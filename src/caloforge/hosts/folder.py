@@ -132,7 +132,7 @@ def _resampled(card: ModelCard) -> list[str]:
         return []
     return [
         "Pads are shared among the mesh's cells by area, layers among its slices by depth; what "
-        "lies beyond the mesh is in its outermost ring."
+        "lies beyond the mesh is shared out among the layer's cells in it, in proportion."
     ]
 
 
