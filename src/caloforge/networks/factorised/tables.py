@@ -7,7 +7,6 @@ file's metadata says which is which; no number is stored twice.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,7 +16,6 @@ from torch import Tensor
 
 from caloforge.errors import ModelError
 from caloforge.networks.factorised.generator import FactorisedGenerator
-from caloforge.networks.factorised.pattern import SHIFT_SIGMAS
 
 TABLES_KEY = "caloforge.tables"
 VERSION = 1
@@ -36,27 +34,18 @@ def tables(generator: FactorisedGenerator) -> dict[str, NDArray[np.generic]]:
     for number, coupling in enumerate(generator.layers.couplings):
         order: Tensor = coupling.inverse_order  # type: ignore[assignment]
         found[f"layers.couplings.{number}.inverse_order"] = order
-    layers, pattern, core = generator.layers, generator.pattern, generator.noise.core
+    layers = generator.layers
     found |= {
         "layers.colouring.transposed": layers.colouring.T,
         "layers.quantiles": layers.quantiles,
         "layers.scale": layers.scale,
         "layers.response": layers.response,
-        "pattern.steepness": torch.exp(-pattern.log_sigma) / math.sqrt(2.0),
-        "noise.core.memory": core.memory,
-        "noise.core.share": core.share,
         "deposits.shift": generator.deposits.shift,
         "deposits.table": generator.deposits.table,
     }
-    if generator.knots.inclined:
-        at, with_energy = pattern.shift * (SHIFT_SIGMAS * pattern.log_sigma.exp())
-        found |= {
-            "pattern.shift.at": at,
-            "pattern.shift.with_energy": with_energy,
-            "axis.depth": generator.axis.depth,
-            "axis.lean": generator.axis.lean,
-            "axis.wander": generator.axis.wander,
-        }
+    for name in ("axis", "pattern", "noise"):
+        of_step = getattr(generator, name).tables()
+        found |= {f"{name}.{table}": value for table, value in of_step.items()}
     if generator.halo is not None:
         halo = generator.halo
         few, more = halo.pairs
@@ -84,12 +73,12 @@ def description(
     axis = generator.axis
     window = () if axis.whole else axis.window
     lines = [
-        ("factorised", VERSION),
+        (axis.kind, VERSION),
         ("image", *axis.image),
         ("window", *(window or ("whole",))),
         ("energy_gev", *energy_range_gev),
         ("theta_rad", *theta_range_rad),
-        ("sharing", generator.noise.sharing),
+        *generator.noise.facts(),
     ]
     found = named(initializers, tables(generator))
     lines += [("table", name, held) for name, held in found.items() if held != name]

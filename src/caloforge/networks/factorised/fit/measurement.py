@@ -14,10 +14,12 @@ from caloforge.networks.factorised.fit.core import CoreMeasurement
 from caloforge.networks.factorised.fit.deposits import DepositMeasurement
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
 from caloforge.networks.factorised.fit.halo import HaloMeasurement
-from caloforge.networks.factorised.fit.impact import ImpactEncoder
+from caloforge.networks.factorised.fit.impact import ImpactEncoder, NoImpact
 from caloforge.networks.factorised.fit.layers import LayerCalibration
+from caloforge.networks.factorised.fit.rings import RingMeasurement
 from caloforge.networks.factorised.fit.tilt import TiltMeasurement
 from caloforge.networks.factorised.generator import FactorisedGenerator
+from caloforge.networks.factorised.rings.noise import RingNoise
 from caloforge.networks.objective import Batch, Measurement
 from caloforge.ranks import group
 
@@ -27,7 +29,11 @@ def measured_parts(generator: FactorisedGenerator) -> dict[str, Measurement[Expe
     parts: dict[str, Measurement[ExpectedShowers]] = {
         "layers": LayerCalibration(generator.layers),
         "deposits": DepositMeasurement(generator.deposits),
-        "core": CoreMeasurement(generator.noise.core),
+        "core": (
+            RingMeasurement(generator, generator.noise)
+            if isinstance(generator.noise, RingNoise)
+            else CoreMeasurement(generator.noise.core)
+        ),
     }
     if generator.halo is not None:
         parts["halo"] = HaloMeasurement(generator.halo, generator.knots)
@@ -41,7 +47,10 @@ class GeneratorMeasurement:
     weights and tables.  A :class:`caloforge.networks.objective.Measurement` of batches."""
 
     def __init__(
-        self, generator: FactorisedGenerator, averaged: FactorisedGenerator, encoder: ImpactEncoder
+        self,
+        generator: FactorisedGenerator,
+        averaged: FactorisedGenerator,
+        encoder: ImpactEncoder | NoImpact,
     ) -> None:
         self.generator, self.averaged, self.encoder = generator, averaged, encoder
         self.parts = measured_parts(averaged)
