@@ -6,11 +6,10 @@
 #include <new>
 
 #include "model_file.hpp"
+#include "range.hpp"
 
 namespace caloforge {
 namespace {
-
-constexpr double range_tolerance = 1e-4;  // for values that went through float32
 
 template <class Value>
 void grow(Value*& values, std::size_t count) {
@@ -20,10 +19,10 @@ void grow(Value*& values, std::size_t count) {
 }
 
 void check_inside(const char* what, double value, double low, double high) {
-    if (value >= low * (1 - range_tolerance) && value <= high * (1 + range_tolerance)) return;
+    if (Range{low, high}.holds(value)) return;
     char line[160];
     std::snprintf(line, sizeof line, "%s %g is outside the model's range %g to %g", what, value, low, high);
-    throw Error(CALOFORGE_BAD_INPUT, line);
+    throw Error(CALOFORGE_OUT_OF_RANGE, line);
 }
 
 }  // namespace

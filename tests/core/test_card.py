@@ -1,13 +1,14 @@
 import json
 
+import onnxruntime
 import pytest
 
-from caloforge.card import ModelCard, read_scores
+from caloforge.card import METADATA_KEY, ModelCard, read_scores
 from caloforge.detector import load_detector
 from caloforge.engine.base import read_card
 from caloforge.errors import InputError
 from caloforge.placement import placement_of
-from caloforge.zoo import model_path
+from caloforge.zoo import model_names, model_path
 
 
 def test_scores_come_from_a_validation(tmp_path):
@@ -24,12 +25,23 @@ def test_scores_come_from_a_validation(tmp_path):
 
 def test_cards_say_where_cells_are_and_older_ones_load():
     card = read_card(model_path("clic_ecal_fixed"))
-    assert card.schema_version == 1 and card.response is None
+    assert card.schema_version == 2 and card.response is None
     placement = card.placement
     assert placement.axes == ("x", "y", "layer") and placement.pitch == (5.1, 5.1)
     assert len(placement.layer_depths_mm) == 25
     again = ModelCard.from_json(card.model_dump_json(), where="a file")
     assert again == card and '"placement"' in card.model_dump_json()
+    older = json.loads(card.model_dump_json(exclude={"placement", "response"}))
+    read = ModelCard.from_json(json.dumps(older | {"schema_version": 1}), where="a file")
+    assert read.placement == placement and read.schema_version == 1
+
+
+def test_bundled_files_hold_their_placement_for_hosts_that_read_no_detector():
+    for name in model_names():
+        session = onnxruntime.InferenceSession(str(model_path(name)))
+        said = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+        written = read_card(model_path(name)).placement.model_dump_json()
+        assert said["placement"] == json.loads(written)
 
 
 def test_placement_is_that_of_the_cells():

@@ -13,8 +13,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from caloforge.errors import ConfigError, InputError, OutputError, TrainingError  # noqa: E402
+from caloforge.networks.factorised.fit.objective import FitOptions  # noqa: E402
 from caloforge.networks.gan.objective import GanObjective  # noqa: E402
+from caloforge.networks.gan.options import GanOptions  # noqa: E402
 from caloforge.train.checkpoint import load_state, save_state  # noqa: E402
+from caloforge.train.device import chosen_device  # noqa: E402
 from caloforge.train.log import RunLog  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
 from caloforge.train.recipe import Recipe, load_recipe  # noqa: E402
@@ -372,3 +375,17 @@ def test_a_measurement_that_becomes_a_training_epoch_is_forgotten(sample, tmp_pa
     trained_in(tmp_path / "run", sample, 5)
     state = load_state(tmp_path / "run" / "checkpoint.safetensors")["objective"]
     assert state["measured"]["deposits"]["cells"].sum() == 11 * 8 * 5 * 5 * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (GanOptions(), "needs a GPU a rank, got 0 for 1"),
+        (FitOptions(), "'factorised' trains on the processor only"),
+    ],
+)
+def test_a_gpu_that_is_not_there_or_of_no_use_is_refused(options, line, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match=line):
+        chosen_device("cuda", options)
+    assert chosen_device("auto", options) == chosen_device("cpu", options) == "cpu"

@@ -20,7 +20,7 @@ def convert(
     sample: Annotated[Path, typer.Argument(exists=True, help="The sample to read.")],
     output: OutputFile,
     layout: Annotated[
-        str | None, typer.Option(help="Layout to write into .h5 or .hdf5: info --layouts.")
+        str | None, typer.Option(help="Layout to write, one of info --layouts.")
     ] = None,
     calibrate: Annotated[
         str | None,
@@ -38,8 +38,8 @@ def convert(
 ) -> None:
     """Write a sample as .root (one branch a quantity), .h5 (3DGAN) or .hdf5 (CaloChallenge).
 
-    --layout writes any other layout; there and back, cells are the same but for the rounding of
-    float32 between GeV and MeV. --calibrate says so in the file.
+    --layout writes any other, as edm4hep: hits with positions, in .root. There and back, cells are
+    the same but for the rounding of float32 between GeV and MeV. --calibrate says so in the file.
     """
     from caloforge.convert import convert as convert_sample
 

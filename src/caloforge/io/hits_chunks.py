@@ -6,17 +6,24 @@ the list the chunks are copied into a new one, which is, byte for byte, what the
 """
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from caloforge.hit_arrays import cell_type
+from caloforge.io.disk import Disk, aligned
 from caloforge.typing import AnyArray, FloatArray
 
 CELL, CELL_ENERGY = "cell", "cell_energy"
-FEWEST, MOST = 2**10, 2**18
+FEWEST, MOST = 2**10, 2**20
 """Hits in a chunk of a small and of a large file."""
+
+ON_PAGES = {"alignment_threshold": 2**20, "alignment_interval": 4096}
+"""Options of an HDF5 file whose large chunks the disk can fetch without a copy."""
 
 RECORD = np.dtype([("showers", "<i8"), ("place", "<i8", 2), ("size", "<i8", 2), ("mask", "<i8", 2)])
 """A line of the list: whole showers; place and size in bytes and filter mask of the two chunks."""
@@ -26,7 +33,7 @@ def chunk_hits(n: int) -> int:
     """Hits in a chunk of a file of n showers.
 
     >>> chunk_hits(1), chunk_hits(10**6)
-    (1024, 262144)
+    (1024, 1048576)
     """
     return int(np.clip(256 * n, FEWEST, MOST))
 
@@ -34,25 +41,36 @@ def chunk_hits(n: int) -> int:
 class HitChunks:
     """The datasets ``cell`` and ``cell_energy`` of an open HDF5 file, written from their start.
 
+    Where nothing is compressed the library says only where a chunk has its place; its bytes go
+    there through ``disk``, while the next chunk fills.
+
     Attributes
     ----------
     total : hits appended so far.
-    chunks : whole chunks that are in the file.
+    chunks : whole chunks that have a place in the file.
     """
 
-    def __init__(self, file: Any, n: int, shape: tuple[int, ...], compression: str | None) -> None:
+    def __init__(
+        self, file: Any, disk: Disk, n: int, shape: tuple[int, ...], compression: str | None
+    ) -> None:
         self.total, self.chunks, self.hits = 0, 0, chunk_hits(n)
-        self._direct = compression is None
+        self._disk = disk if compression is None else None
         self._datasets: dict[str, Any] = {}
-        self._buffers: dict[str, AnyArray] = {}
+        self._spare: dict[str, list[AnyArray]] = {CELL: [], CELL_ENERGY: []}
         filters = {} if compression is None else {"compression": compression, "shuffle": True}
         for name, kind in ((CELL, np.dtype(cell_type(shape))), (CELL_ENERGY, np.dtype("<f4"))):
-            kind = kind.newbyteorder("<")
             self._datasets[name] = file.create_dataset(
-                name, (0,), kind, maxshape=(None,), chunks=(self.hits,), track_times=False,
+                name, (0,), kind.newbyteorder("<"), maxshape=(None,), chunks=(self.hits,),
+                dcpl=None if self._disk is None else _placed_when_extended(), track_times=False,
                 **filters,
             )  # fmt: skip
-            self._buffers[name] = np.zeros(self.hits, kind)
+        self._buffers = {name: self._new_buffer(name) for name in self._datasets}
+
+    def _new_buffer(self, name: str) -> AnyArray:
+        if self._spare[name]:
+            return self._spare[name].pop()
+        kind = self._datasets[name].dtype
+        return aligned(self.hits * kind.itemsize).view(kind)
 
     def append(self, cell: AnyArray, cell_energy: FloatArray) -> int:
         """Add hits; return how many chunks became whole with them."""
@@ -73,11 +91,22 @@ class HitChunks:
         for name, buffer in self._buffers.items():
             dataset = self._datasets[name]
             dataset.id.set_extent((extent,))
-            if self._direct:
-                dataset.id.write_direct_chunk((first,), buffer)
-            else:
+            if self._disk is None:
                 dataset[first:] = buffer[: extent - first]
+                continue
+            place = dataset.id.get_chunk_info_by_coord((first,)).byte_offset
+            self._disk.wait_for_room()
+            given_back = partial(self._spare[name].append, buffer)
+            self._disk.hand_over(place, buffer.view(np.uint8), given_back)
+            self._buffers[name] = self._new_buffer(name)
         self.chunks += 1
+
+    def then(self, task: Callable[[], None]) -> None:
+        """Call ``task`` when the whole chunks are in the file; OSError if a write has failed."""
+        if self._disk is None:
+            task()
+        else:
+            self._disk.then(task)
 
     def record(self, chunk: int, showers: int) -> AnyArray:
         """The line of the list for a chunk with which ``showers`` are whole, (1,) of RECORD."""
@@ -92,27 +121,49 @@ class HitChunks:
     def copy(self, old: int, records: AnyArray) -> bool:
         """Take over the chunks of a file (descriptor ``old``); False if they come elsewhere."""
         for number, record in enumerate(records):
-            for which, name in enumerate((CELL, CELL_ENERGY)):
-                dataset, size = self._datasets[name], int(record["size"][which])
-                content = os.pread(old, size, int(record["place"][which]))
-                if len(content) < size:
-                    return False
-                dataset.id.set_extent(((number + 1) * self.hits,))
-                mask = int(record["mask"][which])
-                dataset.id.write_direct_chunk((number * self.hits,), content, mask)
-            self.chunks += 1
+            copied = self._copy_plain if self._disk is not None else self._copy_filtered
+            if not copied(old, record):
+                return False
             if self.record(number, int(record["showers"]))[0] != record:
                 return False
         self.total = self.chunks * self.hits
         return True
 
+    def _copy_plain(self, old: int, record: AnyArray) -> bool:
+        for which, buffer in enumerate(self._buffers.values()):
+            read = os.preadv(old, [buffer.view(np.uint8).data], int(record["place"][which]))
+            if read < buffer.nbytes:
+                return False
+        self._put((self.chunks + 1) * self.hits)
+        return True
+
+    def _copy_filtered(self, old: int, record: AnyArray) -> bool:
+        first = self.chunks * self.hits
+        for which, dataset in enumerate(self._datasets.values()):
+            size = int(record["size"][which])
+            content = os.pread(old, size, int(record["place"][which]))
+            if len(content) < size:
+                return False
+            dataset.id.set_extent((first + self.hits,))
+            dataset.id.write_direct_chunk((first,), content, int(record["mask"][which]))
+        self.chunks += 1
+        return True
+
     def finish(self) -> None:
-        """Write what is left as the last chunk, filled up with zeros."""
+        """Write what is left as the last chunk, filled up with zeros; OSError if that fails."""
         filled = self.total - self.chunks * self.hits
         if filled:
             for buffer in self._buffers.values():
                 buffer[filled:] = 0
             self._put(self.total)
+
+
+def _placed_when_extended() -> Any:
+    """Creation properties of a dataset whose chunks have a place as soon as it is long enough."""
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    return properties
 
 
 class ChunkList:

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,9 +15,9 @@ from caloforge.atomic import check_writable, partial_path, writing
 from caloforge.beam import Conditions
 from caloforge.detector import Detector
 from caloforge.hit_arrays import HitArrays
-from caloforge.io.direct import write_all
+from caloforge.io.disk import Disk, write_all
 from caloforge.io.gan3d_writer import PHI, abandon
-from caloforge.io.hits_chunks import ChunkList, HitChunks
+from caloforge.io.hits_chunks import ON_PAGES, ChunkList, HitChunks
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
 from caloforge.io.raw import contiguous
 from caloforge.io.sparse import SHAPE_ATTRIBUTE
@@ -88,7 +89,7 @@ class HitsWriter:
     def _create(self, path: Path) -> None:
         n = self._n
         self._descriptor = -1
-        self._file = h5py.File(path, "w", rdcc_nbytes=0)
+        self._file = h5py.File(path, "w", rdcc_nbytes=0, **ON_PAGES)
         for key in sorted(self._attributes):
             self._file.attrs[key] = self._attributes[key]
         kinds = {OFFSETS: (n + 1, "<i8")} | {name: (n, "<f4") for name in self._names}
@@ -97,9 +98,10 @@ class HitsWriter:
                 name, (rows,), kind, dcpl=contiguous((rows,)), track_times=False
             )
             self._places[name] = dataset.id.get_offset(), dataset.dtype
-        self._chunks = HitChunks(self._file, n, self._cell_shape, self._compression)
-        self._file.flush()
         self._descriptor = os.open(path, os.O_WRONLY)
+        self._disk = Disk(path, self._descriptor)
+        self._chunks = HitChunks(self._file, self._disk, n, self._cell_shape, self._compression)
+        self._file.flush()
         self._put(OFFSETS, 0, np.zeros(1, "<i8"))
 
     def _take_over(self) -> bool:
@@ -120,6 +122,7 @@ class HitsWriter:
                 return False
         finally:
             os.close(old)
+        self._disk.wait()
         self._put(OFFSETS, 0, offsets)
         self._list.keep(len(records))
         self.done, self._total = done, int(offsets[-1])
@@ -160,7 +163,8 @@ class HitsWriter:
         fresh = self._chunks.append(cell[ahead:], cell_energy[ahead:])
         for chunk in range(self._chunks.chunks - fresh, self._chunks.chunks):
             whole = np.searchsorted(ends, (chunk + 1) * self._chunks.hits, side="right") - 1
-            self._list.add(self._chunks.record(chunk, self.done + int(whole)))
+            record = self._chunks.record(chunk, self.done + int(whole))
+            self._chunks.then(partial(self._list.add, record))
         self.done += len(offsets) - 1
         self._total = int(ends[-1])
 
@@ -180,7 +184,15 @@ class HitsWriter:
             self._put(PHI, first, phi)
 
     def flush(self) -> None:
-        """Nothing is held back that a resumed writer would need."""
+        """Wait for the disk to have all whole chunks, which are what a resumed writer goes on from.
+
+        Raises
+        ------
+        OutputError
+            if the disk is full or lost.
+        """
+        with writing(self.path):
+            self._disk.wait()
 
     def finish(self) -> None:
         """Close the file and put it in its place; OutputError if that fails.
@@ -192,19 +204,22 @@ class HitsWriter:
             raise RuntimeError(msg)
         with writing(self.path):
             self._chunks.finish()
+            self._disk.wait()
             self._close()
             self.partial.replace(self.path)
             self._list.remove()
 
     def _close(self) -> None:
+        self._close_disk()
         self._file.close()
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
     def _abandon(self, path: Path) -> None:
+        self._close_disk()
         abandon(self._file, path)
+
+    def _close_disk(self) -> None:
         if self._descriptor >= 0:
+            self._disk.close()
             os.close(self._descriptor)
             self._descriptor = -1
 

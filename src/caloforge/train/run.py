@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from caloforge.atomic import replacing
 from caloforge.errors import InputError, OutputError, TrainingError
 from caloforge.lock import hold
@@ -93,6 +95,7 @@ class RunFolder:
 
     def _compare(self, stored: dict[str, Any]) -> None:
         stored = {key: self.description[key] for key in SAID_LATER} | stored
+        stored["recipe"] = _completed(stored.get("recipe"))
         theirs, ours = _identity(stored), _identity(self.description)
         different = [key for key in sorted({*theirs, *ours}) if theirs.get(key) != ours.get(key)]
         if different:
@@ -160,6 +163,14 @@ class RunFolder:
         if self.checkpoint.exists():
             return f"the last good checkpoint is {self.checkpoint}"
         return "no checkpoint had been written yet"
+
+
+def _completed(recipe: Any) -> Any:
+    """A stored recipe with the options that have come since, which then have their defaults."""
+    try:
+        return Recipe.model_validate(recipe).model_dump(mode="json")
+    except ValidationError:
+        return recipe
 
 
 def _identity(description: dict[str, Any]) -> dict[str, Any]:

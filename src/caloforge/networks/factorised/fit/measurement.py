@@ -64,7 +64,8 @@ class GeneratorMeasurement:
     @torch.no_grad()
     def add(self, showers: Batch) -> None:
         """Add this rank's showers; every rank measures those of all, and holds the same tables."""
-        gathered = Batch(*map(group.gathered, (showers.cells, showers.energy, showers.theta)))
+        cells, energy, theta = map(group.gathered, (showers.cells, showers.energy, showers.theta))
+        gathered = Batch(cells, energy, theta)
         expected = expect(self.averaged, self.encoder, gathered)
         for part in self.parts.values():
             part.add(expected)

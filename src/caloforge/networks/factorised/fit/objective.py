@@ -39,6 +39,7 @@ class FitOptions(ObjectiveOptions):
     fewest_epochs: ClassVar[int] = 3
     measuring_epochs: ClassVar[int] = 1
     precisions: ClassVar[tuple[str, ...]] = ("float32",)
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
     name: Literal["factorised"] = "factorised"
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-3, ge=0)
