@@ -81,6 +81,11 @@ class Knots(nn.Module):
         scale = place.new_tensor([4.0 / (count - 1) for count in self.counts])
         return Condition(energy, theta, place * scale - 2.0, weights)
 
+    def energies(self) -> Tensor:
+        """Energies (K,) in GeV of the knots."""
+        energies: Tensor = torch.exp(self.log_low + self.grid[:, 0] / self.per_log)
+        return energies
+
     def at_knots_of(self, other: Knots) -> Tensor:
         """Weights (K of the other, K) of these knots at the energies and angles of the other's."""
         log_energy = other.log_low + other.grid[:, 0] / other.per_log

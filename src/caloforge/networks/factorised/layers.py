@@ -57,7 +57,7 @@ class LayerEnergies(nn.Module):
         for coupling in reversed(self.couplings):
             flow = coupling.generate(flow, condition.features)  # type: ignore[operator]
         score = (flow @ self.colouring.T).clamp(-SCORE_RANGE, SCORE_RANGE)
-        table = self._table(condition)
+        table = self.table(condition)
         steps = ((score[..., None] - self.levels[:-1]) / self._step).clamp(0.0, 1.0)
         log_fraction = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
         layer_energy = log_fraction.exp() * self.scale * condition.energy[:, None]
@@ -69,7 +69,7 @@ class LayerEnergies(nn.Module):
     def scores(self, layer_energy: Tensor, condition: Condition) -> Tensor:
         """Normal scores (N, Z) of measured layer energies (N, Z) in GeV."""
         value = log_fraction(layer_energy, condition.energy)[..., None]
-        table = self._table(condition)
+        table = self.table(condition)
         low, high = table[..., :-1], table[..., 1:]
         steps = ((value - low) / (high - low).clamp(min=1e-6)).clamp(0.0, 1.0)
         return self.levels[0] + self._step * steps.sum(dim=2)
@@ -86,7 +86,8 @@ class LayerEnergies(nn.Module):
     def _step(self) -> float:
         return 2.0 * SCORE_RANGE / SCORE_STEPS
 
-    def _table(self, condition: Condition) -> Tensor:
+    def table(self, condition: Condition) -> Tensor:
+        """Quantiles (N, Z, levels) of log(E / Ep)."""
         return (condition.weights @ self.quantiles.flatten(1)).reshape(
             -1, *self.quantiles.shape[1:]
         )

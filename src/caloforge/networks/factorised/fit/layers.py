@@ -10,13 +10,13 @@ import torch
 from scipy.special import ndtr
 from torch import Tensor
 
+from caloforge.networks.factorised.fit.empty import censored_at, first_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
+from caloforge.networks.factorised.fit.window import around_knots
 from caloforge.networks.factorised.knots import Knots
 from caloforge.networks.factorised.layers import LayerEnergies, log_fraction
 from caloforge.typing import Float64Array
 
-ENERGY_WINDOW, ANGLE_WINDOW = 0.5, 1.0
-"""Width in knots of the Gaussian that weighs the showers around a knot."""
 COPIES = 8
 """Showers that are made for each measured one, to calibrate the flow."""
 
@@ -53,24 +53,29 @@ class LayerCollection:
 class LayerQuantiles(LayerCollection):
     """Quantiles of the layers' energies, and the mean correlation of their normal scores.
 
-    All of ``modules``, copies of one part, are set.
+    All of ``modules``, copies of one part, are set.  ``censored``: empty layers are told from
+    filled ones (:mod:`.empty`).
     """
 
-    def __init__(self, modules: Sequence[LayerEnergies]) -> None:
+    def __init__(self, modules: Sequence[LayerEnergies], *, censored: bool = False) -> None:
         super().__init__()
-        self.modules = modules
+        self.modules, self.censored = modules, censored
 
     @torch.no_grad()
     def apply(self) -> None:
         """Set quantiles and correlation from what was added."""
         layer_energy, energy, theta = self.all()
         for layers in self.modules:
-            levels = ndtr(layers.levels.double().numpy())
-            table = quantiles_at(
-                layers.knots, log_fraction(layer_energy, energy), energy, theta, levels
-            )
-            layers.quantiles.copy_(torch.cummax(table, dim=2).values)
-            scores = layers.scores(layer_energy, layers.knots(energy, theta))
+            condition = layers.knots(energy, theta)
+            if self.censored:
+                layers.quantiles.copy_(censored_at(layers, layer_energy, condition))
+                scores = first_scores(layers, layer_energy, condition)
+            else:
+                levels = ndtr(layers.levels.double().numpy())
+                fractions = log_fraction(layer_energy, energy)
+                table = quantiles_at(layers.knots, fractions, energy, theta, levels)
+                layers.quantiles.copy_(torch.cummax(table, dim=2).values)
+                scores = layers.scores(layer_energy, condition)
             covariance = torch.cov(scores.double().T)
             lower = torch.linalg.cholesky(covariance + 1e-4 * torch.eye(layers.size))
             layers.colouring.copy_(lower)
@@ -103,7 +108,8 @@ class LayerCalibration(LayerCollection):
         fractions = layers(torch.rand(len(many.energy), layers.latent_dim), many)
         fractions = fractions / many.energy[:, None]
         wanted = layer_energy / condition.energy[:, None]
-        layers.scale.copy_(wanted.mean(dim=0) / fractions.mean(dim=0))
+        made = fractions.mean(dim=0)
+        layers.scale.copy_(torch.where(made > 0, wanted.mean(dim=0) / made, 1.0))
         mean, width = local_moments(condition.weights, wanted.sum(dim=1))
         made_mean, made_width = local_moments(many.weights, fractions @ layers.scale)
         slope = width / made_width.clamp(min=1e-9)
@@ -114,11 +120,9 @@ def quantiles_at(
     knots: Knots, values: Tensor, energy: Tensor, theta: Tensor, levels: Float64Array
 ) -> Tensor:
     """Quantiles (knots, variables, levels) of values (N, variables) at the knots."""
-    coordinate = knots.coordinate(energy, theta).double().numpy()
-    widths = np.array([ENERGY_WINDOW, ANGLE_WINDOW][: knots.features])
     tables = [
-        _local_quantiles(values.double().numpy(), coordinate - knot, widths, levels)
-        for knot in knots.grid.double().numpy()
+        _local_quantiles(values.double().numpy(), distance, weight, levels)
+        for distance, weight in around_knots(knots, energy, theta)
     ]
     return torch.from_numpy(np.stack(tables)).float()
 
@@ -132,14 +136,13 @@ def local_moments(weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _local_quantiles(
-    values: Float64Array, distance: Float64Array, widths: Float64Array, levels: Float64Array
+    values: Float64Array, distance: Float64Array, weight: Float64Array, levels: Float64Array
 ) -> Float64Array:
     """Quantiles (variables, levels) of values (N, variables) at distance 0, of distances (N, F).
 
-    Showers are weighed by a Gaussian of their distance, after removing the local linear trend, so
-    that the width of the window does not widen the distribution.
+    The local linear trend is removed, so that the width of the window does not widen the
+    distribution.
     """
-    weight = np.exp(-0.5 * ((distance / widths) ** 2).sum(axis=1))
     design = np.concatenate([np.ones((len(distance), 1)), distance], axis=1)
     weighted = design * weight[:, None]
     ridge = 1e-9 * weight.sum() * np.eye(design.shape[1])

@@ -18,6 +18,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from caloforge.networks.factorised.fit.empty import SWEEPS, drawn_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
 from caloforge.networks.factorised.fit.impact import impact_encoder
 from caloforge.networks.factorised.fit.layers import LayerQuantiles
@@ -34,6 +35,9 @@ class FitOptions(ObjectiveOptions):
     """Optimiser; the network trains in float32, because its tables need exact places.
 
     ``score_noise``: width of the noise that is added to the normal scores of the layer energies.
+    ``empty_layers``: "lump" takes a layer without energy for one faint energy, "drawn" for one that
+    the others make likely (:mod:`.empty`).  ``flow_epochs``: epochs in which the flow of the layer
+    energies is trained (None: as long as the rest); small samples teach it less than the pattern.
     """
 
     fewest_epochs: ClassVar[int] = 3
@@ -44,6 +48,8 @@ class FitOptions(ObjectiveOptions):
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-3, ge=0)
     score_noise: float = Field(0.05, ge=0)
+    empty_layers: Literal["lump", "drawn"] = "lump"
+    flow_epochs: int | None = Field(None, ge=0)
 
 
 def pattern_loss(view: ExpectedShowers) -> Tensor:
@@ -68,15 +74,21 @@ class FactorisedObjective:
         self.encoder = impact_encoder(plan.domain, generator.knots)
         averaged, encoder = copy.deepcopy((generator, self.encoder))
         self.average = WeightAverage(nn.ModuleList([averaged, encoder]), plan.ema_decay)
+        self.steps_per_epoch = plan.steps_per_epoch
+        self.last_step = plan.epochs * plan.steps_per_epoch
+        self.flow_steps = self.last_step
+        if options.flow_epochs is not None:
+            self.flow_steps = (1 + options.flow_epochs) * plan.steps_per_epoch
+        self.parameters = [*generator.parameters(), *self.encoder.parameters()]
         self.optimiser = torch.optim.AdamW(
-            [*generator.parameters(), *self.encoder.parameters()],
+            [{"params": weights} for weights in self._groups()],
             lr=options.learning_rate,
             weight_decay=options.weight_decay,
         )
-        self.steps_per_epoch = plan.steps_per_epoch
-        self.last_step = plan.epochs * plan.steps_per_epoch
         self.steps = 0
-        self.quantiles = LayerQuantiles([generator.layers, averaged.layers])
+        self.quantiles = LayerQuantiles(
+            [generator.layers, averaged.layers], censored=options.empty_layers == "drawn"
+        )
         self.measurement = GeneratorMeasurement(generator, averaged, encoder)
 
     @classmethod
@@ -85,6 +97,14 @@ class FactorisedObjective:
     ) -> FactorisedObjective:
         """The objective of a generator, whatever its network options."""
         return cls(options, generator, plan)
+
+    def _groups(self) -> list[list[nn.Parameter]]:
+        """The weights, those of the flow apart where they stand still earlier."""
+        if self.flow_steps == self.last_step:
+            return [self.parameters]
+        flow = list(self.generator.layers.parameters())
+        known = set(flow)
+        return [[weight for weight in self.parameters if weight not in known], flow]
 
     @property
     def ema_generator(self) -> FactorisedGenerator:
@@ -106,7 +126,7 @@ class FactorisedObjective:
         losses = {"pattern": pattern_loss(expected)}
         if first_epoch:
             self._collect(expected)
-        else:
+        elif self.steps <= self.flow_steps:
             losses["layers"] = self._layer_loss(expected)
         return self._descend(losses)
 
@@ -118,22 +138,29 @@ class FactorisedObjective:
         self.quantiles.add(expected._replace(showers=every, layer_energy=layer_energy))
 
     def _layer_loss(self, expected: ExpectedShowers) -> Tensor:
-        layers = self.generator.layers
-        score = layers.scores(expected.layer_energy, expected.condition)
+        layers, condition = self.generator.layers, expected.condition
+        if self.quantiles.censored:
+            uniform = group.drawn(
+                lambda n: torch.rand(n, SWEEPS, layers.size), len(condition.energy)
+            )
+            score = drawn_scores(layers, expected.layer_energy, condition, uniform)
+        else:
+            score = layers.scores(expected.layer_energy, condition)
         noise = group.drawn(lambda n: torch.randn(n, score.shape[1]), len(score))
         score = score + self.options.score_noise * noise
-        return layers.negative_log_likelihood(score, expected.condition).mean()
+        return layers.negative_log_likelihood(score, condition).mean()
 
     def _descend(self, losses: dict[str, Tensor]) -> dict[str, float]:
-        progress = self.steps / self.last_step
-        factor = 0.5 + 0.5 * math.cos(math.pi * min(1.0, progress))
-        for options in self.optimiser.param_groups:
+        ends = (self.last_step, self.flow_steps)
+        for options, end in zip(self.optimiser.param_groups, ends, strict=False):
+            progress = min(1.0, self.steps / end)
+            factor = 0.5 + 0.5 * math.cos(math.pi * progress)
             options["lr"] = self.options.learning_rate * factor
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        parameters = [p for part in self.optimiser.param_groups for p in part["params"]]
-        group.average_gradients(parameters)
-        norm = nn.utils.clip_grad_norm_(parameters, 10.0)
+        trained = [weight for weight in self.parameters if weight.grad is not None]
+        group.average_gradients(trained)
+        norm = nn.utils.clip_grad_norm_(trained, 10.0)
         self.optimiser.step()
         self.average.update(nn.ModuleList([self.generator, self.encoder]))
         return {name: loss.item() for name, loss in losses.items()} | {"gradient": norm.item()}

@@ -1,0 +1,26 @@
+"""The showers around a knot, by which what holds there is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch import Tensor
+
+from caloforge.networks.factorised.knots import Knots
+from caloforge.typing import Float64Array
+
+ENERGY_WINDOW, ANGLE_WINDOW = 0.5, 1.0
+"""Width in knots of the Gaussian that weighs the showers around a knot."""
+
+
+def around_knots(
+    knots: Knots, energy: Tensor, theta: Tensor
+) -> Iterator[tuple[Float64Array, Float64Array]]:
+    """For each knot the distances (N, F) in knots of showers with energies (N,) in GeV and angles
+    (N,) in rad, and their weights (N,), a Gaussian of the distance."""
+    coordinate = knots.coordinate(energy, theta).double().numpy()
+    widths = np.array([ENERGY_WINDOW, ANGLE_WINDOW][: knots.features])
+    for knot in knots.grid.double().numpy():
+        distance = coordinate - knot
+        yield distance, np.exp(-0.5 * ((distance / widths) ** 2).sum(axis=1))
