@@ -47,6 +47,8 @@ class FactorisedOptions(FrozenModel):
     neighbour (particles that cross two pads; in a cylinder it is measured).  ``window``: pads in x
     and y about the axis in which every cell is asked for its energy (None: the whole image); beside
     it hits are drawn as points, those of at most ``halo_particles`` in a shower.
+    ``local_correlations``: of the layer energies, measured around each knot of Ep instead of once:
+    what a flow would have to learn of them, which takes more showers.
     """
 
     name: Literal["factorised"] = "factorised"
@@ -57,6 +59,7 @@ class FactorisedOptions(FrozenModel):
     sharing: float = Field(0.09, ge=0, lt=0.5)
     window: tuple[int, int] | None = None
     halo_particles: int = Field(384, gt=0)
+    local_correlations: bool = False
 
 
 class FactorisedGenerator(GeneratorNetwork):
@@ -72,7 +75,10 @@ class FactorisedGenerator(GeneratorNetwork):
         super().__init__()
         layers = domain.shape[2]
         self.knots = Knots(domain)
-        self.layers = LayerEnergies(layers, options.flow_steps, options.flow_width, self.knots)
+        self.layers = LayerEnergies(
+            layers, options.flow_steps, options.flow_width, self.knots,
+            local=options.local_correlations,
+        )  # fmt: skip
         self.axis, self.pattern, self.noise, self.halo = steps(options, domain, self.knots)
         self.deposits = DepositSampler(layers, self.knots)
         self.parts = [

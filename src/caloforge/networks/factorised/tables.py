@@ -21,6 +21,10 @@ TABLES_KEY = "caloforge.tables"
 VERSION = 1
 """One more whenever a step of the network changes: samplers refuse what they do not know."""
 
+LOCAL_VERSION = 2
+"""Of networks whose layers have correlations at every knot."""
+_COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
+
 ROUNDING = 1e-5
 
 Initializers = Mapping[str, NDArray[np.generic]]
@@ -36,7 +40,7 @@ def tables(generator: FactorisedGenerator) -> dict[str, NDArray[np.generic]]:
         found[f"layers.couplings.{number}.inverse_order"] = order
     layers = generator.layers
     found |= {
-        "layers.colouring.transposed": layers.colouring.T,
+        _COLOURING[layers.local]: layers.colouring if layers.local else layers.colouring.T,
         "layers.quantiles": layers.quantiles,
         "layers.scale": layers.scale,
         "layers.response": layers.response,
@@ -73,7 +77,7 @@ def description(
     axis = generator.axis
     window = () if axis.whole else axis.window
     lines = [
-        (axis.kind, VERSION),
+        (axis.kind, LOCAL_VERSION if generator.layers.local else VERSION),
         ("image", *axis.image),
         ("window", *(window or ("whole",))),
         ("energy_gev", *energy_range_gev),
