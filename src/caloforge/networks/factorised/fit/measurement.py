@@ -26,13 +26,15 @@ from caloforge.ranks import group
 
 def measured_parts(generator: FactorisedGenerator) -> dict[str, Measurement[ExpectedShowers]]:
     """What of a generator is measured, by name, in the order in which it is set."""
+    noise = generator.noise
+    in_rings = isinstance(noise, RingNoise)
     parts: dict[str, Measurement[ExpectedShowers]] = {
         "layers": LayerCalibration(generator.layers),
-        "deposits": DepositMeasurement(generator.deposits),
+        "deposits": DepositMeasurement(generator.deposits, ranked=in_rings),
         "core": (
-            RingMeasurement(generator, generator.noise)
-            if isinstance(generator.noise, RingNoise)
-            else CoreMeasurement(generator.noise.core)
+            RingMeasurement(generator, noise)
+            if isinstance(noise, RingNoise)
+            else CoreMeasurement(noise.core)
         ),
     }
     if generator.halo is not None:
