@@ -13,9 +13,7 @@ from caloforge.networks.factorised.knots import Knots  # noqa: E402
 from caloforge.networks.factorised.layers import LayerEnergies  # noqa: E402
 
 KNOTS = Knots(
-    Domain(
-        shape=(5, 5, 4), energy_range_gev=(1, 100), theta_range_rad=(math.pi / 2, math.pi / 2)
-    )
+    Domain(shape=(5, 5, 4), energy_range_gev=(1, 100), theta_range_rad=(math.pi / 2, math.pi / 2))
 )
 
 

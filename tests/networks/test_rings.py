@@ -1,4 +1,4 @@
-"""The factorised network in rings and sectors: laws of its parts, each checked against a slow one."""
+"""The factorised network in rings and sectors: laws of its parts, against slow definitions."""
 
 import math
 
@@ -32,9 +32,7 @@ from caloforge.networks.factorised.rings.pattern import RingPattern  # noqa: E40
 PERPENDICULAR = (math.pi / 2, math.pi / 2)
 SMALL = FactorisedOptions(flow_steps=2, flow_width=8, rings=4, pattern_width=8)
 REGULAR = Rings(edges=((0.0, 1.0, 2.0, 3.0),) * 6, sectors=(8,) * 6)
-DIFFERING = Rings(
-    edges=((0.0, 1.0, 2.0, 3.0), (0.0, 1.5, 3.0), (0.0, 3.0)), sectors=(6, 3, 1)
-)
+DIFFERING = Rings(edges=((0.0, 1.0, 2.0, 3.0), (0.0, 1.5, 3.0), (0.0, 3.0)), sectors=(6, 3, 1))
 
 
 def domain(rings=REGULAR, theta=PERPENDICULAR):
@@ -187,6 +185,8 @@ def test_a_domain_knows_the_rings_of_its_detector():
     (window,) = detector.windows
     found = Domain.of(detector, window, (1.0, 10.0), PERPENDICULAR)
     present = detector.geometry(window).present
-    assert [len(edges) - 1 for edges in found.rings.edges] == present.any(axis=1).sum(axis=0).tolist()
+    assert [len(edges) - 1 for edges in found.rings.edges] == present.any(axis=1).sum(
+        axis=0
+    ).tolist()
     assert list(found.rings.sectors) == present.any(axis=0).sum(axis=0).tolist()
     assert Domain.of(load_detector("clic_ecal"), "fixed", (1, 2), PERPENDICULAR).rings is None

@@ -76,7 +76,8 @@ class Domain(FrozenModel):
             raise ValueError(msg)
         rings = self.rings
         if rings and {len(rings.edges), len(rings.sectors)} != {self.shape[2]}:
-            msg = f"rings of {len(rings.edges)} layers, sectors of {len(rings.sectors)}: {self.shape[2]}"
+            counts = f"{len(rings.edges)} layers, sectors of {len(rings.sectors)}"
+            msg = f"rings of {counts} for {self.shape[2]} layers"
             raise ValueError(msg)
         return self
 

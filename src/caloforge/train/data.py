@@ -203,7 +203,10 @@ class TrainingData:
             return
         if (kind == "circle") != (readout == "cylinder"):
             meant, other = ("rings", "square") if kind == "circle" else ("pads", "circle")
-            msg = f'augment = "{kind}" turns {meant}, got the readout "{readout}": use "{other}" or "none"'
+            msg = (
+                f'augment = "{kind}" turns {meant}, got the readout "{readout}": '
+                f'use "{other}" or "none"'
+            )
             raise InputError(msg)
         if kind == "circle":
             return

@@ -140,4 +140,3 @@ def scale_to_layers(
     threshold = torch.where(empty, 0.999 * layer_energy, THRESHOLD_GEV).clamp(min=THRESHOLD_GEV)
     cells = deposit * scale[:, None, None]
     return torch.where(cells < threshold[:, None, None], 0.0, cells), scale
-

@@ -1,7 +1,7 @@
 """The steps that depend on how cells lie: on pads, or in rings and sectors about the particle.
 
-Each geometry has an axis (where the middle of the shower is, and how its window becomes an image), a
-pattern (what cells expect), a noise (how their random numbers hang together) and, beside a window
+Each geometry has an axis (where the middle of the shower is, and how its window becomes an image),
+a pattern (what cells expect), a noise (how their random numbers hang together) and, beside a window
 of pads, a halo.  No other step knows which geometry it is.
 """
 
@@ -41,8 +41,10 @@ def steps(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
     ConfigError
         if the options, or the angles, do not suit it.
     """
-    return _on_pads(options, domain, knots) if domain.rings is None else _in_rings(
-        options, domain, knots
+    return (
+        _on_pads(options, domain, knots)
+        if domain.rings is None
+        else _in_rings(options, domain, knots)
     )
 
 
@@ -59,7 +61,7 @@ def _on_pads(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
 
 def _in_rings(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
     if options.window is not None:
-        msg = f"a window is of pads, these cells are rings and sectors: leave it out: {options.window}"
+        msg = f"a window is of pads, these cells are rings and sectors: leave out {options.window}"
         raise ConfigError(msg)
     if knots.inclined:
         msg = "showers in rings lie about their particle: all at one angle, 90 degrees, are needed"

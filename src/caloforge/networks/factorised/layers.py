@@ -45,7 +45,9 @@ class LayerEnergies(nn.Module):
         )
         self.register_buffer("whitening", torch.eye(layers))
         colouring = torch.eye(layers)
-        self.register_buffer("colouring", colouring.repeat(knots.size, 1, 1) if local else colouring)
+        self.register_buffer(
+            "colouring", colouring.repeat(knots.size, 1, 1) if local else colouring
+        )
         self.register_buffer("quantiles", torch.zeros(knots.size, layers, SCORE_STEPS + 1))
         self.register_buffer("levels", torch.linspace(-SCORE_RANGE, SCORE_RANGE, SCORE_STEPS + 1))
         self.register_buffer("scale", torch.ones(layers))

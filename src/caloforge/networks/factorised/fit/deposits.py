@@ -48,8 +48,8 @@ GOLDEN = 0.6180339887
 class DepositMeasurement:
     """Histograms of the cells of many showers; :meth:`apply` makes the sampler's tables of them.
 
-    ``ranked``: in a layer without a hit cells of one expectation, as the sectors of a ring have, are
-    told apart: the one that was nearest to being hit takes the layer's energy.
+    ``ranked``: in a layer without a hit cells of one expectation, as the sectors of a ring have,
+    are told apart: the one that was nearest to being hit takes the layer's energy.
     """
 
     def __init__(self, sampler: DepositSampler, *, ranked: bool = False) -> None:

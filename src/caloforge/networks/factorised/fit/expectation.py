@@ -15,9 +15,9 @@ from caloforge.networks.objective import Batch
 class ExpectedShowers(NamedTuple):
     """Showers beside what a network expects of them; energies in GeV.
 
-    ``layer_energy`` (N, Z); ``axis`` (N, Z, 2) in pads from the image's middle pad; ``centre`` (N, Z):
-    y of the window in pads from there; ``window`` (N, X, Y, Z): the cells in it, and ``expected``
-    of the same shape; ``beside`` (N, Z): what is expected beside it.
+    ``layer_energy`` (N, Z); ``axis`` (N, Z, 2) in pads from the image's middle pad; ``centre``
+    (N, Z): y of the window in pads from there; ``window`` (N, X, Y, Z): the cells in it, and
+    ``expected`` of the same shape; ``beside`` (N, Z): what is expected beside it.
     """
 
     showers: Batch

@@ -160,7 +160,7 @@ def _share(halo: Halo, hits: Tensor, exposed: Tensor) -> Tensor:
 
 
 def _mirrored(values: Tensor, dim: int) -> Tensor:
-    """Pads along ``dim`` turned about the middle one, which of an even number lies off the centre."""
+    """Pads along ``dim`` turned about the middle one (of an even number it is off the centre)."""
     return values.flip(dim).roll(1 - values.shape[dim] % 2, dim)
 
 

@@ -27,9 +27,9 @@ MOST_CORRELATED = 0.9
 class RingSums(NamedTuple):
     """Sums over showers of products of residuals (E - m) / Ep of energies and expectations.
 
-    ``square``, ``beyond``, ``beside`` (X,): of cells of a ring with themselves, with the next ring's
-    and the next sector's; ``pole_in_depth`` (knots, X, moments): of the rings' multipoles with those
-    of the layers behind, and ``pole`` what it would be if they were nothing but the field.
+    ``square``, ``beyond``, ``beside`` (X,): of cells of a ring with themselves, with the next
+    ring's and the next sector's; ``pole_in_depth`` (knots, X, moments): of the rings' multipoles
+    with those of the layers behind, and ``pole`` what it would be if the field were all there is.
     """
 
     square: Tensor
@@ -65,7 +65,7 @@ class RingSums(NamedTuple):
 
 
 class RingMeasurement:
-    """Sums of measured showers; :meth:`apply` finds the noise with which generated ones have them."""
+    """Sums of measured showers; :meth:`apply` finds the noise that makes others with the same."""
 
     def __init__(self, generator: FactorisedGenerator, noise: RingNoise) -> None:
         self.generator, self.noise = generator, noise
@@ -138,7 +138,8 @@ def ring_sums(noise: RingNoise, difference: Tensor, condition: Condition) -> Rin
     square, beyond, beside = (product.sum(dim=(0, 2, 3)).double() for product in cells)
     field = noise.field
     poles = residual.permute(3, 0, 1, 2).flatten(1, 2)
-    poles = (poles @ field.basis.transpose(1, 2)).unflatten(1, (len(residual), -1))  # Z N rings M
+    poles = poles @ field.basis.transpose(1, 2)
+    poles = poles.reshape(len(poles), len(residual), -1, poles.shape[-1])
     remembered = torch.tensor(LAYER_CORRELATION)[field.moment]
     square_kept = torch.zeros_like(poles[0])
     in_depth = torch.zeros_like(poles[0])

@@ -1,4 +1,4 @@
-"""The axis of a shower in a cylinder is the cylinder's: there is nothing to draw, nothing to move."""
+"""The axis of a shower in a cylinder is the cylinder's: nothing to draw, nothing to move."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class RingNoise(nn.Module):
         return [("sectors", *self.sectors)]
 
     def tables(self) -> dict[str, Tensor]:
-        """What a sampler reads of it; ``sharing.either`` is with the next ring or the next sector."""
+        """What a sampler reads of it; ``sharing.either``: with the next ring or the next sector."""
         to_ring, to_sector = self.sharing
         names = ("basis", "memory", "share")
         of_field = {f"field.{name}": getattr(self.field, name) for name in names}
@@ -151,4 +151,5 @@ def _memory(moment: Tensor, layers: int) -> Tensor:
     """Roots (M, Z, Z) of the multipoles' correlation from layer to layer."""
     steps = torch.arange(layers)
     correlation = torch.tensor(LAYER_CORRELATION, dtype=torch.float64)[moment][:, None, None]
-    return torch.linalg.cholesky(correlation ** (steps[:, None] - steps).abs()).float()
+    roots: Tensor = torch.linalg.cholesky(correlation ** (steps[:, None] - steps).abs())
+    return roots.float()
