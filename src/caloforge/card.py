@@ -161,6 +161,14 @@ class ModelCard(FrozenModel):
         """Where a host puts the cells; the detector says it, the card repeats it."""
         return placement_of(self.detector, self.window)
 
+    @property
+    def has_native_tables(self) -> bool:
+        """Whether its tables are of a form that the native sampler knows: on pads, with one
+        correlation of the layers for all showers."""
+        network = self.training.recipe.get("network", {})
+        on_pads = self.detector.readout == "pads"
+        return self.float32_only and on_pads and not network.get("local_correlations")
+
     @model_validator(mode="before")
     @classmethod
     def _without_what_is_repeated(cls, given: Any) -> Any:

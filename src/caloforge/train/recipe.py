@@ -49,14 +49,15 @@ class DataOptions(FrozenModel):
     """Which showers are trained on, and in what order.
 
     ``augment``: "square" for perpendicular showers (the eight symmetries of the x-y square),
-    "mirror" for inclined ones (mirror x; mirror y with theta -> pi - theta).
+    "mirror" for inclined ones (mirror x; mirror y with theta -> pi - theta), "circle" for those in
+    rings and sectors (turns by sectors, and their mirrors).
     ``cache``: keep the showers in memory, stream them from disk, or decide by the free memory.
     ``shuffle_showers``: showers that are shuffled together (all, where there are fewer).
     """
 
     validation_fraction: float = Field(0.1, gt=0, lt=1)
     max_showers: int | None = Field(None, gt=0)
-    augment: Literal["none", "square", "mirror"] = "none"
+    augment: Literal["none", "square", "mirror", "circle"] = "none"
     cache: Literal["auto", "memory", "stream"] = "auto"
     shuffle_showers: int = Field(16384, gt=0)
     teacher: TeacherOptions | None = None
