@@ -6,11 +6,10 @@
 #include <new>
 
 #include "model_file.hpp"
+#include "range.hpp"
 
 namespace caloforge {
 namespace {
-
-constexpr double range_tolerance = 1e-4;  // for values that went through float32
 
 template <class Value>
 void grow(Value*& values, std::size_t count) {
@@ -20,10 +19,10 @@ void grow(Value*& values, std::size_t count) {
 }
 
 void check_inside(const char* what, double value, double low, double high) {
-    if (value >= low * (1 - range_tolerance) && value <= high * (1 + range_tolerance)) return;
+    if (Range{low, high}.holds(value)) return;
     char line[160];
     std::snprintf(line, sizeof line, "%s %g is outside the model's range %g to %g", what, value, low, high);
-    throw Error(CALOFORGE_BAD_INPUT, line);
+    throw Error(CALOFORGE_OUT_OF_RANGE, line);
 }
 
 }  // namespace
@@ -72,8 +71,8 @@ const std::vector<std::string>& instruction_sets() {
         std::vector<std::string> found;
 #if defined(CALOFORGE_X86)
         __builtin_cpu_init();
-        const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                          __builtin_cpu_supports("bmi2");
+        const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
         if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
             found.push_back("avx512");

@@ -71,7 +71,7 @@ int main(int count, char** words) {
     caloforge_shower_maker* maker = caloforge_maker_new(sampler);
     caloforge_hits hits;
     CHECK(caloforge_make(maker, 0, 0, 1, &wrong, theta.data(), &hits, message, sizeof message) ==
-          CALOFORGE_BAD_INPUT);
+          CALOFORGE_OUT_OF_RANGE);
     CHECK(caloforge_maker_use(maker, "abacus") == CALOFORGE_BAD_INPUT);
     caloforge_maker_free(maker);
     caloforge_close(sampler);

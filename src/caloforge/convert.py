@@ -11,7 +11,7 @@ from caloforge.calibration import Calibration
 from caloforge.errors import InputError
 from caloforge.io import Block, ShowerFile
 from caloforge.io.layouts import layout_named
-from caloforge.io.root import write_tree
+from caloforge.io.root import PHI, write_tree
 from caloforge.io.rows import SampleHead
 from caloforge.io.sparse import SHAPE_ATTRIBUTE
 from caloforge.physics import observables
@@ -53,10 +53,7 @@ def convert(
         raise InputError(msg)
     calibration = calibrated(sample, factors)
     blocks = _watched(sample, factors, calibration, on_progress)
-    if path.suffix == ".root":
-        if layout not in (None, "root"):
-            msg = f"{path} would be a ROOT file: layout {layout} is none"
-            raise InputError(msg)
+    if path.suffix == ".root" and layout in (None, "root"):
         about = _head(sample, calibration).all_attributes | {SHAPE_ATTRIBUTE: sample.cell_shape}
         write_tree(path, (_branches(block, cells) for block in blocks), about)
         return
@@ -142,4 +139,5 @@ def cell_branches(showers: Block | Showers) -> dict[str, Any]:
 
 
 def _branches(block: Block, cells: bool) -> dict[str, Any]:
-    return analysis_branches(block) | (cell_branches(block) if cells else {})
+    azimuth = {} if block.phi is None else {PHI: block.phi}
+    return analysis_branches(block) | azimuth | (cell_branches(block) if cells else {})

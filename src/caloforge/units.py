@@ -1,4 +1,4 @@
-"""The unit system: energies in GeV, lengths in mm, angles in rad.
+"""The unit system: energies in GeV, lengths in mm, times in ns, angles in rad.
 
 A quantity is brought into it by multiplication and out of it by division.
 
@@ -19,6 +19,9 @@ eV = 1e-9 * GeV
 mm = 1.0
 cm = 10.0 * mm
 um = 1e-3 * mm
+
+ns = 1.0
+speed_of_light = 299.792458 * mm / ns
 
 rad = 1.0
 degree = pi / 180.0

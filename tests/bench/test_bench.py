@@ -93,15 +93,19 @@ def test_the_record_of_other_showers_tells_no_time(tmp_path, toy_detector):
 def test_geant4_can_be_timed_in_the_same_run(tmp_path, toy_model, geant4, monkeypatch):
     from caloforge.simulate.source import Geant4Source
 
+    simulated = []
+
     def sample_timed(self, conditions, *, seed):
-        assert (len(conditions), self.jobs, self.detector.name) == (3, 2, "toy")
-        return None, SimpleNamespace(ms_per_gev=4.0)
+        assert (self.jobs, self.detector.name) == (2, "toy")
+        simulated.extend(conditions.energy)
+        return None, SimpleNamespace(ms_per_gev=[9.0, 4.0, 2.0][seed])
 
     monkeypatch.setattr(Geant4Source, "sample_timed", sample_timed)
-    report = run(toy_model, geant4, None, live=3)
-    assert report.geant4.origin == "3 showers in this run"
+    report = run(toy_model, geant4, None, live=7)
+    assert simulated == list(draw(100, "10:500", seed=0).energy[:7])
+    assert report.geant4.origin == "7 showers in the same rounds"
     assert report.geant4.ms == pytest.approx(4.0 * report.geant4.mean_energy_gev / 2)
-    without_sample = run(toy_model, None, None, live=3)
+    without_sample = run(toy_model, None, None, live=2)
     assert without_sample.floor is None
     assert next(iter(measured_table(without_sample).columns[-1].cells)) == ""
 
@@ -146,6 +150,24 @@ def test_jobs_are_timed_in_turn():
     timings = in_rounds([lambda: order.append("a"), lambda: order.append("b")], [10, 10], 3)
     assert order == ["a", "b"] * 3
     assert [timing.repeats for timing in timings] == [3, 3]
+
+
+def test_what_times_itself_has_its_turn_in_every_round():
+    order = []
+    in_rounds([lambda: order.append("job")], [10], 2, beside=order.append)
+    assert order == [0, "job", 1, "job"]
+
+
+def test_an_engine_of_hits_is_timed_in_both_layouts(tmp_path):
+    pytest.importorskip("caloforge_native")
+    found = model_cases(["clic_ecal_fixed"], cores=1, streams=[1], capabilities=PLAIN)
+    cases = [case for case in found if case.plan.runtime == "native"]
+    report = bench(cases, geant4=None, showers=200, seconds=0.0, repeats=1, disk=tmp_path, cores=1)
+    assert [row.layout for row in report.rows] == ["gan3d", "hits"]
+    dense, hits = (row.bytes_a_shower for row in report.rows)
+    assert dense > 4 * 25**3 > 4 * hits > 0
+    runs_in = list(measured_table(report).columns[1].cells)
+    assert " hits, 1 x 1" in runs_in[1] and "hits" not in runs_in[0]
 
 
 def test_a_timing_is_the_median_with_its_spread():

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from caloforge.io import direct
+from caloforge.io import disk
 from caloforge.io.direct import BLOCK_BYTES, DirectFile
 
 
@@ -71,7 +71,7 @@ def test_a_full_disk_is_an_error_at_the_latest_with_the_flush(opened, monkeypatc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(direct, "write_all", full)
+    monkeypatch.setattr(disk, "write_all", full)
     file.write(0, content(BLOCK_BYTES))
     with pytest.raises(OSError, match="No space left"):
         file.flush()
@@ -121,8 +121,8 @@ class LateDisk:
 def stepped(opened):
     """A file on the slowest disk."""
     path, file = opened
-    file._disk.shutdown()
-    file._disk = LateDisk()
+    file._disk._thread.shutdown()
+    file._disk._thread = LateDisk()
     return path, file
 
 
@@ -155,14 +155,14 @@ def test_a_flush_while_a_write_waits_for_the_disk_finds_all_that_was_written_bef
     path, file = stepped
     whole, seen = content(BLOCK_BYTES), []
     file.write(0, whole[:HALF])
-    acquire = file._room.acquire
+    acquire = file._disk._room.acquire
 
     def flush_and_acquire():
         file.flush()
         seen.append(holds(path, whole[:HALF]))
         acquire()
 
-    file._room.acquire = flush_and_acquire
+    file._disk._room.acquire = flush_and_acquire
     file.write(HALF, whole[HALF:])
     assert seen == [True]
 
@@ -196,7 +196,7 @@ def test_a_failure_that_one_thread_was_told_is_told_to_the_others(opened, monkey
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(direct, "write_all", full)
+    monkeypatch.setattr(disk, "write_all", full)
     file.write(0, content(BLOCK_BYTES))
     for _ in range(2):
         with pytest.raises(OSError, match="No space left"):

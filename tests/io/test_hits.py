@@ -12,8 +12,9 @@ from tests.io.mutants import mutant
 
 from caloforge import io
 from caloforge.convert import convert
-from caloforge.errors import CaloforgeError
-from caloforge.io import hits_chunks
+from caloforge.errors import CaloforgeError, OutputError
+from caloforge.hit_arrays import HitArrays
+from caloforge.io import disk, hits_chunks
 from caloforge.io.hits_writer import HitsWriter
 
 
@@ -87,14 +88,18 @@ def test_a_killed_writer_goes_on_to_the_same_bytes(
     path, moved = tmp_path / "x.h5", tmp_path / "moved"
     starts = []
     for kill in range(12):
+        before = os.stat(tmp_path / "x.h5.partial") if kill else None
         writer = HitsWriter(
             path, toy_detector, TOY_SHAPE, 400, compression=compression, resume=True
         )
+        after = os.stat(tmp_path / "x.h5.partial")
+        assert before is None or after.st_ino == before.st_ino, "it was copied"
         starts.append(writer.done)
         writer.write_conditions(0, showers.conditions)
         first = writer.done
         for start in range(first, min(first + 70, 400), 7):
             writer.write_cells(start, showers.cells[start : start + 7])
+        writer.flush()
         moved.mkdir()
         for name in ("x.h5.partial", "x.h5.partial.chunks"):
             shutil.copy(tmp_path / name, moved)
@@ -115,6 +120,42 @@ def test_a_killed_writer_goes_on_to_the_same_bytes(
         writer.finish()
     assert path.read_bytes() == whole
     assert sorted(each.name for each in tmp_path.iterdir()) == ["whole.h5", "x.h5"]
+
+
+@pytest.fixture
+def long_writer(tmp_path, toy_detector):
+    """A writer of so many showers that its chunks go to the disk without a copy."""
+    with HitsWriter(tmp_path / "x.h5", toy_detector, TOY_SHAPE, 4096, resume=False) as writer:
+        yield writer
+
+
+def write_long(writer):
+    """All showers, some of which fill a chunk and begin the next one."""
+    offsets = np.minimum(np.arange(4097) * 300, hits_chunks.MOST + 7)
+    cell = np.arange(offsets[-1]) % 100
+    writer.write(0, HitArrays(offsets, cell.astype(np.uint32), (cell + 1).astype(np.float32)))
+    return cell
+
+
+def test_large_chunks_lie_on_pages_as_the_disk_wants_them(long_writer):
+    cell = write_long(long_writer)
+    long_writer.finish()
+    with h5py.File(long_writer.path) as file:
+        for name, values in (("cell", cell), ("cell_energy", cell + 1)):
+            assert np.array_equal(file[name], values)
+            places = [file[name].id.get_chunk_info(i).byte_offset for i in range(2)]
+            assert [place % 4096 for place in places] == [0, 0]
+
+
+def test_a_chunk_that_the_disk_refuses_is_an_error_and_not_listed(long_writer, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(disk, "write_all", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_long(long_writer)
+        long_writer.flush()
+    assert long_writer._list.path.read_bytes() == b""
 
 
 def changed(path, name, place, value):

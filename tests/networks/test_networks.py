@@ -17,7 +17,7 @@ from caloforge.networks.objective import TrainingPlan  # noqa: E402
 from caloforge.networks.spec import NETWORKS, build_generator, build_objective  # noqa: E402
 
 PUBLISHED_SHAPE = (25, 25, 25)
-GAN_NETWORKS = [name for name, spec in NETWORKS.items() if spec.objective_options is GanOptions]
+GAN_NETWORKS = [name for name, spec in NETWORKS.items() if spec.trainer(GanOptions())]
 
 
 def domain(shape=PUBLISHED_SHAPE, theta=(math.pi / 2, math.pi / 2)):
@@ -38,7 +38,7 @@ def test_any_image_shape_is_generated_and_judged(name, shape):
     assert cells.shape == (2, *shape)
     assert cells.dtype == torch.float32 and cells.min() >= 0 and cells.max() > 0
     plan = TrainingPlan(domain(shape), epochs=1, steps_per_epoch=1, batch_size=2)
-    objective = build_objective(spec.options(), spec.objective_options(), plan)
+    objective = build_objective(spec.options(), GanOptions(), plan)
     judgement = objective.discriminator(cells, energy, theta)
     assert judgement.logit.shape == (2,)
     assert torch.allclose(judgement.measured["ecal"], cells.sum(dim=(1, 2, 3)))

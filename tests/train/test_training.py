@@ -13,8 +13,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from caloforge.errors import ConfigError, InputError, OutputError, TrainingError  # noqa: E402
+from caloforge.networks.factorised.fit.objective import FitOptions  # noqa: E402
 from caloforge.networks.gan.objective import GanObjective  # noqa: E402
+from caloforge.networks.gan.options import GanOptions  # noqa: E402
 from caloforge.train.checkpoint import load_state, save_state  # noqa: E402
+from caloforge.train.device import chosen_device  # noqa: E402
 from caloforge.train.log import RunLog  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
 from caloforge.train.recipe import Recipe, load_recipe  # noqa: E402
@@ -382,3 +385,27 @@ def test_a_measurement_that_becomes_a_training_epoch_is_forgotten(sample, tmp_pa
     trained_in(tmp_path / "run", sample, 5)
     state = load_state(tmp_path / "run" / "checkpoint.safetensors")["objective"]
     assert state["measured"]["deposits"]["cells"].sum() == 11 * 8 * 5 * 5 * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (GanOptions(), "needs a GPU a rank, got 0 for 1"),
+        (FitOptions(), "'factorised' trains on the processor only"),
+    ],
+)
+def test_a_gpu_that_is_not_there_or_of_no_use_is_refused(options, line, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match=line):
+        chosen_device("cuda", options)
+    assert chosen_device("auto", options) == chosen_device("cpu", options) == "cpu"
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(train, tmp_path):
+    numbers = iter([0.1, 0.3])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("caloforge.train.validation.Validator.score", lambda *_: next(numbers))
+        trained, _ = train(edit=lambda text: text + '\nkeep = "last"\n')
+    assert (trained.best_epoch, trained.best_score) == (2, 0.3)
+    state = load_state(tmp_path / "run" / "best.safetensors")
+    assert state["progress"]["best_epoch"] == 2

@@ -26,28 +26,27 @@ struct MomentLanes {
 };
 
 CALOFORGE_INLINE void add_cells(
-    const Hits& hits, int layer, const std::int32_t* pad_xy, float first_x, float first_y,
-    MomentLanes& sums) {
+    const Model& model, const Shower& shower, float first_x, float first_y, MomentLanes& sums) {
+    const Hits& hits = shower.hits;
     const float* value = hits.energy.data();
-    const std::int32_t* pad = hits.pad.data();
-    for (int i = hits.first[layer]; i < hits.last[layer]; i += lanes) {
+    const std::int32_t *pad = hits.pad.data(), *pad_xy = model.pad_xy.data();
+    for (int i = 0; i < hits.end; i += lanes) {
+        const float in_layer_y = first_y + shower.centre[hits.layer[i / lanes]];
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
             const float energy = value[i + lane];
             const std::int32_t xy = pad_xy[pad[i + lane]];
             sums.energy[lane] += energy;
             sums.x[lane] += energy * (static_cast<float>(xy >> 16) + first_x);
-            sums.y[lane] += energy * (static_cast<float>(xy & 0xffff) + first_y);
+            sums.y[lane] += energy * (static_cast<float>(xy & 0xffff) + in_layer_y);
         }
     }
 }
 
 Moments moments(const Model& model, const Shower& shower, float from_x, float from_y) {
     MomentLanes sums = {};
-    const std::int32_t* pad_xy = model.pad_xy.data();
-    for (int layer = 0; layer < model.layers; ++layer)
-        add_cells(shower.hits, layer, pad_xy, static_cast<float>(model.reach_x) - from_x,
-                  static_cast<float>(model.reach_y) + shower.centre[layer] - from_y, sums);
+    add_cells(model, shower, static_cast<float>(model.reach_x) - from_x,
+              static_cast<float>(model.reach_y) - from_y, sums);
     const HaloHits& hits = shower.halo;
     const float *energy = hits.energy.data(), *x = hits.x.data(), *y = hits.y.data();
     for (int i = 0; i < lanes_for(hits.count); i += lanes) {
@@ -132,11 +131,11 @@ CALOFORGE_INLINE void set_cells(const Model& model, Shower& shower) {
     Hits& hits = shower.hits;
     const std::int32_t *place = shower.place.data(), *pad = hits.pad.data();
     std::int32_t* cell = hits.cell.data();
-    for (int layer = 0; layer < model.layers; ++layer) {
+    for (int first = 0; first < hits.end; first += lanes) {
+        const int layer = hits.layer[first / lanes];
         const int offset = static_cast<int>(shower.centre[layer]) * model.layers + layer;
-        const int end = lanes_for(hits.last[layer]);
         CALOFORGE_LANES
-        for (int i = hits.first[layer]; i < end; ++i) cell[i] = place[pad[i]] + offset;
+        for (int i = first; i < first + lanes; ++i) cell[i] = place[pad[i]] + offset;
     }
 }
 

@@ -57,111 +57,138 @@ CALOFORGE_INLINE const float* table_of(const Model& model, int sort) {
     return &model.deposit_table[static_cast<std::size_t>(sort) * expectations * quantiles];
 }
 
-// What the cells of a layer are asked with, and by how much their quantiles are above the bound of
-// their chance: the quantile, its own or a neighbour's, and eight bits to dither.
-CALOFORGE_INLINE void set_asked(
-    const Model& model, const Bound& bound, int layer, float shift, Shower& shower) {
-    const std::int32_t below_x = in_layer(model.sharing, layer);
-    const std::int32_t below_y = in_layer(2.0f * model.sharing, layer);
-    const float steady = bound.high, low = bound.low;
-    const float factor = exponential(shift / rows_per_log);
-    const float steep = bound.steep * factor, flat = bound.flat * factor;
-    const int pads = model.pads, stride = model.stride;
-    const float* expected = shower.expected_of(model, layer);
-    const std::uint32_t* number = shower.numbers_of(layer);
-    std::uint32_t* asked = shower.asked.data();
-    float* margin = shower.margin.data();
-    for (int first = 0; first < pads; first += lanes) {
+// Sets the layers' sorts, and the factors by which the shifts raise what they expect.
+CALOFORGE_INLINE void set_sorts(const Model& model, const float* shifts, Shower& shower) {
+    const float* energy = shower.energy.data();
+    std::int32_t* sort = shower.sort.data();
+    float* raised = shower.raised.data();
+    for (int first = 0; first < model.layers; first += lanes) {
         CALOFORGE_LANES
-        for (int i = first; i < first + lanes; ++i) {
-            const std::uint32_t own = number[i];
-            const std::uint32_t quantile =
-                shared(own, number[i + stride], number[i + 1], below_x, below_y);
-            const float chance =
-                at_most(steep * expected[i] + low, flat * expected[i] + steady);
-            asked[i] = (quantile & 0xffffff00u) | (own & 0xffu);
-            margin[i] = static_cast<float>(quantile_of(quantile)) - chance;
+        for (int layer = first; layer < first + lanes; ++layer) {
+            sort[layer] = sort_of(layer, energy[layer]);
+            raised[layer] = exponential(shifts[layer] / rows_per_log);
         }
     }
 }
 
+// What the cells of a layer are asked with, and by how much their quantiles are above the bound of
+// their chance: the quantile, its own or a neighbour's, and eight bits to dither.
+class Asking {
+  public:
+    Asking(const Model& model, int layer, const Shower& shower)
+        : below_x_(in_layer(model.sharing, layer)), below_y_(in_layer(2.0f * model.sharing, layer)),
+          stride_(model.stride), bound_(model.bounds[shower.sort[layer]]),
+          expected_(shower.expected_of(model, layer)), number_(shower.numbers_of(layer)) {
+        bound_.steep *= shower.raised[layer];
+        bound_.flat *= shower.raised[layer];
+    }
+
+    // Of as many pads as there are lanes.
+    CALOFORGE_INLINE void operator()(int first, std::uint32_t* asked, float* margin) const {
+        CALOFORGE_LANES
+        for (int lane = 0; lane < lanes; ++lane) {
+            const int i = first + lane;
+            const std::uint32_t own = number_[i];
+            const std::uint32_t quantile =
+                shared(own, number_[i + stride_], number_[i + 1], below_x_, below_y_);
+            const float chance = at_most(bound_.steep * expected_[i] + bound_.low,
+                                         bound_.flat * expected_[i] + bound_.high);
+            asked[lane] = (quantile & 0xffffff00u) | (own & 0xffu);
+            margin[lane] = static_cast<float>(quantile_of(quantile)) - chance;
+        }
+    }
+
+  private:
+    std::int32_t below_x_, below_y_;
+    int stride_;
+    Bound bound_;
+    const float* expected_;
+    const std::uint32_t* number_;
+};
+
 // Lists the cells of a layer whose margin is below zero, and up to a multiple of the lanes no cell: a
-// pad behind the window's, where nothing is expected.
+// pad behind the window's, where nothing is expected.  Returns where they end.
 CALOFORGE_INLINE int list_candidates(const Model& model, int layer, int first, Shower& shower) {
     Candidates& candidates = shower.candidates;
-    const float *expected = shower.expected_of(model, layer), *margin = shower.margin.data();
-    const std::uint32_t* asked = shower.asked.data();
+    const Asking asking(model, layer, shower);
+    const float* expected = shower.expected_of(model, layer);
+    alignas(64) std::uint32_t asked[lanes];
+    alignas(64) float margin[lanes];
     int end = first;
-    for (int pad = 0; pad < model.pads; pad += Wanted::size) {
-        const Wanted wanted(margin + pad);
-        wanted.take(&candidates.all_pads[pad], &candidates.pad[end]);
-        wanted.take(expected + pad, &candidates.expected[end]);
-        wanted.take(asked + pad, &candidates.asked[end]);
-        end += wanted.count();
+    for (int pad = 0; pad < model.pads; pad += lanes) {
+        asking(pad, asked, margin);
+        for (int part = 0; part < lanes; part += Wanted::size) {
+            const Wanted wanted(margin + part);
+            wanted.take(&candidates.all_pads[pad + part], &candidates.pad[end]);
+            wanted.take(expected + pad + part, &candidates.expected[end]);
+            wanted.take(asked + part, &candidates.asked[end]);
+            end += wanted.count();
+        }
     }
-    const int all = lanes_for(end - first);
     for (int i = end; i < end + lanes; ++i) {
         candidates.pad[i] = model.window_y;
         candidates.expected[i] = 0.0f;
         candidates.asked[i] = 0;
     }
-    return first + all;
+    for (int i = 0; i <= model.pads / lanes; ++i) candidates.layer[first / lanes + i] = layer;
+    return first + lanes_for(end - first);
 }
 
 // Lists the candidates of all layers, and where they find their deposits in the table.
 void find_candidates(const Model& model, const float* shifts, Shower& shower) {
     Candidates& candidates = shower.candidates;
+    int end = 0;
     for (int layer = 0; layer < model.layers; ++layer) {
-        const int first = candidates.first[layer];
-        candidates.first[layer + 1] = first;
-        if (shower.energy[layer] < threshold_gev) continue;
-        const int sort = sort_of(layer, shower.energy[layer]);
-        set_asked(model, model.bounds[sort], layer, shifts[layer], shower);
-        const int end = list_candidates(model, layer, first, shower);
-        const std::int32_t table = sort * expectations * quantiles;
+        candidates.first[layer] = end;
+        if (shower.energy[layer] >= threshold_gev) end = list_candidates(model, layer, end, shower);
+    }
+    candidates.first[model.layers] = end;
+    for (int first = 0; first < end; first += lanes) {
+        const int layer = candidates.layer[first / lanes];
         const float shift = shifts[layer];
+        const std::int32_t table = shower.sort[layer] * expectations * quantiles;
         CALOFORGE_LANES
-        for (int i = first; i < end; ++i)
+        for (int i = first; i < first + lanes; ++i)
             candidates.place[i] =
                 table + place_of(shift, candidates.expected[i], candidates.asked[i]);
-        candidates.first[layer + 1] = end;
     }
 }
 
-// Sum over the lanes of the deposits from `first` on.
-CALOFORGE_INLINE float sum_of(const float* deposit, int count) {
-    float sums[lanes] = {};
-    for (int i = 0; i < count; i += lanes)
-        for (int lane = 0; lane < lanes; ++lane) sums[lane] += deposit[i + lane];
-    return sum_of_lanes(sums);
-}
-
-// Deposits of a layer's candidates; returns their sum.
-CALOFORGE_INLINE float ask(const Model& model, int first, int end, Candidates& candidates) {
+// Sets the deposits of all candidates and their sums [layers][lanes].
+CALOFORGE_INLINE void ask(const Model& model, Candidates& candidates) {
     const float* table = model.deposit_table.data();
     const float* expected = candidates.expected.data();
     const std::int32_t* place = candidates.place.data();
-    float* deposit = candidates.deposit.data();
-    CALOFORGE_LANES
-    for (int i = first; i < end; ++i) deposit[i] = expected[i] * table[place[i]];
-    return sum_of(deposit + first, end - first);
+    float *deposit = candidates.deposit.data(), *sums = candidates.sums.data();
+    std::memset(sums, 0, candidates.sums.size() * sizeof *sums);
+    for (int first = 0; first < candidates.first[model.layers]; first += lanes) {
+        float* sum = sums + candidates.layer[first / lanes] * lanes;
+        CALOFORGE_LANES
+        for (int lane = 0; lane < lanes; ++lane) {
+            const float made = expected[first + lane] * table[place[first + lane]];
+            deposit[first + lane] = made;
+            sum[lane] += made;
+        }
+    }
 }
 
-// Adds the candidates whose deposits reach `threshold` when scaled to the hits.
-CALOFORGE_INLINE void keep_hits(
-    int first, int end, float scale, float threshold, Candidates& candidates, Hits& hits) {
-    float *deposit = candidates.deposit.data(), *margin = candidates.margin.data();
-    CALOFORGE_LANES
-    for (int i = first; i < end; ++i) {
-        deposit[i] *= scale;
-        margin[i] = deposit[i] >= threshold ? -1.0f : 1.0f;
-    }
+// Adds the candidates whose deposits reach the threshold when scaled to the hits.
+CALOFORGE_INLINE void keep_hits(int first, int end, float scale, Candidates& candidates, Hits& hits) {
+    const float* deposit = candidates.deposit.data();
+    alignas(64) float energy[lanes], margin[lanes];
     int kept = hits.end;
-    for (int i = first; i < end; i += Wanted::size) {
-        const Wanted wanted(margin + i);
-        wanted.take(&candidates.pad[i], &hits.pad[kept]);
-        wanted.take(deposit + i, &hits.energy[kept]);
-        kept += wanted.count();
+    for (int i = first; i < end; i += lanes) {
+        CALOFORGE_LANES
+        for (int lane = 0; lane < lanes; ++lane) {
+            energy[lane] = deposit[i + lane] * scale;
+            margin[lane] = energy[lane] >= threshold_gev ? -1.0f : 1.0f;
+        }
+        for (int part = 0; part < lanes; part += Wanted::size) {
+            const Wanted wanted(margin + part);
+            wanted.take(&candidates.pad[i + part], &hits.pad[kept]);
+            wanted.take(energy + part, &hits.energy[kept]);
+            kept += wanted.count();
+        }
     }
     hits.end = kept;
 }
@@ -169,9 +196,11 @@ CALOFORGE_INLINE void keep_hits(
 // In a layer where nothing is hit, asks all cells and adds those that came nearest to a hit to the
 // hits, with the layer's energy; returns the factor from deposits to energies.
 float keep_nearest(const Model& model, float shift, int layer, Shower& shower) {
-    const int sort = sort_of(layer, shower.energy[layer]);
-    set_asked(model, model.bounds[sort], layer, shift, shower);
-    const float *table = table_of(model, sort), *expected = shower.expected_of(model, layer);
+    const Asking asking(model, layer, shower);
+    for (int pad = 0; pad < model.pads; pad += lanes)
+        asking(pad, &shower.asked[pad], &shower.margin[pad]);
+    const float* table = table_of(model, shower.sort[layer]);
+    const float* expected = shower.expected_of(model, layer);
     float* deposit = shower.margin.data();
     float most = 1e-30f;
     for (int pad = 0; pad < model.pads; ++pad) {
@@ -192,8 +221,10 @@ float keep_nearest(const Model& model, float shift, int layer, Shower& shower) {
 
 // Makes the hits of the window, scaled so that they and the halo's hits have the layers' energies.
 void make_deposits(const Model& model, const float* shifts, Shower& shower) {
+    set_sorts(model, shifts, shower);
     find_candidates(model, shifts, shower);
     Candidates& candidates = shower.candidates;
+    ask(model, candidates);
     Hits& hits = shower.hits;
     hits.end = 0;
     for (int layer = 0; layer < model.layers; ++layer) {
@@ -201,17 +232,19 @@ void make_deposits(const Model& model, const float* shifts, Shower& shower) {
         hits.first[layer] = hits.end;
         shower.scale[layer] = 0.0f;
         if (energy >= threshold_gev) {
-            const int first = candidates.first[layer], end = candidates.first[layer + 1];
-            const float total = ask(model, first, end, candidates) + shower.in_halo[layer];
+            const float total = sum_of_lanes(&candidates.sums[layer * lanes]) + shower.in_halo[layer];
             if (total < threshold_gev) {
                 shower.scale[layer] = keep_nearest(model, shifts[layer], layer, shower);
             } else {
                 shower.scale[layer] = energy / total;
-                keep_hits(first, end, shower.scale[layer], threshold_gev, candidates, hits);
+                keep_hits(candidates.first[layer], candidates.first[layer + 1], shower.scale[layer],
+                          candidates, hits);
             }
         }
         hits.last[layer] = hits.end;
         for (int i = 0; i < lanes; ++i) hits.pad[hits.end + i] = 0, hits.energy[hits.end + i] = 0.0f;
+        for (int i = 0; i <= model.pads / lanes; ++i)
+            hits.layer[hits.first[layer] / lanes + i] = layer;
         hits.end = lanes_for(hits.end);
     }
 }

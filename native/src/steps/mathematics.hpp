@@ -7,6 +7,10 @@
 
 #include "set.hpp"
 
+#if defined(__FMA__)
+#include <immintrin.h>
+#endif
+
 CALOFORGE_BEGIN
 
 CALOFORGE_INLINE std::int32_t bits_of(float value) {
@@ -26,6 +30,41 @@ CALOFORGE_INLINE float at_least(float value, float low) { return value > low ? v
 CALOFORGE_INLINE float at_most(float value, float high) { return value < high ? value : high; }
 CALOFORGE_INLINE float clamped(float value, float low, float high) {
     return at_most(at_least(value, low), high);
+}
+
+// x y + z, rounded once.  Where the processor cannot, the sum in double precision is rounded to odd
+// first, so that rounding it to single precision is as good as rounding the exact one.
+CALOFORGE_INLINE float fused(float x, float y, float z) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return __builtin_fmaf(x, y, z);
+#else
+    const double product = static_cast<double>(x) * y, sum = product + z, of_z = sum - product;
+    const double rest = (product - (sum - of_z)) + (z - of_z);
+    std::int64_t bits;
+    std::memcpy(&bits, &sum, 8);
+    bits += rest == 0.0 || (bits & 1) ? 0 : (rest > 0.0) == (sum > 0.0) ? 1 : -1;
+    double odd;
+    std::memcpy(&odd, &bits, 8);
+    return static_cast<float>(odd);
+#endif
+}
+
+// The same of vectors.
+template <class Vector>
+CALOFORGE_INLINE Vector fused(Vector x, Vector y, Vector z) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(Vector) == 64)
+        return reinterpret_cast<Vector>(_mm512_fmadd_ps(
+            reinterpret_cast<__m512>(x), reinterpret_cast<__m512>(y), reinterpret_cast<__m512>(z)));
+#endif
+#if defined(__FMA__)
+    if constexpr (sizeof(Vector) == 32)
+        return reinterpret_cast<Vector>(_mm256_fmadd_ps(
+            reinterpret_cast<__m256>(x), reinterpret_cast<__m256>(y), reinterpret_cast<__m256>(z)));
+#endif
+    Vector sum = {};
+    for (std::size_t i = 0; i < sizeof(Vector) / sizeof(float); ++i) sum[i] = fused(x[i], y[i], z[i]);
+    return sum;
 }
 
 CALOFORGE_INLINE int smaller(int one, int other) { return one < other ? one : other; }
@@ -48,15 +87,15 @@ CALOFORGE_INLINE float whole(float value) {
 CALOFORGE_INLINE float exponential(float x) {
     constexpr float rounding = 12582912.0f;  // 1.5 * 2**23: adding it leaves a whole number
     x = within_bound(x, 87.0f);
-    const float shifted = x * 1.44269504f + rounding;
+    const float shifted = fused(x, 1.44269504f, rounding);
     const float n = shifted - rounding;
-    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float sum = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    sum = sum * r + 8.3334519073e-3f;
-    sum = sum * r + 4.1665795894e-2f;
-    sum = sum * r + 1.6666665459e-1f;
-    sum = sum * r + 5.0000001201e-1f;
-    sum = (sum * r) * r + r + 1.0f;
+    const float r = fused(n, 2.12194440e-4f, fused(n, -0.693359375f, x));
+    float sum = fused(r, 1.9875691500e-4f, 1.3981999507e-3f);
+    sum = fused(sum, r, 8.3334519073e-3f);
+    sum = fused(sum, r, 4.1665795894e-2f);
+    sum = fused(sum, r, 1.6666665459e-1f);
+    sum = fused(sum, r, 5.0000001201e-1f);
+    sum = fused(sum * r, r, r + 1.0f);
     const std::int32_t exponent = bits_of(shifted) - bits_of(rounding);
     return sum * from_bits((exponent + 127) << 23);
 }
@@ -67,26 +106,27 @@ CALOFORGE_INLINE float logarithm(float x) {
     const float k = static_cast<float>(from_root >> 23);
     const float f = from_bits((from_root & 0x007fffff) + 0x3f3504f3) - 1.0f;
     const float s = f / (2.0f + f), z = s * s, w = z * z;
-    const float series = z * (0.66666662693f + w * 0.28498786688f) +
-                         w * (0.40000972152f + w * 0.24279078841f);
+    const float series = fused(z, fused(w, 0.28498786688f, 0.66666662693f),
+                               w * fused(w, 0.24279078841f, 0.40000972152f));
     const float half = 0.5f * f * f;
-    return s * (half + series) + k * 9.0580006145e-6f - half + f + k * 6.9313812256e-1f;
+    const float rest = fused(s, half + series, fused(k, 9.0580006145e-6f, -half));
+    return fused(k, 6.9313812256e-1f, rest + f);
 }
 
 // erf(x) as a quotient of polynomials in x**2; right to 4e-7.
 CALOFORGE_INLINE float error_function(float x) {
     x = within_bound(x, 3.8325068f);
     const float z = x * x;
-    float above = z * 2.2905065861e-4f + 3.4082910107e-3f;
-    above = above * z + 5.0955695062e-2f;
-    above = above * z + 1.8520832240e-1f;
-    above = above * z + 1.1283791435f;
-    float below = z * -1.1791602954e-7f + 2.3547966471e-5f;
-    below = below * z + 1.0179625279e-3f;
-    below = below * z + 1.4070470171e-2f;
-    below = below * z + 1.1098505178e-1f;
-    below = below * z + 4.9746925110e-1f;
-    below = below * z + 1.0f;
+    float above = fused(z, 2.2905065861e-4f, 3.4082910107e-3f);
+    above = fused(above, z, 5.0955695062e-2f);
+    above = fused(above, z, 1.8520832240e-1f);
+    above = fused(above, z, 1.1283791435f);
+    float below = fused(z, -1.1791602954e-7f, 2.3547966471e-5f);
+    below = fused(below, z, 1.0179625279e-3f);
+    below = fused(below, z, 1.4070470171e-2f);
+    below = fused(below, z, 1.1098505178e-1f);
+    below = fused(below, z, 4.9746925110e-1f);
+    below = fused(below, z, 1.0f);
     return (x * above) / below;
 }
 
@@ -99,17 +139,17 @@ CALOFORGE_INLINE float sigmoid_linear(float x) { return x / (1.0f + exponential(
 // Cosine and sine of 2 pi turn, by those of the half of the angle from the opposite point.
 CALOFORGE_INLINE void on_circle(float turn, float& cosine, float& sine) {
     const float half = turn - 0.5f, square = half * half;
-    float s = square * -7.0283859968e-3f + 8.2050397991e-2f;
-    s = s * square - 5.9925223898e-1f;
-    s = s * square + 2.5501632690f;
-    s = s * square - 5.1677126884f;
-    s = (s * square + 3.1415927410f) * half;
-    float c = square * -2.4396324530e-2f + 2.3493731021e-1f;
-    c = c * square - 1.3352119922f;
-    c = c * square + 4.0587091445f;
-    c = c * square - 4.9348020553f;
-    c = c * square + 1.0f;
-    cosine = 2.0f * s * s - 1.0f;
+    float s = fused(square, -7.0283859968e-3f, 8.2050397991e-2f);
+    s = fused(s, square, -5.9925223898e-1f);
+    s = fused(s, square, 2.5501632690f);
+    s = fused(s, square, -5.1677126884f);
+    s = fused(s, square, 3.1415927410f) * half;
+    float c = fused(square, -2.4396324530e-2f, 2.3493731021e-1f);
+    c = fused(c, square, -1.3352119922f);
+    c = fused(c, square, 4.0587091445f);
+    c = fused(c, square, -4.9348020553f);
+    c = fused(c, square, 1.0f);
+    cosine = fused(2.0f * s, s, -1.0f);
     sine = -2.0f * s * c;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../model.hpp"
+#include "mathematics.hpp"
 #include "set.hpp"
 
 CALOFORGE_BEGIN
@@ -21,7 +22,8 @@ CALOFORGE_INLINE void linear_rows(const Linear& layer, const float* x, float* y,
         for (int part = 0; part < parts; ++part) {
             const Vector value = *reinterpret_cast<const Vector*>(x + i * lanes + part * width);
             for (int row = 0; row < rows; ++row)
-                sum[row][part] += value * weight[row * layer.in + i];
+                sum[row][part] =
+                    fused(value, weight[row * layer.in + i] - Vector{}, sum[row][part]);
         }
     }
     for (int row = 0; row < rows; ++row)

@@ -40,7 +40,8 @@ CALOFORGE_INLINE void remember(const float* memory, int layers, const float* slo
             const Vector numbers =
                 *reinterpret_cast<const Vector*>(slow + from * core * core + part * width);
             for (int row = 0; row < rows; ++row)
-                sum[row][part] += memory[row * layers + from] * numbers;
+                sum[row][part] =
+                    fused(numbers, memory[row * layers + from] - Vector{}, sum[row][part]);
         }
     }
     std::memcpy(sums, sum, sizeof sum);

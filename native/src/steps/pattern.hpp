@@ -88,7 +88,8 @@ CALOFORGE_INLINE void expect_rows(const Active& active, const float* in_y, int s
         const float* share = in_y + active.offset[i];
         for (int part = 0; part < parts; ++part) {
             const Vector shares = *reinterpret_cast<const Vector*>(share + part * size);
-            for (int row = 0; row < rows; ++row) sum[row][part] += shares * factor[row];
+            for (int row = 0; row < rows; ++row)
+                sum[row][part] = fused(shares, factor[row] - Vector{}, sum[row][part]);
         }
         factor += rows;
     }

@@ -1,8 +1,9 @@
 // Every step is compiled once for each instruction set, in a namespace of that set's name.
 //
 // Nothing here depends on the set but the speed: sums run in a stated order, products and sums are
-// rounded one by one (-ffp-contract=off), and no function of the mathematical library is called but
-// the root, which IEEE 754 fixes.  So all sets make the same showers, bit by bit.
+// rounded one by one (-ffp-contract=off) where they are not `fused`, and no function of the
+// mathematical library is called but the root, which IEEE 754 fixes.  So all sets make the same
+// showers, bit by bit.
 #pragma once
 
 #include <cstddef>

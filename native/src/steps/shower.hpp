@@ -36,17 +36,18 @@ struct Candidates {
 
     Array<std::int32_t> all_pads;  // 0, 1, 2, ...
     Array<std::int32_t> first;     // [layers + 1]: a layer's candidates
+    Array<std::int32_t> layer;     // of as many candidates as there are lanes
     Array<std::int32_t> pad;
     Array<float> expected;         // GeV
     Array<std::uint32_t> asked;    // 24 bits of its quantile, and eight more
     Array<std::int32_t> place;     // in the table
     Array<float> deposit;          // GeV
-    Array<float> margin;           // below zero: a hit
+    Array<float> sums;             // [layers][lanes] of the deposits, GeV
 
   private:
     Candidates(int layers, int pads, std::size_t room)
-        : all_pads(pads), first(layers + 1), pad(room), expected(room), asked(room), place(room),
-          deposit(room), margin(room) {
+        : all_pads(pads), first(layers + 1), layer((room + pads) / lanes + 1), pad(room), expected(room),
+          asked(room), place(room), deposit(room), sums(layers * lanes) {
         for (int i = 0; i < pads; ++i) all_pads[i] = i;
     }
 };
@@ -54,12 +55,19 @@ struct Candidates {
 // The hits in the window, layer by layer: from `first` to `last`, and up to a multiple of the lanes
 // some of no energy.
 struct Hits {
-    Hits(int layers, std::size_t room)
-        : first(layers), last(layers), pad(room), cell(room), energy(room) {}
+    Hits(int layers, int pads)
+        : Hits(layers, pads, static_cast<std::size_t>(layers) * (pads + lanes) + lanes) {}
+
     Array<std::int32_t> first, last;  // [layers]
+    Array<std::int32_t> layer;        // of as many hits as there are lanes
     Array<std::int32_t> pad, cell;
     Array<float> energy;  // GeV
     int end = 0;
+
+  private:
+    Hits(int layers, int pads, std::size_t room)
+        : first(layers), last(layers), layer((room + pads) / lanes + 1), pad(room), cell(room),
+          energy(room) {}
 };
 
 // The rings that reach a block of rows of pads, and their shares in each of the rows.
@@ -72,7 +80,7 @@ struct Active {
 struct Shower {
     explicit Shower(const Model& model)
         : numbers_of_layer(lanes_for(model.pads + model.stride)),
-          energy(model.layers), rings(model.layers * model.rings),
+          energy(lanes_for(model.layers)), rings(model.layers * model.rings),
           axis_y(model.layers), centre(model.layers), beside(model.layers),
           sums_x(model.rings), sums_y(model.rings),
           edges_of_ring(stride_of(model.window_x) + model.stride + lanes),
@@ -87,7 +95,8 @@ struct Shower {
           core_normals(lanes_for(model.layers * core * core + lanes)),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layers),
           asked(model.pads), margin(model.pads), candidates(model.layers, model.pads),
-          hits(model.layers, static_cast<std::size_t>(model.layers) * (model.pads + lanes) + lanes),
+          sort(lanes_for(model.layers)), raised(lanes_for(model.layers)),
+          hits(model.layers, model.pads),
           scale(model.layers), place(model.pads),
           nowhere(model.cells() + model.most_followed * model.layers),
           words((nowhere + (model.most_followed + 1) * model.layers) / 64 + 1),
@@ -118,6 +127,8 @@ struct Shower {
     Array<std::uint32_t> asked;  // [pads] of one layer: 24 bits of the quantile, and eight more
     Array<float> margin;         // [pads] of one layer: below zero: the cell may be hit
     Candidates candidates;
+    Array<std::int32_t> sort;    // [layers] of the deposit table
+    Array<float> raised;         // [layers] what is expected, by the layer's shift
     Hits hits;
     Array<float> scale;         // [layers]
     Array<std::int32_t> place;  // [pads]: the image's cell of a pad, in the first layer

@@ -8,6 +8,7 @@ same whatever the machine), other files carry it as an attribute.
 import json
 import math
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from caloforge.beam import Conditions
@@ -57,16 +58,33 @@ def recorded(sample: ShowerFile, conditions: Conditions, cores: int) -> Baseline
     )  # fmt: skip
 
 
-def simulated(card: ModelCard, conditions: Conditions, n: int, cores: int) -> Baseline:
-    """The baseline from n showers that Geant4 simulates here and now, a process a core."""
-    from caloforge.simulate.source import Geant4Source
+class LiveGeant4:
+    """Geant4 here and now, a process a core: n showers, an equal part of them in every round."""
 
-    source = Geant4Source(card.detector, card.window, card.particle, jobs=cores)
-    _, summary = source.sample_timed(conditions[:n], seed=0)
-    return Baseline(
-        ms_per_gev=summary.ms_per_gev, mean_energy_gev=float(conditions.energy.mean()),
-        cores=cores, origin=f"{n} showers in this run",
-    )  # fmt: skip
+    def __init__(
+        self, card: ModelCard, conditions: Conditions, n: int, cores: int, rounds: int
+    ) -> None:
+        from caloforge.simulate.source import Geant4Source
+
+        self._source = Geant4Source(card.detector, card.window, card.particle, jobs=cores)
+        self._conditions, self._n, self._cores, self._rounds = conditions, n, cores, rounds
+        self._ms_per_gev: list[float] = []
+
+    def simulate(self, number: int) -> None:
+        """Simulate and time the part of a round."""
+        first, stop = (self._n * part // self._rounds for part in (number, number + 1))
+        if stop > first:
+            _, summary = self._source.sample_timed(self._conditions[first:stop], seed=number)
+            self._ms_per_gev.append(summary.ms_per_gev)
+
+    @property
+    def baseline(self) -> Baseline:
+        """The median of the rounds so far."""
+        return Baseline(
+            ms_per_gev=median(self._ms_per_gev), cores=self._cores,
+            mean_energy_gev=float(self._conditions.energy.mean()),
+            origin=f"{self._n} showers in the same rounds",
+        )  # fmt: skip
 
 
 def _told(sample: ShowerFile) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from caloforge.bench.torch import torch_generator
 from caloforge.card import ModelCard
 from caloforge.engine import RUNTIMES, Plan, read_card
+from caloforge.engine.base import HitEngine
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import default_batch, precisions
@@ -18,11 +19,16 @@ from caloforge.zoo import model_path
 
 @dataclass(frozen=True)
 class Case:
-    """A generator with the names of its runtime and number format."""
+    """A generator with the names of its runtime and number format, and the layout it is timed in.
+
+    In ``hits`` an engine that makes hits is asked for these, and files hold them; in ``gan3d``
+    all cells.
+    """
 
     source: Generator
     runtime: str
     format: str
+    layout: str = "gan3d"
 
     @property
     def plan(self) -> Plan:
@@ -40,8 +46,9 @@ def model_cases(
 ) -> Iterator[Case]:
     """Every model in every runtime and precision that it can be had in, at each number of streams.
 
-    Left out, with a note, is what ``caloforge.load`` would not use: a runtime that cannot run the
-    model, or computes its INT8 wrongly.
+    An engine that makes hits is there twice, in both layouts.  Left out, with a note, is what
+    ``caloforge.load`` would not use: a runtime that cannot run the model, or computes its INT8
+    wrongly.
 
     Raises
     ------
@@ -59,8 +66,9 @@ def model_cases(
                     raise
                 on_note(f"left out: {problem}")
                 continue
-            title = RUNTIMES[plan.runtime].title
-            yield Case(Generator(engine, path), title, number_format(card, plan))
+            title, source = RUNTIMES[plan.runtime].title, Generator(engine, path)
+            for layout in ("gan3d", "hits") if isinstance(engine, HitEngine) else ("gan3d",):
+                yield Case(source, title, number_format(card, plan), layout)
 
 
 def plans(

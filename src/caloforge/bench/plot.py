@@ -4,6 +4,7 @@ from pathlib import Path
 
 from caloforge.bench.published import PUBLISHED
 from caloforge.bench.report import Report
+from caloforge.bench.table import in_layout
 from caloforge.errors import InputError
 from caloforge.figures import save_figure
 
@@ -38,7 +39,7 @@ def plot_report(report: Report, path: Path) -> None:
         marker, colour = markers[row.runtime], colours[row.source]
         axes.plot(*place, marker, color=colour, markersize=8, alpha=0.8)
         axes.annotate(
-            f"{row.format}, {row.streams} x {row.threads}", place, xytext=(0, 9),
+            f"{in_layout(row)}, {row.streams} x {row.threads}", place, xytext=(0, 9),
             textcoords="offset points", rotation=90, fontsize=6, ha="center",
         )  # fmt: skip
     for source, colour in colours.items():

@@ -70,7 +70,10 @@ class Baseline(FrozenModel):
 
 
 class Row(FrozenModel):
-    """One way to make showers. Times include drawing the random numbers."""
+    """One way to make showers. Times include drawing the random numbers.
+
+    ``layout`` is what is made and written: ``gan3d`` all cells, ``hits`` those that are hit.
+    """
 
     source: str
     runtime: str
@@ -78,8 +81,10 @@ class Row(FrozenModel):
     streams: int
     threads: int
     batch: int
+    layout: str = "gan3d"
     alone: Timing
     to_disk: Timing | None = None
+    bytes_a_shower: float | None = None
     validation_number: float | None = None
     kilojoules_per_million: float | None = None
 

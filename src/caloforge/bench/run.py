@@ -5,14 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from caloforge.beam import Conditions, draw
-from caloforge.bench.baseline import recorded, simulated
+from caloforge.bench.baseline import LiveGeant4, recorded
 from caloforge.bench.cases import Case
 from caloforge.bench.measure import (
+    ToDisk,
     alone,
     fitting_count,
     in_rounds,
     kilojoules_per_million,
-    to_disk,
 )
 from caloforge.bench.report import Machine, Report, Row, Timing
 from caloforge.io import Opens, open_showers
@@ -39,8 +39,8 @@ def bench(
 ) -> Report:
     """Time the cases over the first model's range of conditions, energies uniform.
 
-    ``geant4`` is a sample with its recorded time; with ``live``, so many showers are simulated
-    here and now instead, on all the cores. Each measurement makes at most ``showers``
+    ``geant4`` is a sample with its recorded time; with ``live``, so many showers are simulated in
+    the same rounds instead, on all the cores. Each measurement makes at most ``showers``
     in about ``seconds``, ``repeats`` times; ``disk`` is a folder for files, None for no files.
 
     Raises
@@ -61,10 +61,10 @@ def bench(
                 sample.check_model(case.source.card)
             baseline = None if live else recorded(sample, conditions, cores)
             reference = sample.read(0, MOST_COMPARED)
-    if live:
-        on_step(f"simulating {live} showers with Geant4")
-        baseline = simulated(card, conditions, live, cores)
-    rows = _rows(cases, conditions, seconds, repeats, disk, on_step)
+    beside = LiveGeant4(card, conditions, live, cores, repeats) if live else None
+    rows = _rows(cases, conditions, seconds, repeats, disk, on_step, beside)
+    if beside is not None:
+        baseline = beside.baseline
     floor = None
     if reference is not None:
         on_step("comparing with Geant4")
@@ -82,26 +82,32 @@ def _rows(
     repeats: int,
     disk: Path | None,
     on_step: Callable[[str], None],
+    geant4: LiveGeant4 | None,
 ) -> list[Row]:
     on_step("warming up")
     counts = [fitting_count(case, conditions, seconds) for case in cases]
     parts = [conditions[:count] for count in counts]
-    on_step("timing generation")
-    jobs = [partial(alone, case.source, part) for case, part in zip(cases, parts, strict=True)]
-    timings = in_rounds(jobs, counts, repeats)
+    on_step("timing generation" if geant4 is None else "timing generation and Geant4")
+    jobs = [partial(alone, case, part) for case, part in zip(cases, parts, strict=True)]
+    beside = (lambda number: None) if geant4 is None else geant4.simulate
+    timings = in_rounds(jobs, counts, repeats, beside)
     written: list[Timing | None] = [None] * len(cases)
+    sizes: list[float | None] = [None] * len(cases)
     if disk is not None:
         on_step("timing generation to disk")
-        jobs = [partial(to_disk, case, part, disk) for case, part in zip(cases, parts, strict=True)]
-        written = [*in_rounds(jobs, counts, repeats)]
+        files = [ToDisk(case, part, disk) for case, part in zip(cases, parts, strict=True)]
+        written = [*in_rounds(files, counts, repeats)]
+        sizes = [file.bytes / count for file, count in zip(files, counts, strict=True)]
     return [
         Row(
             source=case.source.card.name, runtime=case.runtime, format=case.format,
             streams=case.plan.streams, threads=case.plan.threads, batch=case.plan.batch,
-            alone=timing, to_disk=file,
+            layout=case.layout, alone=timing, to_disk=file, bytes_a_shower=size,
             kilojoules_per_million=kilojoules_per_million(case, part),
         )
-        for case, part, timing, file in zip(cases, parts, timings, written, strict=True)
+        for case, part, timing, file, size in zip(
+            cases, parts, timings, written, sizes, strict=True
+        )
     ]  # fmt: skip
 
 

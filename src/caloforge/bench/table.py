@@ -9,7 +9,7 @@ from caloforge.bench.published import PUBLISHED
 from caloforge.bench.report import Report, Row, Timing
 from caloforge.engine.tune import Trial
 
-NUMBERS = ("ms/shower", "to disk", "speed-up", "to disk", "validation")
+NUMBERS = ("ms/shower", "to disk", "kB", "speed-up", "to disk", "validation")
 
 
 def report_tables(report: Report) -> Iterator[Table]:
@@ -22,7 +22,10 @@ def measured_table(report: Report) -> Table:
     """A row for each source: median ms a shower with half the spread, and what it is worth."""
     machine = report.machine
     title = f"{machine.cpu}, {machine.cores} cores ({machine.capabilities}), {report.energy} GeV"
-    caption = "streams x threads of each, batch; speed-up over Geant4 on as many cores"
+    caption = (
+        "streams x threads of each, batch; kB of a shower in the file; speed-up over Geant4 on as "
+        "many cores"
+    )
     table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
     table.add_column("source", overflow="fold")
     table.add_column("runs in", overflow="fold")
@@ -32,7 +35,7 @@ def measured_table(report: Report) -> Table:
     if report.geant4 is not None:
         cores = f"{report.geant4.cores} cores, {report.geant4.origin}"
         floor = "" if report.floor is None else f"floor {report.floor:.2g}"
-        table.add_row("Geant4", cores, f"{report.geant4.ms:.0f}", "", "1", "", floor)
+        table.add_row("Geant4", cores, f"{report.geant4.ms:.0f}", "", "", "1", "", floor)
     for row in report.rows:
         table.add_row(*_cells(report, row, energy_known))
     return table
@@ -43,7 +46,7 @@ def published_table() -> Table:
     table = Table(title="published, on other machines", title_justify="left", style="dim")
     table.add_column("source", overflow="fold")
     table.add_column("where", overflow="fold")
-    for heading in NUMBERS[0], NUMBERS[2]:
+    for heading in "ms/shower", "speed-up":
         table.add_column(heading, justify="right")
     for found in PUBLISHED:
         table.add_row(found.what, found.source, _number(found.ms), _times(found.speed_up))
@@ -66,14 +69,20 @@ def tuning_table(path: Path, trials: list[Trial]) -> Table:
 def _cells(report: Report, row: Row, energy_known: bool) -> list[str]:
     cells = [
         row.source,
-        f"{row.runtime} {row.format}, {row.streams} x {row.threads}, {row.batch}",
+        f"{row.runtime} {in_layout(row)}, {row.streams} x {row.threads}, {row.batch}",
         str(row.alone),
         _disk(row.to_disk),
+        _number(None if row.bytes_a_shower is None else row.bytes_a_shower / 1e3),
         _times(report.speed_up(row.alone)),
         _times(report.speed_up(row.to_disk)),
         _number(row.validation_number),
     ]
     return [*cells, _number(row.kilojoules_per_million)] if energy_known else cells
+
+
+def in_layout(row: Row) -> str:
+    """The number format of a row, and its layout where that is not all cells."""
+    return row.format if row.layout == "gan3d" else f"{row.format} {row.layout}"
 
 
 def _disk(timing: Timing | None) -> str:

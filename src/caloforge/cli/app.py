@@ -22,6 +22,7 @@ VERBS = {
     "search": "Search for a better recipe.",
     "export": "Export a model: ONNX with its card, or what a host framework loads.",
     "bench": "Time models beside Geant4, and what makes them fast.",
+    "prune": "Remove channels from a trained network, and train on.",
     "quantize": "Quantize a model to INT8, as far as the physics holds.",
 }
 """What ``caloforge --help`` shows; the verb is the function, or the app, of its module's name."""

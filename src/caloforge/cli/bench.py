@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from caloforge.cli import bench_training
+from caloforge.cli import bench_in_situ, bench_training
 from caloforge.cli.options import Batch, Threads, known_model, stderr
 from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 from caloforge.errors import InputError
@@ -58,7 +58,8 @@ def run(
     models: Models,
     geant4: Sample = None,
     live: Annotated[
-        int, typer.Option(min=0, help="Simulate so many showers with Geant4 here and now instead.")
+        int,
+        typer.Option(min=0, help="Simulate so many Geant4 showers in the same rounds instead."),
     ] = 0,
     torch: Annotated[
         Path | None,
@@ -207,6 +208,7 @@ def formats(
 
 bench.command()(bench_training.train)
 bench.command()(bench_training.scaling)
+bench.command("in-situ")(bench_in_situ.in_situ)
 
 
 def _note(note: str) -> None:

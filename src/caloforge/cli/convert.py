@@ -25,7 +25,7 @@ def convert(
     sample: Annotated[Path, typer.Argument(exists=True, help="The sample to read.")],
     output: OutputFile,
     layout: Annotated[
-        str | None, typer.Option(help="Layout to write into .h5 or .hdf5: info --layouts.")
+        str | None, typer.Option(help="Layout to write, one of info --layouts.")
     ] = None,
     calibrate: Annotated[
         str | None,
@@ -50,9 +50,9 @@ def convert(
 ) -> None:
     """Write a sample as .root (one branch a quantity), .h5 (3DGAN) or .hdf5 (CaloChallenge).
 
-    --layout writes any other layout; there and back, cells are the same but for the rounding of
-    float32 between GeV and MeV. --calibrate says so in the file. --only and --without split a
-    sample: showers that are held out, and the others.
+    --layout writes any other, as edm4hep: hits with positions, in .root. There and back, cells are
+    the same but for the rounding of float32 between GeV and MeV. --calibrate says so in the file.
+    --only and --without split a sample: showers that are held out, and the others.
     """
     from caloforge.convert import convert as convert_sample
 

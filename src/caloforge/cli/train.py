@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.progress import Progress
@@ -32,10 +32,18 @@ def train(
             help="Start from this run folder, model file or bundled model.",
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Learn from the showers of this model file or bundled model as well."),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
     ] = None,
     detector: DetectorOption = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(help="Processor or GPU; auto takes a GPU where there is one."),
+    ] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores (of each rank); all by default.")
     ] = None,
@@ -53,7 +61,8 @@ def train(
         require(module)
     from caloforge.ranks.launch import launch, taking_part
 
-    arguments = (recipe, [*data, *(more_data or [])], run, start, epochs, detector, threads)
+    paths = [*data, *(more_data or [])]
+    arguments = (recipe, paths, run, start, teacher, epochs, detector, device, threads)
     if ranks > 1:
         launch(ranks, _train, *arguments)
     else:
@@ -74,8 +83,10 @@ def _train(
     data: list[Path],
     run: Path,
     start: Path | None,
+    teacher: str | None,
     epochs: int | None,
     detector: str | None,
+    device: Literal["auto", "cpu", "cuda"],
     threads: int | None,
 ) -> None:
     """One process' part; the first of several is the one that is heard."""
@@ -88,10 +99,14 @@ def _train(
     checked = load_recipe(recipe)
     if epochs is not None:
         checked = checked.with_epochs(epochs)
+    if teacher is not None:
+        checked = checked.taught_by(teacher)
     described = None if detector is None else load_detector(detector)
     with group.joined(threads), shower_progress(run / LOG_NAME) as progress:
         stderr.quiet = group.rank() > 0
-        training = Training(checked, data, run, ProgressReporter(progress), described, start)
+        training = Training(
+            checked, data, run, ProgressReporter(progress), described, start, device
+        )
         if checked.training.precision == "bfloat16" and not Capabilities.of_this_cpu().bfloat16:
             stderr.print("note: this CPU has no BF16: bfloat16 is emulated, float32 is faster here")
         if training.taken is not None:

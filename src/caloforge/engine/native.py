@@ -18,6 +18,7 @@ from caloforge.engine.pool import over_streams
 from caloforge.errors import ModelError
 from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
+from caloforge.typing import FloatArray
 
 HITS_BATCH = 256
 """Showers made at a time as hits: a few megabytes, which a core's caches nearly hold."""
@@ -34,11 +35,12 @@ class NativeWorker:
     def hits(self, conditions: Conditions, seed: int, start: int, stop: int) -> HitArrays:
         """The showers ``start`` to ``stop`` of a seed."""
         rows = slice(start, stop)
-        energy, theta = (
-            np.ascontiguousarray(values[rows], np.float32)
-            for values in (conditions.energy, conditions.theta)
-        )
-        return HitArrays(*self._maker.make(seed % 2**64, start, energy, theta))
+        return self.make(seed, conditions.energy[rows], conditions.theta[rows], start)
+
+    def make(self, seed: int, energy: FloatArray, theta: FloatArray, first: int = 0) -> HitArrays:
+        """The showers of a seed from ``first`` on: energies (N,) in GeV, angles (N,) in rad."""
+        energy, theta = (np.ascontiguousarray(each, np.float32) for each in (energy, theta))
+        return HitArrays(*self._maker.make(seed % 2**64, first, energy, theta))
 
 
 class NativeEngine:
@@ -68,7 +70,11 @@ class NativeEngine:
             shape = tuple(self._sampler.shape)
             msg = f"{path}: its card says cells {card.cell_shape}, its tables are for {shape}"
             raise ModelError(msg)
-        self._workers = [NativeWorker(self._sampler) for _ in range(plan.cores)]
+        self._workers = [self.worker() for _ in range(plan.cores)]
+
+    def worker(self) -> NativeWorker:
+        """A worker of the caller's own."""
+        return NativeWorker(self._sampler)
 
     def batches(
         self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0

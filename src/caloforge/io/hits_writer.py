@@ -3,22 +3,22 @@
 import os
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import h5py
 import numpy as np
 
 from caloforge.atomic import check_writable, partial_path, writing
 from caloforge.beam import Conditions
 from caloforge.detector import Detector
 from caloforge.hit_arrays import HitArrays
-from caloforge.io.direct import write_all
-from caloforge.io.gan3d_writer import PHI, abandon
+from caloforge.io.disk import Disk, write_all
+from caloforge.io.gan3d_writer import PHI
 from caloforge.io.hits_chunks import ChunkList, HitChunks
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
-from caloforge.io.raw import contiguous
+from caloforge.io.skeleton import Skeleton
 from caloforge.io.sparse import SHAPE_ATTRIBUTE
 from caloforge.typing import AnyArray, FloatArray
 
@@ -71,56 +71,46 @@ class HitsWriter:
             self._begin(resume=bool(resume))
 
     def _begin(self, *, resume: bool) -> None:
-        """Make the file, beside the partial one until it holds what that one holds."""
-        new = self.partial.with_name(self.partial.name + ".new")
+        """Make a skeleton for what the partial file holds, or for a new one."""
+        self._descriptor = os.open(self.partial, os.O_RDWR | os.O_CREAT, 0o666)
+        self._disk = Disk(self.partial, self._descriptor)
+        self._create()
         try:
-            self._create(new)
             if not (resume and self._take_over()):
-                self._abandon(new)
-                self._create(new)
+                self._skeleton.discard()
+                self._create()
+                os.ftruncate(self._descriptor, 0)
                 self._list.keep(0)
-            new.replace(self.partial)
+                self._put(OFFSETS, 0, np.zeros(1, "<i8"))
         except BaseException:
-            self._abandon(new)
-            new.unlink(missing_ok=True)
+            self._close()
             raise
 
-    def _create(self, path: Path) -> None:
-        n = self._n
-        self._descriptor = -1
-        self._file = h5py.File(path, "w", rdcc_nbytes=0)
+    def _create(self) -> None:
+        """Make the skeleton."""
+        self._skeleton = Skeleton(self.partial.with_name(self.partial.name + ".skeleton"))
         for key in sorted(self._attributes):
-            self._file.attrs[key] = self._attributes[key]
-        kinds = {OFFSETS: (n + 1, "<i8")} | {name: (n, "<f4") for name in self._names}
+            self._skeleton.file.attrs[key] = self._attributes[key]
+        kinds = {OFFSETS: (self._n + 1, "<i8")} | {name: (self._n, "<f4") for name in self._names}
         for name, (rows, kind) in kinds.items():
-            dataset = self._file.create_dataset(
-                name, (rows,), kind, dcpl=contiguous((rows,)), track_times=False
-            )
-            self._places[name] = dataset.id.get_offset(), dataset.dtype
-        self._chunks = HitChunks(self._file, n, self._cell_shape, self._compression)
-        self._file.flush()
-        self._descriptor = os.open(path, os.O_WRONLY)
-        self._put(OFFSETS, 0, np.zeros(1, "<i8"))
+            self._places[name] = self._skeleton.column(name, rows, kind)
+        self._chunks = HitChunks(
+            self._skeleton, self._disk, self._n, self._cell_shape, self._compression
+        )
 
     def _take_over(self) -> bool:
-        """Copy what the partial file holds; False if that is not to be had."""
+        """Go on with what the partial file holds; False if that is not to be had."""
         records, place = self._list.read(), self._places[OFFSETS][0]
         if not len(records):
             return False
-        try:
-            old = os.open(self.partial, os.O_RDONLY)
-        except FileNotFoundError:
+        done = int(records["showers"][-1])
+        offsets = np.frombuffer(os.pread(self._descriptor, 8 * (done + 1), place), "<i8")
+        whole = len(records) * self._chunks.hits
+        fits = len(offsets) == done + 1 and offsets[0] == 0 and offsets[-1] <= whole
+        if not fits or np.any(np.diff(offsets) < 0):
             return False
-        try:
-            done = int(records["showers"][-1])
-            offsets = np.frombuffer(os.pread(old, 8 * (done + 1), place), "<i8")
-            whole = len(records) * self._chunks.hits
-            fits = len(offsets) == done + 1 and offsets[0] == 0 and offsets[-1] <= whole
-            if not fits or np.any(np.diff(offsets) < 0) or not self._chunks.copy(old, records):
-                return False
-        finally:
-            os.close(old)
-        self._put(OFFSETS, 0, offsets)
+        if not self._chunks.take_over(self._descriptor, records):
+            return False
         self._list.keep(len(records))
         self.done, self._total = done, int(offsets[-1])
         return True
@@ -160,7 +150,8 @@ class HitsWriter:
         fresh = self._chunks.append(cell[ahead:], cell_energy[ahead:])
         for chunk in range(self._chunks.chunks - fresh, self._chunks.chunks):
             whole = np.searchsorted(ends, (chunk + 1) * self._chunks.hits, side="right") - 1
-            self._list.add(self._chunks.record(chunk, self.done + int(whole)))
+            record = self._chunks.record(chunk, self.done + int(whole))
+            self._disk.then(partial(self._list.add, record))
         self.done += len(offsets) - 1
         self._total = int(ends[-1])
 
@@ -180,7 +171,15 @@ class HitsWriter:
             self._put(PHI, first, phi)
 
     def flush(self) -> None:
-        """Nothing is held back that a resumed writer would need."""
+        """Wait for the disk to have all whole chunks, which are what a resumed writer goes on from.
+
+        Raises
+        ------
+        OutputError
+            if the disk is full or lost.
+        """
+        with writing(self.path):
+            self._disk.wait()
 
     def finish(self) -> None:
         """Close the file and put it in its place; OutputError if that fails.
@@ -192,19 +191,17 @@ class HitsWriter:
             raise RuntimeError(msg)
         with writing(self.path):
             self._chunks.finish()
+            self._disk.wait()
+            self._skeleton.complete(self._descriptor)
             self._close()
             self.partial.replace(self.path)
             self._list.remove()
 
     def _close(self) -> None:
-        self._file.close()
+        """Close all files, and remove the skeleton."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def _abandon(self, path: Path) -> None:
-        abandon(self._file, path)
-        if self._descriptor >= 0:
+            self._skeleton.discard()
+            self._disk.close()
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -217,10 +214,7 @@ class HitsWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
         if kind is not None and not issubclass(kind, self._keep):
-            self._abandon(self.partial)
             self.partial.unlink(missing_ok=True)
             self._list.remove()
-        elif self._file.id.valid:
-            with writing(self.path):
-                self._close()

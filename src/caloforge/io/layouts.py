@@ -10,6 +10,7 @@ from caloforge.errors import InputError
 from caloforge.io import (
     calochallenge,
     ddml,
+    edm4hep,
     gan3d,
     getting_high,
     hits,
@@ -50,6 +51,7 @@ class Layout:
     writer : makes what writes it; None for ROOT, whose other branches convert computes.
     endings : of the files that are written.
     magic : the first bytes of files that are no HDF5 files.
+    knows : whether such a file is of this layout; the first in the table that does takes it.
     """
 
     title: str
@@ -58,6 +60,7 @@ class Layout:
     writer: Callable[[], Writer] | None
     endings: tuple[str, ...] = (".h5", ".hdf5")
     magic: bytes = b""
+    knows: Callable[[Path], bool] = lambda path: True
 
 
 LAYOUTS = {
@@ -66,6 +69,11 @@ LAYOUTS = {
     ),
     "hits": Layout(
         "caloforge's hits", hits.recognise, hits.HitsFile, hits.HitsRows
+    ),
+    "edm4hep": Layout(
+        "ROOT: hits with positions and times, in EDM4hep's names and units", root.recognise,
+        edm4hep.Edm4hepFile, edm4hep.Edm4hepWriter, endings=(".root",),
+        magic=root.MAGIC, knows=edm4hep.knows,
     ),
     "root": Layout(
         "the tree of caloforge convert --cells", root.recognise, root.RootFile, None,
@@ -136,7 +144,7 @@ def _recognised(path: Path) -> tuple[str, str]:
     """The name of the one layout that a file has, and why."""
     begins = _first_bytes(path)
     for name, layout in LAYOUTS.items():
-        if layout.magic and begins.startswith(layout.magic):
+        if layout.magic and begins.startswith(layout.magic) and layout.knows(path):
             return name, f"it begins with {layout.magic.decode()}"
     with Hdf5File(path) as file:
         reasons = {name: layout.recognise(file) for name, layout in LAYOUTS.items()}

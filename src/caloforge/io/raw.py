@@ -12,7 +12,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from caloforge.io.direct import DirectFile, write_all
+from caloforge.io.direct import DirectFile
+from caloforge.io.disk import write_all
 from caloforge.typing import AnyArray
 
 KEPT_BYTES = 64 * 2**20

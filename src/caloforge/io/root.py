@@ -16,12 +16,11 @@ from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
 from caloforge.io.hdf5 import Hdf5File, printable, reading
 from caloforge.io.sparse import TableFile
-from caloforge.typing import AnyArray
+from caloforge.typing import AnyArray, IntArray
 
 MAGIC = b"root"
 TREE, ABOUT = "showers", "caloforge"
-ENERGY, THETA = "Ep", "theta"
-HITS = ("cell_x", "cell_y", "cell_z", "cell_energy")
+ENERGY, THETA, PHI = "Ep", "theta", "phi"
 
 
 def recognise(file: Hdf5File) -> None:
@@ -29,12 +28,17 @@ def recognise(file: Hdf5File) -> None:
 
 
 def write_tree(
-    path: Path, chunks: Iterable[Mapping[str, AnyArray]], about: Mapping[str, Any] | None = None
+    path: Path,
+    chunks: Iterable[Mapping[str, AnyArray]],
+    about: Mapping[str, Any] | None = None,
+    *,
+    tree: str = TREE,
+    between: str = "_",
 ) -> None:
-    """Write the tree with one branch per key, and what is said ``about`` it.
+    """Write a tree with one branch per key, and what is said ``about`` it.
 
     All chunks have the same keys. Branches are numbers (N,), fixed-size arrays (N, n, ...) or
-    awkward arrays of varying length.
+    awkward arrays of varying length, whose fields are branches: key, ``between``, field.
 
     Raises
     ------
@@ -46,10 +50,13 @@ def write_tree(
     with replacing(path) as partial, uproot.recreate(partial) as file:
         file[ABOUT] = json.dumps(about or {})
         for chunk in chunks:
-            if TREE in file:
-                file[TREE].extend(chunk)
+            if tree in file:
+                file[tree].extend(chunk)
             else:
-                file.mktree(TREE, dict(chunk))
+                file.mktree(
+                    tree, dict(chunk),
+                    field_name=lambda outer, inner: outer + between + inner if outer else inner,
+                )  # fmt: skip
 
 
 class RootFile(TableFile):
@@ -57,6 +64,9 @@ class RootFile(TableFile):
 
     LAYOUT = "root"
     ORDER = "x, y, layer of each hit"
+    TREE: str = TREE
+    HITS: tuple[str, ...] = ("cell_x", "cell_y", "cell_z", "cell_energy")
+    WRITTEN_BY = "caloforge convert --cells"
 
     def _opened(self) -> dict[str, Any]:
         import uproot
@@ -67,17 +77,17 @@ class RootFile(TableFile):
         with reading(self.path, "its list of objects"):
             self._file = uproot.open(self.path)
             names = set(self._file.keys(cycle=False))
-        with reading(self.path, TREE):
-            if TREE not in names:
+        with reading(self.path, self.TREE):
+            if self.TREE not in names:
                 held = printable(", ".join(sorted(names)))
-                msg = f"{self.path} has no tree '{TREE}'; it holds: {held}"
+                msg = f"{self.path} has no tree '{self.TREE}'; it holds: {held}"
                 raise InputError(msg)
-            self._tree = self._file[TREE]
+            self._tree = self._file[self.TREE]
             self._rows = int(self._tree.num_entries)
-            branches = set(self._tree.keys())
-            lacking = [name for name in (ENERGY, THETA, *HITS) if name not in branches]
-        if lacking:
-            msg = f"{self.path} has no branch {lacking[0]}: caloforge convert --cells writes it"
+            self._branches = set(self._tree.keys())
+        needed = (ENERGY, THETA, *self.HITS)
+        if lacking := [name for name in needed if name not in self._branches]:
+            msg = f"{self.path} has no branch {lacking[0]}: {self.WRITTEN_BY} writes it"
             raise InputError(msg)
         with reading(self.path, ABOUT):
             return dict(json.loads(str(self._file[ABOUT]))) if ABOUT in names else {}
@@ -92,28 +102,32 @@ class RootFile(TableFile):
     @property
     def compression(self) -> str:
         """How the branches are compressed."""
-        return str(self._tree["cell_energy"].compression or "none")
+        return str(self._tree[self.HITS[-1]].compression or "none")
 
     def _read(self, name: str, start: int, stop: int) -> Any:
         with reading(self.path, f"{name}, rows {start}-{stop},"):
             return self._tree[name].array(entry_start=start, entry_stop=stop)
 
-    def _stored(self, start: int, stop: int) -> HitArrays:
+    def _lists(self, start: int, stop: int) -> tuple[IntArray, list[AnyArray]]:
+        """Offsets of the showers' hits, and the values of each of their branches."""
         import awkward
 
         with reading(self.path, "its hits"):
-            lists = [self._read(name, start, stop) for name in HITS]
+            lists = [self._read(name, start, stop) for name in self.HITS]
             counts = [np.asarray(awkward.num(each)) for each in lists]
-            x, y, z, energy = (np.asarray(awkward.flatten(each)) for each in lists)
+            values = [np.asarray(awkward.flatten(each)) for each in lists]
         if any(not np.array_equal(each, counts[0]) for each in counts):
-            msg = f"{', '.join(HITS)} must have the same lengths"
+            msg = f"{', '.join(self.HITS)} must have the same lengths"
             raise InputError(msg)
+        return np.concatenate([[0], np.cumsum(counts[0])]).astype(np.int64), values
+
+    def _stored(self, start: int, stop: int) -> HitArrays:
+        offsets, (x, y, z, energy) = self._lists(start, stop)
         sizes = self.cell_shape
         inside = np.ones(len(x), bool)
         for place, size in zip((x, y, z), sizes, strict=True):
             inside &= (place >= 0) & (place < size)
         number = (x.astype(np.int64) * sizes[1] + y) * sizes[2] + z
-        offsets = np.concatenate([[0], np.cumsum(counts[0])]).astype(np.int64)
         return HitArrays(offsets, np.where(inside, number, -1), energy)
 
     def _energies(self, start: int, stop: int) -> AnyArray:
@@ -121,3 +135,6 @@ class RootFile(TableFile):
 
     def _angles(self, start: int, stop: int) -> AnyArray:
         return np.asarray(self._read(THETA, start, stop))
+
+    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
+        return np.asarray(self._read(PHI, start, stop)) if PHI in self._branches else None

@@ -48,13 +48,14 @@ def training_seconds(recipe: Recipe, handful: Showers, n: int) -> float:
     """
     size = recipe.training.batch_size
     rows = np.arange(size) % len(handful)
-    batch = Batch(
-        *(torch.from_numpy(values[rows]) for values in (
-            handful.cells, handful.energy, handful.theta
-        ))
-    )  # fmt: skip
+    cells, energy, theta = (
+        torch.from_numpy(values[rows]) for values in (handful.cells, handful.energy, handful.theta)
+    )
+    batch = Batch(cells, energy, theta)
     steps = max(1, round(n * (1 - recipe.data.validation_fraction)) // size)
-    plan = TrainingPlan(_domain(handful), recipe.trained_epochs, steps, size)
+    ranges = energy_range(handful.energy), theta_range(handful.theta)
+    domain = Domain.of(handful.detector, handful.window, *ranges)
+    plan = TrainingPlan(domain, recipe.trained_epochs, steps, size)
     with torch.random.fork_rng(devices=[]):
         objective = build_objective(recipe.network, recipe.objective, plan)
         objective.step(batch)
@@ -68,14 +69,3 @@ def training_seconds(recipe: Recipe, handful: Showers, n: int) -> float:
 def disk_bytes(request: MakeRequest, shape: tuple[int, int, int]) -> int:
     """Bytes of the samples: training, held-out and generated."""
     return sample_bytes(request.showers + request.held_out, shape)
-
-
-def _domain(showers: Showers) -> Domain:
-    detector = showers.detector
-    depths = detector.layer_centres_mm / detector.pad_mm[1]
-    return Domain(
-        shape=showers.cell_shape,
-        energy_range_gev=energy_range(showers.energy),
-        theta_range_rad=theta_range(showers.theta),
-        layer_depths_pads=tuple(depths.tolist()),
-    )

@@ -22,7 +22,7 @@ from caloforge.train.data import TrainingData
 from caloforge.train.files import ShowerFiles
 from caloforge.train.recipe import DataOptions, Recipe
 
-SYMMETRIES = ("square", "mirror", "none")
+SYMMETRIES = ("circle", "square", "mirror", "none")
 """Augmentations, the one that makes most of a sample first."""
 BATCH_SIZE = 64
 STEPS = 4000
@@ -70,7 +70,7 @@ def _recipe(
     table = {
         "name": name,
         "seed": seed,
-        "network": {"name": "factorised", **look.options()},
+        "network": {"name": "factorised", "local_correlations": True, **look.options()},
         "objective": {
             "name": "factorised",
             "empty_layers": "drawn",

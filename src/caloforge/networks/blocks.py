@@ -16,6 +16,9 @@ ENERGY_UNIT_GEV = 100.0
 IMAGE_UNIT_GEV = 0.01
 """Cell energy that is 1 in a training image (the published factor of 100 per GeV)."""
 
+CELL_FRACTION = 1e-4
+"""Cell energy over primary energy where a network's last convolution gives 1 (relative cells)."""
+
 
 def training_image(cells: Tensor) -> Tensor:
     """Cells in GeV as the image that a discriminator sees: (cells / 10 MeV) ** 0.85.
@@ -33,6 +36,15 @@ def training_image(cells: Tensor) -> Tensor:
 def zero_below_threshold(cells: Tensor) -> Tensor:
     """Cells in GeV with those under the cell threshold (10 eV) set to exactly zero."""
     return torch.where(cells < THRESHOLD_GEV, 0.0, cells)
+
+
+def relative_cells(amplitude: Tensor, energy: Tensor) -> Tensor:
+    """Cells in GeV, Ep x 1e-4 x a**2, of amplitudes a >= 0 and energies (N,) in GeV.
+
+    A square spans the seven orders of magnitude of the cells and costs one multiplication.
+    """
+    scale = (energy * CELL_FRACTION).reshape(-1, *[1] * (amplitude.dim() - 1))
+    return zero_below_threshold(amplitude * amplitude * scale)
 
 
 def crop(image: Tensor, shape: Sequence[int]) -> Tensor:

@@ -14,26 +14,37 @@ from caloforge.networks.base import Domain, GeneratorNetwork
 
 @dataclass(frozen=True)
 class Batch:
-    """Real showers: cells (N, X, Y, Z) in GeV, energy (N,) in GeV, theta (N,) in rad."""
+    """Real showers: cells (N, X, Y, Z) in GeV, energy (N,) in GeV, theta (N,) in rad.
+
+    ``repeats``: every so many rows in turn have the same conditions.
+    """
 
     cells: Tensor
     energy: Tensor
     theta: Tensor
+    repeats: int = 1
 
     def __len__(self) -> int:
         return len(self.energy)
+
+    def to(self, device: str) -> Batch:
+        """The same showers in a device's memory."""
+        cells, energy, theta = (part.to(device) for part in (self.cells, self.energy, self.theta))
+        return Batch(cells, energy, theta, self.repeats)
 
 
 class ObjectiveOptions(FrozenModel):
     """Options of an objective, and what it asks of the training whatever they are.
 
     ``measuring_epochs``: how many of the recipe's epochs, the last ones, measure instead of train.
+    ``devices``: where it can train.
     """
 
     name: str
     fewest_epochs: ClassVar[int] = 1
     measuring_epochs: ClassVar[int] = 0
     precisions: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
+    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class TrainingPlan:
 
     ``domain``: image shape and ranges of the training showers; ``epochs``: those that train, each
     of ``steps_per_epoch`` batches of ``batch_size`` showers; ``precision`` "float32" or "bfloat16";
-    ``ema_decay``: of the averaged weights, per step.
+    ``ema_decay``: of the averaged weights, per step; ``device`` "cpu" or "cuda".
     """
 
     domain: Domain
@@ -51,6 +62,7 @@ class TrainingPlan:
     batch_size: int
     precision: str = "float32"
     ema_decay: float = 0.0
+    device: str = "cpu"
 
 
 Seen = TypeVar("Seen", contravariant=True)

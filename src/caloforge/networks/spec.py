@@ -1,13 +1,14 @@
 """The table of networks.  A new network is a folder with its layers and objective, and a line here.
 
-A line joins a network and the objective that trains it, so that no other pair can be written down.
+A line joins a network and the objectives that may train it, the first where a recipe names none, so
+that no other pair can be written down.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
@@ -21,37 +22,59 @@ from caloforge.networks.gan.layered2d import Layered2dGenerator, Layered2dOption
 from caloforge.networks.gan.objective import GanObjective
 from caloforge.networks.gan.options import GanOptions
 from caloforge.networks.objective import Objective, ObjectiveOptions, TrainingPlan
+from caloforge.networks.scores.objective import EnergyScoreObjective
+from caloforge.networks.scores.options import EnergyScoreOptions
+
+
+class Trainer(NamedTuple):
+    """An objective's options, and the objective, built as
+    ``objective(network_options, options, generator, plan)``."""
+
+    options: type[ObjectiveOptions]
+    objective: Callable[[Any, Any, GeneratorNetwork, TrainingPlan], Objective]
+
+    @property
+    def name(self) -> str:
+        """As a recipe writes it."""
+        return str(self.options.model_fields["name"].default)
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
     """One network: its options (a pydantic model with a literal ``name``), its generator, built as
-    ``generator(options, domain)``; the options of its objective, and the objective, built as
-    ``objective(options, objective_options, generator, plan)``."""
+    ``generator(options, domain)``, and what trains it."""
 
     title: str
     options: type[FrozenModel]
     generator: Callable[[Any, Domain], GeneratorNetwork]
-    objective_options: type[ObjectiveOptions]
-    objective: Callable[[Any, Any, GeneratorNetwork, TrainingPlan], Objective]
+    trainers: tuple[Trainer, ...]
 
+    def trainer(self, options: ObjectiveOptions) -> Trainer | None:
+        """The one whose options these are."""
+        return next((each for each in self.trainers if isinstance(options, each.options)), None)
+
+
+AGAINST_3D = Trainer(GanOptions, GanObjective.against(Conv3dDiscriminator))
+AGAINST_2D = Trainer(GanOptions, GanObjective.against(Discriminator2d))
+BY_SCORES = Trainer(EnergyScoreOptions, EnergyScoreObjective)
+BY_STEPS = Trainer(FitOptions, FactorisedObjective.of)
 
 NETWORKS: dict[str, NetworkSpec] = {
     "conv3d": NetworkSpec(
         "3DGAN (2018), 3D convolutions",
-        Conv3dOptions, Conv3dGenerator, GanOptions, GanObjective.against(Conv3dDiscriminator),
+        Conv3dOptions, Conv3dGenerator, (AGAINST_3D, BY_SCORES),
     ),
     "conv2d": NetworkSpec(
         "3DGAN (2021), 2D convolutions over three permuted axes",
-        Conv2dOptions, Conv2dGenerator, GanOptions, GanObjective.against(Discriminator2d),
+        Conv2dOptions, Conv2dGenerator, (AGAINST_2D, BY_SCORES),
     ),
     "layered2d": NetworkSpec(
         "2D convolutions with the layers as channels",
-        Layered2dOptions, Layered2dGenerator, GanOptions, GanObjective.against(Discriminator2d),
+        Layered2dOptions, Layered2dGenerator, (AGAINST_2D, BY_SCORES),
     ),
     "factorised": NetworkSpec(
         "layer energies, transverse pattern and deposits in turn, fitted or measured one by one",
-        FactorisedOptions, FactorisedGenerator, FitOptions, FactorisedObjective.of,
+        FactorisedOptions, FactorisedGenerator, (BY_STEPS,),
     ),
 }  # fmt: skip
 
@@ -80,7 +103,11 @@ def build_objective(
     Raises :class:`ConfigError` if the memory does not hold it, or the options do not suit the plan.
     """
     generator = build_generator(network, plan.domain)
-    return network_of(network).objective(network, options, generator, plan)
+    trainer = network_of(network).trainer(options)
+    if trainer is None:
+        msg = f"network '{name_of(network)}' is not trained by '{name_of(options)}'"
+        raise ConfigError(msg)
+    return trainer.objective(network, options, generator, plan)
 
 
 def network_of(options: FrozenModel) -> NetworkSpec:

@@ -45,14 +45,15 @@ def joined(threads: int | None = None) -> Iterator[None]:
             torch.set_num_threads(threads)
         yield
         return
-    cores = pin(int(os.environ["LOCAL_RANK"]), local_size())
+    cores = pin(local_rank(), local_size())
     torch.set_num_threads(threads or cores)
     # The launcher's store outlives a restart: without a prefix, ranks would find the addresses of
     # those that died.
     store, number, total = next(rendezvous("env://", timeout=TIMEOUT))
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     store = PrefixStore(f"attempt {attempt}", store)
-    dist.init_process_group("gloo", store=store, rank=number, world_size=total, timeout=TIMEOUT)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=number, world_size=total, timeout=TIMEOUT)
     try:
         yield
     finally:
@@ -72,6 +73,11 @@ def size() -> int:
 def local_size() -> int:
     """How many of them run on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def local_rank() -> int:
+    """Number of this process among those of its machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def rows_of_rank(total: int) -> slice:

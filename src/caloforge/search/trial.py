@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
 from optuna import TrialPruned
 from optuna.trial import Trial, TrialState
 
 from caloforge.detector import Detector
 from caloforge.errors import ConfigError, InputError, TrainingError
-from caloforge.networks.objective import Objective
+from caloforge.networks.speed import ms_per_shower
 from caloforge.search.queue import TrialQueue
 from caloforge.search.space import RecipeSpace
 from caloforge.train.loop import Training
 from caloforge.train.reporter import TrainingReporter
-
-SPEED_BATCH, SPEED_REPEATS = 64, 5
 
 
 class TrialReporter:
@@ -97,26 +92,9 @@ class Worker:
         watch = TrialReporter(trial, *self.reporters)
         training = Training(recipe, self.paths, folder, watch, self.detector)
         if "ms" not in trial.user_attrs:
-            trial.set_user_attr("ms", ms_per_shower(training.objective))
+            trial.set_user_attr("ms", ms_per_shower(training.objective.ema_generator))
         ms, budget = trial.user_attrs["ms"], self.space.search.budget_ms
         if budget is not None and ms > budget:
             msg = f": {ms:.3g} ms a shower are over the budget of {budget:.3g}"
             raise TrialPruned(msg)
         return training.run().best_score
-
-
-@torch.no_grad()
-def ms_per_shower(objective: Objective) -> float:
-    """Milliseconds of one core that the generator takes for a shower in torch: the least of some
-    repeats, in processor time, which other workers on the machine change little."""
-    generator, threads = objective.ema_generator.eval(), torch.get_num_threads()
-    torch.set_num_threads(1)
-    energy, theta = torch.full((SPEED_BATCH,), 100.0), torch.full((SPEED_BATCH,), np.pi / 2)
-    latent = generator.draw_latent(SPEED_BATCH)
-    seconds = []
-    for _ in range(SPEED_REPEATS):
-        start = time.process_time()
-        generator(latent, energy, theta)
-        seconds.append(time.process_time() - start)
-    torch.set_num_threads(threads)
-    return 1000 * min(seconds) / SPEED_BATCH

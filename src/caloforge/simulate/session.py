@@ -92,8 +92,8 @@ class Session:
         self._whole: set[int] = set()
         self._started = 0.0
         self._kept = [
-            _construction(self.g4, volumes, production.detector.n_layers),
-            _physics(self.g4),
+            construction(self.g4, volumes, production.detector.n_layers),
+            physics_list(self.g4),
         ]
         for part in self._kept:
             self._manager.SetUserInitialization(part)
@@ -166,7 +166,7 @@ class Session:
 # geant4_pybind is imported when a session opens, so its classes are derived from inside functions.
 
 
-def _construction(g4: Any, volumes: geometry.VolumeBuilder, n_layers: int) -> Any:
+def construction(g4: Any, volumes: geometry.VolumeBuilder, n_layers: int) -> Any:
     class Construction(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         def Construct(self) -> Any:
             return volumes.world()
@@ -186,7 +186,7 @@ def _construction(g4: Any, volumes: geometry.VolumeBuilder, n_layers: int) -> An
     return Construction()
 
 
-def _physics(g4: Any) -> Any:
+def physics_list(g4: Any) -> Any:
     class Physics(g4.G4VModularPhysicsList):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()

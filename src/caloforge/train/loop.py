@@ -20,11 +20,13 @@ from caloforge.provenance import write_record
 from caloforge.ranks import group
 from caloforge.train import transfer
 from caloforge.train.data import TrainingData
+from caloforge.train.device import AskedDevice, chosen_device
 from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
 from caloforge.train.recipe import Recipe
 from caloforge.train.reporter import TrainingReporter
 from caloforge.train.run import Progress, RunFolder
+from caloforge.train.teacher import Teacher
 from caloforge.train.validation import Validator
 
 
@@ -47,8 +49,9 @@ class Trained:
 class Training:
     """One recipe on some showers in one folder; :meth:`run` takes it to its last epoch.
 
-    ``start``: a run folder or a model file whose weights it starts from; ``taken`` is then the
-    share of the generator's weights that was found there.
+    ``start``: a run folder or a model file whose weights it starts from, or what was read of one;
+    ``taken`` is then the share of the generator's weights that was found there.  ``device``: "cpu",
+    "cuda" or "auto"; a run may be resumed on another.
 
     Raises :class:`InputError` for bad showers, :class:`OutputError` for a folder that cannot be
     used, :class:`TrainingError` where a loss is no longer a number.
@@ -61,7 +64,8 @@ class Training:
         folder: Path,
         reporter: TrainingReporter,
         detector: Detector | None = None,
-        start: Path | None = None,
+        start: Path | transfer.Start | None = None,
+        device: AskedDevice = "cpu",
     ) -> None:
         self.recipe, self.reporter = recipe, reporter
         options = recipe.training
@@ -79,7 +83,10 @@ class Training:
             "particle": showers.particle,
             "calibration": showers.calibration.model_dump(mode="json"),
         }
-        parent = None if start is None else transfer.read_start(start)
+        self.teacher = self._teacher()
+        if self.teacher is not None:
+            description["teacher"] = self.teacher.description
+        parent = transfer.read_start(start) if isinstance(start, Path) else start
         if parent is not None:
             description["start"] = transfer.described(parent)
         self.folder = RunFolder(folder, recipe, description)
@@ -90,6 +97,7 @@ class Training:
             batch_size=options.batch_size,
             precision=options.precision,
             ema_decay=options.ema_decay,
+            device=chosen_device(device, recipe.objective),
         )
         torch.manual_seed(recipe.seed)
         self.objective = build_objective(recipe.network, recipe.objective, plan)
@@ -181,10 +189,25 @@ class Training:
         self.clock = saved = time.perf_counter()
         for batch in self.data.batches(progress.epoch, progress.step):
             _seed_step(self.recipe.seed, progress.epoch, progress.step)
-            yield batch
+            if self.teacher and self.teacher.teaches(progress.epoch, progress.step):
+                yield self.teacher.batch(progress.epoch, progress.step)
+            else:
+                yield batch
             if time.perf_counter() - saved > self.recipe.training.checkpoint_every_seconds:
                 self._save(progress)
                 saved = time.perf_counter()
+
+    def _teacher(self) -> Teacher | None:
+        options = self.recipe.data.teacher
+        if options is None:
+            return None
+        return Teacher(
+            options,
+            self.data.files,
+            self.data.is_training,
+            batch_size=self.recipe.training.batch_size,
+            seed=self.recipe.seed,
+        )
 
     def _count_step(self, progress: Progress) -> None:
         """A step more, and the time that it took."""
@@ -200,7 +223,7 @@ class Training:
         """Score the generator at the end of an epoch, and keep it if it is the best."""
         score = self.validator.score(self.objective.ema_generator)
         self._check({"validation number": score}, progress)
-        better = score < progress.best_score
+        better = self.recipe.training.keep == "last" or score < progress.best_score
         step = self._global_step(progress)
         progress.epoch, progress.step = progress.epoch + 1, 0
         if better:

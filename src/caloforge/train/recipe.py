@@ -23,24 +23,44 @@ if TYPE_CHECKING:
 else:
     NetworkOptions = _one_of([spec.options for spec in NETWORKS.values()])
     OptionsOfItsObjective = _one_of(
-        list(dict.fromkeys(spec.objective_options for spec in NETWORKS.values()))
+        list(
+            dict.fromkeys(
+                trainer.options for spec in NETWORKS.values() for trainer in spec.trainers
+            )
+        )
     )
+
+
+class TeacherOptions(FrozenModel):
+    """A model file, or a bundled model, whose showers are learned from as well.
+
+    ``share`` of the steps are the teacher's, with ``repeats`` showers of each condition (objectives
+    that compare distributions learn more of several).  ``energy``: "100:500" or "log:10:500" in
+    GeV; by default as the data have it.
+    """
+
+    model: str = Field(min_length=1)
+    share: float = Field(1.0, gt=0, le=1)
+    repeats: int = Field(1, gt=0)
+    energy: str | None = None
 
 
 class DataOptions(FrozenModel):
     """Which showers are trained on, and in what order.
 
     ``augment``: "square" for perpendicular showers (the eight symmetries of the x-y square),
-    "mirror" for inclined ones (mirror x; mirror y with theta -> pi - theta).
+    "mirror" for inclined ones (mirror x; mirror y with theta -> pi - theta), "circle" for those in
+    rings and sectors (turns by sectors, and their mirrors).
     ``cache``: keep the showers in memory, stream them from disk, or decide by the free memory.
     ``shuffle_showers``: showers that are shuffled together (all, where there are fewer).
     """
 
     validation_fraction: float = Field(0.1, gt=0, lt=1)
     max_showers: int | None = Field(None, gt=0)
-    augment: Literal["none", "square", "mirror"] = "none"
+    augment: Literal["none", "square", "mirror", "circle"] = "none"
     cache: Literal["auto", "memory", "stream"] = "auto"
     shuffle_showers: int = Field(16384, gt=0)
+    teacher: TeacherOptions | None = None
 
 
 class TrainingOptions(FrozenModel):
@@ -49,7 +69,8 @@ class TrainingOptions(FrozenModel):
     ``precision`` "bfloat16" computes convolutions in bfloat16 (autocast) and keeps weights and
     losses in float32.  ``ema_decay``: decay per step of the averaged weights that are validated and
     exported (0: the weights themselves).  ``validation_showers``: at most so many of the validation
-    split are compared after each epoch.
+    split are compared after each epoch.  ``keep``: the epoch with the lowest validation number, or
+    the last one (where a learning rate falls to zero, the last is best and the number is noise).
     """
 
     epochs: int = Field(gt=0)
@@ -59,12 +80,13 @@ class TrainingOptions(FrozenModel):
     log_every_steps: int = Field(20, gt=0)
     checkpoint_every_seconds: float = Field(300.0, ge=0)
     validation_showers: int = Field(512, gt=1)
+    keep: Literal["best", "last"] = "best"
 
 
 class Recipe(FrozenModel):
     """A whole training: network, objective, data, loop.  ``name`` becomes the model's name.
 
-    The network decides which objective there is; ``objective.name`` need not be written.
+    The network decides which objectives there are; without ``objective.name`` its first is taken.
     """
 
     name: str = Field(min_length=1)
@@ -84,16 +106,16 @@ class Recipe(FrozenModel):
         name = network.get("name") if isinstance(network, dict) else getattr(network, "name", None)
         if name not in NETWORKS:
             return given
-        named = {"name": NETWORKS[name].objective_options.model_fields["name"].default}
+        named = {"name": NETWORKS[name].trainers[0].name}
         return {**given, "objective": {**named, **given.get("objective", {})}}
 
     @model_validator(mode="after")
     def _possible(self) -> Recipe:
         objective, training = self.objective, self.training
-        wanted = NETWORKS[str(self.network.name)].objective_options  # type: ignore[attr-defined]
-        if not isinstance(objective, wanted):
-            wanted_name = wanted.model_fields["name"].default
-            msg = f"the network's objective is '{wanted_name}', got '{objective.name}'"
+        network = NETWORKS[str(self.network.name)]  # type: ignore[attr-defined]
+        if network.trainer(objective) is None:
+            allowed = " or ".join(f"'{trainer.name}'" for trainer in network.trainers)
+            msg = f"the network's objective is {allowed}, got '{objective.name}'"
             raise ValueError(msg)
         if training.precision not in objective.precisions:
             allowed = " or ".join(objective.precisions)
@@ -110,6 +132,13 @@ class Recipe(FrozenModel):
     def trained_epochs(self) -> int:
         """Epochs that train; those after them measure."""
         return self.training.epochs - self.objective.measuring_epochs
+
+    def taught_by(self, model: str) -> Recipe:
+        """The recipe with this teacher (a model file or a bundled model's name)."""
+        given = self.data.teacher or TeacherOptions(model=model)
+        teacher = given.model_copy(update={"model": model})
+        data = self.data.model_copy(update={"teacher": teacher})
+        return self.model_copy(update={"data": data})
 
     def with_epochs(self, epochs: int) -> Recipe:
         """The recipe with another number of epochs.

@@ -95,7 +95,7 @@ class RunFolder:
 
     def _compare(self, stored: dict[str, Any]) -> None:
         stored = {key: self.description[key] for key in SAID_LATER} | stored
-        stored["recipe"] = _with_new_options(stored.get("recipe"))
+        stored["recipe"] = _completed(stored.get("recipe"))
         theirs, ours = _identity(stored), _identity(self.description)
         different = [key for key in sorted({*theirs, *ours}) if theirs.get(key) != ours.get(key)]
         if different:
@@ -165,8 +165,8 @@ class RunFolder:
         return "no checkpoint had been written yet"
 
 
-def _with_new_options(recipe: Any) -> Any:
-    """A recipe as an older version wrote it, with the options that have come since."""
+def _completed(recipe: Any) -> Any:
+    """A stored recipe with the options that have come since, which then have their defaults."""
     try:
         return Recipe.model_validate(recipe).model_dump(mode="json")
     except ValidationError:

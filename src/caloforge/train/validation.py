@@ -46,8 +46,10 @@ class Validator:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             latent = generator.draw_latent(len(energy))
+        device = next(generator.parameters()).device
+        latent, energy, theta = (values.to(device) for values in (latent, energy, theta))
         share = -(-len(energy) // group.size())
         own = (group.rank() * share + torch.arange(share)) % len(energy)
         parts = [generator(latent[i], energy[i], theta[i]) for i in torch.split(own, BATCH)]
-        cells: FloatArray = group.gathered(torch.cat(parts).float())[: len(energy)].numpy()
+        cells: FloatArray = group.gathered(torch.cat(parts).float())[: len(energy)].cpu().numpy()
         return cells

@@ -10,6 +10,9 @@ larger start and cropping.
 With ``angle`` it is the 3DGAN of the inclined showers (Khattak et al., Eur. Phys. J. C 82 (2022)
 386): Ep and theta stand beside the latent numbers, and the discriminator also measures theta, from
 the barycentres of the layers.  ``coarseness`` 3 then grows 9 x 9 x 8 to 51 x 51 x 25.
+
+With ``relative`` the conditions stand beside the latent numbers as features of order one, and the
+cells are relative to Ep, as in :mod:`.conv2d`.
 """
 
 from __future__ import annotations
@@ -24,8 +27,21 @@ from torch.nn import functional
 
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
-from caloforge.networks.base import Discriminator, Domain, GeneratorNetwork, Judgement
-from caloforge.networks.blocks import ENERGY_UNIT_GEV, IMAGE_UNIT_GEV, crop, zero_below_threshold
+from caloforge.networks.base import (
+    ConditionFeatures,
+    Discriminator,
+    Domain,
+    GeneratorNetwork,
+    Judgement,
+)
+from caloforge.networks.blocks import (
+    ENERGY_UNIT_GEV,
+    IMAGE_UNIT_GEV,
+    crop,
+    relative_cells,
+    zero_below_threshold,
+)
+from caloforge.networks.channels import Channels
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
 from caloforge.networks.meaning import Axes, AxisBlock
@@ -39,7 +55,7 @@ class Conv3dOptions(FrozenModel):
     """Size of the network: latent numbers and channels of its widest generator layer.
 
     ``coarseness``: factor in x and y of the first upsampling.  ``angle``: condition the generator
-    on theta, and measure it.
+    on theta, and measure it.  ``relative``: see the module.
     """
 
     name: Literal["conv3d"] = "conv3d"
@@ -47,6 +63,7 @@ class Conv3dOptions(FrozenModel):
     channels: int = Field(64, gt=0, multiple_of=16)
     coarseness: int = Field(2, gt=1)
     angle: bool = False
+    relative: bool = False
 
 
 def _start(size: int, added: int, factor: int) -> int:
@@ -62,7 +79,7 @@ def _block(inputs: int, outputs: int, kernel: Size, padding: Size, *, fold: int)
 
 
 class Conv3dGenerator(GeneratorNetwork):
-    """Cells = 10 MeV x ReLU of the last convolution."""
+    """Cells = 10 MeV x ReLU of the last convolution, or Ep x 1e-4 x its square."""
 
     def __init__(self, options: Conv3dOptions, domain: Domain) -> None:
         super().__init__()
@@ -75,7 +92,9 @@ class Conv3dGenerator(GeneratorNetwork):
         start = (_start(x, 3, factor), _start(y, 3, factor), _start(z, 23, 6))
         self.start = (START_CHANNELS, *start)
         pixels = start[0] * start[1] * start[2]
-        inputs = options.latent + 2 * options.angle
+        self.conditions = ConditionFeatures(domain) if options.relative else None
+        added = self.conditions.size if self.conditions else 2 * options.angle
+        inputs = options.latent + added
         self.dense = nn.Linear(inputs, START_CHANNELS * pixels)
         self.keep_size = nn.ConstantPad3d((3, 4, 2, 3, 2, 3), 0.0)
         self.wide = _block(START_CHANNELS, options.channels, (6, 6, 8), (0, 0, 0), fold=1)
@@ -87,22 +106,35 @@ class Conv3dGenerator(GeneratorNetwork):
         """See :mod:`caloforge.networks.meaning`; with ``angle``, Ep does not multiply the latent
         numbers, which then are others."""
         latent = AxisBlock("latent", self.latent_dim)
+        if self.conditions:
+            return {"dense.weight": {1: (latent, AxisBlock("features", self.conditions.size))}}
         if self.angle:
             return {"dense.weight": {1: (AxisBlock("energy, theta", 2), latent)}}
         return {"dense.weight": {1: (latent._replace(name="latent times energy"),)}}
 
+    def channels(self) -> list[Channels]:
+        """See :class:`caloforge.networks.channels.HasChannels`."""
+        return [Channels("wide.0", "wide.1", "middle.0")]
+
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`GeneratorNetwork`; without ``angle``, theta is not used."""
-        relative = (energy / ENERGY_UNIT_GEV).unsqueeze(1)
-        if self.angle:
-            scaled = torch.cat([relative, theta.unsqueeze(1), latent], dim=1)
-        else:
-            scaled = latent * relative
-        image = self.wide(self.keep_size(self.dense(scaled).unflatten(1, self.start)))
+        """See :class:`GeneratorNetwork`; theta is used with ``angle`` or ``relative``."""
+        vector = self._vector(latent, energy, theta)
+        image = self.wide(self.keep_size(self.dense(vector).unflatten(1, self.start)))
         image = self.middle(functional.interpolate(image, scale_factor=self.first_factors))
         image = self.fine(functional.interpolate(image, scale_factor=(2.0, 2.0, 3.0)))
         amplitude = functional.relu(self.cells(image)).squeeze(1).float()
+        if self.conditions:
+            return relative_cells(crop(amplitude, self.shape), energy)
         return zero_below_threshold(crop(amplitude, self.shape) * IMAGE_UNIT_GEV)
+
+    def _vector(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+        """What the dense layer is given: latent numbers and conditions (N, inputs)."""
+        if self.conditions:
+            return torch.cat([latent, self.conditions(energy, theta)], dim=1)
+        in_units = (energy / ENERGY_UNIT_GEV).unsqueeze(1)
+        if self.angle:
+            return torch.cat([in_units, theta.unsqueeze(1), latent], dim=1)
+        return latent * in_units
 
 
 class Conv3dDiscriminator(Discriminator):

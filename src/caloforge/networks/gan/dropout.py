@@ -25,7 +25,8 @@ class ByteDropout(nn.Module):
         """The features, in training with some of them zero."""
         if not self.training or not self.cut:
             return features
-        words = torch.empty(-(-features.numel() // 8), dtype=torch.int64)
+        number = -(-features.numel() // 8)
+        words = torch.empty(number, dtype=torch.int64, device=features.device)
         random = words.random_(-(2**63), None).view(torch.uint8)[: features.numel()]
         kept = (random >= self.cut).to(features.dtype).mul_(256 / (256 - self.cut))
         return features * kept.as_strided(features.shape, _dense_strides(features))

@@ -155,8 +155,9 @@ class FoldedConv3d(nn.Conv3d):
         if not self.training or self.folds == (1, 1):
             return super().forward(image)
         weight, bias = self.weight, self.bias
-        if torch.is_autocast_enabled("cpu"):
-            kind = torch.get_autocast_dtype("cpu")
+        device = image.device.type
+        if torch.is_autocast_enabled(device):
+            kind = torch.get_autocast_dtype(device)
             image, weight = image.to(kind), weight.to(kind)
             bias = None if bias is None else bias.to(kind)
         arguments = (image, weight, bias, self.margins, self.folds)

@@ -17,12 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from caloforge.networks.base import ConditionFeatures, Domain, GeneratorNetwork
-from caloforge.networks.blocks import ConvBlock2d, halvings, zero_below_threshold
+from caloforge.networks.blocks import ConvBlock2d, halvings, relative_cells
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
 from caloforge.networks.meaning import Axes, AxisBlock
-
-CELL_FRACTION = 1e-4
-"""Cell energy over primary energy where the last convolution gives 1."""
 
 
 class Layered2dOptions(Discriminator2dOptions):
@@ -34,8 +31,7 @@ class Layered2dOptions(Discriminator2dOptions):
 
 
 class Layered2dGenerator(GeneratorNetwork):
-    """Cells = Ep x 1e-4 x a**2, where a >= 0 is the last convolution (a square spans the seven
-    orders of magnitude of the cells and costs one multiplication)."""
+    """Cells = Ep x 1e-4 x a**2, where a >= 0 is the last convolution."""
 
     def __init__(self, options: Layered2dOptions, domain: Domain) -> None:
         super().__init__()
@@ -68,5 +64,4 @@ class Layered2dGenerator(GeneratorNetwork):
         conditions = self.conditions(energy, theta)
         maps = self.dense(torch.cat([latent, conditions], dim=1)).unflatten(1, self.coarse)
         amplitude = functional.relu(self.layers(self.blocks(maps))).float()
-        scale = (energy * CELL_FRACTION).reshape(-1, 1, 1, 1)
-        return zero_below_threshold(amplitude * amplitude * scale).permute(0, 2, 3, 1)
+        return relative_cells(amplitude, energy).permute(0, 2, 3, 1)

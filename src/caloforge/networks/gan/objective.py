@@ -26,6 +26,7 @@ from caloforge.networks.gan.losses import (
     real_or_fake,
 )
 from caloforge.networks.gan.options import GanOptions
+from caloforge.networks.layout import lay_out
 from caloforge.networks.objective import Batch, TrainingPlan, WeightAverage
 from caloforge.ranks import group
 from caloforge.ranks.common_norm import has_norm
@@ -45,13 +46,13 @@ class GanObjective:
         plan: TrainingPlan,
     ) -> None:
         self.options = options
-        self.bfloat16 = plan.precision == "bfloat16"
+        self.bfloat16, self.device = plan.precision == "bfloat16", plan.device
         self.rate_scale = plan.batch_size / (options.rates_for_batch or plan.batch_size)
         self.generator, self.discriminator = generator, discriminator
         if options.spectral_norm:
             _normalise_spectrum(discriminator)
         for module in (generator, self.discriminator):
-            _lay_out(module)
+            lay_out(module.to(self.device))
         self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
         self.generating = group.wrapped(generator)
         self.judging = group.wrapped(self.discriminator, unused=not self.options.weights.energy)
@@ -103,6 +104,7 @@ class GanObjective:
 
         The first generator step reuses the showers that the discriminator step has seen.
         """
+        batch = batch.to(self.device)
         self.generator.train()
         fake = self._generate(batch)
         values = self._discriminator_step(batch, fake.detach())
@@ -150,14 +152,14 @@ class GanObjective:
         return torch.optim.RMSprop(module.parameters(), rate, alpha=0.9)
 
     def _generate(self, batch: Batch) -> Tensor:
-        latent = group.drawn(self.generator.draw_latent, len(batch))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        latent = group.drawn(self.generator.draw_latent, len(batch)).to(self.device)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
             cells: Tensor = self.generating(latent, batch.energy, batch.theta)
         return cells
 
     def _judge(self, discriminator: nn.Module, cells: Tensor, batch: Batch) -> Judgement:
         with (
-            torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16),
+            torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16),
             group.random_state_of_rank(),
         ):
             judgement: Judgement = discriminator(cells, batch.energy, batch.theta)
@@ -168,7 +170,7 @@ class GanObjective:
         losses: dict[str, Tensor] = {}
         for kind, label, cells in (("real", 1.0, batch.cells), ("fake", 0.0, fake)):
             judgement = self._judge(self.judging, cells, batch)
-            labels = group.drawn(partial(self._labels, label), len(batch))
+            labels = group.drawn(partial(self._labels, label), len(batch)).to(self.device)
             losses[f"d_{kind}"] = options.weights.real * real_or_fake(judgement.logit, labels)
             for name, loss in self._measured(judgement, batch).items():
                 if loss.requires_grad:
@@ -187,7 +189,7 @@ class GanObjective:
 
     def _generator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
         judgement = self._judge(self.discriminator, fake, batch)
-        real = real_or_fake(judgement.logit, torch.ones(len(batch)))
+        real = real_or_fake(judgement.logit, torch.ones_like(judgement.logit))
         losses = {"g_real": self.options.weights.real * real}
         for name, loss in self._measured(judgement, batch).items():
             losses[f"g_{name}"] = loss
@@ -222,14 +224,6 @@ def _descend(
     optimiser.step()
     values = {name: loss.item() for name, loss in losses.items()}
     return values | {f"{side}_gradient": norm.item()}
-
-
-def _lay_out(module: nn.Module) -> None:
-    """Convolution weights in channels-last memory, which oneDNN's kernels are fastest with."""
-    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-    for parameter in module.parameters():
-        if parameter.dim() in formats:
-            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])
 
 
 def _normalise_spectrum(discriminator: Discriminator) -> None:

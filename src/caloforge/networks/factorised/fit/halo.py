@@ -151,9 +151,9 @@ def _share(halo: Halo, hits: Tensor, exposed: Tensor) -> Tensor:
     products, times the GeV expected beside the window in showers whose image holds that pad.  A
     layer's neighbours count by half, mirror images in full.
     """
-    hits, exposed = hits + hits.flip(2), exposed * 2.0
+    hits, exposed = hits + _mirrored(hits, 2), exposed * 2.0
     if halo.leans == 1:
-        hits, exposed = hits + hits.flip(3), exposed + exposed.flip(3)
+        hits, exposed = hits + _mirrored(hits, 3), exposed + _mirrored(exposed, 3)
         if halo.pads[0] == halo.pads[1]:
             hits, exposed = hits + hits.transpose(2, 3), exposed * 2.0
     hits, exposed = _with_next_layers(hits, 1), _with_next_layers(exposed, 2)
@@ -163,6 +163,11 @@ def _share(halo: Halo, hits: Tensor, exposed: Tensor) -> Tensor:
     solved: Tensor = torch.linalg.solve(product + ridge, hits.permute(1, 3, 0, 2).double())
     density = solved.permute(2, 0, 3, 1).clamp(min=0.0).float()
     return density / density.sum(dim=(2, 3), keepdim=True).clamp(min=1e-12)
+
+
+def _mirrored(values: Tensor, dim: int) -> Tensor:
+    """Pads along ``dim`` turned about the middle one (of an even number it is off the centre)."""
+    return values.flip(dim).roll(1 - values.shape[dim] % 2, dim)
 
 
 def _with_next_layers(values: Tensor, dim: int) -> Tensor:

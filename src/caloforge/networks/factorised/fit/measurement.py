@@ -14,10 +14,12 @@ from caloforge.networks.factorised.fit.core import CoreMeasurement
 from caloforge.networks.factorised.fit.deposits import DepositMeasurement
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
 from caloforge.networks.factorised.fit.halo import HaloMeasurement
-from caloforge.networks.factorised.fit.impact import ImpactEncoder
+from caloforge.networks.factorised.fit.impact import ImpactEncoder, NoImpact
 from caloforge.networks.factorised.fit.layers import LayerCalibration
+from caloforge.networks.factorised.fit.rings import RingMeasurement
 from caloforge.networks.factorised.fit.tilt import TiltMeasurement
 from caloforge.networks.factorised.generator import FactorisedGenerator
+from caloforge.networks.factorised.rings.noise import RingNoise
 from caloforge.networks.objective import Batch, Measurement
 from caloforge.ranks import group
 
@@ -26,10 +28,16 @@ def measured_parts(
     generator: FactorisedGenerator, halo_prior: float = 0.0
 ) -> dict[str, Measurement[ExpectedShowers]]:
     """What of a generator is measured, by name, in the order in which it is set."""
+    noise = generator.noise
+    in_rings = isinstance(noise, RingNoise)
     parts: dict[str, Measurement[ExpectedShowers]] = {
         "layers": LayerCalibration(generator.layers),
-        "deposits": DepositMeasurement(generator.deposits),
-        "core": CoreMeasurement(generator.noise.core),
+        "deposits": DepositMeasurement(generator.deposits, ranked=in_rings),
+        "core": (
+            RingMeasurement(generator, noise)
+            if isinstance(noise, RingNoise)
+            else CoreMeasurement(noise.core)
+        ),
     }
     if generator.halo is not None:
         parts["halo"] = HaloMeasurement(generator.halo, generator.knots, halo_prior)
@@ -46,7 +54,7 @@ class GeneratorMeasurement:
         self,
         generator: FactorisedGenerator,
         averaged: FactorisedGenerator,
-        encoder: ImpactEncoder,
+        encoder: ImpactEncoder | NoImpact,
         halo_prior: float = 0.0,
     ) -> None:
         self.generator, self.averaged, self.encoder = generator, averaged, encoder
@@ -61,7 +69,8 @@ class GeneratorMeasurement:
     @torch.no_grad()
     def add(self, showers: Batch) -> None:
         """Add this rank's showers; every rank measures those of all, and holds the same tables."""
-        gathered = Batch(*map(group.gathered, (showers.cells, showers.energy, showers.theta)))
+        cells, energy, theta = map(group.gathered, (showers.cells, showers.energy, showers.theta))
+        gathered = Batch(cells, energy, theta)
         expected = expect(self.averaged, self.encoder, gathered)
         for part in self.parts.values():
             part.add(expected)

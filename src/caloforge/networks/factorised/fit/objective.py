@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from caloforge.networks.factorised.fit.empty import SWEEPS, drawn_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
-from caloforge.networks.factorised.fit.impact import ImpactEncoder
+from caloforge.networks.factorised.fit.impact import impact_encoder
 from caloforge.networks.factorised.fit.layers import LayerQuantiles
 from caloforge.networks.factorised.fit.measurement import GeneratorMeasurement
 from caloforge.networks.factorised.generator import FactorisedGenerator
@@ -44,6 +44,7 @@ class FitOptions(ObjectiveOptions):
     fewest_epochs: ClassVar[int] = 3
     measuring_epochs: ClassVar[int] = 1
     precisions: ClassVar[tuple[str, ...]] = ("float32",)
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
     name: Literal["factorised"] = "factorised"
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-3, ge=0)
@@ -72,7 +73,7 @@ class FactorisedObjective:
         self, options: FitOptions, generator: FactorisedGenerator, plan: TrainingPlan
     ) -> None:
         self.options, self.generator = options, generator
-        self.encoder = ImpactEncoder(plan.domain, generator.knots)
+        self.encoder = impact_encoder(plan.domain, generator.knots)
         averaged, encoder = copy.deepcopy((generator, self.encoder))
         self.average = WeightAverage(nn.ModuleList([averaged, encoder]), plan.ema_decay)
         self.steps_per_epoch = plan.steps_per_epoch

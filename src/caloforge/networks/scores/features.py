@@ -1,0 +1,51 @@
+"""What the energy scores look at: groups of features of a shower, from its sum down to its cells.
+
+Energies are relative to Ep; roots of them make small and large deposits count alike.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+SOFT_THRESHOLDS_GEV = (2e-5, 2e-4)
+"""A cell of energy e counts as e / (e + threshold) of a hit: a tenth of, and one, minimum ionising
+particle in half a millimetre of silicon."""
+PROFILE_FLOOR, PROJECTION_FLOOR, CELL_FLOOR = 1e-5, 1e-7, 1e-8
+"""Added to relative energies under a root, whose slope at zero is infinite: of a slice of the
+image, of a line of cells, of a cell."""
+
+
+def features(cells: Tensor, energy: Tensor) -> dict[str, list[Tensor]]:
+    """Groups of features, each a list of (N, D), of cells (N, X, Y, Z) and energies (N,) in GeV.
+
+    response, profiles (x, y, z), barycentre and widths (in cells), projections (xy, xz, yz), hits
+    (by layer and in all), cells.
+    """
+    relative = cells / energy.reshape(-1, 1, 1, 1)
+    profiles = [relative.sum(axes) for axes in ((2, 3), (1, 3), (1, 2))]
+    moments = [_moments(profile) for profile in profiles]
+    soft = [cells / (cells + threshold) for threshold in SOFT_THRESHOLDS_GEV]
+    return {
+        "response": [profiles[2].sum(1, keepdim=True)],
+        "profiles": [(profile + PROFILE_FLOOR).sqrt() for profile in profiles],
+        "barycentre": [mean for mean, _ in moments],
+        "widths": [width for _, width in moments],
+        "projections": [
+            (relative.sum(axis) + PROJECTION_FLOOR).sqrt().flatten(1) for axis in (3, 2, 1)
+        ],
+        "hits": [
+            *((hits.sum((1, 2)) + 0.5).sqrt() for hits in soft),
+            *(hits.sum((1, 2, 3)).unsqueeze(1) for hits in soft),
+        ],
+        "cells": [(relative + CELL_FLOOR).sqrt().flatten(1)],
+    }
+
+
+def _moments(profile: Tensor) -> tuple[Tensor, Tensor]:
+    """Barycentre and width (N, 1) in cells of profiles (N, D)."""
+    place = torch.arange(profile.shape[1], dtype=profile.dtype, device=profile.device)
+    total = profile.sum(1, keepdim=True) + 1e-6
+    mean = (profile * place).sum(1, keepdim=True) / total
+    square = (profile * (place - mean).square()).sum(1, keepdim=True) / total
+    return mean, (square + 1e-3).sqrt()

@@ -1,0 +1,143 @@
+"""The objective of energy scores: showers made for a condition against true ones of it.
+
+Nothing plays against the generator, so nothing can win or collapse; what the network costs is what
+the training costs.  Batches with several true showers of each condition (from a teacher) tell more
+a step, one shower a condition (from Geant4) is enough.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from caloforge.errors import ConfigError
+from caloforge.networks.base import GeneratorNetwork
+from caloforge.networks.layout import lay_out
+from caloforge.networks.objective import Batch, TrainingPlan, WeightAverage
+from caloforge.networks.scores.energy_score import energy_score
+from caloforge.networks.scores.features import features
+from caloforge.networks.scores.options import EnergyScoreOptions
+from caloforge.networks.scores.spread import FeatureSpread
+from caloforge.ranks import group
+
+
+class EnergyScoreObjective:
+    """See the module; an :class:`caloforge.networks.objective.Objective` of any network."""
+
+    measurement = None
+    """It makes showers from the first step on."""
+
+    def __init__(
+        self,
+        network: Any,
+        options: EnergyScoreOptions,
+        generator: GeneratorNetwork,
+        plan: TrainingPlan,
+    ) -> None:
+        if options.made % group.size() or options.made < 2 * group.size():
+            msg = f"objective.made {options.made} must give each of {group.size()} ranks as many"
+            raise ConfigError(msg)
+        self.options, self.made = options, options.made // group.size()
+        self.bfloat16, self.device = plan.precision == "bfloat16", plan.device
+        self.last_step = plan.epochs * plan.steps_per_epoch
+        lay_out(generator.to(self.device))
+        self.generator = generator
+        self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
+        self.generating = group.wrapped(generator)
+        self.optimiser = torch.optim.Adam(
+            generator.parameters(), options.learning_rate, betas=(0.9, 0.99)
+        )
+        self.spread = FeatureSpread()
+        self.steps = 0
+
+    @property
+    def ema_generator(self) -> GeneratorNetwork:
+        """The averaged generator."""
+        average: GeneratorNetwork = self.average.average  # type: ignore[assignment]
+        return average
+
+    def start_epoch(self, epoch: int) -> None:
+        """Nothing: the learning rate changes with every step."""
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One step on the weighted sum of the scores."""
+        self._set_rate()
+        batch = batch.to(self.device)
+        self.generator.train()
+        conditions = len(batch) // batch.repeats
+        draws = max(2, self.made // conditions)
+        conditions = min(conditions, self.made // draws)
+        used = conditions * batch.repeats
+        true = Batch(batch.cells[:used], batch.energy[:used], batch.theta[:used])
+        energy, theta = (
+            rows[:: batch.repeats].repeat_interleave(draws) for rows in (true.energy, true.theta)
+        )
+        losses = self._losses(self._generate(energy, theta), energy, true, conditions)
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.options.largest_gradient)
+        self.optimiser.step()
+        self.average.update(self.generator)
+        self.steps += 1
+        return {name: loss.item() for name, loss in losses.items()} | {"gradient": norm.item()}
+
+    def trained_modules(self) -> dict[str, nn.Module]:
+        """The generator."""
+        return {"generator": self.generator}
+
+    def restart_average(self) -> None:
+        """The averaged generator becomes the generator."""
+        self.average.restart(self.generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, average, optimiser, spreads and step counters."""
+        return {
+            "generator": self.generator.state_dict(),
+            "average": self.average.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "spread": self.spread.sums,
+            "steps": [self.steps, self.average.steps],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.generator.load_state_dict(state["generator"])
+        self.average.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.spread.sums = dict(state["spread"])
+        self.steps, self.average.steps = state["steps"]
+
+    def _set_rate(self) -> None:
+        warmup = min(1.0, (self.steps + 1) / (self.options.warmup_steps + 1))
+        done = min(1.0, self.steps / max(1, self.last_step))
+        for part in self.optimiser.param_groups:
+            part["lr"] = self.options.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * done))
+
+    def _generate(self, energy: Tensor, theta: Tensor) -> Tensor:
+        latent = group.drawn(self.generator.draw_latent, len(energy)).to(self.device)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
+            cells: Tensor = self.generating(latent, energy, theta)
+        return cells.float()
+
+    def _losses(
+        self, cells: Tensor, energy: Tensor, true: Batch, conditions: int
+    ) -> dict[str, Tensor]:
+        """Weighted energy scores of the groups of features."""
+        weights = self.options.weights.model_dump()
+        made, wanted = features(cells, energy), features(true.cells, true.energy)
+        losses = {}
+        for name, weight in weights.items():
+            scores = []
+            for number, (mine, theirs) in enumerate(zip(made[name], wanted[name], strict=True)):
+                place = f"{name} {number}"
+                self.spread.learn(place, theirs, true.energy)
+                of_mine, of_theirs = (
+                    self.spread.of(place, energies) for energies in (energy, true.energy)
+                )
+                scores.append(energy_score(mine / of_mine, theirs / of_theirs, conditions))
+            losses[name] = weight * torch.stack(scores).sum()
+        return losses

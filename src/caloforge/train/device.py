@@ -1,0 +1,36 @@
+"""Where a training computes: on the processor, or on a GPU."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from caloforge.errors import ConfigError
+from caloforge.networks.objective import ObjectiveOptions
+from caloforge.ranks import group
+
+AskedDevice = Literal["auto", "cpu", "cuda"]
+
+
+def chosen_device(asked: AskedDevice, objective: ObjectiveOptions) -> str:
+    """The string "cpu" or "cuda"; ``auto`` is a GPU where there is one that the objective can use.
+
+    Of several ranks on a machine each takes a GPU of its own.
+
+    Raises
+    ------
+    ConfigError
+        if there is no GPU, or the objective has no use for one.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if asked == "cpu" or (asked == "auto" and not (gpus and "cuda" in objective.devices)):
+        return "cpu"
+    if "cuda" not in objective.devices:
+        msg = f"'{objective.name}' trains on the processor only: --device cpu or auto"
+        raise ConfigError(msg)
+    if gpus < group.local_size():
+        msg = f"--device cuda needs a GPU a rank, got {gpus} for {group.local_size()}"
+        raise ConfigError(msg)
+    torch.cuda.set_device(group.local_rank())
+    return "cuda"

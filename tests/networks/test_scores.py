@@ -1,0 +1,145 @@
+"""Energy scores: proper, whatever the conditions; and the objective that trains by them."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from caloforge.errors import ConfigError  # noqa: E402
+from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.gan.layered2d import Layered2dOptions  # noqa: E402
+from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
+from caloforge.networks.scores.energy_score import energy_score  # noqa: E402
+from caloforge.networks.scores.features import features  # noqa: E402
+from caloforge.networks.scores.options import EnergyScoreOptions, ScoreWeights  # noqa: E402
+from caloforge.networks.scores.spread import FeatureSpread  # noqa: E402
+from caloforge.networks.spec import NETWORKS, build_objective  # noqa: E402
+
+SHAPE = (9, 8, 10)
+
+
+def showers(energy, seed=0):
+    """Round blobs of 2 % of Ep with 10 % fluctuation; the seed fixes them."""
+    random = torch.Generator().manual_seed(seed)
+    x, y, z = (torch.arange(n, dtype=torch.float32) for n in SHAPE)
+    square = ((x - 4)[:, None, None] ** 2 + (y - 4)[None, :, None] ** 2) / 2
+    blob = torch.exp(-square) * torch.exp(-((z - 4) ** 2) / 8)
+    sums = 0.02 * energy * (1 + 0.1 * torch.randn(len(energy), generator=random))
+    noise = torch.rand(len(energy), *SHAPE, generator=random)
+    return (blob / blob.sum()) * sums.reshape(-1, 1, 1, 1) * 2 * noise
+
+
+def objective(name="layered2d", network=None, made=12, steps=40):
+    domain = Domain(shape=SHAPE, energy_range_gev=(10, 100), theta_range_rad=(math.pi / 2,) * 2)
+    plan = TrainingPlan(domain, epochs=1, steps_per_epoch=steps, batch_size=24)
+    torch.manual_seed(1)
+    network = network or NETWORKS[name].options()
+    return build_objective(network, EnergyScoreOptions(made=made, warmup_steps=5), plan)
+
+
+def batch(seed, conditions=4, repeats=6):
+    random = torch.Generator().manual_seed(seed)
+    energy = 10 + 90 * torch.rand(conditions, generator=random)
+    energy = energy.repeat_interleave(repeats)
+    theta = torch.full_like(energy, math.pi / 2)
+    return Batch(showers(energy, seed), energy, theta, repeats)
+
+
+def test_the_score_is_that_of_its_formula():
+    made, true = torch.randn(6, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
+    expected = 0.0
+    for c in range(2):
+        x, y = made[3 * c : 3 * c + 3], true[2 * c : 2 * c + 2]
+        across = sum(float((a - b).norm()) for a in x for b in y) / 6
+        within = sum(float((a - b).norm()) for a in x for b in x) / 6
+        expected += (across - 0.5 * within) / 2
+    assert float(energy_score(made, true, 2)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [(0.5, 1.0), (0.0, 0.6), (0.0, 1.5)])
+def test_a_wrong_mean_or_spread_scores_worse(wrong):
+    random = torch.Generator().manual_seed(3)
+    true, right, other = (torch.randn(3000, 5, generator=random) for _ in range(3))
+    shift, scale = wrong
+    assert energy_score(right, true, 3) < energy_score(shift + scale * other, true, 3)
+
+
+def test_equal_showers_have_a_finite_gradient():
+    made = torch.ones(4, 2, requires_grad=True)
+    energy_score(made, torch.ones(4, 2), 1).backward()
+    assert torch.isfinite(made.grad).all()
+
+
+def test_features_of_an_empty_shower_are_numbers_with_gradients():
+    cells = torch.zeros(2, *SHAPE, requires_grad=True)
+    found = features(cells, torch.tensor([10.0, 20.0]))
+    assert found.keys() == ScoreWeights.model_fields.keys()
+    sum(part.sum() for group in found.values() for part in group).backward()
+    assert torch.isfinite(cells.grad).all()
+
+
+def test_features_are_those_of_the_image():
+    energy = torch.tensor([50.0, 20.0])
+    cells = showers(energy)
+    found = features(cells, energy)
+    assert torch.allclose(found["response"][0][:, 0], cells.sum((1, 2, 3)) / energy)
+    place = torch.arange(SHAPE[1], dtype=torch.float32)
+    mean = (cells.sum((1, 3)) * place).sum(1) / cells.sum((1, 2, 3))
+    assert torch.allclose(found["barycentre"][1][:, 0], mean, atol=1e-3)
+    assert [part.shape[1] for part in found["profiles"]] == list(SHAPE)
+
+
+def test_the_spread_of_an_energy_is_found():
+    spread = FeatureSpread()
+    random = torch.Generator().manual_seed(5)
+    for _ in range(50):
+        energy = 10 + 490 * torch.rand(96, generator=random)
+        sigma = (0.01 + 0.04 * 100 / energy).sqrt()
+        true = 3.0 + sigma[:, None] * torch.randn(96, 1, generator=random)
+        spread.learn("response", true, energy)
+    at = torch.tensor([20.0, 100.0, 400.0])
+    found = spread.of("response", at)[:, 0]
+    assert torch.allclose(found, (0.01 + 4 / at).sqrt(), rtol=0.25)
+
+
+@pytest.mark.parametrize("repeats", [1, 6])
+def test_training_halves_the_scores(repeats):
+    trained = objective(steps=50)
+    history = []
+    for step in range(50):
+        torch.manual_seed(step)
+        history.append(trained.step(batch(step, 24 // repeats, repeats)))
+    before, after = (
+        sum(values[name] for values in part for name in ScoreWeights.model_fields)
+        for part in (history[:5], history[-5:])
+    )
+    assert after < 0.5 * before
+
+
+def test_it_goes_on_from_its_state():
+    first, second = objective(), objective()
+    torch.manual_seed(0)
+    first.step(batch(0))
+    second.load_state_dict(first.state_dict())
+    torch.manual_seed(1)
+    one = first.step(batch(1))
+    torch.manual_seed(1)
+    assert second.step(batch(1)) == one
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv3d"])
+def test_relative_networks_follow_the_energy(name):
+    trained = objective(name, NETWORKS[name].options(relative=True, channels=16))
+    generator = trained.generator.eval()
+    latent = generator.draw_latent(1).expand(2, -1)
+    with torch.no_grad():
+        cells = generator(latent, torch.tensor([20.0, 80.0]), torch.full((2,), math.pi / 2))
+    assert cells.shape == (2, *SHAPE) and (cells.sum((1, 2, 3)) > 0).all()
+    assert not torch.allclose(cells[0], cells[1])
+
+
+def test_too_few_showers_for_the_ranks_are_refused(monkeypatch):
+    monkeypatch.setattr("caloforge.networks.scores.objective.group.size", lambda: 5)
+    with pytest.raises(ConfigError, match=r"objective\.made 12"):
+        objective(network=Layered2dOptions(channels=16))

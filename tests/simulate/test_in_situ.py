@@ -1,0 +1,191 @@
+"""The model's side of an event loop, and the loop itself in Geant4."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from caloforge.beam import Conditions
+from caloforge.detector import load_detector
+from caloforge.engine import Plan, load_engine
+from caloforge.engine.on_demand import on_demand
+from caloforge.errors import DetectorError, ModelError
+from caloforge.hit_arrays import HitArrays
+from caloforge.simulate.geometry import Grid
+from caloforge.simulate.in_situ.events import Events, half_face_mm
+from caloforge.simulate.in_situ.fast import FastShowers
+from caloforge.simulate.request import Production
+
+needs_geant4 = pytest.mark.skipif(
+    find_spec("geant4_pybind") is None, reason="needs the extra 'simulate'"
+)  # which must not be imported here: it would look for its data
+GRID = Grid(31, 31)
+PERPENDICULAR = (0.0, 0.0, 1.0)
+
+
+def middle_cell(card):
+    """A model whose showers are one hit, of a fiftieth of Ep, in the middle of layer 1."""
+    x, y, z = card.cell_shape
+    cell = ((x // 2) * y + y // 2) * z + 1
+
+    def make(seed, energy, theta):
+        return HitArrays(np.arange(len(energy) + 1), np.full(len(energy), cell), energy / 50)
+
+    return make
+
+
+@pytest.fixture
+def fast(toy_model):
+    card = load_engine(toy_model, Plan(runtime="onnx")).card
+    return FastShowers(card, middle_cell(card), GRID)
+
+
+def test_a_hit_lies_where_the_particle_entered(fast):
+    assert fast.take(100.0, (10.2, -24.9), PERPENDICULAR)
+    cell, energy = fast.finish(seed=1)
+    x, y = 15 + 2, 15 - 5  # pads of 5 mm
+    assert cell.tolist() == [(1 * 31 + x) * 31 + y]
+    assert energy.tolist() == [2.0]
+    assert fast.finish(seed=2)[0].size == 0
+
+
+@pytest.mark.parametrize(
+    ("energy", "direction"),
+    [
+        (9.0, PERPENDICULAR),  # the toy's range is 10-500 GeV, perpendicular
+        (501.0, PERPENDICULAR),
+        (50.0, (0.0, 0.1, 0.995)),
+        (50.0, (0.1, 0.0, 0.995)),
+    ],
+)
+def test_what_the_model_was_not_made_for_is_left_to_geant4(fast, energy, direction):
+    assert not fast.take(energy, (0.0, 0.0), direction)
+    assert fast.taken == 0 and fast.finish(seed=1)[0].size == 0
+
+
+def test_showers_that_overlap_are_added_up(fast):
+    for energy in (100.0, 200.0):
+        fast.take(energy, (0.0, 0.0), PERPENDICULAR)
+    fast.take(50.0, (50.0, 0.0), PERPENDICULAR)
+    cell, energy = fast.finish(seed=1)
+    assert len(set(cell.tolist())) == len(cell) == 2
+    assert energy.tolist() == [6.0, 1.0] and fast.taken == 3
+
+
+def test_hits_beyond_the_calorimeter_are_lost(fast):
+    fast.take(100.0, (5.0 * 16, 0.0), PERPENDICULAR)
+    assert fast.finish(seed=1)[0].size == 0
+
+
+def test_showers_on_demand_are_fixed_by_their_seed(toy_model):
+    make = on_demand(load_engine(toy_model, Plan(runtime="onnx", batch=2)))
+    energy, theta = np.array([50, 100, 200], np.float32), np.full(3, np.pi / 2, np.float32)
+    first, again, other = (make(seed, energy, theta) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.cell_energy, again.cell_energy)
+    assert first.cell_energy.tolist() != other.cell_energy.tolist()
+    sums = first.dense((5, 5, 4)).sum(axis=(1, 2, 3))
+    assert len(sums) == 3 and (sums > 0).all()
+
+
+def test_showers_on_demand_are_those_of_the_native_engine():
+    pytest.importorskip("caloforge_native")
+    engine = load_engine("clic_ecal_fixed", Plan(runtime="native"))
+    conditions = Conditions.of([50.0, 100.0])
+    made = on_demand(engine)(7, conditions.energy, conditions.theta)
+    ((_, asked),) = engine.hits(conditions, seed=7)
+    np.testing.assert_array_equal(made.cell, asked.cell)
+    np.testing.assert_array_equal(made.cell_energy, asked.cell_energy)
+
+
+def test_an_engine_of_batches_alone_is_refused(toy_model):
+    card = load_engine(toy_model, Plan(runtime="onnx")).card
+    with pytest.raises(ModelError, match="in batches alone"):
+        on_demand(SimpleNamespace(card=card, plan=Plan(runtime="onnx")))
+
+
+def test_events_enter_all_over_the_face(toy_detector, built_in):
+    conditions = Conditions.of(np.full(4000, 20.0))
+    events = Events.drawn(Production(toy_detector, "angle", "e-", conditions, 1, built_in), 2)
+    half = half_face_mm(toy_detector, "angle")
+    assert half.tolist() == [12.5, 12.5]
+    assert len(events) == 2000 and list(events.rows(3)) == [6, 7]
+    np.testing.assert_allclose(np.abs(events.impact).max(axis=0), half, rtol=0.01)
+    assert len(set(events.engine_seeds)) == 2000
+
+
+def test_rings_have_no_face(built_in):
+    production = Production(
+        load_detector("par04_siw"), "dataset2", "e-", Conditions.of([20.0]), 1, built_in
+    )
+    with pytest.raises(DetectorError, match="rings"):
+        Events.drawn(production)
+
+
+LOOPS = """
+import json, os, sys
+import numpy as np
+from caloforge.beam import Conditions
+from caloforge.engine import read_card
+from caloforge.pad_hits import PadHits
+from caloforge.simulate.data import choose_data
+from caloforge.simulate.in_situ.events import Events
+from caloforge.simulate.in_situ.loop import EventLoop
+from caloforge.simulate.request import Production
+from caloforge.simulate.tables import cache_folder
+from caloforge.zoo import model_path
+
+energy, with_model = float(sys.argv[1]), sys.argv[2] == "fast"
+model = model_path("clic_ecal_angle")
+card = read_card(model)
+data = choose_data("built-in", cache_folder())
+conditions = Conditions.of(np.full(6, energy), np.linspace(1.2, 1.9, 6))
+events = Events.drawn(Production(card.detector, card.window, "e-", conditions, 3, data), 2)
+os.environ |= data.environment()
+loop = EventLoop(events, model if with_model else None, "onnx")
+made = loop.run(0, 3)
+pads = PadHits(*events.pads(made.hits), made.hits.cell_energy)
+navigator = loop.g4.G4TransportationManager.GetTransportationManager().GetNavigatorForTracking()
+numbers = []
+for place in pads.positions(card.detector)[::20]:
+    volume = navigator.LocateGlobalPointAndSetup(loop.g4.G4ThreeVector(*place.tolist()))
+    touched = navigator.CreateTouchableHistory()
+    layer, x, y = (touched.GetReplicaNumber(depth) for depth in (3, 1, 0))
+    cell = (layer * events.grid.rows + x) * events.grid.columns + y
+    numbers.append(cell if volume.GetName() == "cell" else -1)
+print("\\nfound", json.dumps({
+    "taken": made.taken, "cell": made.hits.cell.tolist(), "energy": made.hits.cell_energy.tolist(),
+    "located": numbers, "offsets": made.hits.offsets.tolist(),
+}))
+"""
+
+
+def event_loop(energy, kind):
+    done = subprocess.run(
+        [sys.executable, "-c", LOOPS, str(energy), kind], capture_output=True, text=True, check=True
+    )
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("found")]
+    return json.loads(line.removeprefix("found"))
+
+
+@pytest.mark.slow
+@needs_geant4
+def test_hits_lie_in_the_sensitive_cells_that_geant4_finds_there():
+    made = event_loop(20.0, "fast")
+    assert made["taken"] == 6 and len(made["offsets"]) == 4
+    assert made["located"] == made["cell"][::20]
+    assert 0.015 < sum(made["energy"]) / (6 * 20.0) < 0.025
+
+
+@pytest.mark.slow
+@needs_geant4
+def test_particles_that_the_model_leaves_are_simulated_as_without_it():
+    full, fast = (event_loop(1.0, kind) for kind in ("full", "fast"))
+    assert fast["taken"] == 0
+    assert len(full["cell"]) > 100
+    for what in ("cell", "energy"):
+        one, other = (np.array(made[what]) for made in (full, fast))
+        np.testing.assert_allclose(np.sort(one), np.sort(other), rtol=1e-6)
