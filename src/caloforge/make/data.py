@@ -9,6 +9,7 @@ import numpy as np
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import open_showers
+from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_from_json
 from caloforge.make.request import MakeRequest
 from caloforge.particle import may_be_same
 from caloforge.showers import Showers
@@ -32,8 +33,13 @@ def request_of_sample(
         if it does not belong to the detector.
     """
     with open_showers(path, detector) as sample:
-        if sample.detector.digest != detector.digest:
-            msg = f"{path} belongs to {sample.detector.name}, asked for is {detector.name}"
+        text = sample.attributes.get(DETECTOR_ATTRIBUTE)
+        named = detector if text is None else detector_from_json(str(text), where=str(path))
+        if named.digest != detector.digest:
+            msg = (
+                f"{path} belongs to {named.name} ({named.digest[:15]}...), asked for is "
+                f"{detector.name} ({detector.digest[:15]}...)"
+            )
             raise DetectorError(msg)
         if particle is not None and not may_be_same(sample.particle, particle):
             msg = (
