@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from caloforge.make.request import HELD_OUT_SHARE, MakeRequest
+from caloforge.make.request import MakeRequest
 
 RUN_RESULT = "best.safetensors"
 
@@ -148,7 +148,7 @@ def model_steps(request: MakeRequest, places: Places) -> list[MakeStep]:
 
 
 def _split(request: MakeRequest, data: Path, places: Places) -> list[MakeStep]:
-    share = min(HELD_OUT_SHARE, request.held_out / request.showers)
+    share = request.held_out / request.showers
     return [
         MakeStep(
             f"take {path.stem}",
