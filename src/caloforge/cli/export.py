@@ -52,8 +52,9 @@ def export(
         if not is_run:
             _renew(_model_file(run), output, name, scores)
             return
-        card = _export_run(Path(run), output, name, scores)
-        _measure_response(output)
+        with stderr.status(f"exporting {run}"):
+            card = _export_run(Path(run), output, name, scores)
+            _measure_response(output)
         stderr.print(
             f"{output}: {card.network}, {card.parameters:,} parameters, "
             f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV"

@@ -33,32 +33,32 @@ class Look:
     ----------
     window : pads in x and y about the axis; None: the whole image.
     halo_particles : places for particles beside it.
-    sharing : how often a cell follows its neighbour, as particles do that cross two pads.
+    sharing : how often a cell follows its neighbour, as particles do that cross two pads; None: of
+        rings and sectors the training measures it.
     """
 
     window: tuple[int, int] | None
     halo_particles: int
-    sharing: float
+    sharing: float | None
 
     @classmethod
     def at(cls, files: ShowerFiles) -> Look:
-        """Look at the first showers; rings and sectors are all asked, and share nothing."""
-        if files.detector.readout != "pads":
-            return cls(None, HALO_STEP, 0.0)
-        start, stop = 0, min(LOOKED_AT, len(files))
-        runs = [(a, min(b, stop)) for a, b in files.runs() if start <= a < stop]
-        showers = Showers.concatenate([files.read_run(*run) for run in runs])
-        return cls.of(showers)
+        """Look at the first showers."""
+        stop = min(LOOKED_AT, len(files))
+        runs = [(first, min(last, stop)) for first, last in files.runs() if first < stop]
+        return cls.of(Showers.concatenate([files.read_run(*run) for run in runs]))
 
     def options(self) -> dict[str, Any]:
         """As options of the network."""
+        sharing = {} if self.sharing is None else {"sharing": self.sharing}
         if self.window is None:
-            return {"sharing": self.sharing}
-        window, particles = list(self.window), self.halo_particles
-        return {"window": window, "halo_particles": particles, "sharing": self.sharing}
+            return sharing
+        return {"window": list(self.window), "halo_particles": self.halo_particles, **sharing}
 
     def lines(self) -> list[str]:
         """What was found, in words."""
+        if self.sharing is None:
+            return ["no window: every cell is asked for its energy"]
         sharing = f"sharing {self.sharing:g}: hits in neighbouring pads that are one particle's"
         if self.window is None:
             return ["no window: every cell is asked for its energy", sharing]
@@ -71,7 +71,9 @@ class Look:
 
     @classmethod
     def of(cls, showers: Showers) -> Look:
-        """Look at these showers."""
+        """Look at these showers; of rings and sectors every cell is asked."""
+        if showers.detector.readout != "pads":
+            return cls(None, HALO_STEP, None)
         sharing = round(min(max(neighbours_follow(showers), 0.0), MOST_SHARING), 3)
         window = window_of(showers)
         if window is None:

@@ -139,8 +139,8 @@ def model_steps(request: MakeRequest, places: Places) -> list[MakeStep]:
         ),
         MakeStep(
             "export with its scores",
-            ("export", str(run), "--scores", str(places.metrics), "-o", str(model)),
-            (result, places.metrics),
+            ("export", str(draft), "--scores", str(places.metrics), "-o", str(model)),
+            (draft, places.metrics),
             model,
         ),
         MakeStep("tune", ("bench", "tune", str(model)), (model,), model),
