@@ -61,8 +61,8 @@ void Card::check_range(double energy, double theta) const {
 void Card::check_placement() const {
     if (depths_mm.empty())
         throw Error(CALOFORGE_NO_PLACEMENT,
-                    name + ": its card does not say where pads are: it is of rings, or of schema_version 1: "
-                    "export it again");
+                    name + ": its card does not say where pads are: it is of rings, or of version 1 "
+                    "(caloforge export OLD.onnx -o NEW.onnx renews it)");
 }
 
 Card read_card(std::string_view bytes, const Model& model) {

@@ -18,7 +18,7 @@ int main(int count, char** words) {
         for (int change = 0; change <= int(random() % 8); ++change) {
             std::size_t place = random() % changed.size();
             if (random() % 4 == 0) place = (described + random() % 600) % changed.size();
-            if (random() % 4 == 0) place = (card + random() % 5500) % changed.size();
+            if (random() % 16 == 0) place = (card + random() % 5500) % changed.size();
             changed[place] = char(random());
         }
         if (random() % 10 == 0) changed.resize(random() % changed.size());

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import Field, ValidationError, computed_field, model_validator
 
 from caloforge.beam import Conditions, extremes
@@ -13,12 +14,18 @@ from caloforge.calibration import Calibration
 from caloforge.config import FrozenModel
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError, ModelError, RangeError
-from caloforge.particle import may_be_same
+from caloforge.particle import UNKNOWN, may_be_same
 from caloforge.placement import Placement, placement_of
 from caloforge.typing import Float64Array, FloatArray
 from caloforge.units import degree
 
 METADATA_KEY = "caloforge.card"
+SCHEMA_VERSION: Literal[3] = 3
+"""Of the cards that are written; docs/model-file.md says what came with which."""
+REPEATED = ("particles", "placement")
+"""Fields that say what others say, for hosts that read the file without caloforge."""
+POINT = 1e-3
+"""A range of angles narrower than this, in rad, is one angle."""
 RANGE_TOLERANCE = 1e-4
 """Relative slack at the ends of a range, for values that went through float32."""
 
@@ -66,20 +73,33 @@ class Parent(FrozenModel):
 class Response(FrozenModel):
     """Mean sum of the cells over Ep, as measured: a model's sampling fraction.
 
+    It is P(ln Ep) + (1 / sin theta - 1) Q(ln Ep), Ep in GeV: inclined showers have a longer way in
+    the calorimeter, of which less lies behind it.
+
     Attributes
     ----------
-    coefficients : of a polynomial in ln(Ep / 1 GeV), highest power first.
+    coefficients : of P, highest power first.
+    path_coefficients : of Q; none for a model of one angle.
     showers : how many it was measured with.
     error : standard error of the mean, relative.
     """
 
     coefficients: Annotated[tuple[float, ...], Field(min_length=1)]
+    path_coefficients: tuple[float, ...] = ()
     showers: Annotated[int, Field(ge=1)]
     error: float
 
-    def __call__(self, energy: FloatArray) -> Float64Array:
-        """The response at energies in GeV."""
-        return np.asarray(np.polyval(self.coefficients, np.log(energy)), np.float64)
+    def __call__(self, energy: FloatArray, theta: ArrayLike = np.pi / 2) -> Float64Array:
+        """The response at energies in GeV and angles in rad.
+
+        >>> found = Response(coefficients=(0.02,), path_coefficients=(0.01,), showers=1, error=0.0)
+        >>> found(np.float32([50.0]), np.pi / 6).round(6).tolist()
+        [0.03]
+        """
+        logarithm = np.log(np.asarray(energy, np.float64))
+        longer = 1 / np.sin(np.asarray(theta, np.float64)) - 1
+        slope = np.polyval(self.path_coefficients or (0.0,), logarithm)
+        return np.asarray(np.polyval(self.coefficients, logarithm) + longer * slope, np.float64)
 
 
 TABLES = {"float32_only": True, "batch": 64, "batch_cells": 2**22}
@@ -96,7 +116,7 @@ class ModelCard(FrozenModel):
     cells.
     """
 
-    schema_version: Literal[1, 2] = 2
+    schema_version: Literal[1, 2, 3] = SCHEMA_VERSION
     name: str
     network: str
     detector: Detector
@@ -123,18 +143,38 @@ class ModelCard(FrozenModel):
         """Cells (X, Y, Z) of one shower."""
         return self.detector.cell_shape(self.window)
 
+    @property
+    def one_angle(self) -> bool:
+        """Whether the model makes showers of a single angle."""
+        low, high = self.theta_range_rad
+        return high - low < POINT
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def particles(self) -> tuple[str, ...]:
+        """Geant4's names of the particles that a host may hand over; none where unknown."""
+        return () if self.particle == UNKNOWN else (self.particle,)
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def placement(self) -> Placement:
         """Where a host puts the cells; the detector says it, the card repeats it."""
         return placement_of(self.detector, self.window)
 
+    @property
+    def has_native_tables(self) -> bool:
+        """Whether its tables are of a form that the native sampler knows: on pads, with one
+        correlation of the layers for all showers."""
+        network = self.training.recipe.get("network", {})
+        on_pads = self.detector.readout == "pads"
+        return self.float32_only and on_pads and not network.get("local_correlations")
+
     @model_validator(mode="before")
     @classmethod
-    def _without_what_the_detector_says(cls, given: Any) -> Any:
+    def _without_what_is_repeated(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        return {key: value for key, value in given.items() if key != "placement"}
+        return {key: value for key, value in given.items() if key not in REPEATED}
 
     @model_validator(mode="before")
     @classmethod

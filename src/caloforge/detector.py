@@ -173,15 +173,19 @@ class Detector(FrozenModel):
         shape = self.cell_shape(window)
         if self.readout == "pads":
             return pads(shape, self.pad_mm)
-        each = [layer for layer in self.layers for _ in range(layer.count)]
-        sectors = [layer.sectors or shape[1] for layer in each]
-        return rings(self._ring_edges_mm(window), sectors)
+        return rings(self.ring_edges_mm(window), self.sectors(window))
 
     def radius_mm(self, window: str) -> float:
         """Radius of a cylinder's outermost ring in mm; errors as cell_shape."""
-        return float(max(edges[-1] for edges in self._ring_edges_mm(window)))
+        return float(max(edges[-1] for edges in self.ring_edges_mm(window)))
 
-    def _ring_edges_mm(self, window: str) -> list[Float64Array]:
+    def sectors(self, window: str) -> list[int]:
+        """Sectors of each layer of a cylinder (n_layers); errors as cell_shape."""
+        largest = self.cell_shape(window)[1]
+        return [layer.sectors or largest for layer in self.layers for _ in range(layer.count)]
+
+    def ring_edges_mm(self, window: str) -> list[Float64Array]:
+        """Edges in mm of each layer's rings in a cylinder; errors as cell_shape."""
         regular = np.arange(self.cell_shape(window)[0] + 1) * self.pad_mm[0]
         return [layer.edges_mm(regular) for layer in self.layers for _ in range(layer.count)]
 

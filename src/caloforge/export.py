@@ -18,9 +18,10 @@ import torch
 from torch import nn
 
 from caloforge.atomic import check_writable, replacing
-from caloforge.card import METADATA_KEY, ModelCard
-from caloforge.engine.base import INPUTS, OUTPUT
+from caloforge.card import METADATA_KEY, SCHEMA_VERSION, ModelCard
+from caloforge.engine.base import INPUTS, OUTPUT, read_card
 from caloforge.engine.latent import draw_latent
+from caloforge.engine.response import measure_response
 from caloforge.errors import ModelError
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.tables import TABLES_KEY, description
@@ -28,6 +29,8 @@ from caloforge.typing import FloatArray
 
 OPSET = 18
 CHECKED_SHOWERS = 3
+RESPONSE_SHOWERS = 2048
+"""From which the card's response is known to a few permille."""
 PARITY_TOLERANCE = 1e-3
 """Largest difference between torch and ONNX Runtime over the largest cell of the shower."""
 
@@ -58,6 +61,27 @@ def export_generator(generator: nn.Module, card: ModelCard, path: Path) -> None:
     _check_parity(content, inputs, reference)
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def note_response(path: Path, showers: int = RESPONSE_SHOWERS) -> ModelCard:
+    """Measure the response of a model file and write it into its card; the card.
+
+    Raises
+    ------
+    OutputError
+        if the file cannot be written.
+    ModelError
+        if it is no model, or its showers are empty.
+    """
+    card = read_card(path)
+    response = measure_response(path, card, showers)
+    card = card.model_copy(update={"response": response, "schema_version": SCHEMA_VERSION})
+    model = onnx.load(path)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, metadata | {METADATA_KEY: card.model_dump_json()})
+    with replacing(path) as partial:
+        partial.write_bytes(model.SerializeToString())
+    return card
 
 
 def example_inputs(card: ModelCard, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

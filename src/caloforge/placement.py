@@ -26,6 +26,8 @@ class Placement(FrozenModel):
     Attributes
     ----------
     holds : ``cells``, sums over a read-out's cells; no steps of a simulation.
+    centred_on : what the image's middle is: the pad of the shower's ``barycentre``, or the
+        particle's ``axis``.
     axes : what X, Y and Z count, slowest first in memory.
     origin : middle of the first cell, in the units of ``units``: x and y from the axis on which the
         image is centred, or the radius and phi of the first ring and sector.
@@ -36,6 +38,7 @@ class Placement(FrozenModel):
     """
 
     holds: Literal["cells"] = "cells"
+    centred_on: Literal["barycentre", "axis"]
     axes: tuple[str, str, str]
     origin: tuple[float, float] | None
     pitch: tuple[float, float] | None
@@ -62,6 +65,7 @@ def placement_of(detector: Detector, window: str) -> Placement:
     if detector.readout == "pads":
         pad_x, pad_y = detector.pad_mm
         return Placement(
+            centred_on="barycentre",
             axes=("x", "y", "layer"),
             origin=(round(-(x // 2) * pad_x, 6), round(-(y // 2) * pad_y, 6)),
             pitch=(pad_x, pad_y),
@@ -71,6 +75,7 @@ def placement_of(detector: Detector, window: str) -> Placement:
     ring, sector = detector.pad_mm[0], 2 * np.pi / y
     regular = not detector.layers_differ
     return Placement(
+        centred_on="axis",
         axes=("ring", "sector", "layer"),
         origin=(ring / 2, sector / 2) if regular else None,
         pitch=(ring, sector) if regular else None,

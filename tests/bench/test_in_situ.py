@@ -14,7 +14,7 @@ from caloforge.cli.app import app
 from caloforge.engine import read_card
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
-from caloforge.simulate.in_situ.events import Simulated
+from caloforge.simulate.in_situ.events import SimulatedEvents
 from caloforge.zoo import model_path
 
 MODEL = "clic_ecal_angle"
@@ -42,7 +42,9 @@ def on_the_axes(events, first, stop, scale=1.0, seconds=0.1):
     grid = events.grid
     cell = (layer * grid.rows + x + grid.rows // 2) * grid.columns + y + grid.columns // 2
     energy = (scale * conditions.energy[rows] / 50).astype(np.float32)
-    return Simulated(HitArrays(np.arange(0, len(rows) + 1, 2), cell, energy), seconds, len(rows))
+    return SimulatedEvents(
+        HitArrays(np.arange(0, len(rows) + 1, 2), cell, energy), seconds, len(rows)
+    )
 
 
 def test_the_sums_are_those_of_the_cells(events):
@@ -83,7 +85,7 @@ class Loop:
     def run(self, first, stop):
         each = 1e-4 if self.fast else 0.1
         made = on_the_axes(self.events, first, stop, seconds=each * (stop - first))
-        return made if self.fast else Simulated(made.hits, made.seconds, 0)
+        return made if self.fast else SimulatedEvents(made.hits, made.seconds, 0)
 
 
 @pytest.fixture

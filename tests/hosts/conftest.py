@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("onnx")
 from caloforge.engine.base import read_card
 from caloforge.engine.latent import draw_latent
+from caloforge.engine.response import measure_response
 from caloforge.hosts import folder as host_folder
-from caloforge.hosts.response import measure_response
 from caloforge.zoo import model_path
 
 NAME = "clic_ecal_fixed"

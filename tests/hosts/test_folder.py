@@ -115,7 +115,8 @@ def test_a_calorimeter_deeper_than_the_mesh(run, tmp_path, toy_detector):
     ("arguments", "reason"),
     [
         (("nothing", "--for", "par04"), "no model file nothing"),
-        (("nothing",), "no run folder nothing"),
+        (("nothing",), "a run folder may be given as well"),
+        (("clic_ecal_fixed", "--scores", "pyproject.toml"), "pyproject.toml"),
         (("clic_ecal_fixed", "--for", "par04", "--name", "x"), "--name and --scores"),
     ],
 )

@@ -56,22 +56,35 @@ def test_par04(exported, own, name, energy):
     slice_edges = np.arange(46) * 3.4
     depth = until(slice_edges, z, energies)
     assert np.abs(depth - smooth(slice_edges, LAYER_ENDS, cells.sum(axis=(0, 1)))).max() < 0.01
-    outermost = np.hypot(x, y).max()
-    for position, own_position in zip((x, y), points(outermost), strict=True):
-        asked = moments(own_position, np.repeat(cells.sum(axis=2).ravel(), POINTS**2))
+    asked_x, asked_y, asked_energies = within(cells, *EDGE[name])
+    for position, own_position in zip((x, y), (asked_x, asked_y), strict=True):
+        asked = moments(own_position, asked_energies)
         centre, width = moments(position, energies)
         assert centre == pytest.approx(asked[0], abs=0.3)
         assert width == pytest.approx(asked[1], rel=0.03)
+    rings = np.arange(1, EDGE[name][0] + 1) * EDGE[name][1]
+    made = until(rings, np.hypot(x, y), energies)
+    assert np.abs(made - until(rings, np.hypot(asked_x, asked_y), asked_energies)).max() < 0.015
 
 
-def points(outermost):
-    """Positions all over every pad, pad by pad, those beyond the mesh in its outermost ring."""
+EDGE = {"par04": (18, 2.325), "par04-calodit": (9, 4.65)}
+
+
+def within(cells, rings, ring_mm):
+    """Places all over the pads, as far as the mesh reaches, and the energies there."""
+    x, y = points()
+    energies = np.repeat(cells.sum(axis=2).ravel(), POINTS**2)
+    inside = np.hypot(x, y) < rings * ring_mm
+    return x[inside], y[inside], energies[inside]
+
+
+def points():
+    """Positions all over every pad, pad by pad."""
     inside = ((np.arange(POINTS) + 0.5) / POINTS - 0.5) * PAD
     x, y = np.broadcast_arrays(
         PADS[:, None, None, None] + inside[:, None], PADS[:, None, None] + inside
     )
-    shrunk = np.minimum(outermost / np.hypot(x, y), 1)
-    return (x * shrunk).ravel(), (y * shrunk).ravel()
+    return x.ravel(), y.ravel()
 
 
 @pytest.mark.parametrize("energy", ENERGIES)
@@ -186,8 +199,8 @@ def test_what_lies_beyond_the_mesh_of_par04(own):
     pads = own(ENERGIES[0]).sum(axis=2)
     edge = 18 * 2.325
     energies = np.repeat(pads.ravel(), POINTS**2)
-    anywhere, inside = (points(radius) for radius in (1e3, edge - 2.325 / 2))
-    beyond = energies[np.hypot(*anywhere) > edge].sum() / energies.sum()
-    assert beyond == pytest.approx(0.013, abs=0.003)
-    narrower = moments(inside[0], energies)[1] / moments(anywhere[0], energies)[1]
-    assert narrower == pytest.approx(0.94, abs=0.02)
+    x, y = points()
+    inside = np.hypot(x, y) < edge
+    assert energies[~inside].sum() / energies.sum() == pytest.approx(0.013, abs=0.003)
+    narrower = moments(x[inside], energies[inside])[1] / moments(x, energies)[1]
+    assert narrower == pytest.approx(0.84, abs=0.02)

@@ -4,18 +4,57 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
+import onnxruntime
+from onnx import helper
+
 from caloforge.detector import load_detector
+from caloforge.engine.base import read_card
 from caloforge.hosts.mesh import area_weights, depth_weights
 from caloforge.hosts.par04 import COARSE, FINE
+from caloforge.hosts.resample import write_rings
+from caloforge.hosts.writer import GraphWriter, value
+from caloforge.zoo import model_path
 
 CLIC = load_detector("clic_ecal")
 PADS = CLIC.cell_shape("fixed")[:2]
 
 
 @pytest.mark.parametrize("mesh", [COARSE, FINE])
-def test_every_pad_and_layer_keeps_its_energy(mesh):
-    np.testing.assert_allclose(area_weights(PADS, CLIC.pad_mm, mesh).sum(axis=0), 1, rtol=1e-6)
+def test_layers_and_pads_within_the_mesh_keep_their_energy(mesh):
+    weights = area_weights(PADS, CLIC.pad_mm, mesh).sum(axis=0)
+    x, y = np.indices(PADS).reshape(2, -1) - 12
+    nearest, furthest = (
+        5.1 * np.hypot(*(np.maximum(np.abs(axis) + way, 0) for axis in (x, y)))
+        for way in (-0.5, 0.5)
+    )
+    edge = mesh.rings * mesh.ring_mm
+    np.testing.assert_allclose(weights[furthest < edge], 1, rtol=1e-6)
+    assert (weights[nearest > edge] == 0).all() and (weights <= 1 + 1e-6).all()
     np.testing.assert_allclose(depth_weights(CLIC, mesh).sum(axis=1), 1, rtol=1e-6)
+
+
+def test_nothing_is_lost_and_layers_keep_their_sums():
+    """Also of a layer all of whose hits lie beyond the mesh, whose energy the others get."""
+    card = read_card(model_path("clic_ecal_fixed"))
+    writer = GraphWriter()
+    rings = write_rings(writer, "cells", card, FINE)
+    shape = FINE.rings * FINE.sectors, 25
+    graph = helper.make_graph(
+        writer.nodes, "rings", [value("cells", (1, 25, 25, 25))], [value(rings, shape)],
+        writer.initializers,
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    cells = np.random.default_rng(1).exponential(1, (1, 25, 25, 25)).astype(np.float32)
+    (made,) = session.run(None, {"cells": cells})
+    np.testing.assert_allclose(made.sum(axis=0), cells.sum(axis=(0, 1, 2)), rtol=1e-5)
+    cells[..., 3] = 0
+    cells[0, 0, 0, 3] = 7.0
+    (made,) = session.run(None, {"cells": cells})
+    assert made.sum(dtype=float) == pytest.approx(cells.sum(dtype=float), rel=1e-6)
+    assert made[:, 3].sum() == 0
+    (made,) = session.run(None, {"cells": np.zeros_like(cells)})
+    assert (made == 0).all()
 
 
 def places(mesh):

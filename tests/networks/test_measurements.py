@@ -94,3 +94,22 @@ def test_a_halo_without_hits_stays_empty(before):
     halo.add(expected._replace(showers=Batch(cells, *expected.condition[:2])))
     halo.apply()
     assert (generator.halo.per_gev == 0).all() and torch.isfinite(generator.halo.deposit).all()
+
+
+@pytest.mark.parametrize("prior", [0.0, 10.0])
+def test_a_hit_where_nothing_is_expected_makes_no_rate_of_millions_with_a_prior(before, prior):
+    """In a layer that few showers of a small sample reach, one hit in the halo says little."""
+    generator, expected = copy.deepcopy(before[0]), before[1]
+    beside, cells = expected.beside.clone(), expected.showers.cells.clone()
+    beside[:, 0] = 1e-13
+    cells[..., 0] = 0.0
+    cells[0, 0, 0, 0] = 3e-4
+    expected = expected._replace(beside=beside, showers=Batch(cells, *expected.condition[:2]))
+    halo = measured_parts(generator, prior)["halo"]
+    with torch.no_grad():
+        halo.reset()
+        halo.add(expected)
+        halo.apply()
+    usual = generator.halo.per_gev[:, 1:].max()
+    assert torch.isfinite(generator.halo.per_gev).all()
+    assert (generator.halo.per_gev[:, 0].max() > 1000 * usual) == (prior == 0)

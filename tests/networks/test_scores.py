@@ -13,7 +13,7 @@ from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
 from caloforge.networks.scores.energy_score import energy_score  # noqa: E402
 from caloforge.networks.scores.features import features  # noqa: E402
 from caloforge.networks.scores.options import EnergyScoreOptions, ScoreWeights  # noqa: E402
-from caloforge.networks.scores.spread import Spread  # noqa: E402
+from caloforge.networks.scores.spread import FeatureSpread  # noqa: E402
 from caloforge.networks.spec import NETWORKS, build_objective  # noqa: E402
 
 SHAPE = (9, 8, 10)
@@ -91,7 +91,7 @@ def test_features_are_those_of_the_image():
 
 
 def test_the_spread_of_an_energy_is_found():
-    spread = Spread()
+    spread = FeatureSpread()
     random = torch.Generator().manual_seed(5)
     for _ in range(50):
         energy = 10 + 490 * torch.rand(96, generator=random)

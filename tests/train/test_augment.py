@@ -7,6 +7,7 @@ from caloforge.physics.observables import deposited_energy
 from caloforge.train.augment import (
     SQUARE,
     augment,
+    augment_circle,
     augment_mirror,
     augment_square,
     mirror_x,
@@ -70,3 +71,24 @@ def test_augmentation_keeps_the_energy_and_is_seeded(cells, kind):
     once, twice = (augment(kind, cells, theta, elements)[0] for elements in drawn)
     assert np.array_equal(once, twice)
     assert np.allclose(deposited_energy(once), deposited_energy(cells))
+
+
+def test_turns_and_their_mirrors_go_round_the_circle(cells):
+    sectors = [5, 5, 5]
+    turned = augment_circle(cells, sectors, np.array([0, 2, 8, 1, 3, 0, 0, 0]))
+    assert np.array_equal(turned[0], cells[0])
+    assert np.array_equal(turned[1], np.roll(cells[1], 1, axis=1))
+    assert np.array_equal(turned[2], np.roll(cells[2], -1, axis=1))
+    assert np.array_equal(turned[3], cells[3, :, ::-1])
+    again = augment_circle(turned, sectors, np.array([0, 8, 2, 1, 3, 0, 0, 0]))
+    assert np.array_equal(again, cells)
+
+
+def test_layers_of_other_sectors_are_turned_by_the_same_angle(cells):
+    shown = np.zeros((1, 2, 6, 2), np.float32)
+    shown[0, :, :, 0], shown[0, 0, :2, 1] = np.arange(6), [7.0, 8.0]
+    turned = augment_circle(shown, [6, 2], np.array([2]))
+    assert np.array_equal(turned[0, 0, :, 0], np.roll(np.arange(6), 3))
+    assert np.array_equal(turned[0, 0, :, 1], [8.0, 7.0, 0, 0, 0, 0])
+    elements = symmetries("circle", 1000, np.random.default_rng(1), [6, 2])
+    assert set(elements.tolist()) == {0, 1, 2, 3}

@@ -125,7 +125,7 @@ def test_files_that_do_not_fit_together_are_refused(paths, tmp_path, toy_detecto
         training_data([other], augment="square")
     rings = toy_detector.model_copy(update={"readout": "cylinder"})
     io.write(other, make_showers(rings, 20))
-    with pytest.raises(InputError, match='got the readout "cylinder": use "none"'):
+    with pytest.raises(InputError, match='got the readout "cylinder": use "circle" or "none"'):
         training_data([other], augment="mirror")
     with pytest.raises(InputError, match="fewer than one batch of 8"):
         training_data([paths[2]])

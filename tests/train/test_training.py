@@ -187,6 +187,16 @@ def test_another_recipe_or_a_foreign_folder_is_refused(train, tmp_path):
         train("toy.h5")
 
 
+def test_a_run_folder_of_before_an_option_came_goes_on(train, tmp_path):
+    train(epochs=1)
+    place = tmp_path / "run" / "run.json"
+    stored = json.loads(place.read_text())
+    del stored["recipe"]["objective"]["label_smoothing"]
+    place.write_text(json.dumps(stored))
+    again, _ = train(epochs=1)
+    assert again.epochs == 1
+
+
 def test_nan_is_named_within_the_step_and_the_last_good_checkpoint_kept(
     train, tmp_path, monkeypatch
 ):
@@ -389,3 +399,13 @@ def test_a_gpu_that_is_not_there_or_of_no_use_is_refused(options, line, monkeypa
     with pytest.raises(ConfigError, match=line):
         chosen_device("cuda", options)
     assert chosen_device("auto", options) == chosen_device("cpu", options) == "cpu"
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(train, tmp_path):
+    numbers = iter([0.1, 0.3])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("caloforge.train.validation.Validator.score", lambda *_: next(numbers))
+        trained, _ = train(edit=lambda text: text + '\nkeep = "last"\n')
+    assert (trained.best_epoch, trained.best_score) == (2, 0.3)
+    state = load_state(tmp_path / "run" / "best.safetensors")
+    assert state["progress"]["best_epoch"] == 2

@@ -17,7 +17,7 @@ from caloforge.engine.choose import chosen_runtime
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
 from caloforge.simulate.data import choose_data
-from caloforge.simulate.in_situ.events import Events, Simulated
+from caloforge.simulate.in_situ.events import Events, SimulatedEvents
 from caloforge.simulate.in_situ.process import LoopProcess, loop_process
 from caloforge.simulate.request import Production
 from caloforge.simulate.tables import cache_folder
@@ -144,7 +144,7 @@ def bench_in_situ(
 
 def _rounds(
     full: LoopProcess, fast: LoopProcess, n: int, rounds: int, on_step: OnStep
-) -> tuple[list[Simulated], list[Simulated]]:
+) -> tuple[list[SimulatedEvents], list[SimulatedEvents]]:
     """All events, a part of them in each round."""
     slow_runs, fast_runs = [], []
     ends = np.linspace(0, n, rounds + 1).astype(int).tolist()
@@ -155,7 +155,7 @@ def _rounds(
     return slow_runs, fast_runs
 
 
-def joined(runs: list[Simulated]) -> HitArrays:
+def joined(runs: list[SimulatedEvents]) -> HitArrays:
     """The hits of runs one after the other."""
     counts = np.concatenate([np.diff(run.hits.offsets) for run in runs])
     return HitArrays(
@@ -170,7 +170,7 @@ def _first(hits: HitArrays, n: int) -> HitArrays:
     return HitArrays(hits.offsets[: n + 1], hits.cell[:stop], hits.cell_energy[:stop])
 
 
-def _ms(run: Simulated) -> float:
+def _ms(run: SimulatedEvents) -> float:
     return 1e3 * run.seconds / (len(run.hits.offsets) - 1)
 
 

@@ -21,8 +21,8 @@ def export(
     run: Annotated[
         str,
         typer.Argument(
-            help="The run folder that train wrote; with --for also a model file or the name of a "
-            "bundled model.",
+            help="The run folder that train wrote; a model file, or the name of a bundled model: "
+            "with --for, or to bring its card up to date.",
             metavar="MODEL",
         ),
     ],
@@ -39,24 +39,40 @@ def export(
         typer.Option(exists=True, help="metrics.json of a validation, for the card's scores."),
     ] = None,
 ) -> None:
-    """Export a model: a training's best as ONNX with its card, or a graph for a host framework."""
+    """Export a model: a training's best as ONNX with its card, or a graph for a host framework.
+
+    A model file is written again with the newest form of its card, and name or scores if given.
+    """
+    is_run = run not in model_names() and Path(run).is_dir()
+    if host is not None and not is_run and (name is not None or scores is not None):
+        msg = "--name and --scores go into a card, which a host's graph does not have"
+        raise InputError(msg)
     if host is None:
         check_output(output, MODEL_ENDING)
-        card = _export_run(_run_folder(run), output, name, scores)
+        if not is_run:
+            _renew(_model_file(run), output, name, scores)
+            return
+        card = _export_run(Path(run), output, name, scores)
+        _measure_response(output)
         stderr.print(
             f"{output}: {card.network}, {card.parameters:,} parameters, "
             f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV"
         )
-    elif run not in model_names() and Path(run).is_dir():
+    elif is_run:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{Path(run).resolve().name}{MODEL_ENDING}"
             _export_run(Path(run), path, name, scores)
             _export_for(host, path, output)
     else:
-        if name is not None or scores is not None:
-            msg = "--name and --scores go into the card of a run; a model file has its own"
-            raise InputError(msg)
         _export_for(host, _model_file(run), output)
+
+
+def _renew(model: Path, output: Path, name: str | None, scores: Path | None) -> None:
+    from caloforge.card import read_scores
+    from caloforge.renew import renew
+
+    card = renew(model, output, name=name, scores=None if scores is None else read_scores(scores))
+    stderr.print(f"{output}: {card.name}, its card of version {card.schema_version}")
 
 
 def _export_for(host: str, model: Path, folder: Path) -> None:
@@ -70,20 +86,23 @@ def _export_for(host: str, model: Path, folder: Path) -> None:
     stderr.print(f"{path}: for {host}; {folder / 'README.md'} says how it is run")
 
 
+def _measure_response(path: Path) -> None:
+    """Into the card; a model of empty showers has none."""
+    from caloforge.export import note_response
+
+    with stderr.status(f"measuring the response of {path.stem}"):
+        try:
+            note_response(path)
+        except ModelError as problem:
+            stderr.print(f"note: no response in the card: {problem}", soft_wrap=True)
+
+
 def _model_file(model: str) -> Path:
     try:
         return model_path(model)
     except ModelError as problem:
         msg = f"{problem}; a run folder may be given as well"
         raise ModelError(msg) from None
-
-
-def _run_folder(run: str) -> Path:
-    folder = Path(run)
-    if not folder.is_dir():
-        msg = f"no run folder {run}; a model file or a bundled model is exported --for a host"
-        raise InputError(msg)
-    return folder
 
 
 def _export_run(run: Path, path: Path, name: str | None, scores: Path | None) -> ModelCard:

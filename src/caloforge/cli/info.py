@@ -104,6 +104,8 @@ def _score_table(scores: "dict[str, Score]") -> Table:
 
 
 def _model_rows(card: "ModelCard", path: Path) -> dict[str, str]:
+    import numpy as np
+
     from caloforge.provenance import file_digest
     from caloforge.units import degree
 
@@ -118,6 +120,12 @@ def _model_rows(card: "ModelCard", path: Path) -> dict[str, str]:
         "parameters": f"{card.parameters:,}" if card.parameters else "unknown",
         "file": f"{path.name}, {path.stat().st_size / 1e6:.2f} MB",
     }
+    if card.response is not None:
+        ends = card.response(np.array(card.energy_range_gev), sum(card.theta_range_rad) / 2)
+        of = "the lowest to the highest energy, at the middle angle"
+        rows["response"] = f"{ends[0]:.4g}-{ends[1]:.4g} of Ep in the cells, from {of}"
+    placement = card.placement
+    rows["image"] = f"{', '.join(placement.axes)}; its middle is the {placement.centred_on}"
     for data in card.training.data:
         rows[f"trained on {data.file}"] = f"{data.showers} showers, {data.digest[:19]}..."
     if card.parent is not None:

@@ -22,7 +22,8 @@ class Runtime:
         ModelError for a model that the engine cannot run.
     package : what has to be installed for it, as Python imports it.
     bfloat16 : whether it computes in bfloat16 where the processor does.
-    tables_only : whether it runs only models that turn random numbers into places in tables.
+    tables_only : whether it runs only models that turn random numbers into places in tables, of
+        the forms that the native sampler knows.
     """
 
     title: str
@@ -38,7 +39,7 @@ class Runtime:
 
     def runs(self, card: ModelCard) -> bool:
         """Whether it runs models of such a card; its ``load`` has the last word."""
-        return card.float32_only or not self.tables_only
+        return card.has_native_tables or not self.tables_only
 
     def load(self, path: Path, plan: Plan, card: ModelCard) -> Engine:
         """A model file in this engine; errors as of its module."""

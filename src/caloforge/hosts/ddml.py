@@ -15,7 +15,7 @@ import numpy as np
 
 from caloforge.card import ModelCard
 from caloforge.errors import ModelError
-from caloforge.hosts.graph import Given, Port, Shower, one_angle
+from caloforge.hosts.graph import Given, Port, Shower
 from caloforge.hosts.mesh import own_mesh
 from caloforge.hosts.par04 import CONDITIONS, LARGEST_GEV, LATENT
 from caloforge.hosts.writer import GraphWriter
@@ -50,7 +50,7 @@ def gan_port(card: ModelCard) -> Port:
     ModelError
         if the host cannot hold the model.
     """
-    if not one_angle(card):
+    if not card.one_angle:
         msg = f"{card.name} covers a range of angles: DDML's RegularGridGANModel passes on none"
         raise ModelError(msg)
     factor = _factor(card)

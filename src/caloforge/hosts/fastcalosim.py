@@ -14,8 +14,9 @@ import numpy as np
 
 from caloforge.card import ModelCard
 from caloforge.errors import ModelError
-from caloforge.hosts.graph import Given, Port, Shower, one_angle
-from caloforge.hosts.mesh import Mesh, area_weights
+from caloforge.hosts.graph import Given, Port, Shower
+from caloforge.hosts.mesh import Mesh
+from caloforge.hosts.resample import write_rings
 from caloforge.hosts.writer import GraphWriter
 from caloforge.typing import AnyArray
 from caloforge.units import MeV
@@ -43,7 +44,7 @@ def port(card: ModelCard) -> Port:
     ModelError
         if the host cannot hold the model.
     """
-    if card.detector.readout == "pads" and not one_angle(card):
+    if card.detector.readout == "pads" and not card.one_angle:
         msg = f"{card.name} covers a range of angles on pads: FastCaloSim's voxels turn with eta"
         raise ModelError(msg)
     layers = card.detector.n_layers
@@ -110,10 +111,8 @@ def _rings_of_pads(card: ModelCard) -> Mesh:
 
 def _voxels(writer: GraphWriter, cells: str, card: ModelCard) -> str:
     """Voxels, layer by layer, of cells (1, X, Y, Z)."""
-    x, y, z = card.cell_shape
     if card.detector.readout == "pads":
-        across = writer.constant(area_weights((x, y), card.detector.pad_mm, _rings_of_pads(card)))
-        rows = writer.add("MatMul", across, writer.reshape(cells, x * y, z))
+        rows = write_rings(writer, cells, card, _rings_of_pads(card))
         return writer.add("Transpose", rows, perm=[1, 0])
     present = card.detector.geometry(card.window).present
     places = np.arange(present.size).reshape(present.shape).transpose(2, 0, 1)

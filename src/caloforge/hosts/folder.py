@@ -10,11 +10,11 @@ import onnx
 from caloforge.atomic import check_writable, replacing
 from caloforge.card import ModelCard, Response
 from caloforge.engine.base import read_card
+from caloforge.engine.response import measure_response
 from caloforge.errors import OutputError
 from caloforge.hosts import ddml, fastcalosim, par04, steering
 from caloforge.hosts.graph import Port, embed
 from caloforge.hosts.mesh import own_mesh
-from caloforge.hosts.response import measure_response
 from caloforge.units import degree
 
 
@@ -79,7 +79,7 @@ def readme(card: ModelCard, name: str, files: HostFiles, response: Response) -> 
     """Ten lines or so on the files of a folder."""
     low, high = card.energy_range_gev
     theta_low, theta_high = (angle / degree for angle in card.theta_range_rad)
-    ends = response(np.array([low, high], np.float32))
+    ends = response(np.array([low, high], np.float32), sum(card.theta_range_rad) / 2)
     shapes = ", ".join(f"{key} {shape}" for key, shape in files.port.inputs.items())
     lines = [
         f"{card.particle}, {low:g}-{high:g} GeV, theta {theta_low:g}-{theta_high:g} degrees "
@@ -88,7 +88,8 @@ def readme(card: ModelCard, name: str, files: HostFiles, response: Response) -> 
         f"{name}.onnx, float32: in {shapes}; out {files.port.shape}: {files.meaning}.",
         f"Mean sum of the model's cells over Ep, measured at export with {response.showers} "
         f"showers: {ends[0]:.4g} at {low:g} GeV, {ends[1]:.4g} at {high:g} GeV, to "
-        f"{response.error:.1g} relative; a polynomial in ln Ep inside the graph divides by it "
+        f"{response.error:.1g} relative{'' if card.one_angle else ', at the middle angle'}; "
+        "a polynomial in ln Ep (and the angle) inside the graph divides by it "
         "where energies are calibrated to Ep.",
         "One shower a call, one thread, already optimised: leave the host's optimisation off. One "
         "session a thread.",
@@ -131,7 +132,7 @@ def _resampled(card: ModelCard) -> list[str]:
         return []
     return [
         "Pads are shared among the mesh's cells by area, layers among its slices by depth; what "
-        "lies beyond the mesh is in its outermost ring."
+        "lies beyond the mesh is shared out among the layer's cells in it, in proportion."
     ]
 
 

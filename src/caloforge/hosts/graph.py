@@ -13,8 +13,8 @@ from onnx import helper, version_converter
 from caloforge.card import METADATA_KEY, ModelCard, Response
 from caloforge.engine.base import INPUTS, OUTPUT
 from caloforge.errors import ModelError
+from caloforge.hosts.calibrate import write_response
 from caloforge.hosts.randomness import latent_from
-from caloforge.hosts.response import write_response
 from caloforge.hosts.writer import GraphWriter, value
 
 ENERGIES = "energies"
@@ -24,8 +24,6 @@ OPSET = 18
 ONE_THREAD = {"session_options": {"intra_op_num_threads": 1, "inter_op_num_threads": 1}}
 """For hosts that set no number of threads: what ONNX Runtime reads of a model under
 ``ORT_LOAD_CONFIG_FROM_MODEL=1``."""
-POINT = 1e-3
-"""A range of angles narrower than this, in rad, is one angle."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +79,6 @@ class Port:
     read: Callable[[GraphWriter, Shower], str]
 
 
-def one_angle(card: ModelCard) -> bool:
-    """Whether the model makes showers of a single angle."""
-    low, high = card.theta_range_rad
-    return high - low < POINT
-
-
 def embed(model: Any, card: ModelCard, port: Port, response: Response) -> Any:
     """The graph that the host loads: optimised, for one shower a call, in standard operators.
 
@@ -101,9 +93,11 @@ def embed(model: Any, card: ModelCard, port: Port, response: Response) -> Any:
     inside = writer.add("Min", writer.add("Max", given.energy, low), high)
     writer.name(latent_from(writer, given.numbers, given.count, card.latent), INPUTS[0])
     writer.name(inside, INPUTS[1])
-    writer.name(_theta(writer, card, given), INPUTS[2])
+    theta = _theta(writer, card, given)
+    writer.name(theta, INPUTS[2])
     before = len(writer.nodes)
-    shower = Shower(OUTPUT, given.energy, inside, write_response(response, writer, inside))
+    calibration = write_response(response, writer, inside, theta)
+    shower = Shower(OUTPUT, given.energy, inside, calibration)
     writer.name(writer.reshape(port.read(writer, shower), *port.shape), ENERGIES)
     model = _at_opset(model)
     graph = helper.make_graph(
@@ -125,7 +119,7 @@ def embed(model: Any, card: ModelCard, port: Port, response: Response) -> Any:
 
 def _theta(writer: GraphWriter, card: ModelCard, given: Given) -> str:
     low, high = card.theta_range_rad
-    if one_angle(card) or given.theta is None:
+    if card.one_angle or given.theta is None:
         return writer.constant([(low + high) / 2])
     ends = writer.constant([low]), writer.constant([high])
     return writer.add("Min", writer.add("Max", given.theta, ends[0]), ends[1])

@@ -1,8 +1,8 @@
-"""Square pads on a cylinder's mesh: linear maps that keep the energy.
+"""Square pads on a cylinder's mesh: who gets how much of a pad, and of a layer.
 
 A pad's energy is shared among the mesh's cells in proportion to the area that they cover of it,
-and a layer's among the slices of the mesh in proportion to their overlap in depth. What lies
-beyond the mesh goes to its outermost ring or its last slice, so that every pad's weights sum to 1.
+and a layer's among the slices of the mesh in proportion to their overlap in depth, the last slice
+taking what lies behind it. Across, a pad's weights sum to the part of it that the mesh covers.
 """
 
 from dataclasses import dataclass
@@ -54,10 +54,11 @@ def area_weights(shape: tuple[int, int], pad_mm: tuple[float, float], mesh: Mesh
     """
     across = []
     for n, pad, points in zip(shape, pad_mm, POINTS, strict=True):
-        inside = (np.arange(n * points) + 0.5) / points - 0.5
-        across.append((inside - n // 2) * pad)
+        along = (np.arange(n * points) + 0.5) / points - 0.5
+        across.append((along - n // 2) * pad)
     x, y = np.meshgrid(*across, indexing="ij")
-    ring = np.minimum(np.hypot(x, y) / mesh.ring_mm, mesh.rings - 1).astype(np.int64)
+    ring = (np.hypot(x, y) / mesh.ring_mm).astype(np.int64)
+    inside = ring < mesh.rings
     turn = (np.arctan2(y, x) + np.pi) / (2 * np.pi)
     sector = (turn * mesh.sectors).astype(np.int64) % mesh.sectors
     columns, rows = (
@@ -65,7 +66,8 @@ def area_weights(shape: tuple[int, int], pad_mm: tuple[float, float], mesh: Mesh
     )
     pad_number = columns[:, None] * shape[1] + rows
     weights = np.zeros((mesh.rings * mesh.sectors, shape[0] * shape[1]))
-    np.add.at(weights, (ring * mesh.sectors + sector, pad_number), 1 / np.prod(POINTS))
+    place = ring[inside] * mesh.sectors + sector[inside], pad_number[inside]
+    np.add.at(weights, place, 1 / np.prod(POINTS))
     return weights.astype(np.float32)
 
 

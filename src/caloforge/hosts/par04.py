@@ -11,8 +11,9 @@ import numpy as np
 
 from caloforge.card import ModelCard
 from caloforge.errors import ModelError
-from caloforge.hosts.graph import Given, Port, Shower, one_angle
-from caloforge.hosts.mesh import Mesh, area_weights, depth_weights, own_mesh
+from caloforge.hosts.graph import Given, Port, Shower
+from caloforge.hosts.mesh import Mesh, depth_weights, own_mesh
+from caloforge.hosts.resample import write_rings
 from caloforge.hosts.writer import FLOAT, GraphWriter
 
 FINE = Mesh(rings=18, sectors=50, slices=45, ring_mm=2.325, slice_mm=3.4)
@@ -94,7 +95,7 @@ def mesh_of(card: ModelCard, otherwise: Mesh) -> Mesh:
         msg = f"{card.name} makes {card.particle}: Par04 hands over electrons and photons alone"
         raise ModelError(msg)
     if detector.readout == "pads":
-        if not one_angle(card):
+        if not card.one_angle:
             msg = (
                 f"{card.name} covers a range of angles on pads that are fixed to the detector; "
                 "Par04 turns its mesh with the particle: export a model of one angle, or of rings"
@@ -112,11 +113,9 @@ def mesh_of(card: ModelCard, otherwise: Mesh) -> Mesh:
 
 def on_mesh(writer: GraphWriter, cells: str, card: ModelCard, mesh: Mesh) -> str:
     """Cells (1, X, Y, Z) on the mesh, (rings, sectors, slices): pads resampled, rings turned."""
-    x, y, z = card.cell_shape
     if card.detector.readout == "pads":
-        across = writer.constant(area_weights((x, y), card.detector.pad_mm, mesh))
         along = writer.constant(depth_weights(card.detector, mesh))
-        columns = writer.add("MatMul", across, writer.reshape(cells, x * y, z))
-        return writer.add("MatMul", columns, along)
-    half_a_turn = (np.arange(y) + y // 2) % y
+        return writer.add("MatMul", write_rings(writer, cells, card, mesh), along)
+    sectors = card.cell_shape[1]
+    half_a_turn = (np.arange(sectors) + sectors // 2) % sectors
     return writer.add("Gather", cells, writer.constant(half_a_turn, np.int64), axis=2)

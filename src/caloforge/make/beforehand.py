@@ -9,7 +9,7 @@ from caloforge.atomic import check_room
 from caloforge.config import FrozenModel
 from caloforge.make.cost import disk_bytes, simulation_seconds, training_seconds
 from caloforge.make.data import EDGE_SHARE, edge_share, first_showers
-from caloforge.make.journal import Journal
+from caloforge.make.journal import StepJournal
 from caloforge.make.probe import CONTAINED, HANDFUL, check_empty, empty_share, probe
 from caloforge.make.recipe import first_recipe
 from caloforge.make.request import MakeRequest
@@ -71,7 +71,7 @@ class Beforehand(FrozenModel):
         yield f"cost: {minutes}; {self.disk / 1e6:.0f} MB of disk"
 
 
-def look_beforehand(request: MakeRequest, journal: Journal, jobs: int) -> Beforehand:
+def look_beforehand(request: MakeRequest, journal: StepJournal, jobs: int) -> Beforehand:
     """Look at a handful of showers, unless the folder's journal knows what they said.
 
     Raises

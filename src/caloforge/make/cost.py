@@ -53,7 +53,9 @@ def training_seconds(recipe: Recipe, handful: Showers, n: int) -> float:
     )
     batch = Batch(cells, energy, theta)
     steps = max(1, round(n * (1 - recipe.data.validation_fraction)) // size)
-    plan = TrainingPlan(_domain(handful), recipe.trained_epochs, steps, size)
+    ranges = energy_range(handful.energy), theta_range(handful.theta)
+    domain = Domain.of(handful.detector, handful.window, *ranges)
+    plan = TrainingPlan(domain, recipe.trained_epochs, steps, size)
     with torch.random.fork_rng(devices=[]):
         objective = build_objective(recipe.network, recipe.objective, plan)
         objective.step(batch)
@@ -67,14 +69,3 @@ def training_seconds(recipe: Recipe, handful: Showers, n: int) -> float:
 def disk_bytes(request: MakeRequest, shape: tuple[int, int, int]) -> int:
     """Bytes of the samples: training, held-out and generated."""
     return sample_bytes(request.showers + request.held_out, shape)
-
-
-def _domain(showers: Showers) -> Domain:
-    detector = showers.detector
-    depths = detector.layer_centres_mm / detector.pad_mm[1]
-    return Domain(
-        shape=showers.cell_shape,
-        energy_range_gev=energy_range(showers.energy),
-        theta_range_rad=theta_range(showers.theta),
-        layer_depths_pads=tuple(depths.tolist()),
-    )

@@ -12,7 +12,7 @@ from caloforge.atomic import replacing
 from caloforge.errors import OutputError
 from caloforge.io.parts import sample_digest
 from caloforge.lock import claimed
-from caloforge.make.steps import Step
+from caloforge.make.steps import MakeStep
 from caloforge.provenance import versions
 
 JOURNAL, LOCKED = "make.json", "make"
@@ -20,7 +20,7 @@ KNOWN = (JOURNAL, f"{JOURNAL}.lock", f"{LOCKED}.lock")
 """What may be in a folder that is new."""
 
 
-class Journal:
+class StepJournal:
     """The journal of a folder, new or to go on with.
 
     Raises
@@ -66,12 +66,12 @@ class Journal:
             self.write()
             yield
 
-    def is_done(self, step: Step) -> bool:
+    def is_done(self, step: MakeStep) -> bool:
         """Whether a step has been done with these very inputs, and its output is still there."""
         noted = self.content["steps"].get(str(step.output), {}).get(step.name)
         return noted is not None and step.output.exists() and noted["key"] == _key(step)
 
-    def note(self, step: Step, seconds: float) -> None:
+    def note(self, step: MakeStep, seconds: float) -> None:
         """Note a step that is done."""
         of_output = self.content["steps"].setdefault(str(step.output), {})
         of_output[step.name] = {"key": _key(step), "seconds": round(seconds, 1)}
@@ -93,7 +93,7 @@ class Journal:
             partial.write_text(json.dumps(self.content, indent=2) + "\n")
 
 
-def _key(step: Step) -> dict[str, Any]:
+def _key(step: MakeStep) -> dict[str, Any]:
     return {
         "command": list(step.words),
         "inputs": {str(path): sample_digest(path) for path in step.inputs},

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from caloforge.beam import Conditions, Spread
+from caloforge.beam import Conditions, Spread, extremes
 from caloforge.detector import Detector, Window
 from caloforge.errors import InputError, RangeError
 from caloforge.make.request import MakeRequest
@@ -21,8 +21,8 @@ from caloforge.units import degree
 
 HANDFUL = 16
 MOST_WIDER = 24
-"""Pads, at most, by which the probe's image is wider on every side than the largest window, which
-it doubles where that is less."""
+"""Pads, at most, by which the probe's image is wider on every side than the largest window; as many
+as that has where those are fewer."""
 CONTAINED = 0.99
 """Share of the energy that a window must hold to be large enough."""
 PROBE_WINDOW = "probe"
@@ -49,6 +49,22 @@ class Probe:
     seconds_per_gev: float
 
 
+def check_request(request: MakeRequest) -> None:
+    """Refuse showers that cannot be simulated, before anything is begun.
+
+    Raises
+    ------
+    InputError, RangeError, DetectorError
+        as of caloforge.simulate.
+    """
+    if request.data is None:
+        asked = extremes(request.energy, request.theta)
+        for window in _windows_for(request):
+            Geant4Source(request.detector, window, request.particle).production(
+                asked, seed=request.seed
+            )
+
+
 def conditions_of(request: MakeRequest, n: int = HANDFUL) -> Conditions:
     """Energies and angles (n,) that are spread evenly over what is asked for."""
     level = (np.arange(n) + 0.5) / n
@@ -71,7 +87,7 @@ def probe(request: MakeRequest, jobs: int) -> tuple[Probe, Showers]:
     wide = _widened(detector)
     source = Geant4Source(wide, next(iter(wide.windows)), request.particle, jobs)
     showers, took = source.sample_timed(conditions, seed=request.seed)
-    windows = [request.window] if request.window else _windows_for(request)
+    windows = _windows_for(request)
     empty = empty_share(showers)
     check_empty(empty, request)
     held = {name: _share(showers, detector.windows[name]) for name in windows}
@@ -132,7 +148,7 @@ def _widened(detector: Detector) -> Detector:
         return detector
     shapes = np.array([window.shape for window in detector.windows.values()])
     x, y = (int(size) for size in shapes.max(axis=0))
-    more = 2 * min(max(x, y) // 2, MOST_WIDER)
+    more = 2 * min(max(x, y), MOST_WIDER)
     pads = (x + more, y + (more if detector.readout == "pads" else 0))
     angles = np.array([window.theta_deg for window in detector.windows.values()])
     wide = Window(shape=pads, theta_deg=(float(angles.min()), float(angles.max())))
@@ -147,7 +163,9 @@ def _windows_for(request: MakeRequest) -> list[str]:
     RangeError
         as of the simulation, if there is none.
     """
-    detector, angles = request.detector, conditions_of(request)
+    if request.window is not None:
+        return [request.window]
+    detector, angles = request.detector, extremes(request.energy, request.theta)
     by_size = sorted(detector.windows, key=lambda name: np.prod(detector.windows[name].shape))
     problem = None
     found = []

@@ -22,12 +22,14 @@ from caloforge.train.data import TrainingData
 from caloforge.train.files import ShowerFiles
 from caloforge.train.recipe import DataOptions, Recipe
 
-SYMMETRIES = ("square", "mirror", "none")
+SYMMETRIES = ("circle", "square", "mirror", "none")
 """Augmentations, the one that makes most of a sample first."""
 BATCH_SIZE = 64
-STEPS = 1000
+STEPS = 4000
 """Optimisation steps, as many as the bundled models took."""
 FEWEST_EPOCHS, MOST_EPOCHS = 24, 200
+HALO_PRIOR = 10.0
+"""Hits from which on a layer's own rate beside the window weighs more than that of all."""
 FLOW_EPOCHS, FLOW_SHOWERS = 15, 2000
 """Epochs after which the flow of the layer energies learns so many showers by heart; with more
 showers the number grows as their root."""
@@ -68,10 +70,11 @@ def _recipe(
     table = {
         "name": name,
         "seed": seed,
-        "network": {"name": "factorised", **look.options()},
+        "network": {"name": "factorised", "local_correlations": True, **look.options()},
         "objective": {
             "name": "factorised",
             "empty_layers": "drawn",
+            "halo_prior": HALO_PRIOR,
             "flow_epochs": min(round(FLOW_EPOCHS * (n / FLOW_SHOWERS) ** 0.5), epochs - 1),
         },
         "data": {"augment": augment, "validation_fraction": round(validated / n, 4)},

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from caloforge.atomic import replacing
 from caloforge.card import Score, with_error
-from caloforge.make.steps import Places, Step
+from caloforge.make.steps import MakeStep, Places
 
 COMMANDS, SUMMARY = "commands.sh", "README.md"
 TOLD = ("response_bias", "profile_z", "profile_x", "auc_high", "auc_low", "wasserstein")
 """Scores that the page and the last line tell; the report has all."""
 
 
-def write_commands(folder: Path, steps: Sequence[Step], chosen: Sequence[Path]) -> None:
+def write_commands(folder: Path, steps: Sequence[MakeStep], chosen: Sequence[Path]) -> None:
     """Write commands.sh: every step, in order; ``chosen``: recipes that no command makes."""
     lines = [
         "#!/bin/sh",

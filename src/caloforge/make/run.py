@@ -12,11 +12,12 @@ from caloforge.atomic import replacing
 from caloforge.card import Score, read_scores
 from caloforge.make.beforehand import Beforehand, look_beforehand
 from caloforge.make.cost import simulation_seconds
-from caloforge.make.journal import Journal
+from caloforge.make.journal import StepJournal
+from caloforge.make.probe import check_request
 from caloforge.make.recipe import choose_recipe, recipe_text
 from caloforge.make.report import told, write_commands, write_summary
 from caloforge.make.request import Goal, MakeRequest
-from caloforge.make.steps import Places, Step, model_steps, showers_steps
+from caloforge.make.steps import MakeStep, Places, model_steps, showers_steps
 
 RunVerb = Callable[[Sequence[str]], None]
 """Runs a command line of caloforge, given without the program's name."""
@@ -45,6 +46,8 @@ class Maker:
     ------
     OutputError
         if the folder holds something else.
+    InputError, RangeError, DetectorError
+        if such showers cannot be simulated.
     """
 
     def __init__(
@@ -58,11 +61,12 @@ class Maker:
         goal: Goal | None = None,
         budget: float = math.inf,
     ) -> None:
+        check_request(request)
         self.request, self.folder, self.jobs = request, folder, jobs
         self.run_verb, self.say, self.goal, self.budget = run_verb, say, goal, budget
-        self.journal = Journal(folder, request.description())
+        self.journal = StepJournal(folder, request.description())
         self.began = time.monotonic()
-        self.steps: list[Step] = []
+        self.steps: list[MakeStep] = []
         self.recipes: list[Path] = []
 
     def make(self) -> Made:
@@ -96,7 +100,7 @@ class Maker:
     def _choose(self, places: Places) -> None:
         """Write the recipe, unless it has been chosen for these showers already."""
         self.recipes.append(places.recipe)
-        step = Step("recipe", ("choose the recipe",), tuple(places.training), places.recipe)
+        step = MakeStep("recipe", ("choose the recipe",), tuple(places.training), places.recipe)
         if self.journal.is_done(step):
             return
         self.say("choosing the recipe")
@@ -108,7 +112,7 @@ class Maker:
         for line in why:
             self.say(f"{places.recipe.name}: {line}")
 
-    def _take(self, step: Step) -> None:
+    def _take(self, step: MakeStep) -> None:
         """Run a step that is not done yet."""
         self.steps.append(step)
         if self.journal.is_done(step):

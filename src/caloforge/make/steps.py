@@ -13,7 +13,7 @@ RUN_RESULT = "best.safetensors"
 
 
 @dataclass(frozen=True)
-class Step:
+class MakeStep:
     """A command line of caloforge: its words, what it reads, and what it leaves."""
 
     name: str
@@ -79,7 +79,7 @@ class Places:
 
 def showers_steps(
     request: MakeRequest, window: str, places: Places, jobs: int, more: int
-) -> list[Step]:
+) -> list[MakeStep]:
     """What brings the showers of a round: simulations, or the two parts of a given sample.
 
     ``more``: showers that a later round adds.
@@ -91,7 +91,7 @@ def showers_steps(
     if first:
         wanted.insert(0, (places.held_out, request.held_out))
     return [
-        Step(
+        MakeStep(
             f"simulate {path.stem}",
             (
                 "simulate", request.given, "--window", window, "--particle", request.particle,
@@ -106,20 +106,20 @@ def showers_steps(
     ]  # fmt: skip
 
 
-def model_steps(request: MakeRequest, places: Places) -> list[Step]:
+def model_steps(request: MakeRequest, places: Places) -> list[MakeStep]:
     """What makes a model of the recipe and the training showers, and judges it."""
     training, run, model = places.training, places.run, places.model
     draft, made = places.of("draft.onnx"), places.of("generated.h5")
     result, held_out = run / RUN_RESULT, places.held_out
     return [
-        Step(
+        MakeStep(
             "train",
             ("train", str(places.recipe), *_each("--data", training), "-o", str(run)),
             (places.recipe, *training),
             result,
         ),
-        Step("export", ("export", str(run), "-o", str(draft)), (result,), draft),
-        Step(
+        MakeStep("export", ("export", str(run), "-o", str(draft)), (result,), draft),
+        MakeStep(
             "generate",
             (
                 "generate", str(draft), "--like", str(held_out),
@@ -128,7 +128,7 @@ def model_steps(request: MakeRequest, places: Places) -> list[Step]:
             (draft, held_out),
             made,
         ),
-        Step(
+        MakeStep(
             "validate",
             (
                 "validate", str(held_out), str(made), "--training", str(training[0]),
@@ -137,20 +137,20 @@ def model_steps(request: MakeRequest, places: Places) -> list[Step]:
             (held_out, made, training[0]),
             places.metrics,
         ),
-        Step(
+        MakeStep(
             "export with its scores",
             ("export", str(run), "--scores", str(places.metrics), "-o", str(model)),
             (result, places.metrics),
             model,
         ),
-        Step("tune", ("bench", "tune", str(model)), (model,), model),
+        MakeStep("tune", ("bench", "tune", str(model)), (model,), model),
     ]  # fmt: skip
 
 
-def _split(request: MakeRequest, data: Path, places: Places) -> list[Step]:
+def _split(request: MakeRequest, data: Path, places: Places) -> list[MakeStep]:
     share = min(HELD_OUT_SHARE, request.held_out / request.showers)
     return [
-        Step(
+        MakeStep(
             f"take {path.stem}",
             (
                 "convert", str(data), option, f"{share:.6g}", "--seed", str(request.seed),

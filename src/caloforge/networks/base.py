@@ -12,20 +12,58 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from caloforge.config import FrozenModel
+from caloforge.detector import Detector
 from caloforge.networks.blocks import training_image
+
+
+class Rings(FrozenModel):
+    """The read-out of a cylinder about the particle, layer by layer.
+
+    ``edges``: of each layer's rings (Z lists), in pads along x; ``sectors`` (Z,): of each layer.
+    """
+
+    edges: tuple[tuple[float, ...], ...]
+    sectors: tuple[int, ...]
 
 
 class Domain(FrozenModel):
     """The showers that a network is built for: image shape and range of conditions.
 
     ``shape`` is (X, Y, Z) in cells with Z the layers; energies in GeV, angles in rad.
-    ``layer_depths_pads``: depth of each layer's centre in pads along y.
+    ``layer_depths_pads``: depth of each layer's centre in pads along y.  ``rings``: where X counts
+    rings and Y sectors; None where both count pads.
     """
 
     shape: tuple[int, int, int]
     energy_range_gev: tuple[float, float]
     theta_range_rad: tuple[float, float]
     layer_depths_pads: tuple[float, ...] = ()
+    rings: Rings | None = None
+
+    @classmethod
+    def of(
+        cls,
+        detector: Detector,
+        window: str,
+        energy_range_gev: tuple[float, float],
+        theta_range_rad: tuple[float, float],
+    ) -> Domain:
+        """The domain of a detector's window, for ranges in GeV and rad."""
+        pad_x, pad_y = detector.pad_mm
+        rings = None
+        if detector.readout == "cylinder":
+            edges = detector.ring_edges_mm(window)
+            rings = Rings(
+                edges=tuple(tuple((each / pad_x).tolist()) for each in edges),
+                sectors=tuple(detector.sectors(window)),
+            )
+        return cls(
+            shape=detector.cell_shape(window),
+            energy_range_gev=energy_range_gev,
+            theta_range_rad=theta_range_rad,
+            layer_depths_pads=tuple((detector.layer_centres_mm / pad_y).tolist()),
+            rings=rings,
+        )
 
     @model_validator(mode="after")
     def _ordered(self) -> Domain:
@@ -35,6 +73,11 @@ class Domain(FrozenModel):
             raise ValueError(msg)
         if self.layer_depths_pads and len(self.layer_depths_pads) != self.shape[2]:
             msg = f"{len(self.layer_depths_pads)} depths for {self.shape[2]} layers"
+            raise ValueError(msg)
+        rings = self.rings
+        if rings and {len(rings.edges), len(rings.sectors)} != {self.shape[2]}:
+            counts = f"{len(rings.edges)} layers, sectors of {len(rings.sectors)}"
+            msg = f"rings of {counts} for {self.shape[2]} layers"
             raise ValueError(msg)
         return self
 

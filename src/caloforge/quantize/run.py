@@ -188,6 +188,7 @@ def _card(card: ModelCard, path: Path, data: Path, outcome: Outcome) -> ModelCar
         update={
             "name": f"{card.name}_int8",
             "format": "int8",
+            "response": None,  # the parent's is not this model's
             "parent": Parent(name=card.name, digest=file_digest(path), how=recipe),
             "scores": {
                 outcome.score: scores["int8"],

@@ -2,10 +2,13 @@
 
 A perpendicular shower (theta = pi/2) in square pads looks as likely after any of the eight
 symmetries of the square in x-y.  An inclined one in the y-z plane keeps two mirrors: x -> -x, and
-y -> -y with theta -> pi - theta.
+y -> -y with theta -> pi - theta.  In a cylinder every turn by sectors is as likely, and its mirror.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from math import gcd
 
 import numpy as np
 
@@ -58,17 +61,55 @@ def augment_mirror(
     return mirrored, angles
 
 
-def symmetries(kind: str, n: int, rng: np.random.Generator) -> IntArray:
-    """Random elements (n,) of the symmetries of a ``kind`` "none", "square" or "mirror"."""
-    return rng.integers(0, {"none": 1, "square": SQUARE, "mirror": 4}[kind], n)
+def turns(sectors: Sequence[int]) -> int:
+    """By how many parts of a circle layers of so many sectors can all be turned.
+
+    >>> turns([16, 16]), turns([1, 10])
+    (16, 1)
+    """
+    return gcd(*sectors)
+
+
+def augment_circle(cells: FloatArray, sectors: Sequence[int], elements: IntArray) -> FloatArray:
+    """Showers in rings (N, X, Y, Z) each turned, and mirrored, by its own element (N,); new array.
+
+    ``sectors`` (Z,): of each layer.  Element 2 k + 1 mirrors phi -> -phi after k of the ``turns``.
+    """
+    shown = np.zeros_like(cells)
+    part, mirrored = np.divmod(elements[:, None], 2)
+    for count in set(sectors):
+        layers = np.flatnonzero(np.asarray(sectors) == count)
+        place = np.arange(count)
+        turned = np.where(mirrored, count - 1 - place, place)
+        source = (turned - part * (count // turns(sectors))) % count
+        picked = np.take_along_axis(cells[..., layers], source[:, None, :, None], axis=2)
+        shown[:, :, :count, layers] = picked
+    return shown
+
+
+def symmetries(
+    kind: str, n: int, rng: np.random.Generator, sectors: Sequence[int] = ()
+) -> IntArray:
+    """Random elements (n,) of the symmetries of a ``kind`` "none", "square", "mirror" or "circle".
+
+    ``sectors`` (Z,): of each layer of a cylinder.
+    """
+    sizes = {"none": 1, "square": SQUARE, "mirror": 4, "circle": 2 * turns(sectors)}
+    return rng.integers(0, sizes[kind], n)
 
 
 def augment(
-    kind: str, cells: FloatArray, theta: FloatArray, elements: IntArray
+    kind: str,
+    cells: FloatArray,
+    theta: FloatArray,
+    elements: IntArray,
+    sectors: Sequence[int] = (),
 ) -> tuple[FloatArray, FloatArray]:
     """Showers each under its own element (N,) of the symmetries of a ``kind``."""
     if kind == "square":
         return augment_square(cells, elements), theta
     if kind == "mirror":
         return augment_mirror(cells, theta, elements)
+    if kind == "circle":
+        return augment_circle(cells, sectors, elements), theta
     return cells, theta

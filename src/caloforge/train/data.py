@@ -51,6 +51,8 @@ class TrainingData:
         self.options, self.batch_size, self.seed = options, batch_size, seed
         self.rank_rows = group.rows_of_rank(batch_size)
         n = len(self.files)
+        window = files.detector.window_of(files.shape)
+        self.sectors = files.detector.sectors(window)
         held_out = np.random.default_rng([seed, 0]).permutation(n)[
             : max(2, round(n * options.validation_fraction))
         ]
@@ -79,22 +81,17 @@ class TrainingData:
     def domain(self) -> Domain:
         """Image shape and ranges of the showers."""
         files = self.files
-        x, y, z = files.shape
-        depths = files.detector.layer_centres_mm / files.detector.pad_mm[1]
-        return Domain(
-            shape=(x, y, z),
-            energy_range_gev=energy_range(files.energy),
-            theta_range_rad=theta_range(files.theta),
-            layer_depths_pads=tuple(depths.tolist()),
-        )
+        window = files.detector.window_of(files.shape)
+        ranges = energy_range(files.energy), theta_range(files.theta)
+        return Domain.of(files.detector, window, *ranges)
 
     def batches(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from ``first_step`` on, augmented."""
         for step, showers in enumerate(self._slices(epoch, first_step), start=first_step):
             rng = np.random.default_rng([self.seed, 3, epoch, step])
-            kind = self.options.augment
-            elements = symmetries(kind, self.batch_size, rng)[self.rank_rows]
-            cells, theta = augment(kind, showers.cells, showers.theta, elements)
+            kind, sectors = self.options.augment, self.sectors
+            elements = symmetries(kind, self.batch_size, rng, sectors)[self.rank_rows]
+            cells, theta = augment(kind, showers.cells, showers.theta, elements, sectors)
             yield Batch(
                 torch.from_numpy(np.ascontiguousarray(cells)),
                 torch.from_numpy(showers.energy.copy()),
@@ -202,9 +199,17 @@ class TrainingData:
     def _check_augmentation(self) -> None:
         x, y, _ = self.files.shape
         kind, readout = self.options.augment, self.files.detector.readout
-        if kind != "none" and readout != "pads":
-            msg = f'augment = "{kind}" mirrors pads, got the readout "{readout}": use "none"'
+        if kind == "none":
+            return
+        if (kind == "circle") != (readout == "cylinder"):
+            meant, other = ("rings", "square") if kind == "circle" else ("pads", "circle")
+            msg = (
+                f'augment = "{kind}" turns {meant}, got the readout "{readout}": '
+                f'use "{other}" or "none"'
+            )
             raise InputError(msg)
+        if kind == "circle":
+            return
         pad_x, pad_y = self.files.detector.pad_mm
         tilted = bool((np.abs(self.files.theta - np.pi / 2) > ANGLE_TOLERANCE_RAD).any())
         if kind == "square" and (x != y or pad_x != pad_y or tilted):
@@ -214,8 +219,7 @@ class TrainingData:
                 f'{self.files.theta.max():.3f} rad: use "mirror" or "none"'
             )
             raise InputError(msg)
-        if kind != "none":
-            self._check_centred()
+        self._check_centred()
 
 
 def _with_energy(cells: FloatArray) -> BoolArray:

@@ -223,7 +223,7 @@ class Training:
         """Score the generator at the end of an epoch, and keep it if it is the best."""
         score = self.validator.score(self.objective.ema_generator)
         self._check({"validation number": score}, progress)
-        better = score < progress.best_score
+        better = self.recipe.training.keep == "last" or score < progress.best_score
         step = self._global_step(progress)
         progress.epoch, progress.step = progress.epoch + 1, 0
         if better:

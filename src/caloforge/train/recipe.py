@@ -49,14 +49,15 @@ class DataOptions(FrozenModel):
     """Which showers are trained on, and in what order.
 
     ``augment``: "square" for perpendicular showers (the eight symmetries of the x-y square),
-    "mirror" for inclined ones (mirror x; mirror y with theta -> pi - theta).
+    "mirror" for inclined ones (mirror x; mirror y with theta -> pi - theta), "circle" for those in
+    rings and sectors (turns by sectors, and their mirrors).
     ``cache``: keep the showers in memory, stream them from disk, or decide by the free memory.
     ``shuffle_showers``: showers that are shuffled together (all, where there are fewer).
     """
 
     validation_fraction: float = Field(0.1, gt=0, lt=1)
     max_showers: int | None = Field(None, gt=0)
-    augment: Literal["none", "square", "mirror"] = "none"
+    augment: Literal["none", "square", "mirror", "circle"] = "none"
     cache: Literal["auto", "memory", "stream"] = "auto"
     shuffle_showers: int = Field(16384, gt=0)
     teacher: TeacherOptions | None = None
@@ -68,7 +69,8 @@ class TrainingOptions(FrozenModel):
     ``precision`` "bfloat16" computes convolutions in bfloat16 (autocast) and keeps weights and
     losses in float32.  ``ema_decay``: decay per step of the averaged weights that are validated and
     exported (0: the weights themselves).  ``validation_showers``: at most so many of the validation
-    split are compared after each epoch.
+    split are compared after each epoch.  ``keep``: the epoch with the lowest validation number, or
+    the last one (where a learning rate falls to zero, the last is best and the number is noise).
     """
 
     epochs: int = Field(gt=0)
@@ -78,6 +80,7 @@ class TrainingOptions(FrozenModel):
     log_every_steps: int = Field(20, gt=0)
     checkpoint_every_seconds: float = Field(300.0, ge=0)
     validation_showers: int = Field(512, gt=1)
+    keep: Literal["best", "last"] = "best"
 
 
 class Recipe(FrozenModel):

@@ -110,13 +110,7 @@ def _recipe_of(card: ModelCard) -> Recipe | None:
 
 
 def _domain_of(card: ModelCard) -> Domain:
-    depths = card.detector.layer_centres_mm / card.detector.pad_mm[1]
-    return Domain(
-        shape=card.cell_shape,
-        energy_range_gev=card.energy_range_gev,
-        theta_range_rad=card.theta_range_rad,
-        layer_depths_pads=tuple(depths.tolist()),
-    )
+    return Domain.of(card.detector, card.window, card.energy_range_gev, card.theta_range_rad)
 
 
 def start_from(start: Start, objective: Objective, recipe: Recipe, domain: Domain) -> float:

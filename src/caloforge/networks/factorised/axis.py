@@ -14,8 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.networks.base import Domain
+from caloforge.networks.factorised.centre import centred
 from caloforge.networks.factorised.knots import Condition, Knots, look_up
 
+IMPACT_DIM = 2
+"""x and y in the pad that is hit: uniform.  Centring the image may make another pad its middle."""
 MOST_MOVED = 2
 """Pads by which an image may be moved to have the barycentre in its centre."""
 
@@ -49,8 +52,11 @@ class ShowerAxis(nn.Module):
     """Where the axis of a shower crosses the layers, and the pads around it.
 
     ``window``: pads in x and y about the axis, which they follow where showers are inclined;
-    None: the whole image, which stays.
+    None: the whole image, which stays.  ``kind``: what samplers call a network of such steps.
     """
+
+    kind = "factorised"
+    latent_dim = IMPACT_DIM
 
     def __init__(self, domain: Domain, window: tuple[int, int] | None, knots: Knots) -> None:
         super().__init__()
@@ -80,7 +86,8 @@ class ShowerAxis(nn.Module):
     def forward(
         self, impact: Tensor, layer_energy: Tensor, condition: Condition, tilt: Tensor | None = None
     ) -> Tensor:
-        """Axis (N, Z, 2) in pads from the image's centre, from impact points (N, 2).
+        """Axis (N, Z, 2) in pads from the centre of the image's middle pad, from impact points
+        (N, 2) in pads from there.
 
         ``tilt`` (N, 1): standard normal numbers, how far inclined showers wander; None: the
         particle's direction.
@@ -93,6 +100,12 @@ class ShowerAxis(nn.Module):
                 slope = slope + (condition.weights @ self.wander)[:, None] * tilt
             y = y + self.displacement(layer_energy, slope)
         return torch.stack([x, y], dim=2)
+
+    def tables(self) -> dict[str, Tensor]:
+        """What a sampler reads of it."""
+        if not self.inclined:
+            return {}
+        return {"depth": self.depth, "lean": self.lean, "wander": self.wander}
 
     def displacement(self, layer_energy: Tensor, slope: Tensor) -> Tensor:
         """How far (N, Z) in pads along y the axis is from the barycentre, in each layer.
@@ -117,11 +130,13 @@ class ShowerAxis(nn.Module):
         index = centre[:, None, None] + self.pads_y[:, None]
         return columns.gather(2, index.long().expand(-1, self.window[0], -1, -1))
 
-    def image_of(self, window: Tensor, centre: Tensor, hits: HaloHits) -> Tensor:
+    def image_of(self, window: Tensor, centre: Tensor, hits: HaloHits | None) -> Tensor:
         """Cells (N, X, Y, Z) of a window's cells and hits beside it, centred on the barycentre.
 
         As Geant4's images are: at low energies the barycentre may lie a pad from the axis.
         """
+        if hits is None or not self.inclined:
+            return centred(window, self.image[:2], hits)
         x, y, z = self.image
         energy = window.sum(dim=(1, 2, 3)) + hits.energy.sum(dim=1)
         by_y = window.sum(dim=1)
@@ -141,5 +156,5 @@ class ShowerAxis(nn.Module):
 
     def _to_centre(self, barycentre: Tensor, size: int) -> Tensor:
         """Whole pads (N,) that bring a barycentre (N,), in pads from the corner, to the centre."""
-        pads = (size - 1) / 2 - torch.floor(barycentre + 0.5)
+        pads = size // 2 - torch.floor(barycentre + 0.5)
         return torch.floor(pads).clamp(-self.most_moved, self.most_moved)

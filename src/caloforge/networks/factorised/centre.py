@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
-from caloforge.networks.factorised.axis import HaloHits
+if TYPE_CHECKING:
+    from caloforge.networks.factorised.axis import HaloHits
 
 
 def centred(window: Tensor, image: tuple[int, int], hits: HaloHits | None = None) -> Tensor:

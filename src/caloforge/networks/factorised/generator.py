@@ -5,7 +5,8 @@ p(cells | Ep, theta) = p(layer energies) p(impact point) prod p(cell | expected 
 1. the layer energies come from a normalising flow (:mod:`.layers`);
 2. the axis passes the impact point (:mod:`.axis`), and a mixture of Gaussians about it,
    integrated over the pads, spreads each layer's energy (:mod:`.pattern`): this is the
-   expected energy of every cell;
+   expected energy of every cell; in a cylinder the axis is the particle's, and the integrals are
+   over rings and sectors (:mod:`.rings`);
 3. a cell's energy given its expectation is a compound Poisson variable, a number of deposits of
    about one minimum-ionising particle each, drawn through its measured quantile function
    (:mod:`.deposits`); far from the axis single hits are drawn as points
@@ -13,7 +14,7 @@ p(cells | Ep, theta) = p(layer energies) p(impact point) prod p(cell | expected 
 
 All of it is one pass of a few hundred kFLOP; the random numbers of the cells are built from a few
 thousand (:mod:`.noise`).  Mirror images are equally likely: x and -x at any angle, y at
-theta and -y at pi - theta.
+theta and -y at pi - theta; in a cylinder all directions are.
 """
 
 from __future__ import annotations
@@ -26,20 +27,13 @@ from torch import Tensor
 
 from caloforge.card import TABLES
 from caloforge.config import FrozenModel
-from caloforge.errors import ConfigError
 from caloforge.networks.base import Domain, GeneratorNetwork
-from caloforge.networks.factorised.axis import ShowerAxis
-from caloforge.networks.factorised.centre import centred
 from caloforge.networks.factorised.deposits import DepositSampler
-from caloforge.networks.factorised.halo import Halo
+from caloforge.networks.factorised.geometry import steps
 from caloforge.networks.factorised.knots import Condition, Knots
 from caloforge.networks.factorised.layers import LayerEnergies, normal_from_uniform
-from caloforge.networks.factorised.noise import CellNoise
-from caloforge.networks.factorised.pattern import TransversePattern
 from caloforge.scaling import THRESHOLD_GEV
 
-IMPACT_DIM = 2
-"""x and y in the pad that is hit: uniform.  Centring the image may make another pad its middle."""
 TILT_DIM = 2
 """Uniform numbers that make the normal one by which an inclined shower wanders."""
 
@@ -50,9 +44,11 @@ class FactorisedOptions(FrozenModel):
     ``flow_steps``, ``flow_width``: coupling steps of the layer energies' flow and hidden units of
     each.  ``rings``: Gaussians in a layer's transverse pattern; ``pattern_width``: hidden units of
     the network that weighs them.  ``sharing``: probability that a cell's deposits follow those of a
-    neighbour (particles that cross two pads).  ``window``: pads in x and y about the axis in which
-    every cell is asked for its energy (None: the whole image); beside it hits are drawn as points,
-    those of at most ``halo_particles`` in a shower.
+    neighbour (particles that cross two pads; in a cylinder it is measured).  ``window``: pads in x
+    and y about the axis in which every cell is asked for its energy (None: the whole image); beside
+    it hits are drawn as points, those of at most ``halo_particles`` in a shower.
+    ``local_correlations``: of the layer energies, measured around each knot of Ep instead of once:
+    what a flow would have to learn of them, which takes more showers.
     """
 
     name: Literal["factorised"] = "factorised"
@@ -63,6 +59,7 @@ class FactorisedOptions(FrozenModel):
     sharing: float = Field(0.09, ge=0, lt=0.5)
     window: tuple[int, int] | None = None
     halo_particles: int = Field(384, gt=0)
+    local_correlations: bool = False
 
 
 class FactorisedGenerator(GeneratorNetwork):
@@ -76,22 +73,17 @@ class FactorisedGenerator(GeneratorNetwork):
 
     def __init__(self, options: FactorisedOptions, domain: Domain) -> None:
         super().__init__()
+        layers = domain.shape[2]
         self.knots = Knots(domain)
-        self.axis = ShowerAxis(domain, _checked(options.window, domain), self.knots)
         self.layers = LayerEnergies(
-            domain.shape[2], options.flow_steps, options.flow_width, self.knots
-        )
-        window, layers = self.axis.window, domain.shape[2]
-        self.pattern = TransversePattern(
-            window, layers, options.rings, options.pattern_width, self.knots,
-            whole=self.axis.whole,
+            layers, options.flow_steps, options.flow_width, self.knots,
+            local=options.local_correlations,
         )  # fmt: skip
-        self.noise = CellNoise((*window, layers), options.sharing, self.knots)
+        self.axis, self.pattern, self.noise, self.halo = steps(options, domain, self.knots)
         self.deposits = DepositSampler(layers, self.knots)
-        self.halo = None if self.axis.whole else Halo(self.axis, options.halo_particles, self.knots)
         self.parts = [
             self.layers.latent_dim,
-            IMPACT_DIM,
+            self.axis.latent_dim,
             self.noise.latent_dim,
             self.halo.latent_dim if self.halo else 0,
             TILT_DIM if self.knots.inclined else 0,
@@ -113,14 +105,11 @@ class FactorisedGenerator(GeneratorNetwork):
         deposit = self.deposits(expected, layer_energy, condition, uniform)
         if self.halo is None:
             cells, _ = scale_to_layers(deposit, layer_energy)
-            return centred(cells, self.axis.image[:2])
+            return self.axis.image_of(cells, centre, None)
         hits = self.halo(beside, condition, centre, for_halo)
         in_hits = hits.layer_energy(layer_energy.shape[1])
         cells, scale = scale_to_layers(deposit, layer_energy, in_hits)
-        hits = hits.scaled(scale)
-        if self.knots.inclined:
-            return self.axis.image_of(cells, centre, hits)
-        return centred(cells, self.axis.image[:2], hits)
+        return self.axis.image_of(cells, centre, hits.scaled(scale))
 
     def expected(
         self, layer_energy: Tensor, condition: Condition, axis: Tensor, centre: Tensor
@@ -151,16 +140,3 @@ def scale_to_layers(
     threshold = torch.where(empty, 0.999 * layer_energy, THRESHOLD_GEV).clamp(min=THRESHOLD_GEV)
     cells = deposit * scale[:, None, None]
     return torch.where(cells < threshold[:, None, None], 0.0, cells), scale
-
-
-def _checked(window: tuple[int, int] | None, domain: Domain) -> tuple[int, int] | None:
-    """The window, whose middle must be a pad of the image; None where it is all of it."""
-    if window == domain.shape[:2]:
-        return None
-    if window and any(
-        size < 1 or size > of or (of - size) % 2
-        for size, of in zip(window, domain.shape[:2], strict=True)
-    ):
-        msg = f"window must be smaller than the image {domain.shape[:2]} by even numbers: {window}"
-        raise ConfigError(msg)
-    return window

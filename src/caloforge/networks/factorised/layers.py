@@ -27,11 +27,16 @@ interpolated between it and the faintest real layers, of 0.1 MeV, and half-way i
 
 
 class LayerEnergies(nn.Module):
-    """Energies (N, Z) of the layers in GeV from uniform latents (N, latent_dim) and Ep."""
+    """Energies (N, Z) of the layers in GeV from uniform latents (N, latent_dim) and Ep.
 
-    def __init__(self, layers: int, steps: int, width: int, knots: Knots) -> None:
+    ``local``: the layers' correlations are those at the shower's condition, not one for all.
+    """
+
+    def __init__(
+        self, layers: int, steps: int, width: int, knots: Knots, *, local: bool = False
+    ) -> None:
         super().__init__()
-        self.size, self.knots = layers, knots
+        self.size, self.knots, self.local = layers, knots, local
         self.latent_dim = 2 * math.ceil(layers / 2)
         shuffle = np.random.default_rng(0)
         self.couplings = nn.ModuleList(
@@ -39,7 +44,10 @@ class LayerEnergies(nn.Module):
             for _ in range(steps)
         )
         self.register_buffer("whitening", torch.eye(layers))
-        self.register_buffer("colouring", torch.eye(layers))
+        colouring = torch.eye(layers)
+        self.register_buffer(
+            "colouring", colouring.repeat(knots.size, 1, 1) if local else colouring
+        )
         self.register_buffer("quantiles", torch.zeros(knots.size, layers, SCORE_STEPS + 1))
         self.register_buffer("levels", torch.linspace(-SCORE_RANGE, SCORE_RANGE, SCORE_STEPS + 1))
         self.register_buffer("scale", torch.ones(layers))
@@ -56,7 +64,7 @@ class LayerEnergies(nn.Module):
         flow = normal_from_uniform(latent)[:, : self.size]
         for coupling in reversed(self.couplings):
             flow = coupling.generate(flow, condition.features)  # type: ignore[operator]
-        score = (flow @ self.colouring.T).clamp(-SCORE_RANGE, SCORE_RANGE)
+        score = self._coloured(flow, condition).clamp(-SCORE_RANGE, SCORE_RANGE)
         table = self.table(condition)
         steps = ((score[..., None] - self.levels[:-1]) / self._step).clamp(0.0, 1.0)
         log_fraction = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
@@ -76,11 +84,29 @@ class LayerEnergies(nn.Module):
 
     def negative_log_likelihood(self, score: Tensor, condition: Condition) -> Tensor:
         """(N,) in nats, of normal scores (N, Z), up to a constant."""
-        flow, volume = score @ self.whitening.T, torch.zeros(len(score))
+        flow, volume = self._whitened(score, condition), torch.zeros(len(score))
         for coupling in self.couplings:
             flow, change = coupling(flow, condition.features)
             volume = volume + change
         return 0.5 * (flow * flow).sum(dim=1) - volume
+
+    def _coloured(self, flow: Tensor, condition: Condition) -> Tensor:
+        """Correlated scores (N, Z) from independent ones."""
+        if not self.local:
+            return flow @ self.colouring.T
+        return (self._colouring_at(condition) @ flow[..., None])[..., 0]
+
+    def _whitened(self, score: Tensor, condition: Condition) -> Tensor:
+        """The inverse of :meth:`_coloured`."""
+        if not self.local:
+            return score @ self.whitening.T
+        root = self._colouring_at(condition)
+        independent: Tensor = torch.linalg.solve_triangular(root, score[..., None], upper=False)
+        return independent[..., 0]
+
+    def _colouring_at(self, condition: Condition) -> Tensor:
+        """Roots (N, Z, Z) of the correlations."""
+        return (condition.weights @ self.colouring.flatten(1)).reshape(-1, self.size, self.size)
 
     @property
     def _step(self) -> float:

@@ -9,6 +9,7 @@ neighbouring pads, and in the core from layer to layer.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -33,10 +34,10 @@ class CellNoise(nn.Module):
         super().__init__()
         x, y, z = shape
         self.planes = ((x, y, 1), (x, 1, z), (1, y, z))
-        self.sizes = [first * second * third for first, second, third in self.planes]
         self.sharing = sharing
         self.core = CoreNoise(shape, knots)
-        self.parts = [sum(self.sizes), sum(self.sizes), self.core.latent_dim]
+        numbers = sum(math.prod(plane) for plane in self.planes)
+        self.parts = [numbers, numbers, self.core.latent_dim]
         self.latent_dim = sum(self.parts)
         beside = CORE + 1
         left, low = (corner - 1 for corner in self.core.corner)
@@ -49,9 +50,9 @@ class CellNoise(nn.Module):
     def forward(self, latent: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         """Quantiles (N, X, Y, Z), and independent numbers of the same shape."""
         for_first, for_second, for_core = torch.split(latent, self.parts, dim=1)
-        a, b, c = self._planes(for_second)
+        a, b, c = split_planes(for_second, self.planes)
         second = fraction(a + b + c)
-        a, b, c = self._planes(for_first)
+        a, b, c = split_planes(for_first, self.planes)
         along_x, along_y = _roll(a, 1) + _roll(b, 1) + c, _roll(a, 2) + b + _roll(c, 2)
         first = fraction(self._shared(second, a + b + c, along_x, along_y))
         near = self.core([a, b, c], for_core, condition)
@@ -60,9 +61,13 @@ class CellNoise(nn.Module):
         )
         return torch.where(self.inside, functional.pad(near, self.borders), first), second
 
-    def _planes(self, latent: Tensor) -> list[Tensor]:
-        planes = torch.split(latent, self.sizes, dim=1)
-        return [p.reshape(-1, *s) for p, s in zip(planes, self.planes, strict=True)]
+    def facts(self) -> list[tuple[str | float, ...]]:
+        """What a sampler is told of it."""
+        return [("sharing", self.sharing)]
+
+    def tables(self) -> dict[str, Tensor]:
+        """What a sampler reads of it."""
+        return {"core.memory": self.core.memory, "core.share": self.core.share}
 
     def _shared(self, second: Tensor, own: Tensor, along_x: Tensor, along_y: Tensor) -> Tensor:
         own = torch.where(second < 2.0 * self.sharing, along_y, own)
@@ -81,7 +86,7 @@ class CoreNoise(nn.Module):
         super().__init__()
         x, y, z = shape
         self.layers = z
-        self.corner = ((x - CORE) // 2, (y - CORE) // 2)
+        self.corner = (x // 2 - CORE // 2, y // 2 - CORE // 2)
         self.latent_dim = 2 * z * CORE * CORE
         steps = torch.arange(z)
         correlation = LAYER_CORRELATION ** (steps[:, None] - steps).abs().double()
@@ -112,6 +117,12 @@ class CoreNoise(nn.Module):
         mixed = torch.sqrt(1.0 - share) * fast + torch.sqrt(share) * slow
         core = 0.5 + 0.5 * torch.erf(mixed * math.sqrt(0.5))
         return core.transpose(1, 2).reshape(-1, CORE, CORE, self.layers)
+
+
+def split_planes(latent: Tensor, planes: Sequence[tuple[int, int, int]]) -> list[Tensor]:
+    """Latents (N, L) as one array (N, *plane) for each plane."""
+    parts = torch.split(latent, [math.prod(plane) for plane in planes], dim=1)
+    return [part.reshape(-1, *plane) for part, plane in zip(parts, planes, strict=True)]
 
 
 def fraction(number: Tensor) -> Tensor:

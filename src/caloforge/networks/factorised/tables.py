@@ -7,21 +7,22 @@ file's metadata says which is which; no number is stored twice.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from caloforge.errors import ModelError
 from caloforge.networks.factorised.generator import FactorisedGenerator
-from caloforge.networks.factorised.pattern import SHIFT_SIGMAS
 
 TABLES_KEY = "caloforge.tables"
 VERSION = 1
 """One more whenever a step of the network changes: samplers refuse what they do not know."""
+
+LOCAL_VERSION = 2
+"""Of networks whose layers have correlations at every knot."""
+_COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
 ROUNDING = 1e-5
 
@@ -36,27 +37,18 @@ def tables(generator: FactorisedGenerator) -> dict[str, NDArray[np.generic]]:
     for number, coupling in enumerate(generator.layers.couplings):
         order: Tensor = coupling.inverse_order  # type: ignore[assignment]
         found[f"layers.couplings.{number}.inverse_order"] = order
-    layers, pattern, core = generator.layers, generator.pattern, generator.noise.core
+    layers = generator.layers
     found |= {
-        "layers.colouring.transposed": layers.colouring.T,
+        _COLOURING[layers.local]: layers.colouring if layers.local else layers.colouring.T,
         "layers.quantiles": layers.quantiles,
         "layers.scale": layers.scale,
         "layers.response": layers.response,
-        "pattern.steepness": torch.exp(-pattern.log_sigma) / math.sqrt(2.0),
-        "noise.core.memory": core.memory,
-        "noise.core.share": core.share,
         "deposits.shift": generator.deposits.shift,
         "deposits.table": generator.deposits.table,
     }
-    if generator.knots.inclined:
-        at, with_energy = pattern.shift * (SHIFT_SIGMAS * pattern.log_sigma.exp())
-        found |= {
-            "pattern.shift.at": at,
-            "pattern.shift.with_energy": with_energy,
-            "axis.depth": generator.axis.depth,
-            "axis.lean": generator.axis.lean,
-            "axis.wander": generator.axis.wander,
-        }
+    for name in ("axis", "pattern", "noise"):
+        of_step = getattr(generator, name).tables()
+        found |= {f"{name}.{table}": value for table, value in of_step.items()}
     if generator.halo is not None:
         halo = generator.halo
         few, more = halo.pairs
@@ -84,12 +76,12 @@ def description(
     axis = generator.axis
     window = () if axis.whole else axis.window
     lines = [
-        ("factorised", VERSION),
+        (axis.kind, LOCAL_VERSION if generator.layers.local else VERSION),
         ("image", *axis.image),
         ("window", *(window or ("whole",))),
         ("energy_gev", *energy_range_gev),
         ("theta_rad", *theta_range_rad),
-        ("sharing", generator.noise.sharing),
+        *generator.noise.facts(),
     ]
     found = named(initializers, tables(generator))
     lines += [("table", name, held) for name, held in found.items() if held != name]

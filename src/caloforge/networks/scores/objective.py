@@ -21,7 +21,7 @@ from caloforge.networks.objective import Batch, TrainingPlan, WeightAverage
 from caloforge.networks.scores.energy_score import energy_score
 from caloforge.networks.scores.features import features
 from caloforge.networks.scores.options import EnergyScoreOptions
-from caloforge.networks.scores.spread import Spread
+from caloforge.networks.scores.spread import FeatureSpread
 from caloforge.ranks import group
 
 
@@ -51,7 +51,7 @@ class EnergyScoreObjective:
         self.optimiser = torch.optim.Adam(
             generator.parameters(), options.learning_rate, betas=(0.9, 0.99)
         )
-        self.spread = Spread()
+        self.spread = FeatureSpread()
         self.steps = 0
 
     @property

@@ -12,7 +12,7 @@ FORGOTTEN = 0.01
 """Part of what was learned that a batch replaces."""
 
 
-class Spread:
+class FeatureSpread:
     """Variances of lists of features, each a + b x (100 GeV / Ep), learned while it trains.
 
     Two true showers of neighbouring energies, or of the same, differ by twice the variance.

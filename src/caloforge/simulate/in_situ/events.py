@@ -83,7 +83,7 @@ def half_face_mm(detector: Detector, window: str) -> Float64Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Simulated:
+class SimulatedEvents:
     """Events as the calorimeter saw them.
 
     Attributes

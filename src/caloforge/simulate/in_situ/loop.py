@@ -13,7 +13,7 @@ from caloforge.engine.on_demand import on_demand
 from caloforge.errors import SimulationError
 from caloforge.hit_arrays import HitArrays
 from caloforge.simulate import geometry
-from caloforge.simulate.in_situ.events import Events, Simulated
+from caloforge.simulate.in_situ.events import Events, SimulatedEvents
 from caloforge.simulate.in_situ.fast import FastShowers, over_threshold, summed
 from caloforge.simulate.session import DETECTOR_NAME, SCORER_NAME, construction, physics_list
 from caloforge.simulate.tables import ensure_tables, prepare_folder
@@ -60,7 +60,7 @@ class EventLoop:
         self._manager.Initialize()
         self._read: list[tuple[IntArray, FloatArray]] = []
 
-    def run(self, first: int, stop: int) -> Simulated:
+    def run(self, first: int, stop: int) -> SimulatedEvents:
         """Simulate the events ``first`` to ``stop``.
 
         Raises
@@ -80,7 +80,7 @@ class EventLoop:
         offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         cell, energy = (np.concatenate(parts) for parts in zip(*self._read, strict=True))
         taken = (self.fast.taken if self.fast else 0) - before
-        return Simulated(HitArrays(offsets, cell, energy), seconds, taken)
+        return SimulatedEvents(HitArrays(offsets, cell, energy), seconds, taken)
 
     def start(self, gun: Any, geant4_event: Any) -> None:
         """Seed the engine, and shoot an event's particles from before the face."""

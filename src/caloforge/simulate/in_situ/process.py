@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from caloforge.errors import SimulationError
-from caloforge.simulate.in_situ.events import Events, Simulated
+from caloforge.simulate.in_situ.events import Events, SimulatedEvents
 from caloforge.simulate.in_situ.loop import EventLoop
 
 _loop: list[EventLoop] = []
@@ -23,7 +23,7 @@ class LoopProcess:
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
 
-    def run(self, first: int, stop: int) -> Simulated:
+    def run(self, first: int, stop: int) -> SimulatedEvents:
         """As of :meth:`EventLoop.run`.
 
         Raises
@@ -59,5 +59,5 @@ def _open(events: Events, model: Path | None, runtime: str) -> None:
     _loop.append(EventLoop(events, model, runtime))
 
 
-def _run(first: int, stop: int) -> Simulated:
+def _run(first: int, stop: int) -> SimulatedEvents:
     return _loop[0].run(first, stop)

@@ -46,10 +46,14 @@ GOLDEN = 0.6180339887
 
 
 class DepositMeasurement:
-    """Histograms of the cells of many showers; :meth:`apply` makes the sampler's tables of them."""
+    """Histograms of the cells of many showers; :meth:`apply` makes the sampler's tables of them.
 
-    def __init__(self, sampler: DepositSampler) -> None:
-        self.sampler = sampler
+    ``ranked``: in a layer without a hit cells of one expectation, as the sectors of a ring have,
+    are told apart: the one that was nearest to being hit takes the layer's energy.
+    """
+
+    def __init__(self, sampler: DepositSampler, *, ranked: bool = False) -> None:
+        self.sampler, self.ranked = sampler, ranked
         knots, layers = sampler.shift.shape
         shape = (knots, layers, CLASSES, EXPECTATIONS * FINE)
         self.cells = torch.zeros(CLASSES, EXPECTATIONS, dtype=torch.float64)
@@ -123,7 +127,8 @@ class DepositMeasurement:
                     continue
                 in_row = SINGLE_DEPOSIT_ROW if below else row
                 chance = float(histogram.sum() / cells[in_row]) * math.exp(-below)
-                table[number, row] = quantile_row(histogram, chance, row * GOLDEN % 1.0)
+                faintest = row * GOLDEN % 1.0
+                table[number, row] = quantile_row(histogram, chance, faintest, ranked=self.ranked)
                 probability[number, row] = chance
         return table, probability
 
@@ -149,7 +154,9 @@ class DepositMeasurement:
         return 0.5 * (low + high)
 
 
-def quantile_row(histogram: Tensor, probability: float, faintest: float) -> Tensor:
+def quantile_row(
+    histogram: Tensor, probability: float, faintest: float, *, ranked: bool = False
+) -> Tensor:
     """Mean of energy over expectation (QUANTILES,) in the steps of u**(1/4), large ones first.
 
     ``histogram`` (BINS,): hits in log(energy / expectation); ``probability``: of a hit.  The
@@ -157,7 +164,8 @@ def quantile_row(histogram: Tensor, probability: float, faintest: float) -> Tens
     hits spans decades of energy.  It holds not their mean but the hit at ``faintest`` of its width,
     another one in every row: rows are drawn at random, and together make the faint hits.  Steps
     without a hit fall off steeply under any hit, so that a layer in which no cell is hit gives its
-    energy to the cell that was nearest to it.
+    energy to the cell that was nearest to it; where they are ``ranked``, in proportion to 1 / u: a
+    cell then is the nearest as often as it is hit.
     """
     occupied = max(1, round(probability**0.25 * QUANTILES))
     edges = (torch.arange(QUANTILES + 1, dtype=torch.float64) / QUANTILES) ** 4
@@ -172,8 +180,12 @@ def quantile_row(histogram: Tensor, probability: float, faintest: float) -> Tens
     place = _bin_of(inside[-2] + faintest * (inside[-1] - inside[-2]), share)
     hit[-1] = ratio[place]
     hit = hit / (hit @ edges[: occupied + 1].diff())
-    missed = MISSED_LOG_RATIO - torch.arange(QUANTILES - occupied, dtype=torch.float64)
-    return torch.cat([hit, torch.exp(missed.clamp(min=FAINTEST_LOG_RATIO))]).float()
+    beyond = torch.arange(QUANTILES - occupied, dtype=torch.float64)
+    if ranked:
+        missed = MISSED_LOG_RATIO - 4.0 * torch.log1p((beyond + 0.5) / occupied)
+    else:
+        missed = (MISSED_LOG_RATIO - beyond).clamp(min=FAINTEST_LOG_RATIO)
+    return torch.cat([hit, torch.exp(missed)]).float()
 
 
 def _bin_of(level: Tensor, share: Tensor) -> Tensor:

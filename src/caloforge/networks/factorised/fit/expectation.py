@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from caloforge.networks.factorised.fit.impact import ImpactEncoder
+from caloforge.networks.factorised.fit.impact import ImpactEncoder, NoImpact
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.knots import Condition
 from caloforge.networks.objective import Batch
@@ -15,9 +15,9 @@ from caloforge.networks.objective import Batch
 class ExpectedShowers(NamedTuple):
     """Showers beside what a network expects of them; energies in GeV.
 
-    ``layer_energy`` (N, Z); ``axis`` (N, Z, 2) in pads from the image's centre; ``centre`` (N, Z):
-    y of the window in pads from there; ``window`` (N, X, Y, Z): the cells in it, and ``expected``
-    of the same shape; ``beside`` (N, Z): what is expected beside it.
+    ``layer_energy`` (N, Z); ``axis`` (N, Z, 2) in pads from the image's middle pad; ``centre``
+    (N, Z): y of the window in pads from there; ``window`` (N, X, Y, Z): the cells in it, and
+    ``expected`` of the same shape; ``beside`` (N, Z): what is expected beside it.
     """
 
     showers: Batch
@@ -31,7 +31,7 @@ class ExpectedShowers(NamedTuple):
 
 
 def expect(
-    generator: FactorisedGenerator, encoder: ImpactEncoder, showers: Batch
+    generator: FactorisedGenerator, encoder: ImpactEncoder | NoImpact, showers: Batch
 ) -> ExpectedShowers:
     """What a generator expects of Geant4 showers whose impact points the encoder reads."""
     layer_energy = showers.cells.sum(dim=(1, 2))

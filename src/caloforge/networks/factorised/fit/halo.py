@@ -20,10 +20,14 @@ BATCH, ROUNDS = 256, 8
 
 
 class HaloMeasurement:
-    """Collects the hits beside the window; :meth:`apply` sets the halo's tables."""
+    """Collects the hits beside the window; :meth:`apply` sets the halo's tables.
 
-    def __init__(self, halo: Halo, knots: Knots) -> None:
-        self.halo, self.knots = halo, knots
+    ``prior``: hits that every layer and knot is taken to have beside its own, at the rate of all.
+    Without them one hit where next to nothing is expected makes a rate of a million a GeV.
+    """
+
+    def __init__(self, halo: Halo, knots: Knots, prior: float = 0.0) -> None:
+        self.halo, self.knots, self.prior = halo, knots, prior
         self.hits: list[Tensor] = []
         self.showers: list[list[Tensor]] = []
 
@@ -67,15 +71,17 @@ class HaloMeasurement:
         share, seen = _hit_pads(halo, showers, at)
         counts = torch.zeros_like(beside).index_put(at[:2], torch.ones(()), accumulate=True)
         weights = showers.condition.weights
-        per_gev = (weights.T @ counts) / (weights.T @ (beside * seen)).clamp(min=1e-9)
-        halo.per_gev.copy_(per_gev)
+        hits, energy_seen = weights.T @ counts, weights.T @ (beside * seen)
+        prior = self.prior * energy_seen.sum() / hits.sum()
+        halo.per_gev.copy_((hits + self.prior) / (energy_seen + prior).clamp(min=1e-9))
         by_chance = _chance_of_neighbour(halo, showers, share, at)
         free = _is_free(halo, x, y, centre[at[:2]])
         halo.pairs.copy_(_pairs(deposit[free], neighbour[free], by_chance[free]))
         halo.set_pads(_of_particles(share, halo.partners))
         halo.deposit.copy_(_quantiles(deposit))
         made, _ = _made(halo, showers)
-        halo.per_gev.mul_((weights.T @ counts) / (weights.T @ made).clamp(min=1e-9))
+        made = weights.T @ made
+        halo.per_gev.mul_((hits + self.prior) / (made + self.prior).clamp(min=1e-9))
         _, energy_made = _made(halo, showers)
         halo.deposit.mul_(deposit.sum() / energy_made)
 
@@ -145,9 +151,9 @@ def _share(halo: Halo, hits: Tensor, exposed: Tensor) -> Tensor:
     products, times the GeV expected beside the window in showers whose image holds that pad.  A
     layer's neighbours count by half, mirror images in full.
     """
-    hits, exposed = hits + hits.flip(2), exposed * 2.0
+    hits, exposed = hits + _mirrored(hits, 2), exposed * 2.0
     if halo.leans == 1:
-        hits, exposed = hits + hits.flip(3), exposed + exposed.flip(3)
+        hits, exposed = hits + _mirrored(hits, 3), exposed + _mirrored(exposed, 3)
         if halo.pads[0] == halo.pads[1]:
             hits, exposed = hits + hits.transpose(2, 3), exposed * 2.0
     hits, exposed = _with_next_layers(hits, 1), _with_next_layers(exposed, 2)
@@ -157,6 +163,11 @@ def _share(halo: Halo, hits: Tensor, exposed: Tensor) -> Tensor:
     solved: Tensor = torch.linalg.solve(product + ridge, hits.permute(1, 3, 0, 2).double())
     density = solved.permute(2, 0, 3, 1).clamp(min=0.0).float()
     return density / density.sum(dim=(2, 3), keepdim=True).clamp(min=1e-12)
+
+
+def _mirrored(values: Tensor, dim: int) -> Tensor:
+    """Pads along ``dim`` turned about the middle one (of an even number it is off the centre)."""
+    return values.flip(dim).roll(1 - values.shape[dim] % 2, dim)
 
 
 def _with_next_layers(values: Tensor, dim: int) -> Tensor:

@@ -14,8 +14,16 @@ SEGMENTS = 4
 WIDTH = 96
 
 
+class NoImpact(nn.Module):
+    """Of showers in a cylinder, whose axis is the particle's: impact points (N, 2) of zero."""
+
+    def forward(self, cells: Tensor, condition: Condition, moved: Tensor) -> Tensor:
+        """As of :class:`ImpactEncoder`."""
+        return cells.new_zeros(len(cells), 2)
+
+
 class ImpactEncoder(nn.Module):
-    """Impact points (N, 2) in pads from the centre of the image, from showers.
+    """Impact points (N, 2) in pads from the centre of the image's middle pad, from showers.
 
     A network reads x from (at most) the central 7 x 7 pads in four segments of depth, made
     symmetric in y; the mirror image must give -x, and y is x of the transposed shower, so the
@@ -26,8 +34,9 @@ class ImpactEncoder(nn.Module):
     def __init__(self, domain: Domain, knots: Knots) -> None:
         super().__init__()
         x, y, layers = domain.shape
-        self.size = min(WINDOW, x, y)
-        self.corner = ((x - self.size) // 2, (y - self.size) // 2)
+        smallest = min(x, y)
+        self.size = min(WINDOW, smallest - 1 + smallest % 2)  # odd: a pad in the middle
+        self.corner = (x // 2 - self.size // 2, y // 2 - self.size // 2)
         self.bounds = [layers * part // SEGMENTS for part in range(SEGMENTS + 1)]
         self.inclined, self.knots = knots.inclined, knots.size
         self.image_y = y
@@ -94,3 +103,8 @@ class ImpactEncoder(nn.Module):
         features = torch.cat([maps.flatten(1) * 3.0, logarithm.flatten(1), weights], dim=1)
         output: Tensor = self.network(features)
         return output
+
+
+def impact_encoder(domain: Domain, knots: Knots) -> ImpactEncoder | NoImpact:
+    """What reads the impact points of a domain's showers."""
+    return ImpactEncoder(domain, knots) if domain.rings is None else NoImpact()

@@ -13,10 +13,12 @@ from torch import Tensor
 from caloforge.networks.factorised.fit.empty import censored_at, first_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.fit.window import around_knots
-from caloforge.networks.factorised.knots import Knots
+from caloforge.networks.factorised.knots import Condition, Knots
 from caloforge.networks.factorised.layers import LayerEnergies, log_fraction
 from caloforge.typing import Float64Array
 
+NARROWER_BY = 0.25
+"""Power of a window's weights that makes it twice as wide: correlations need more showers."""
 COPIES = 8
 """Showers that are made for each measured one, to calibrate the flow."""
 
@@ -51,7 +53,7 @@ class LayerCollection:
 
 
 class LayerQuantiles(LayerCollection):
-    """Quantiles of the layers' energies, and the mean correlation of their normal scores.
+    """Quantiles of the layers' energies, and the correlations of their normal scores.
 
     All of ``modules``, copies of one part, are set.  ``censored``: empty layers are told from
     filled ones (:mod:`.empty`).
@@ -78,7 +80,8 @@ class LayerQuantiles(LayerCollection):
                 scores = layers.scores(layer_energy, condition)
             covariance = torch.cov(scores.double().T)
             lower = torch.linalg.cholesky(covariance + 1e-4 * torch.eye(layers.size))
-            layers.colouring.copy_(lower)
+            local = layers.local
+            layers.colouring.copy_(local_roots(layers.knots, scores, condition) if local else lower)
             layers.whitening.copy_(torch.linalg.inv(lower))
 
 
@@ -125,6 +128,26 @@ def quantiles_at(
         for distance, weight in around_knots(knots, energy, theta)
     ]
     return torch.from_numpy(np.stack(tables)).float()
+
+
+def local_roots(knots: Knots, scores: Tensor, condition: Condition) -> Tensor:
+    """Roots (knots, Z, Z) of the correlations of normal scores (N, Z) around each knot.
+
+    What the showers around a knot do not tell, being few, those at all conditions do.
+    """
+    values = scores.double()
+    everywhere, roots = torch.corrcoef(values.T), []
+    for _, narrow in around_knots(knots, condition.energy, condition.theta):
+        weight = torch.from_numpy(narrow**NARROWER_BY)
+        weight = weight / weight.sum()
+        centred = values - weight @ values
+        covariance = (centred * weight[:, None]).T @ centred
+        width = covariance.diagonal().clamp(min=1e-9).sqrt()
+        here = covariance / (width[:, None] * width)
+        trust = 1.0 / (1.0 + 0.5 * len(here) * float(weight @ weight))
+        mixed = trust * here + (1.0 - trust) * everywhere
+        roots.append(torch.linalg.cholesky(mixed + 1e-4 * torch.eye(len(here))))
+    return torch.stack(roots).float()
 
 
 def local_moments(weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,23 +14,33 @@ from caloforge.networks.factorised.fit.core import CoreMeasurement
 from caloforge.networks.factorised.fit.deposits import DepositMeasurement
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
 from caloforge.networks.factorised.fit.halo import HaloMeasurement
-from caloforge.networks.factorised.fit.impact import ImpactEncoder
+from caloforge.networks.factorised.fit.impact import ImpactEncoder, NoImpact
 from caloforge.networks.factorised.fit.layers import LayerCalibration
+from caloforge.networks.factorised.fit.rings import RingMeasurement
 from caloforge.networks.factorised.fit.tilt import TiltMeasurement
 from caloforge.networks.factorised.generator import FactorisedGenerator
+from caloforge.networks.factorised.rings.noise import RingNoise
 from caloforge.networks.objective import Batch, Measurement
 from caloforge.ranks import group
 
 
-def measured_parts(generator: FactorisedGenerator) -> dict[str, Measurement[ExpectedShowers]]:
+def measured_parts(
+    generator: FactorisedGenerator, halo_prior: float = 0.0
+) -> dict[str, Measurement[ExpectedShowers]]:
     """What of a generator is measured, by name, in the order in which it is set."""
+    noise = generator.noise
+    in_rings = isinstance(noise, RingNoise)
     parts: dict[str, Measurement[ExpectedShowers]] = {
         "layers": LayerCalibration(generator.layers),
-        "deposits": DepositMeasurement(generator.deposits),
-        "core": CoreMeasurement(generator.noise.core),
+        "deposits": DepositMeasurement(generator.deposits, ranked=in_rings),
+        "core": (
+            RingMeasurement(generator, noise)
+            if isinstance(noise, RingNoise)
+            else CoreMeasurement(noise.core)
+        ),
     }
     if generator.halo is not None:
-        parts["halo"] = HaloMeasurement(generator.halo, generator.knots)
+        parts["halo"] = HaloMeasurement(generator.halo, generator.knots, halo_prior)
     if generator.knots.inclined:
         parts["tilt"] = TiltMeasurement(generator)
     return parts
@@ -41,10 +51,14 @@ class GeneratorMeasurement:
     weights and tables.  A :class:`caloforge.networks.objective.Measurement` of batches."""
 
     def __init__(
-        self, generator: FactorisedGenerator, averaged: FactorisedGenerator, encoder: ImpactEncoder
+        self,
+        generator: FactorisedGenerator,
+        averaged: FactorisedGenerator,
+        encoder: ImpactEncoder | NoImpact,
+        halo_prior: float = 0.0,
     ) -> None:
         self.generator, self.averaged, self.encoder = generator, averaged, encoder
-        self.parts = measured_parts(averaged)
+        self.parts = measured_parts(averaged, halo_prior)
 
     @torch.no_grad()
     def reset(self) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from caloforge.networks.factorised.fit.empty import SWEEPS, drawn_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
-from caloforge.networks.factorised.fit.impact import ImpactEncoder
+from caloforge.networks.factorised.fit.impact import impact_encoder
 from caloforge.networks.factorised.fit.layers import LayerQuantiles
 from caloforge.networks.factorised.fit.measurement import GeneratorMeasurement
 from caloforge.networks.factorised.generator import FactorisedGenerator
@@ -38,6 +38,7 @@ class FitOptions(ObjectiveOptions):
     ``empty_layers``: "lump" takes a layer without energy for one faint energy, "drawn" for one that
     the others make likely (:mod:`.empty`).  ``flow_epochs``: epochs in which the flow of the layer
     energies is trained (None: as long as the rest); small samples teach it less than the pattern.
+    ``halo_prior``: hits beside the window that every layer has beside its own, at the rate of all.
     """
 
     fewest_epochs: ClassVar[int] = 3
@@ -50,6 +51,7 @@ class FitOptions(ObjectiveOptions):
     score_noise: float = Field(0.05, ge=0)
     empty_layers: Literal["lump", "drawn"] = "lump"
     flow_epochs: int | None = Field(None, ge=0)
+    halo_prior: float = Field(0.0, ge=0)
 
 
 def pattern_loss(view: ExpectedShowers) -> Tensor:
@@ -71,7 +73,7 @@ class FactorisedObjective:
         self, options: FitOptions, generator: FactorisedGenerator, plan: TrainingPlan
     ) -> None:
         self.options, self.generator = options, generator
-        self.encoder = ImpactEncoder(plan.domain, generator.knots)
+        self.encoder = impact_encoder(plan.domain, generator.knots)
         averaged, encoder = copy.deepcopy((generator, self.encoder))
         self.average = WeightAverage(nn.ModuleList([averaged, encoder]), plan.ema_decay)
         self.steps_per_epoch = plan.steps_per_epoch
@@ -89,7 +91,7 @@ class FactorisedObjective:
         self.quantiles = LayerQuantiles(
             [generator.layers, averaged.layers], censored=options.empty_layers == "drawn"
         )
-        self.measurement = GeneratorMeasurement(generator, averaged, encoder)
+        self.measurement = GeneratorMeasurement(generator, averaged, encoder, options.halo_prior)
 
     @classmethod
     def of(

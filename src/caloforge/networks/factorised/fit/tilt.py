@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from caloforge.networks.factorised.axis import ShowerAxis
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.knots import Condition
@@ -25,14 +26,15 @@ class TiltMeasurement:
     """Slopes of measured showers; :meth:`apply` sets how far generated ones lean and wander."""
 
     def __init__(self, generator: FactorisedGenerator) -> None:
-        self.generator = generator
+        assert isinstance(generator.axis, ShowerAxis)
+        self.generator, self.axis = generator, generator.axis
         self.showers: list[list[Tensor]] = []
 
     def reset(self) -> None:
         """Forget the showers; generated ones keep to the direction of their particle."""
         self.showers = []
-        self.generator.axis.lean.zero_()
-        self.generator.axis.wander.zero_()
+        self.axis.lean.zero_()
+        self.axis.wander.zero_()
 
     def state_dict(self) -> dict[str, list[list[Tensor]]]:
         """Slopes over those of the particles, energies and angles."""
@@ -45,12 +47,12 @@ class TiltMeasurement:
     def add(self, expected: ExpectedShowers) -> None:
         """Add the slopes of showers."""
         showers, slope = expected.showers, expected.condition.slope[:, 0]
-        deviation = measured_slope(showers.cells, self.generator.axis.depth) - slope
+        deviation = measured_slope(showers.cells, self.axis.depth) - slope
         self.showers.append([deviation, showers.energy, showers.theta])
 
     def apply(self) -> None:
         """Set lean and wander."""
-        generator, axis = self.generator, self.generator.axis
+        generator, axis = self.generator, self.axis
         deviations, energy, theta = map(torch.cat, zip(*self.showers, strict=True))
         condition = generator.knots(energy, theta)
         wanted_lean, wanted = _lean_and_variance(deviations, condition)

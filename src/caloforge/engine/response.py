@@ -1,4 +1,4 @@
-"""The mean response of a model, measured at its export: what calibrates its energies to Ep."""
+"""The mean response of a model: what a host divides by, so that energies sum to Ep."""
 
 from pathlib import Path
 from typing import Any
@@ -9,25 +9,14 @@ from caloforge.card import ModelCard, Response
 from caloforge.engine.base import INPUTS, OUTPUT, open_session
 from caloforge.engine.latent import draw_latent
 from caloforge.errors import ModelError
-from caloforge.hosts.writer import GraphWriter
 from caloforge.typing import Float64Array, FloatArray
 
 SHOWERS = 8192
 DEGREE = 3
-"""Of the polynomial in ln Ep: over two decades in energy it follows a response to a few permille
+"""Of the polynomials in ln Ep: over two decades in energy they follow a response to a few permille
 that falls by a fifth, as the thick plates behind make it."""
 SAME_ENERGY = 1.001
 """Ratio of the ends of a range of energies below which it counts as one energy."""
-
-
-def write_response(response: Response, writer: GraphWriter, energy: str) -> str:
-    """The response (1,) at a tensor (1,) of an energy in GeV."""
-    logarithm = writer.add("Log", energy)
-    total = writer.constant([response.coefficients[0]])
-    for coefficient in response.coefficients[1:]:
-        term = writer.add("Mul", total, logarithm)
-        total = writer.add("Add", term, writer.constant([coefficient]))
-    return total
 
 
 def measure_response(path: Path, card: ModelCard, showers: int = SHOWERS) -> Response:
@@ -46,17 +35,22 @@ def measure_response(path: Path, card: ModelCard, showers: int = SHOWERS) -> Res
         "theta": rng.uniform(*card.theta_range_rad, showers).astype(np.float32),
     }
     ratio = _sums(open_session(path, _one_thread()), conditions, card.batch) / conditions["energy"]
-    logarithm = np.log(conditions["energy"].astype(np.float64))
-    degree = DEGREE if high > low * SAME_ENERGY else 0
-    coefficients = np.polyfit(logarithm, ratio, degree)
-    if not np.polyval(coefficients, logarithm).min() > 0:
+    powers = np.arange(DEGREE if high > low * SAME_ENERGY else 0, -1, -1)
+    terms = np.log(conditions["energy"].astype(np.float64))[:, None] ** powers
+    if not card.one_angle:
+        longer = 1 / np.sin(conditions["theta"].astype(np.float64)) - 1
+        terms = np.concatenate([terms, terms * longer[:, None]], axis=1)
+    solution = np.linalg.lstsq(terms, ratio, rcond=None)[0]
+    fitted = terms @ solution
+    if not fitted.min() > 0:
         msg = f"{card.name} makes empty showers: they cannot be calibrated to Ep"
         raise ModelError(msg)
-    spread = np.std(ratio / np.polyval(coefficients, logarithm))
-    error = float(spread * np.sqrt((degree + 1) / showers))
+    error = float(np.std(ratio / fitted) * np.sqrt(len(solution) / showers))
+    energy_part, angle_part = np.split(solution, [len(powers)])
     return Response(
-        coefficients=tuple(float(c) for c in coefficients), showers=showers, error=error
-    )
+        coefficients=tuple(energy_part.tolist()), path_coefficients=tuple(angle_part.tolist()),
+        showers=showers, error=error,
+    )  # fmt: skip
 
 
 def _energies(low: float, high: float, n: int) -> FloatArray:

@@ -1,0 +1,1 @@
+"""The steps of the factorised network where cells are rings and sectors about the particle."""

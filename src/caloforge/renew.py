@@ -1,0 +1,49 @@
+"""A model file with its card as this version writes it: for hosts that read the newer fields."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from caloforge._extras import require
+from caloforge.atomic import replacing
+from caloforge.card import METADATA_KEY, ModelCard, Score
+from caloforge.engine import read_card
+
+NEWEST = ModelCard.model_fields["schema_version"].default
+
+
+def renew(
+    model: Path,
+    path: Path,
+    *,
+    name: str | None = None,
+    scores: Mapping[str, Score] | None = None,
+) -> ModelCard:
+    """Write the model's file again, of which the card alone changes; the card.
+
+    ``name`` replaces its name, ``scores`` are added to those that it has.
+
+    Raises
+    ------
+    ModelError
+        if it is no model file, or its card is damaged.
+    OutputError
+        if the file cannot be written.
+    MissingExtraError
+        without onnx.
+    """
+    onnx = require("onnx")
+    card = read_card(model)
+    card = card.model_copy(
+        update={
+            "schema_version": NEWEST,
+            "name": name or card.name,
+            "scores": {**card.scores, **(scores or {})},
+        }
+    )
+    content = onnx.load(str(model))
+    for entry in content.metadata_props:
+        if entry.key == METADATA_KEY:
+            entry.value = card.model_dump_json()
+    with replacing(path) as partial:
+        partial.write_bytes(content.SerializeToString())
+    return card
