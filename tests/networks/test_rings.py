@@ -11,6 +11,7 @@ from tests.networks.parts import expected as showers_of  # noqa: E402
 from tests.networks.parts import measure, set_quantiles  # noqa: E402
 
 from caloforge.detector import load_detector  # noqa: E402
+from caloforge.engine.runtimes import runtimes_for  # noqa: E402
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain, Rings  # noqa: E402
 from caloforge.networks.factorised.deposits import CLASSES, EXPECTATIONS, QUANTILES  # noqa: E402
@@ -190,3 +191,58 @@ def test_a_domain_knows_the_rings_of_its_detector():
     ).tolist()
     assert list(found.rings.sectors) == present.any(axis=0).sum(axis=0).tolist()
     assert Domain.of(load_detector("clic_ecal"), "fixed", (1, 2), PERPENDICULAR).rings is None
+
+
+@pytest.fixture
+def card():
+    """A card of a tiny cylinder."""
+    from caloforge.card import TABLES, Latent, ModelCard
+    from caloforge.detector import Detector
+
+    detector = Detector.model_validate(
+        {
+            "name": "tiny",
+            "title": "a tiny cylinder",
+            "readout": "cylinder",
+            "pad_mm": [5.0, 5.0],
+            "layers": [{"count": 6, "pitch_mm": 4.0}],
+            "windows": {"all": {"shape": [3, 8]}},
+        }
+    )
+    return ModelCard(
+        name="tiny",
+        network="factorised",
+        detector=detector,
+        detector_digest=detector.digest,
+        window="all",
+        energy_range_gev=(1.0, 100.0),
+        theta_range_rad=PERPENDICULAR,
+        latent=Latent(dim=generator().latent_dim, distribution="uniform"),
+        **TABLES,
+    )
+
+
+def test_the_native_sampler_is_not_asked_for_what_it_does_not_know(card):
+    pads = load_detector("clic_ecal")
+    on_pads = card.model_copy(update={"detector": pads, "window": "fixed"})
+    assert on_pads.has_native_tables and not card.has_native_tables
+    recipe = {"network": {"name": "factorised", "local_correlations": True}}
+    record = on_pads.training.model_copy(update={"recipe": recipe})
+    assert not on_pads.model_copy(update={"training": record}).has_native_tables
+    assert "native" not in runtimes_for(card)
+
+
+@pytest.mark.slow
+def test_a_cylinder_is_exported_with_its_tables(card, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    from caloforge.export import export_generator
+
+    network = FactorisedGenerator(
+        SMALL.model_copy(update={"local_correlations": True}), domain()
+    ).eval()
+    network.deposits.table.copy_(generator().deposits.table)
+    export_generator(network, card, tmp_path / "tiny.onnx")
+    found = {p.key: p.value for p in onnx.load(tmp_path / "tiny.onnx").metadata_props}
+    lines = found["caloforge.tables"].splitlines()
+    assert lines[0] == "factorised_rings 2"
+    assert "sectors 8 8 8 8 8 8" in lines

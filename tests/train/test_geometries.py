@@ -32,7 +32,8 @@ def trained(shape, rings=None, window=None, **fit):
     for epoch in range(3):
         objective.start_epoch(epoch)
         for _ in range(STEPS):
-            batch = Batch(showers(shape, rings), 100.0 ** torch.rand(BATCH), theta)
+            energy = 100.0 ** torch.rand(BATCH)
+            batch = Batch(showers(shape, rings, energy), energy, theta)
             if epoch == 2:
                 objective.measurement.add(batch)
                 continue
@@ -42,18 +43,17 @@ def trained(shape, rings=None, window=None, **fit):
     return objective.ema_generator
 
 
-def showers(shape, rings):
-    """Cells (N, X, Y, Z) around the middle, those that are there, some layers of some empty."""
-    x, y, z = shape
+def showers(shape, rings, energy):
+    """Cells (N, X, Y, Z) around the middle, those that are there."""
+    x, y, _ = shape
     place = torch.hypot(torch.arange(x)[:, None] - x // 2, torch.arange(y) - y // 2 + 0.0)
     there = torch.ones(shape)
     if rings is not None:
         place = torch.arange(x)[:, None].expand(x, y)
         for layer, (edges, sectors) in enumerate(zip(rings.edges, rings.sectors, strict=True)):
             there[len(edges) - 1 :, :, layer], there[:, sectors:, layer] = 0.0, 0.0
-    rate = 3.0 * torch.exp(-place)[:, :, None] * there
-    filled = torch.rand(BATCH, 1, 1, z) > 0.1
-    return 3e-4 * torch.poisson(rate.expand(BATCH, -1, -1, -1)) * filled
+    rate = energy[:, None, None, None] * torch.exp(-place)[:, :, None] * there
+    return 3e-4 * torch.poisson(rate)
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_showers_are_centred_on_the_middle_pad_of_an_image_of_any_size(shape):
         profile = cells.sum(dim=tuple({1, 2, 3} - {dim}))
         place = (profile @ (torch.arange(size) - float(size // 2))) / total
         assert place.abs().max() < 0.51
-        assert place.mean().abs() < 0.06
+        assert place.mean().abs() < 0.2  # half a pad, were the expectation beside its pad

@@ -91,15 +91,17 @@ CALOFORGE_INLINE int within(int place, int size) {
 // Sets the image's cell, in the first layer, of each pad of a window that is not moved along y.
 void set_places(const Model& model, bool closed, Move move, Shower& shower) {
     std::int32_t* place = shower.place.data();
-    for (int pad = 0; pad < model.pads; ++pad) place[pad] = shower.nowhere;
+    for (int pad = model.window_x * model.stride; pad < model.pads; ++pad) place[pad] = shower.nowhere;
     const int first_y = model.reach_y + move.y;
     const int begin_y = closed ? within(first_y, model.image_y) : first_y;
     int row = closed ? within(model.reach_x + move.x, model.image_x) : model.reach_x + move.x;
     for (int x = 0; x < model.window_x; ++x, place += model.stride) {
-        int column = begin_y;
-        for (int y = 0; y < model.window_y; ++y) {
-            place[y] = (row * model.image_y + column) * model.layers;
-            if (++column == model.image_y && closed) column = 0;
+        const int first = row * model.image_y + begin_y;
+        const int inside = closed ? model.image_y - begin_y : model.window_y;
+        CALOFORGE_LANES
+        for (int y = 0; y < model.stride; ++y) {
+            const int cell = (first + y - (y < inside ? 0 : model.image_y)) * model.layers;
+            place[y] = y < model.window_y ? cell : shower.nowhere;
         }
         if (++row == model.image_x && closed) row = 0;
     }
@@ -113,7 +115,7 @@ CALOFORGE_INLINE void set_halo_cells(const Model& model, bool closed, Move move,
     std::int32_t* cell = shower.halo.cell.data();
     const int size_x = model.image_x, size_y = model.image_y, layers = model.layers;
     const int nowhere = shower.nowhere;
-    const int count = shower.halo.count;
+    const int count = lanes_for(shower.halo.count);
     CALOFORGE_LANES
     for (int i = 0; i < count; ++i) {
         int in_x = static_cast<int>(x[i]) + move.x, in_y = static_cast<int>(y[i]) + move.y;

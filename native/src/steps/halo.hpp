@@ -67,8 +67,9 @@ void set_pads(const Model& model, const Condition& condition, Shower& shower) {
     const float lean = halo.leans > 1
         ? at_most(std::fabs(condition.slope) * (last / model.steepest), last) : 0.0f;
     const float side = halo.leans > 1 && condition.slope < 0.0f ? -1.0f : 1.0f;
+    const int count = lanes_for(hits.count);
     CALOFORGE_LANES
-    for (int i = 0; i < hits.count; ++i) {
+    for (int i = 0; i < count; ++i) {
         const std::uint32_t where = hits.where[i], size = hits.size[i];
         const float dither = static_cast<float>(static_cast<std::int32_t>(where & 0xff)) * 0.00390625f;
         const int table = static_cast<int>(clamped(lean + dither, 0.0f, last));
@@ -112,8 +113,9 @@ void add_partners(const Model& model, Shower& shower) {
     float *x = hits.x.data(), *y = hits.y.data(), *energy = hits.energy.data();
     const std::int32_t* layer = hits.layer.data();
     const float *deposit = model.halo.deposit.data(), *centre = shower.centre.data();
+    const int end = particles + lanes_for(count - particles);
     CALOFORGE_LANES
-    for (int i = particles; i < count; ++i) {
+    for (int i = particles; i < end; ++i) {
         const float four = at_most(4.0f * energy[i], 4.0f);
         const int quarter = static_cast<int>(four);
         x[i] += static_cast<float>((quarter == 0) - (quarter == 1));
@@ -133,7 +135,7 @@ void scale_halo(Shower& shower) {
     float* energy = hits.energy.data();
     const float* scale = shower.scale.data();
     const std::int32_t* layer = hits.layer.data();
-    const int count = hits.count;
+    const int count = lanes_for(hits.count);
     CALOFORGE_LANES
     for (int i = 0; i < count; ++i) energy[i] *= scale[layer[i]];
 }

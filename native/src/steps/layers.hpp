@@ -40,6 +40,20 @@ void couple(const Model& model, const Coupling& coupling, Group& group, float* f
         std::memcpy(flow + layer * lanes, ordered + coupling.inverse_order[layer] * lanes, lanes * 4);
 }
 
+// The scores of a layer, from all of the flow's numbers.
+CALOFORGE_INLINE void set_score(const Model& model, int layer, const float* flow, float* score) {
+    using Vector = Floats<width>;
+    constexpr int parts = lanes / width;
+    Vector sum[parts] = {};
+    for (int i = 0; i < model.layers; ++i) {
+        const Vector weight = model.colouring[i * model.layers + layer] - Vector{};
+        for (int part = 0; part < parts; ++part)
+            sum[part] = fused(
+                *reinterpret_cast<const Vector*>(flow + i * lanes + part * width), weight, sum[part]);
+    }
+    std::memcpy(score, sum, sizeof sum);
+}
+
 // The fractions of Ep in a layer, for normal scores of it.
 void fractions(const Model& model, const Group& group, int layer, const float* score, float* made) {
     constexpr int columns = score_steps + 1;
@@ -98,10 +112,8 @@ void make_layer_energies(const Model& model, Group& group) {
     for (std::size_t step = model.couplings.size(); step-- > 0;)
         couple(model, model.couplings[step], group, flow);
     for (int layer = 0; layer < layers; ++layer) {
-        float score[lanes] = {};
-        for (int i = 0; i < layers; ++i)
-            for (int lane = 0; lane < lanes; ++lane)
-                score[lane] += flow[i * lanes + lane] * model.colouring[i * layers + layer];
+        float score[lanes];
+        set_score(model, layer, flow, score);
         fractions(model, group, layer, score, &group.layer_energy[layer * lanes]);
     }
     correct_response(model, group);

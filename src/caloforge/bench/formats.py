@@ -34,7 +34,10 @@ PROFILE_FROM_GEV = 100.0
 
 
 class FormatRow(FrozenModel):
-    """A format: its score, the mean and width of the mean profiles (cells), and its costs."""
+    """A format: its score, the mean and width of the mean profiles (cells), and its costs.
+
+    Of Geant4 the score is its floor, between two halves, and there are no costs.
+    """
 
     name: str
     runtime: str
@@ -43,10 +46,10 @@ class FormatRow(FrozenModel):
     y_std: float
     z_mean: float
     z_std: float
-    pixel_gev: float
-    file_mb: float
-    peak_mb: float
-    ms: float
+    pixel_gev: float | None = None
+    file_mb: float | None = None
+    peak_mb: float | None = None
+    ms: float | None = None
 
 
 class FormatRun(NamedTuple):
@@ -66,7 +69,7 @@ def compare_formats(
     on_note: Callable[[str], None] = lambda note: None,
     opens: Opens = open_showers,
 ) -> list[FormatRow]:
-    """The first model, a float one, in every format; further models as they are.
+    """Geant4, the first model, a float one, in every format, and further models as they are.
 
     ``data`` is a Geant4 sample; all formats get the same random numbers. ``on_note`` is told which
     engine was passed over, and why.
@@ -96,8 +99,11 @@ def compare_formats(
         cells = [run(engine, **judge.inputs(slice(None))) for engine in engines]
         times = measure_engines(engines, ROUNDS)
         return [
-            _row(way._replace(plan=engine.plan), judge, made, cells[0], ms)
-            for way, engine, made, ms in zip(ways, engines, cells, times, strict=True)
+            _reference_row(judge),
+            *(
+                _row(way._replace(plan=engine.plan), judge, made, cells[0], ms)
+                for way, engine, made, ms in zip(ways, engines, cells, times, strict=True)
+            ),
         ]
 
 
@@ -117,15 +123,27 @@ def _title(card: ModelCard) -> str:
     return "accuracy-driven INT8" if card.format == "int8" else f"{card.name} {card.format}"
 
 
+def _reference_row(judge: Judge) -> FormatRow:
+    floor, _ = judge.floor()
+    return FormatRow(
+        name="Geant4, two halves", runtime="", score=floor,
+        **_profiles(judge.reference.cells, judge),
+    )  # fmt: skip
+
+
+def _profiles(cells: FloatArray, judge: Judge) -> dict[str, float]:
+    """Mean and width along y and z of the showers that the published ones are of."""
+    chosen = cells[judge.reference.energy >= PROFILE_FROM_GEV]
+    (y_mean, y_std), (z_mean, z_std) = (mean_and_width(chosen, axis) for axis in "yz")
+    return {"y_mean": y_mean, "y_std": y_std, "z_mean": z_mean, "z_std": z_std}
+
+
 def _row(
     way: FormatRun, judge: Judge, cells: FloatArray, plain: FloatArray, ms: float
 ) -> FormatRow:
-    chosen = cells[judge.reference.energy >= PROFILE_FROM_GEV]
-    (y_mean, y_std), (z_mean, z_std) = (mean_and_width(chosen, axis) for axis in "yz")
     return FormatRow(
         name=way.name, runtime=RUNTIMES[way.plan.runtime].title, score=judge.number(cells),
-        pixel_gev=pixel_difference(cells, plain),
-        y_mean=y_mean, y_std=y_std, z_mean=z_mean, z_std=z_std,
+        pixel_gev=pixel_difference(cells, plain), **_profiles(cells, judge),
         file_mb=way.path.stat().st_size / 1e6, peak_mb=peak_memory(way.path, way.plan), ms=ms,
     )  # fmt: skip
 

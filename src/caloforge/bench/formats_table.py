@@ -27,10 +27,14 @@ def formats_table(rows: list[FormatRow]) -> Table:
     for row in rows:
         table.add_row(
             row.name, row.runtime, f"{row.score:.4g}", f"{row.y_mean:.2f} {row.y_std:.2f}",
-            f"{row.z_mean:.2f} {row.z_std:.2f}", f"{row.pixel_gev:.3g}", f"{row.file_mb:.2f}",
-            f"{row.peak_mb:.0f}", f"{row.ms:.3g}",
+            f"{row.z_mean:.2f} {row.z_std:.2f}", _cost(row.pixel_gev, ".3g"),
+            _cost(row.file_mb, ".2f"), _cost(row.peak_mb, ".0f"), _cost(row.ms, ".3g"),
         )  # fmt: skip
     table.add_section()
     for name, *figures in PUBLISHED:
         table.add_row(name, "", *figures, style="dim")
     return table
+
+
+def _cost(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

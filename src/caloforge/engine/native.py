@@ -20,8 +20,8 @@ from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
 from caloforge.typing import FloatArray
 
-HITS_BATCH = 256
-"""Showers made at a time as hits: a few megabytes, which a core's caches nearly hold."""
+HITS_BATCH = 512
+"""Showers made at a time as hits: some megabytes, so that handing them over costs little."""
 
 
 class NativeWorker:

@@ -83,7 +83,9 @@ def description(
         ("theta_rad", *theta_range_rad),
         *generator.noise.facts(),
     ]
-    found = named(initializers, tables(generator))
+    wanted = tables(generator)
+    found = named(initializers, wanted)
+    lines += [("zeros", name, wanted[name].size) for name in wanted if name not in found]
     lines += [("table", name, held) for name, held in found.items() if held != name]
     return "".join(" ".join(map(str, line)) + "\n" for line in lines)
 
@@ -91,7 +93,8 @@ def description(
 def named(initializers: Initializers, wanted: Initializers) -> dict[str, str]:
     """For each wanted table the initializer that holds it: its own name, or else its numbers.
 
-    What the exporter computed itself may differ from torch in the last digit.
+    What the exporter computed itself may differ from torch in the last digit; zeros, as in a flow
+    that was not trained, it leaves out.
 
     Raises
     ------
@@ -100,6 +103,8 @@ def named(initializers: Initializers, wanted: Initializers) -> dict[str, str]:
 
     >>> named({"a": np.ones(2), "view": np.zeros((1, 2))}, {"a": np.ones(2), "b": np.zeros(2)})
     {'a': 'a', 'b': 'view'}
+    >>> named({}, {"c": np.zeros(2)})
+    {}
     """
     found = {}
     for name, values in wanted.items():
@@ -109,6 +114,8 @@ def named(initializers: Initializers, wanted: Initializers) -> dict[str, str]:
                 found[name] = held
                 break
         else:
+            if not values.any():
+                continue
             msg = f"the exported graph holds no table '{name}' with {values.size} numbers"
             raise ModelError(msg)
     return found
