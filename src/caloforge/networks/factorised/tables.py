@@ -24,7 +24,9 @@ LOCAL_VERSION = 2
 """Of networks whose layers have correlations at every knot."""
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
-ROUNDING = 1e-5
+ROUNDING, SMALLEST = 1e-5, 1e-6
+"""Differences between torch and the exporter, of a number and, where it is itself a difference, of
+the largest one of its table."""
 
 Initializers = Mapping[str, NDArray[np.generic]]
 
@@ -124,4 +126,5 @@ def named(initializers: Initializers, wanted: Initializers) -> dict[str, str]:
 def _holds(initializer: NDArray[np.generic], values: NDArray[np.generic]) -> bool:
     if (initializer.dtype, initializer.size) != (values.dtype, values.size):
         return False
-    return np.allclose(initializer.ravel(), values.ravel(), rtol=ROUNDING, atol=0.0)
+    smallest = SMALLEST * float(np.abs(values).max(initial=0.0))
+    return np.allclose(initializer.ravel(), values.ravel(), rtol=ROUNDING, atol=smallest)
