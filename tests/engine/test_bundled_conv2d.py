@@ -1,0 +1,37 @@
+"""The bundled 2021 network in INT8 keeps the physics of the published showers, 100-500 GeV."""
+
+import numpy as np
+import pytest
+
+import caloforge
+from caloforge.beam import Conditions
+from caloforge.physics import observables
+from caloforge.zoo import sample_path
+
+COPIES = 3
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Geant4 showers of 100-500 GeV that no training has seen, and the model's, three of each."""
+    geant4 = caloforge.read(sample_path("clic_ecal_fixed"))
+    geant4 = geant4[np.flatnonzero(geant4.energy >= 100)]
+    conditions = Conditions(geant4.energy, geant4.theta).repeated(COPIES * len(geant4))
+    return geant4, caloforge.load("conv2d_int8", threads=1).sample(conditions, seed=1)
+
+
+def test_response_and_its_spread(pair):
+    first, second = (observables.response(each.cells, each.energy) for each in pair)
+    assert second.mean() == pytest.approx(first.mean(), rel=0.03)
+    assert second.std() == pytest.approx(first.std(), rel=0.25)
+
+
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+def test_profiles_barycentres_and_widths(pair, axis):
+    first, second = (observables.profile(each.cells, axis) for each in pair)
+    mean = first.mean(0)
+    assert np.abs(second.mean(0) - mean).max() < 0.05 * mean.max()
+    centres = [observables.centre(profiles).mean() for profiles in (first, second)]
+    assert centres[1] == pytest.approx(centres[0], abs=0.1)
+    widths = [observables.width(profiles).mean() for profiles in (first, second)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.03)
