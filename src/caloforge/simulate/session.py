@@ -97,7 +97,10 @@ class Session:
         ]
         for part in self._kept:
             self._manager.SetUserInitialization(part)
-        actions = [_gun(self.g4, self), _reader(self.g4, self)]
+        actions = [
+            primaries(self.g4, self.production.particle, self.aim),
+            reader(self.g4, self.read),
+        ]
         for action in actions:
             self._manager.SetUserAction(action)
         self._kept += actions
@@ -197,22 +200,25 @@ def physics_list(g4: Any) -> Any:
     return Physics()
 
 
-def _gun(g4: Any, session: Session) -> Any:
-    class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
+def primaries(g4: Any, particle: str, aim: Callable[[Any, Any], None]) -> Any:
+    """A generator of a particle's primaries; ``aim(gun, event)`` shoots those of an event."""
+
+    class Primaries(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.gun = g4.G4ParticleGun(1)
             particles = g4.G4ParticleTable.GetParticleTable()
-            name = session.production.particle
-            self.gun.SetParticleDefinition(particles.FindParticle(name))
+            self.gun.SetParticleDefinition(particles.FindParticle(particle))
 
         def GeneratePrimaries(self, event: Any) -> None:
-            session.aim(self.gun, event)
+            aim(self.gun, event)
 
-    return Gun()
+    return Primaries()
 
 
-def _reader(g4: Any, session: Session) -> Any:
+def reader(g4: Any, read: Callable[[Any, int], None]) -> Any:
+    """An event action; ``read(event, collection)`` takes what the scorer collected."""
+
     class Reader(g4.G4UserEventAction):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
@@ -222,6 +228,6 @@ def _reader(g4: Any, session: Session) -> Any:
             if self.collection is None:
                 manager = g4.G4SDManager.GetSDMpointer()
                 self.collection = manager.GetCollectionID(f"{DETECTOR_NAME}/{SCORER_NAME}")
-            session.read(event, self.collection)
+            read(event, self.collection)
 
     return Reader()

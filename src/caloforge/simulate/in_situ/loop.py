@@ -15,7 +15,7 @@ from caloforge.hit_arrays import HitArrays
 from caloforge.simulate import geometry
 from caloforge.simulate.in_situ.events import Events, SimulatedEvents
 from caloforge.simulate.in_situ.fast import FastShowers, over_threshold, summed
-from caloforge.simulate.session import DETECTOR_NAME, SCORER_NAME, construction, physics_list
+from caloforge.simulate.session import construction, physics_list, primaries, reader
 from caloforge.simulate.tables import ensure_tables, prepare_folder
 from caloforge.typing import FloatArray, IntArray
 
@@ -51,7 +51,7 @@ class EventLoop:
         for part in initial:
             self._manager.SetUserInitialization(part)
         self.fast = None if model is None else fast_showers(model, runtime, events)
-        actions = [_primaries(g4, self), _readout(g4, self)]
+        actions = [primaries(g4, production.particle, self.start), reader(g4, self.read)]
         if self.fast is not None:
             actions.append(_at_the_face(g4, self.fast, production.particle))
         for action in actions:
@@ -126,36 +126,6 @@ def fast_showers(model: Path, runtime: str, events: Events) -> FastShowers:
 
 
 # geant4_pybind is imported when a loop opens, so its classes are derived from inside functions.
-
-
-def _primaries(g4: Any, loop: EventLoop) -> Any:
-    class Primaries(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.gun = g4.G4ParticleGun(1)
-            particles = g4.G4ParticleTable.GetParticleTable()
-            kind = particles.FindParticle(loop.events.production.particle)
-            self.gun.SetParticleDefinition(kind)
-
-        def GeneratePrimaries(self, event: Any) -> None:
-            loop.start(self.gun, event)
-
-    return Primaries()
-
-
-def _readout(g4: Any, loop: EventLoop) -> Any:
-    class Readout(g4.G4UserEventAction):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.collection: int | None = None
-
-        def EndOfEventAction(self, event: Any) -> None:
-            if self.collection is None:
-                manager = g4.G4SDManager.GetSDMpointer()
-                self.collection = manager.GetCollectionID(f"{DETECTOR_NAME}/{SCORER_NAME}")
-            loop.read(event, self.collection)
-
-    return Readout()
 
 
 def _at_the_face(g4: Any, fast: FastShowers, particle: str) -> Any:
