@@ -25,6 +25,7 @@ from caloforge.engine.response import measure_response
 from caloforge.errors import ModelError
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.tables import TABLES_KEY, description
+from caloforge.renew import write_card
 from caloforge.typing import FloatArray
 
 OPSET = 18
@@ -76,11 +77,7 @@ def note_response(path: Path, showers: int = RESPONSE_SHOWERS) -> ModelCard:
     card = read_card(path)
     response = measure_response(path, card, showers)
     card = card.model_copy(update={"response": response, "schema_version": SCHEMA_VERSION})
-    model = onnx.load(path)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    onnx.helper.set_model_props(model, metadata | {METADATA_KEY: card.model_dump_json()})
-    with replacing(path) as partial:
-        partial.write_bytes(model.SerializeToString())
+    write_card(path, path, card)
     return card
 
 

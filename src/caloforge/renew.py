@@ -5,10 +5,8 @@ from pathlib import Path
 
 from caloforge._extras import require
 from caloforge.atomic import replacing
-from caloforge.card import METADATA_KEY, ModelCard, Score
+from caloforge.card import METADATA_KEY, SCHEMA_VERSION, ModelCard, Score
 from caloforge.engine import read_card
-
-NEWEST = ModelCard.model_fields["schema_version"].default
 
 
 def renew(
@@ -31,19 +29,23 @@ def renew(
     MissingExtraError
         without onnx.
     """
-    onnx = require("onnx")
     card = read_card(model)
     card = card.model_copy(
         update={
-            "schema_version": NEWEST,
+            "schema_version": SCHEMA_VERSION,
             "name": name or card.name,
             "scores": {**card.scores, **(scores or {})},
         }
     )
-    content = onnx.load(str(model))
+    write_card(model, path, card)
+    return card
+
+
+def write_card(model: Path, path: Path, card: ModelCard) -> None:
+    """Write the model's file, which has a card, again with this one; errors as of renew."""
+    content = require("onnx").load(str(model))
     for entry in content.metadata_props:
         if entry.key == METADATA_KEY:
             entry.value = card.model_dump_json()
     with replacing(path) as partial:
         partial.write_bytes(content.SerializeToString())
-    return card
