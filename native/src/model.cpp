@@ -123,9 +123,16 @@ class Tables {
     Linear linear(const std::string& name, int in, int out) const {
         Linear layer;
         layer.in = in;
-        layer.out = out;
-        layer.weight = floats(name + ".weight", static_cast<std::size_t>(in) * out);
+        layer.out = (out + outputs_at_once - 1) / outputs_at_once * outputs_at_once;
+        const auto weight = floats(name + ".weight", static_cast<std::size_t>(in) * out);
+        layer.weight.resize(static_cast<std::size_t>(in) * layer.out);
+        for (int row = 0; row < out; ++row)
+            for (int i = 0; i < in; ++i)
+                layer.weight[(static_cast<std::size_t>(row / outputs_at_once) * in + i) *
+                                 outputs_at_once + row % outputs_at_once] =
+                    weight[static_cast<std::size_t>(row) * in + i];
         layer.bias = floats(name + ".bias", static_cast<std::size_t>(out));
+        layer.bias.resize(static_cast<std::size_t>(layer.out));
         return layer;
     }
 

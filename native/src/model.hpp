@@ -23,9 +23,11 @@ constexpr int halo_energies = 1024, halo_leans = 3;
 constexpr int poisson_means = 128, poisson_columns = 512, poisson_means_per_root = 16;
 constexpr float threshold_gev = 1e-8f;
 
-struct Linear {  // y = weight x + bias
+constexpr int outputs_at_once = 8;
+
+struct Linear {  // y = weight x + bias, with outputs of zero up to a multiple of those at once
     int in = 0, out = 0;
-    std::vector<float> weight, bias;  // [out][in], [out]
+    std::vector<float> weight, bias;  // [out / outputs_at_once][in][outputs_at_once], [out]
 };
 
 using Network = std::array<Linear, 3>;
