@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "../model.hpp"
 #include "random.hpp"
@@ -11,7 +12,8 @@ CALOFORGE_BEGIN
 
 constexpr int most_corners = 4;  // knots around a condition: two, four where showers are inclined
 
-// Values [...][lanes] of as many showers as there are lanes, if nothing else is said.
+// Values [...][side] of as many showers as there are lanes, or of one: side by side in steps that are
+// templates of their number.
 struct Group {
     explicit Group(const Model& model)
         : flow_numbers(model.flow_numbers() * lanes),
@@ -37,6 +39,13 @@ struct Group {
     alignas(64) std::int32_t knot[most_corners][lanes] = {};
     alignas(64) float impact_x[lanes] = {}, impact_y[lanes] = {};  // uniform numbers
     alignas(64) float tilt[2][lanes] = {};                         // uniform, then [0] is normal
+    // Sets what a network is told of the showers' conditions.
+    template <int side>
+    void set_features(const Model& model, float* values) const {
+        for (int feature = 0; feature < model.features; ++feature)
+            std::memcpy(values + feature * side, features[feature], side * sizeof(float));
+    }
+
     Array<float> flow_numbers;  // uniform
     Array<float> layer_energy;  // [layers] GeV
     Array<float> rings;         // [lanes][rings][layer_lanes]: weights of the Gaussians
