@@ -97,7 +97,7 @@ def test_the_spread_of_an_energy_is_found():
         energy = 10 + 490 * torch.rand(96, generator=random)
         sigma = (0.01 + 0.04 * 100 / energy).sqrt()
         true = 3.0 + sigma[:, None] * torch.randn(96, 1, generator=random)
-        spread.learn("response", true, energy)
+        spread.learn({"response": true}, energy)
     at = torch.tensor([20.0, 100.0, 400.0])
     found = spread.of("response", at)[:, 0]
     assert torch.allclose(found, (0.01 + 4 / at).sqrt(), rtol=0.25)

@@ -129,15 +129,22 @@ class EnergyScoreObjective:
         """Weighted energy scores of the groups of features."""
         weights = self.options.weights.model_dump()
         made, wanted = features(cells, energy), features(true.cells, true.energy)
+        self.spread.learn(
+            {_place(name, i): f for name in weights for i, f in enumerate(wanted[name])},
+            true.energy,
+        )
         losses = {}
         for name, weight in weights.items():
             scores = []
             for number, (mine, theirs) in enumerate(zip(made[name], wanted[name], strict=True)):
-                place = f"{name} {number}"
-                self.spread.learn(place, theirs, true.energy)
                 of_mine, of_theirs = (
-                    self.spread.of(place, energies) for energies in (energy, true.energy)
+                    self.spread.of(_place(name, number), energies)
+                    for energies in (energy, true.energy)
                 )
                 scores.append(energy_score(mine / of_mine, theirs / of_theirs, conditions))
             losses[name] = weight * torch.stack(scores).sum()
         return losses
+
+
+def _place(name: str, number: int) -> str:
+    return f"{name} {number}"
