@@ -117,6 +117,21 @@ def test_training_halves_the_scores(repeats):
     assert after < 0.5 * before
 
 
+def test_a_teachers_shower_is_compared_with_that_of_the_same_latent():
+    conditions = batch(0, conditions=12, repeats=1)
+    latent = objective().generator.draw_latent(12)
+    losses = []
+    for given in (latent, latent.flip(0)):
+        trained = objective()
+        with torch.no_grad():
+            cells = trained.generator(latent, conditions.energy, conditions.theta)
+        made = Batch(cells, conditions.energy, conditions.theta, latent=given)
+        values = trained.step(made)
+        losses.append(sum(values[name] for name in ScoreWeights.model_fields))
+    same, other = losses
+    assert same < 0.01 < 1 < other
+
+
 def test_it_goes_on_from_its_state():
     first, second = objective(), objective()
     torch.manual_seed(0)

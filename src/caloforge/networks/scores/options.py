@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ class EnergyScoreOptions(ObjectiveOptions):
     to the norm ``largest_gradient``.
     """
 
+    pairs: ClassVar[bool] = True
     name: Literal["energy_score"] = "energy_score"
     weights: ScoreWeights = ScoreWeights()
     made: int = Field(64, ge=2)
