@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -15,6 +16,8 @@ from caloforge.networks.scores.features import features  # noqa: E402
 from caloforge.networks.scores.options import EnergyScoreOptions, ScoreWeights  # noqa: E402
 from caloforge.networks.scores.spread import FeatureSpread  # noqa: E402
 from caloforge.networks.spec import NETWORKS, build_objective  # noqa: E402
+from caloforge.physics.observables import core_fraction  # noqa: E402
+from caloforge.scaling import CORE_SIDES  # noqa: E402
 
 SHAPE = (9, 8, 10)
 
@@ -88,6 +91,9 @@ def test_features_are_those_of_the_image():
     mean = (cells.sum((1, 3)) * place).sum(1) / cells.sum((1, 2, 3))
     assert torch.allclose(found["barycentre"][1][:, 0], mean, atol=1e-3)
     assert [part.shape[1] for part in found["profiles"]] == list(SHAPE)
+    for side, share in zip(CORE_SIDES, found["cores"], strict=True):
+        expected = core_fraction(cells.sum(3).numpy(), side)
+        np.testing.assert_allclose(share[:, 0].numpy(), expected, rtol=2e-3)
 
 
 def test_the_spread_of_an_energy_is_found():

@@ -17,6 +17,7 @@ class ScoreWeights(FrozenModel):
     profiles: float = Field(0.7, ge=0)
     barycentre: float = Field(0.5, ge=0)
     widths: float = Field(0.8, ge=0)
+    cores: float = Field(0.5, ge=0)
     projections: float = Field(0.5, ge=0)
     hits: float = Field(0.5, ge=0)
     cells: float = Field(1.0, ge=0)
