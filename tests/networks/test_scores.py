@@ -160,6 +160,28 @@ def test_relative_networks_follow_the_energy(name):
     assert not torch.allclose(cells[0], cells[1])
 
 
+@pytest.mark.parametrize("name", ["conv2d", "conv3d"])
+def test_a_drawn_response_is_the_sum_of_the_cells(name):
+    options = NETWORKS[name].options(relative=True, drawn_response=True, channels=16)
+    generator = objective(name, options).generator
+    with torch.no_grad():
+        generator.response.mean[1:] = torch.tensor([0.2, -0.1, 0.0, 0.0])
+    latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
+    theta = torch.full((8,), math.pi / 2)
+    cells = generator(latent, energy, theta)
+    expected = generator.response.response(latent, energy, theta)
+    assert torch.allclose(cells.sum((1, 2, 3)) / energy, expected, rtol=0.02)
+    cells.sum().backward()
+    assert (
+        generator.response.mean.grad.abs().min() >= 0 and generator.response.width.grad is not None
+    )
+
+
+def test_a_drawn_response_needs_relative_cells():
+    with pytest.raises(ConfigError, match=r"needs network\.relative"):
+        objective("conv2d", NETWORKS["conv2d"].options(drawn_response=True, channels=16))
+
+
 def test_too_few_showers_for_the_ranks_are_refused(monkeypatch):
     monkeypatch.setattr("caloforge.networks.scores.objective.group.size", lambda: 5)
     with pytest.raises(ConfigError, match=r"objective\.made 12"):
