@@ -21,6 +21,9 @@ NARROWER_BY = 0.25
 """Power of a window's weights that makes it twice as wide: correlations need more showers."""
 COPIES = 8
 """Showers that are made for each measured one, to calibrate the flow."""
+FAINT_SHARE, LEAST_FACTOR = 0.05, 0.5
+"""A correction of the response's width that takes more than half of the energy of this share of the
+showers says only how many showers of a long tail were drawn."""
 
 
 class LayerCollection:
@@ -88,7 +91,9 @@ class LayerQuantiles(LayerCollection):
 class LayerCalibration(LayerCollection):
     """The mean of every layer, then mean and width of the response at the knots.
 
-    The flow's response r, the sum of its layers over Ep, becomes offset + slope r.
+    The flow's response r, the sum of its layers over Ep, becomes offset + slope r.  Where
+    that would take the energy of faint showers, the mean alone is corrected: the width is then that
+    of a long tail, as few muons radiate, and those leave most of what all leave.
     """
 
     def __init__(self, layers: LayerEnergies) -> None:
@@ -114,9 +119,16 @@ class LayerCalibration(LayerCollection):
         made = fractions.mean(dim=0)
         layers.scale.copy_(torch.where(made > 0, wanted.mean(dim=0) / made, 1.0))
         mean, width = local_moments(condition.weights, wanted.sum(dim=1))
-        made_mean, made_width = local_moments(many.weights, fractions @ layers.scale)
+        response = fractions @ layers.scale
+        made_mean, made_width = local_moments(many.weights, response)
+        made_mean = made_mean.clamp(min=1e-9)
         slope = width / made_width.clamp(min=1e-9)
-        layers.response.copy_(torch.stack([mean - slope * made_mean, slope], dim=1))
+        offset = mean - slope * made_mean
+        faint = torch.quantile(response / (many.weights @ made_mean), FAINT_SHARE) * made_mean
+        trusted = (slope > LEAST_FACTOR) & (offset + slope * faint > LEAST_FACTOR * faint)
+        evenly = (mean / made_mean).clamp(LEAST_FACTOR, 1 / LEAST_FACTOR)
+        slope, offset = torch.where(trusted, slope, evenly), torch.where(trusted, offset, 0.0)
+        layers.response.copy_(torch.stack([offset, slope], dim=1))
 
 
 def quantiles_at(
