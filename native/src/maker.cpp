@@ -18,7 +18,7 @@ class MakerOfSet final : public Maker {
   public:
     explicit MakerOfSet(const Model& model)
         : model_(model), group_(model), shower_(model),
-          numbers_(lanes_for(model.flow_numbers() + 4)) {
+          numbers_(lanes_for(model.numbers())) {
         set_sharing(model, shower_);
     }
 
@@ -30,7 +30,7 @@ class MakerOfSet final : public Maker {
     }
 
     void trace(int showers, const float* energy, const float* theta, const Trace& trace) override {
-        const int count = model_.flow_numbers() + 4;
+        const int count = model_.numbers();
         for (int lane = 0; lane < lanes; ++lane)
             set_numbers_of_lane<lanes>(lane, trace.numbers + smaller(lane, showers - 1) * count);
         make_group<lanes>(showers, energy, theta);
@@ -72,6 +72,7 @@ class MakerOfSet final : public Maker {
         group_.impact_y[lane] = numbers[flow + 1];
         group_.tilt[0][lane] = numbers[flow + 2];
         group_.tilt[1][lane] = numbers[flow + 3];
+        if (model_.converts) group_.beginning[lane] = numbers[flow + 4];
     }
 
     template <int side>

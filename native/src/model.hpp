@@ -65,7 +65,10 @@ struct Model {
     int knots = 0, features = 0;
 
     std::vector<Coupling> couplings;
-    std::vector<float> colouring;  // [flow][layers]
+    bool local = false;            // correlations of the layers at every knot
+    std::vector<float> colouring;  // [knots or 1][flow][layers]
+    bool converts = false;         // showers begin in a layer that is drawn
+    std::vector<float> begun;      // [knots][layers - 1] chance that they have
     std::vector<float> quantiles;  // [knots][layers][score_steps + 1]
     std::vector<float> scale, response;
 
@@ -88,6 +91,9 @@ struct Model {
     int widest_span() const { return window_y + 2 * most_followed; }
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((layers + 1) / 2); }
+    // Uniform numbers for layers and axis: of the flow, two for the impact point, two for the tilt of
+    // the axis, and one for the layer in which the shower begins.
+    int numbers() const { return flow_numbers() + 4 + (converts ? 1 : 0); }
 };
 
 // From the bytes of a model file; throws Error.

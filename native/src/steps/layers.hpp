@@ -2,9 +2,11 @@
 //
 //     flow = normal numbers; for each coupling, last one first:
 //         (s, t) = network(first half, features); second half = second half exp(tanh(s)) + t
-//     score = colouring flow, clamped to +-3.3
+//     score = colouring flow, clamped to +-3.3; the colouring may be linear between the knots
 //     log fraction = the layer's quantiles, linear between 33 scores, linear between the knots
 //     energy = exp(log fraction) scale Ep, then with r = sum(energy) / Ep times slope + offset / r
+//
+// Where the layer is drawn in which a shower begins, exp(log fraction) is that of as many layers on.
 #pragma once
 
 #include "group.hpp"
@@ -56,7 +58,44 @@ CALOFORGE_INLINE void set_score(const Model& model, int layer, const float* flow
     std::memcpy(score, sum, sizeof sum);
 }
 
-// The fractions of Ep in a layer, for normal scores of it.
+// The scores of all layers, where their correlations are linear between the knots.
+template <int side>
+void set_local_scores(const Model& model, const float* flow, Group& group) {
+    const int layers = model.layers;
+    float *colouring = group.colouring.data(), *score = group.of_one.data();
+    for (int lane = 0; lane < side; ++lane) {
+        const Condition condition(model, group, lane);
+        condition.interpolate(model.colouring.data(), layers * layers, colouring);
+        std::memset(score, 0, layers * sizeof(float));
+        for (int i = 0; i < layers; ++i) {
+            const float number = flow[i * side + lane];
+            const float* row = colouring + i * layers;
+            CALOFORGE_LANES
+            for (int layer = 0; layer < layers; ++layer)
+                score[layer] = fused(number, row[layer], score[layer]);
+        }
+        for (int layer = 0; layer < layers; ++layer) group.score[layer * side + lane] = score[layer];
+    }
+}
+
+// Moves the layers of showers that begin late.
+template <int side>
+void set_beginning(const Model& model, Group& group) {
+    const int layers = model.layers;
+    float* begun = group.of_one.data();
+    for (int lane = 0; lane < side; ++lane) {
+        const Condition condition(model, group, lane);
+        condition.interpolate(model.begun.data(), layers - 1, begun);
+        int first = 0;
+        for (int layer = 0; layer + 1 < layers; ++layer)
+            first += group.beginning[lane] >= begun[layer] ? 1 : 0;
+        float* energy = &group.layer_energy[lane];
+        for (int layer = layers - 1; layer >= 0; --layer)
+            energy[layer * side] = layer < first ? 0.0f : energy[(layer - first) * side];
+    }
+}
+
+// The fractions of Ep in a layer, for normal scores of it, before they are scaled.
 template <int side>
 void fractions(const Model& model, const Group& group, int layer, const float* score, float* made) {
     constexpr int columns = score_steps + 1;
@@ -75,7 +114,7 @@ void fractions(const Model& model, const Group& group, int layer, const float* s
         }
     }
     for (int lane = 0; lane < side; ++lane)
-        made[lane] = exponential(log_fraction[lane]) * model.scale[layer];
+        made[lane] = exponential(log_fraction[lane]);
 }
 
 // Correct the mean and the width of the response, the sum of the layers over Ep.
@@ -116,11 +155,16 @@ void make_layer_energies(const Model& model, Group& group) {
         }
     for (std::size_t step = model.couplings.size(); step-- > 0;)
         couple<side>(model, model.couplings[step], group, flow);
+    if (model.local) set_local_scores<side>(model, flow, group);
     for (int layer = 0; layer < layers; ++layer) {
-        float score[side];
-        set_score<side>(model, layer, flow, score);
+        float* score = &group.score[layer * side];
+        if (!model.local) set_score<side>(model, layer, flow, score);
         fractions<side>(model, group, layer, score, &group.layer_energy[layer * side]);
     }
+    if (model.converts) set_beginning<side>(model, group);
+    for (int layer = 0; layer < layers; ++layer)
+        for (int lane = 0; lane < side; ++lane)
+            group.layer_energy[layer * side + lane] *= model.scale[layer];
     correct_response<side>(model, group);
 }
 
