@@ -47,10 +47,10 @@ class FactorisedOptions(FrozenModel):
     neighbour (particles that cross two pads; in a cylinder it is measured).  ``window``: pads in x
     and y about the axis in which every cell is asked for its energy (None: the whole image); beside
     it hits are drawn as points, those of at most ``halo_particles`` in a shower.
-    ``local_correlations``: of the layer energies, measured around each knot of Ep instead of once:
-    what a flow would have to learn of them, which takes more showers.  ``conversion``: the layer in
-    which a shower begins is drawn, as photons' showers begin late (takes ``empty_layers = "drawn"``
-    in the objective).
+    What few showers ask for: ``local_correlations`` of the layer energies are measured around each
+    knot of Ep instead of once; ``conversion`` draws the layer in which a shower begins, as photons'
+    showers begin late (with ``empty_layers = "drawn"`` in the objective); ``shared_pattern`` has
+    one network weigh the Gaussians in all layers.
     """
 
     name: Literal["factorised"] = "factorised"
@@ -63,6 +63,7 @@ class FactorisedOptions(FrozenModel):
     halo_particles: int = Field(384, gt=0)
     local_correlations: bool = False
     conversion: bool = False
+    shared_pattern: bool = False
 
 
 class FactorisedGenerator(GeneratorNetwork):

@@ -52,8 +52,9 @@ def _on_pads(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
     layers = domain.shape[2]
     axis = ShowerAxis(domain, _checked(options.window, domain), knots)
     pattern = TransversePattern(
-        axis.window, layers, options.rings, options.pattern_width, knots, whole=axis.whole
-    )
+        axis.window, layers, options.rings, options.pattern_width, knots,
+        whole=axis.whole, shared=options.shared_pattern,
+    )  # fmt: skip
     noise = CellNoise((*axis.window, layers), options.sharing, knots)
     halo = None if axis.whole else Halo(axis, options.halo_particles, knots)
     return Steps(axis, pattern, noise, halo)
@@ -66,7 +67,9 @@ def _in_rings(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps
     if knots.inclined:
         msg = "showers in rings lie about their particle: all at one angle, 90 degrees, are needed"
         raise ConfigError(msg)
-    pattern = RingPattern(domain, options.rings, options.pattern_width, knots)
+    pattern = RingPattern(
+        domain, options.rings, options.pattern_width, knots, shared=options.shared_pattern
+    )
     return Steps(ParticleAxis(domain), pattern, RingNoise(domain, knots), None)
 
 

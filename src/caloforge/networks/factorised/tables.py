@@ -26,8 +26,8 @@ VERSION = 1
 LOCAL_VERSION = 2
 """Of networks whose layers have correlations at every knot."""
 
-CONVERSION_VERSION = 3
-"""Of networks that draw the layer in which a shower begins."""
+FEW_SHOWERS_VERSION = 3
+"""Of networks that draw the layer in which a shower begins, or have one pattern for all layers."""
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
 ROUNDING, SMALLEST = 1e-5, 1e-6
@@ -125,8 +125,8 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
 
 
 def _version(generator: FactorisedGenerator) -> int:
-    if generator.layers.conversion is not None:
-        return CONVERSION_VERSION
+    if generator.layers.conversion is not None or generator.pattern.shared:
+        return FEW_SHOWERS_VERSION
     return LOCAL_VERSION if generator.layers.local else VERSION
 
 
