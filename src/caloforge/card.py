@@ -167,7 +167,7 @@ class ModelCard(FrozenModel):
         what is for few showers."""
         network = self.training.recipe.get("network", {})
         on_pads = self.detector.readout == "pads"
-        unknown = ("local_correlations", "conversion", "shared_pattern")
+        unknown = ("local_correlations", "conversion", "shared_pattern", "off_centre")
         return self.float32_only and on_pads and not any(network.get(each) for each in unknown)
 
     @model_validator(mode="before")

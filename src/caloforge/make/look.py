@@ -62,7 +62,9 @@ class Look:
             found["conversion"] = True
         if self.window is not None:
             found |= {"window": list(self.window), "halo_particles": self.halo_particles}
-        return found if self.sharing is None else found | {"sharing": self.sharing}
+        if self.sharing is not None:
+            found |= {"sharing": self.sharing, "off_centre": True}
+        return found
 
     def lines(self) -> list[str]:
         """What was found, in words."""
