@@ -1,11 +1,13 @@
-"""What transfer saves: minutes and showers to the same validation number, with and without a start.
+"""What transfer saves: showers and minutes to the same scores, with and without a start.
 
     python benchmarks/transfer.py RECIPE.toml SHOWERS.h5 START [--showers 250 500 1000] [--epochs N]
+        [--first-epochs N] [--seeds 3]
 
-START is a run folder or a model file, or a range of energies in GeV ("100:200"): then a first
-training on the showers of that range makes it.  The last 500 showers of the file are kept for the
-validation number, the same for all; trainings take the first showers of the file.  Minutes are
-those of one core.
+START is a run folder, a model file or a bundled model, or a range of energies in GeV ("100:200"):
+then a first training on the showers of that range makes it.  The last 500 showers of the file are
+kept for the scores, the same for all: the validation number, and the mean Wasserstein distance of
+the shower features in units of their spread.  Of each seed the training takes its own showers from
+the rest.  Minutes are those of one core; what is told of several seeds is mean and spread.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +24,16 @@ from rich.console import Console
 from rich.table import Table
 
 from caloforge import io
+from caloforge.networks.base import GeneratorNetwork
+from caloforge.physics.distances import scaled_wasserstein
 from caloforge.showers import Showers
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe, load_recipe
 from caloforge.train.trained import load_trained
 from caloforge.train.validation import Validator
+from caloforge.validate.comparison import reduce_showers
 
-KEPT = 500
+KEPT, BATCH = 500, 64
 
 
 class Silent:
@@ -48,25 +54,48 @@ def main() -> None:
     parser.add_argument("--showers", type=int, nargs="+", default=[250, 500, 1000])
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--first-epochs", type=int, help="epochs of the first training")
+    parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
     everything = io.read(options.data)
     kept, training = everything[-KEPT:], everything[: len(everything) - KEPT]
     recipe = load_recipe(options.recipe)
-    table = Table("showers", "from scratch", "minutes", "from the start", "minutes")
+    columns = ("validation number", "Wasserstein", "minutes")
+    table = Table("showers", *columns, *(f"{name} from the start" for name in columns))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        start = first_training(recipe, training, options, folder)
+        start = first_training(recipe, training, options, Path(name))
         for number in options.showers:
             row = [f"{number}"]
             for begin in (None, start):
-                score, seconds = train(
-                    recipe, training[:number], folder, options.epochs, begin, kept
-                )
-                row += [f"{score:.4f}", f"{seconds / 60:.1f}"]
+                found = [
+                    train(
+                        recipe.model_copy(update={"seed": seed}),
+                        drawn(training, number, seed),
+                        Path(name) / f"{number}-{seed}-{'start' if begin else 'scratch'}",
+                        options.epochs,
+                        begin,
+                        kept,
+                    )
+                    for seed in range(1, options.seeds + 1)
+                ]
+                row += [told(values) for values in zip(*found, strict=True)]
             table.add_row(*row)
             print(*row, flush=True)
     Console().print(table)
+
+
+def drawn(showers: Showers, number: int, seed: int) -> Showers:
+    """So many of the showers; the first ones for the first seed."""
+    rows = np.arange(len(showers))
+    if seed > 1:
+        rows = np.random.default_rng(seed).permutation(rows)
+    return showers[rows[:number]]
+
+
+def told(values: Sequence[float]) -> str:
+    """Mean of a score's values, and their spread where there are several."""
+    mean = f"{np.mean(values):.4f}"
+    return mean if len(values) == 1 else f"{mean} +- {np.std(values, ddof=1):.4f}"
 
 
 def first_training(
@@ -77,30 +106,44 @@ def first_training(
         return Path(options.start)
     low, high = map(float, options.start.split(":"))
     part = showers[np.flatnonzero((showers.energy >= low) & (showers.energy <= high))]
-    _, seconds = train(recipe, part, folder, options.first_epochs, None, part[:KEPT], "first")
-    print(f"start: {len(part)} showers of {low:g}-{high:g} GeV, {seconds / 60:.1f} minutes")
+    *_, minutes = train(recipe, part, folder / "first", options.first_epochs, None, part[:KEPT])
+    print(f"start: {len(part)} showers of {low:g}-{high:g} GeV, {minutes:.1f} minutes")
     return folder / "first"
 
 
 def train(
     recipe: Recipe,
     showers: Showers,
-    folder: Path,
+    run: Path,
     epochs: int | None,
     start: Path | None,
     kept: Showers,
-    name: str | None = None,
-) -> tuple[float, float]:
-    """Validation number on the kept showers, and seconds, of a training."""
-    name = name or f"{len(showers)}-{'start' if start else 'scratch'}"
-    io.write(folder / f"{name}.h5", showers)
+) -> tuple[float, float, float]:
+    """Validation number and mean Wasserstein distance on the kept showers, and minutes."""
+    sample = run.with_suffix(".h5")
+    io.write(sample, showers)
     if epochs:
         recipe = recipe.with_epochs(epochs)
     began = time.process_time()
-    Training(recipe, [folder / f"{name}.h5"], folder / name, Silent(), start=start).run()
-    seconds = time.process_time() - began
-    generator, _ = load_trained(folder / name)
-    return Validator(kept, seed=1).score(generator), seconds
+    Training(recipe, [sample], run, Silent(), start=start).run()
+    minutes = (time.process_time() - began) / 60
+    generator, _ = load_trained(run)
+    return Validator(kept, seed=1).score(generator), wasserstein(generator, kept), minutes
+
+
+def wasserstein(generator: GeneratorNetwork, kept: Showers) -> float:
+    """Mean distance of the shower features, in units of their spread, at the kept conditions."""
+    torch.manual_seed(1)
+    energy, theta = torch.from_numpy(kept.energy), torch.from_numpy(kept.theta)
+    with torch.no_grad():
+        cells = [
+            generator.eval()(generator.draw_latent(len(some)), some, angle).numpy()
+            for some, angle in zip(energy.split(BATCH), theta.split(BATCH), strict=True)
+        ]
+    made = Showers(np.concatenate(cells), kept.energy, kept.theta, kept.detector, kept.particle)
+    samples = (reduce_showers(iter([showers]), "showers")[0] for showers in (kept, made))
+    reference, generated = (sample.features.values.T for sample in samples)
+    return float(np.mean(list(map(scaled_wasserstein, reference, generated))))
 
 
 if __name__ == "__main__":

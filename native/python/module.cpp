@@ -49,9 +49,10 @@ struct Sampler {
 // Memory of hits whose arrays are gone, for the next ones: fresh pages cost a fifth of the time.
 class Memory {
   public:
+    explicit Memory(bool narrow) : narrow_(narrow) {}
     std::unique_ptr<caloforge::HitBuffer> take() {
         const std::lock_guard<std::mutex> held(mutex_);
-        if (free_.empty()) return std::make_unique<caloforge::HitBuffer>();
+        if (free_.empty()) return std::make_unique<caloforge::HitBuffer>(narrow_);
         auto hits = std::move(free_.back());
         free_.pop_back();
         return hits;
@@ -63,6 +64,7 @@ class Memory {
 
   private:
     static constexpr std::size_t most = 4;
+    bool narrow_;
     std::mutex mutex_;
     std::vector<std::unique_ptr<caloforge::HitBuffer>> free_;
 };
@@ -76,7 +78,8 @@ struct Lease {
 
 struct Maker {
     Maker(const Sampler& sampler_, const std::string& set)
-        : sampler(sampler_.held), maker(sampler_.held, set), memory(std::make_shared<Memory>()) {}
+        : sampler(sampler_.held), maker(sampler_.held, set),
+          memory(std::make_shared<Memory>(sampler_.held.model.cells() <= 1 << 16)) {}
     const caloforge::Sampler& sampler;
     caloforge::ShowerMaker maker;
     std::shared_ptr<Memory> memory;
@@ -96,8 +99,11 @@ nb::tuple make(Maker& self, std::uint64_t seed, std::uint64_t first, Vector<floa
         nb::gil_scoped_release released;
         self.maker.make(seed, first, energy.size(), energy.data(), theta.data(), *hits);
     }
-    return nb::make_tuple(view(owner, hits->offsets, hits->showers + 1),
-                          view(owner, hits->cell, hits->hits), view(owner, hits->energy, hits->hits));
+    const nb::object cell = hits->narrow()
+        ? nb::cast(view(owner, hits->narrow_cell, hits->hits))
+        : nb::cast(view(owner, hits->cell, hits->hits));
+    return nb::make_tuple(view(owner, hits->offsets, hits->showers + 1), cell,
+                          view(owner, hits->energy, hits->hits));
 }
 
 nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<float> numbers,

@@ -18,7 +18,9 @@ class MakerOfSet final : public Maker {
   public:
     explicit MakerOfSet(const Model& model)
         : model_(model), group_(model), shower_(model),
-          numbers_(lanes_for(model.flow_numbers() + 4)) {}
+          numbers_(lanes_for(model.flow_numbers() + 4)) {
+        set_sharing(model, shower_);
+    }
 
     void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
               const float* theta, HitBuffer& hits) override {
@@ -30,11 +32,9 @@ class MakerOfSet final : public Maker {
         }
         make_group(showers, energy, theta);
         for (int lane = 0; lane < showers; ++lane) {
-            hits.reserve(static_cast<std::size_t>(model_.cells()) + lanes);
-            fetch(hits);
+            hits.reserve(static_cast<std::size_t>(model_.cells()) + 2 * lanes);
             make_shower(lane);
-            const int count =
-                take_hits(model_, shower_, hits.cell + hits.hits, hits.energy + hits.hits);
+            const int count = hits.narrow() ? take(hits.narrow_cell, hits) : take(hits.cell, hits);
             hits.finish_shower(static_cast<std::size_t>(count));
         }
     }
@@ -48,13 +48,9 @@ class MakerOfSet final : public Maker {
     }
 
   private:
-    // Fetches the memory of the next hits, which are written here and there, while they are made.
-    static void fetch(const HitBuffer& hits) {
-        constexpr int usual = 2048, in_cache_line = 16;
-        for (int i = 0; i < usual; i += in_cache_line) {
-            __builtin_prefetch(hits.cell + hits.hits + i, 1, 2);
-            __builtin_prefetch(hits.energy + hits.hits + i, 1, 2);
-        }
+    template <class Cell>
+    int take(Cell* cell, const HitBuffer& hits) {
+        return take_hits(model_, shower_, cell + hits.hits, hits.energy + hits.hits);
     }
 
     void set_numbers_of_lane(int lane, const float* numbers) {
@@ -80,15 +76,20 @@ class MakerOfSet final : public Maker {
 
     // One shower's energies and weights, and what its cells expect.
     void expect(int lane, const Condition& condition) {
-        for (int layer = 0; layer < model_.layers; ++layer) {
-            const float energy = group_.layer_energy[layer * lanes + lane];
-            shower_.energy[layer] = energy;
-            for (int ring = layer * model_.rings; ring < (layer + 1) * model_.rings; ++ring)
-                shower_.rings[ring] = group_.rings[ring * lanes + lane] * energy;
+        const int layer_lanes = model_.layer_lanes;
+        for (int layer = 0; layer < model_.layers; ++layer)
+            shower_.energy[layer] = group_.layer_energy[layer * lanes + lane];
+        const float* weight = &group_.rings[lane * model_.rings * layer_lanes];
+        for (int ring = 0; ring < model_.rings; ++ring) {
+            CALOFORGE_LANES
+            for (int layer = 0; layer < layer_lanes; ++layer)
+                shower_.rings[ring * layer_lanes + layer] =
+                    weight[ring * layer_lanes + layer] * shower_.energy[layer];
         }
         set_axis(model_, group_, lane, condition, shower_);
         set_shares(model_, condition, shower_);
         set_expected(model_, shower_);
+        condition.interpolate(model_.deposit_shift.data(), model_.layers, shower_.shifts.data());
     }
 
     void make_shower(int lane) {
@@ -97,16 +98,12 @@ class MakerOfSet final : public Maker {
         expect(lane, condition);
         make_halo(model_, condition, random, shower_);
         set_numbers(model_, condition, random, shower_);
-        float* shifts = shower_.work.data();
-        condition.interpolate(model_.deposit_shift.data(), model_.layers, shifts);
-        make_deposits(model_, shifts, shower_);
-        scale_halo(shower_);
-        set_image(model_, shower_);
+        make_deposits(model_, shower_);
     }
 
     void trace_shower(int lane, const Trace& trace) {
         const Condition condition(model_, group_, lane);
-        const int layers = model_.layers, rings = layers * model_.rings;
+        const int layers = model_.layers, rings = model_.rings;
         expect(lane, condition);
         for (int layer = 0; layer < layers; ++layer) {
             if (trace.layer_energy) trace.layer_energy[lane * layers + layer] = shower_.energy[layer];
@@ -114,30 +111,27 @@ class MakerOfSet final : public Maker {
             if (trace.beside) trace.beside[lane * layers + layer] = shower_.beside[layer];
         }
         if (trace.rings)
-            for (int i = 0; i < rings; ++i) trace.rings[lane * rings + i] = group_.rings[i * lanes + lane];
+            for (int i = 0; i < layers * rings; ++i)
+                trace.rings[lane * layers * rings + i] =
+                    group_.rings[(lane * rings + i % rings) * model_.layer_lanes + i / rings];
         if (trace.rate && !model_.whole)
             set_rates(model_, condition, shower_, trace.rate + lane * layers);
-        trace_cells(lane, condition, trace);
+        trace_cells(lane, trace);
     }
 
-    void trace_cells(int lane, const Condition& condition, const Trace& trace) {
-        float* shifts = shower_.work.data();
-        condition.interpolate(model_.deposit_shift.data(), model_.layers, shifts);
-        const std::size_t first =
+    void trace_cells(int lane, const Trace& trace) {
+        std::size_t cell =
             static_cast<std::size_t>(lane) * model_.window_x * model_.window_y * model_.layers;
-        for (int layer = 0; layer < model_.layers; ++layer) {
-            const float* table = table_of(model_, sort_of(layer, shower_.energy[layer]));
-            for (int x = 0; x < model_.window_x; ++x) {
-                for (int y = 0; y < model_.window_y; ++y) {
-                    const std::size_t cell =
-                        first + (x * model_.window_y + y) * model_.layers + layer;
-                    const float expected =
-                        shower_.expected[static_cast<std::size_t>(layer) * model_.pads + x * model_.stride + y];
+        for (int x = 0; x < model_.window_x; ++x) {
+            for (int y = 0; y < model_.window_y; ++y) {
+                for (int layer = 0; layer < model_.layers; ++layer, ++cell) {
+                    const float expected = shower_.expected[shower_.place(model_, x, y, layer)];
                     if (trace.expected) trace.expected[cell] = expected;
-                    if (trace.deposit)
-                        trace.deposit[cell] =
-                            expected *
-                            table[place_of(shifts[layer], expected, trace.cell_numbers[cell])];
+                    if (!trace.deposit) continue;
+                    const float* table = table_of(model_, sort_of(layer, shower_.energy[layer]));
+                    trace.deposit[cell] =
+                        expected * table[place_of(expected * raised_by(shower_.shifts[layer]),
+                                                  trace.cell_numbers[cell])];
                 }
             }
         }

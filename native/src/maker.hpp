@@ -8,16 +8,18 @@
 
 namespace caloforge {
 
-// The hits of showers one after the other, in memory that grows.
+// The hits of showers one after the other, in memory that grows.  Cells are numbers of 32 bits in
+// `cell`, or of 16 in `narrow_cell`.
 class HitBuffer {
   public:
-    HitBuffer() = default;
+    explicit HitBuffer(bool narrow = false) : narrow_(narrow) {}
     ~HitBuffer();
     HitBuffer(const HitBuffer&) = delete;
     HitBuffer& operator=(const HitBuffer&) = delete;
 
     void start(std::size_t showers);
-    // Room for so many hits more; `cell` and `energy` point to it.
+    bool narrow() const { return narrow_; }
+    // Room for so many hits more.
     void reserve(std::size_t hits);
     void finish_shower(std::size_t hits);
 
@@ -25,9 +27,11 @@ class HitBuffer {
     std::size_t hits = 0;
     std::int64_t* offsets = nullptr;
     std::uint32_t* cell = nullptr;
+    std::uint16_t* narrow_cell = nullptr;
     float* energy = nullptr;
 
   private:
+    bool narrow_;
     std::size_t room_showers_ = 0, room_hits_ = 0;
 };
 

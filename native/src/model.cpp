@@ -196,10 +196,7 @@ void read_geometry(const Description& description, Model& model) {
     model.reach_x = (model.image_x - model.window_x) / 2;
     model.reach_y = (model.image_y - model.window_y) / 2;
     model.most_moved = std::min({most_moved, model.reach_x, model.reach_y});
-    model.stride = (model.window_y + 1 + 7) / 8 * 8;
-    model.pads = (model.window_x * model.stride + lanes - 1) / lanes * lanes;
-    for (int pad = 0; pad < model.pads; ++pad)
-        model.pad_xy.push_back(pad / model.stride << 16 | pad % model.stride);
+    model.layer_lanes = (model.layers + lanes - 1) / lanes * lanes;
     model.sharing = description.numbers<float>("sharing", 1)[0];
     if (!(model.sharing >= 0.0f && model.sharing < 0.5f)) bad_description("sharing");
 }
@@ -263,7 +260,11 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
 
 void read_cells(const Tables& tables, Model& model) {
     const std::size_t layers = model.layers, knots = model.knots;
-    model.memory = tables.floats("noise.core.memory", layers * layers);
+    const auto memory = tables.floats("noise.core.memory", layers * layers);
+    model.memory.resize(layers * static_cast<std::size_t>(model.layer_lanes));
+    for (std::size_t layer = 0; layer < layers; ++layer)
+        for (std::size_t before = 0; before < layers; ++before)
+            model.memory[before * model.layer_lanes + layer] = memory[layer * layers + before];
     model.share = tables.floats("noise.core.share", knots * core * core, 0.0f, 1.0f);
     model.deposit_shift =
         tables.floats("deposits.shift", knots * layers, -largest_shift, largest_shift);

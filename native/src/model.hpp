@@ -56,8 +56,7 @@ struct Model {
     int window_x = 0, window_y = 0;
     bool whole = false, inclined = false;
     int reach_x = 0, reach_y = 0, most_moved = 0, most_followed = 0;
-    int stride = 0, pads = 0;  // a layer of the window in memory: rows of `stride`, `pads` in all
-    std::vector<std::int32_t> pad_xy;  // [pads]: x << 16 | y, counted from the window's corner
+    int layer_lanes = 0;  // the layers, and lanes of none up to a multiple
 
     double energy_low = 0, energy_high = 0, theta_low = 0, theta_high = 0;
     float log_low = 0, per_log = 0, per_tilt = 0, steepest = 0;
@@ -75,13 +74,16 @@ struct Model {
     std::vector<float> depth, lean, wander;            // [layers], [knots], [knots]
 
     float sharing = 0;
-    std::vector<float> memory, share;  // [layers][layers], [knots][core * core]
+    std::vector<float> memory;  // [layers before][layer_lanes]
+    std::vector<float> share;   // [knots][core * core]
 
     std::vector<float> deposit_shift, deposit_table;
     std::array<Bound, sorts> bounds{};
 
     Halo halo;  // of no particles where the window is the whole image
 
+    // Pads along y of all layers' windows together, where these follow an axis as far as they may.
+    int widest_span() const { return window_y + 2 * most_followed; }
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((layers + 1) / 2); }
 };

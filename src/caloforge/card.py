@@ -164,10 +164,11 @@ class ModelCard(FrozenModel):
     @property
     def has_native_tables(self) -> bool:
         """Whether its tables are of a form that the native sampler knows: on pads, with one
-        correlation of the layers for all showers."""
+        correlation of the layers for all showers, which all begin in the first."""
         network = self.training.recipe.get("network", {})
         on_pads = self.detector.readout == "pads"
-        return self.float32_only and on_pads and not network.get("local_correlations")
+        unknown = network.get("local_correlations") or network.get("conversion")
+        return self.float32_only and on_pads and not unknown
 
     @model_validator(mode="before")
     @classmethod

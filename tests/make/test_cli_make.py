@@ -123,7 +123,8 @@ def test_a_model_of_a_sample_from_beginning_to_end(
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(recipe, "FEWEST_EPOCHS", 3)
-    monkeypatch.setattr(recipe, "STEPS", 6)
+    monkeypatch.setattr(recipe, "PASSES", 3)
+    monkeypatch.setattr(recipe, "FEWEST_STEPS", 6)
     words = ["make", str(toml), "--data", str(sample(tmp_path / "s.h5")), "-o", str(tmp_path / "m")]
     with pytest.raises(SystemExit) as ended:
         main(words)

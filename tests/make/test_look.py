@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import make_toy_detector
 
 from caloforge.detector import Window
-from caloforge.make.look import IN_WINDOW, Look, neighbours_follow, window_of
+from caloforge.make.look import IN_WINDOW, Look, begin_late, neighbours_follow, window_of
 from caloforge.showers import Showers
 from caloforge.units import degree
 
@@ -82,3 +82,26 @@ def test_neighbours_that_share_particles_are_told_from_neighbours_that_do_not():
 
     assert found(alone) == pytest.approx(0.0, abs=0.01)
     assert found(shared < chance[:, None, None]) == pytest.approx(0.1, abs=0.015)
+
+
+@pytest.mark.parametrize(("empty", "late"), [(0.0, False), (0.1, False), (0.5, True)])
+def test_showers_that_leave_the_first_layer_empty_begin_late(empty, late):
+    found = showers(1.5)
+    found.cells[: round(empty * SHOWERS), ..., 0] = 0.0
+    assert begin_late(found) == late
+    assert Look.of(found).options().get("conversion", False) == late
+
+
+def test_showers_begin_late_only_where_layers_are_alike():
+    """A shower that begins in a thick layer is not like one that begins in a thin one."""
+    found = showers(1.5)
+    found.cells[SHOWERS // 2 :, ..., 0] = 0.0
+    thin = found.detector.layers[0]
+    thick = thin.model_copy(
+        update={"stack": tuple(s.model_copy(update={"thickness_mm": 9.0}) for s in thin.stack)}
+    )
+    layers = (thin.model_copy(update={"count": 2}), thick.model_copy(update={"count": 2}))
+    detector = found.detector.model_copy(update={"layers": layers})
+    other = Showers(found.cells, found.energy, found.theta, detector, "gamma")
+    assert begin_late(found)
+    assert not begin_late(other)

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 from tests.networks.parts import calibrate, expected, measure  # noqa: E402
 
 from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.factorised.conversion import FLOOR_GEV  # noqa: E402
 from caloforge.networks.factorised.fit.empty import (  # noqa: E402
     SWEEPS,
     drawn_scores,
@@ -16,7 +17,7 @@ from caloforge.networks.factorised.fit.empty import (  # noqa: E402
 )
 from caloforge.networks.factorised.fit.layers import LayerQuantiles  # noqa: E402
 from caloforge.networks.factorised.knots import Knots  # noqa: E402
-from caloforge.networks.factorised.layers import FLOOR_GEV, LayerEnergies  # noqa: E402
+from caloforge.networks.factorised.layers import LayerEnergies  # noqa: E402
 
 LAYERS, SHOWERS = 4, 4000
 DOMAIN = Domain(

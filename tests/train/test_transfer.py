@@ -12,6 +12,7 @@ from caloforge import io  # noqa: E402
 from caloforge.card import Parent  # noqa: E402
 from caloforge.errors import ModelError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.factorised.tables import tables, weights_of  # noqa: E402
 from caloforge.networks.meaning import AxisBlock  # noqa: E402
 from caloforge.networks.objective import TrainingPlan  # noqa: E402
 from caloforge.networks.spec import build_objective  # noqa: E402
@@ -237,3 +238,27 @@ def test_another_network_or_no_model_is_refused(first, sample, recipe_file, tmp_
     (tmp_path / "text.onnx").write_text("no")
     with pytest.raises(ModelError, match="no ONNX file"):
         read_start(tmp_path / "text.onnx")
+
+
+@pytest.mark.parametrize("name", ["clic_ecal_fixed", "clic_ecal_angle"])
+def test_a_bundled_model_gives_all_its_weights_also_those_that_its_graph_holds_otherwise(name):
+    start = read_start(Path(name))
+    weights = start.parts["generator"]
+    plan = TrainingPlan(start.domain, 3, 1, 4)
+    generator = build_objective(start.recipe.network, start.recipe.objective, plan).generator
+    assert take(generator, weights) == 1.0
+    assert generator.pattern.log_sigma.exp().min() < 0.05
+
+
+def test_weights_that_a_graph_holds_otherwise_are_found_again():
+    generator = toy_modules(FACTORISED, domain(degrees=(60.0, 120.0)))[0].generator
+    with torch.no_grad():
+        generator.layers.colouring.copy_(torch.eye(6) + 0.1 * torch.ones(6, 6).tril(-1))
+    held = tables(generator)
+    described = "".join(f"table {name} {name}\n" for name in held)
+    found = weights_of(described, held)
+    for name in ("pattern.log_sigma", "pattern.shift"):
+        wanted = generator.get_parameter(name).detach().numpy()
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-4, atol=1e-6)
+    white = found["layers.whitening"] @ generator.layers.colouring.numpy()
+    np.testing.assert_allclose(white, np.eye(6), atol=1e-5)

@@ -25,8 +25,11 @@ class Maker:
     def __init__(self, sampler: Sampler, instruction_set: str = "") -> None: ...
     def make(
         self, seed: int, first: int, energy: NDArray[np.float32], theta: NDArray[np.float32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.float32]]:
-        """Offsets (N + 1,), cells and energies in GeV of the showers from ``first`` on."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint16 | np.uint32], NDArray[np.float32]]:
+        """Offsets (N + 1,), cells and energies in GeV of the showers from ``first`` on.
+
+        Cells are uint16 where an image has no more of them than that tells apart.
+        """
     def trace(
         self,
         energy: NDArray[np.float32],

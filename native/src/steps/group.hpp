@@ -11,12 +11,12 @@ CALOFORGE_BEGIN
 
 constexpr int most_corners = 4;  // knots around a condition: two, four where showers are inclined
 
-// Values [...][lanes] of as many showers as there are lanes.
+// Values [...][lanes] of as many showers as there are lanes, if nothing else is said.
 struct Group {
     explicit Group(const Model& model)
         : flow_numbers(model.flow_numbers() * lanes),
           layer_energy(model.layers * lanes),
-          rings(model.layers * model.rings * lanes),
+          rings(lanes * model.rings * model.layer_lanes),
           in(widest(model) * lanes),
           out(widest(model) * lanes) {}
 
@@ -25,7 +25,9 @@ struct Group {
         int most = 2 * model.layers + model.features;
         for (const Coupling& coupling : model.couplings)
             if (coupling.network[0].out > most) most = coupling.network[0].out;
-        return most > model.pattern[0].out ? most : model.pattern[0].out;
+        for (const Linear& layer : model.pattern)
+            if (layer.out > most) most = layer.out;
+        return most;
     }
 
     alignas(64) float energy[lanes] = {}, theta[lanes] = {};
@@ -37,7 +39,7 @@ struct Group {
     alignas(64) float tilt[2][lanes] = {};                         // uniform, then [0] is normal
     Array<float> flow_numbers;  // uniform
     Array<float> layer_energy;  // [layers] GeV
-    Array<float> rings;         // [layers][rings]: weights of the Gaussians
+    Array<float> rings;         // [lanes][rings][layer_lanes]: weights of the Gaussians
     Array<float> in, out;       // of a network's layer
     Random random[lanes];
 };

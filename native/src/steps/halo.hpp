@@ -102,12 +102,12 @@ void add_partners(const Model& model, Shower& shower) {
     const int particles = hits.count;
     for (int i = particles; i < lanes_for(particles); ++i) hits.margin[i] = 1.0f;
     int count = particles;
-    for (int i = 0; i < particles; i += Wanted::size) {
-        const Wanted wanted(&hits.margin[i]);
-        wanted.take(&hits.follow[i], &hits.energy[count]);
-        wanted.take(&hits.x[i], &hits.x[count]);
-        wanted.take(&hits.y[i], &hits.y[count]);
-        wanted.take(&hits.layer[i], &hits.layer[count]);
+    for (int i = 0; i < particles; i += width) {
+        const Wanted wanted(loaded<Floats<width>>(&hits.margin[i]));
+        wanted.take(loaded<Floats<width>>(&hits.follow[i]), &hits.energy[count]);
+        wanted.take(loaded<Floats<width>>(&hits.x[i]), &hits.x[count]);
+        wanted.take(loaded<Floats<width>>(&hits.y[i]), &hits.y[count]);
+        wanted.take(loaded<Ints<width>>(&hits.layer[i]), &hits.layer[count]);
         count += wanted.count();
     }
     float *x = hits.x.data(), *y = hits.y.data(), *energy = hits.energy.data();
@@ -127,17 +127,6 @@ void add_partners(const Model& model, Shower& shower) {
     for (int i = count; i < lanes_for(count); ++i)
         hits.x[i] = hits.y[i] = hits.energy[i] = 0.0f, hits.layer[i] = 0;
     hits.count = count;
-}
-
-// Scales the hits as the cells of their layers.
-void scale_halo(Shower& shower) {
-    HaloHits& hits = shower.halo;
-    float* energy = hits.energy.data();
-    const float* scale = shower.scale.data();
-    const std::int32_t* layer = hits.layer.data();
-    const int count = lanes_for(hits.count);
-    CALOFORGE_LANES
-    for (int i = 0; i < count; ++i) energy[i] *= scale[layer[i]];
 }
 
 // Makes the hits beside the window, before the layers are scaled, and their sums in the layers.

@@ -9,8 +9,8 @@
 
 CALOFORGE_BEGIN
 
-// Softmax over the `rings` values of each lane.
-void softmax(float* values, int rings) {
+// Softmax over the `rings` values [rings][lanes] of each lane; weights [lanes][rings][layer_lanes].
+void softmax(float* values, int rings, int layer_lanes, float* weights) {
     float largest[lanes], sum[lanes] = {};
     std::memcpy(largest, values, sizeof largest);
     for (int ring = 1; ring < rings; ++ring)
@@ -23,7 +23,8 @@ void softmax(float* values, int rings) {
             sum[lane] += value;
         }
     for (int ring = 0; ring < rings; ++ring)
-        for (int lane = 0; lane < lanes; ++lane) values[ring * lanes + lane] /= sum[lane];
+        for (int lane = 0; lane < lanes; ++lane)
+            weights[(lane * rings + ring) * layer_lanes] = values[ring * lanes + lane] / sum[lane];
 }
 
 // Sets the weights of the Gaussians from the group's layer energies.
@@ -48,9 +49,10 @@ void make_pattern_weights(const Model& model, Group& group) {
         CALOFORGE_LANES
         for (int i = 0; i < count; ++i) in[i] = at_least(out[i], 0.0f);
     }
-    linear(model.pattern[2], in, group.rings.data());
+    linear(model.pattern[2], in, out);
     for (int layer = 0; layer < layers; ++layer)
-        softmax(&group.rings[layer * model.rings * lanes], model.rings);
+        softmax(&out[layer * model.rings * lanes], model.rings, model.layer_lanes,
+                &group.rings[layer]);
 }
 
 CALOFORGE_END

@@ -1,4 +1,5 @@
-"""How wide the showers of a sample are: the pads in which every cell is asked for its energy."""
+"""What the showers of a sample are like: how wide they are, so that the pads are known in which
+every cell is asked for its energy, and whether they begin late."""
 
 from __future__ import annotations
 
@@ -23,6 +24,8 @@ HALO_STEP = 32
 MOST_SHARING = 0.2
 FAINT = 0.3
 """Cells that are hit more often have more than one particle."""
+LATE = 0.2
+"""Share of showers without energy in the first layer from which on they begin late."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class Look:
     halo_particles : places for particles beside it.
     sharing : how often a cell follows its neighbour, as particles do that cross two pads; None: of
         rings and sectors the training measures it.
+    converts: whether showers begin in one of several layers, all alike, as those of photons do.
     """
 
     window: tuple[int, int] | None
     halo_particles: int
     sharing: float | None
+    converts: bool
 
     @classmethod
     def at(cls, files: ShowerFiles) -> Look:
@@ -50,38 +55,51 @@ class Look:
 
     def options(self) -> dict[str, Any]:
         """As options of the network."""
-        sharing = {} if self.sharing is None else {"sharing": self.sharing}
-        if self.window is None:
-            return sharing
-        return {"window": list(self.window), "halo_particles": self.halo_particles, **sharing}
+        found: dict[str, Any] = {"conversion": True} if self.converts else {}
+        if self.window is not None:
+            found |= {"window": list(self.window), "halo_particles": self.halo_particles}
+        return found if self.sharing is None else found | {"sharing": self.sharing}
 
     def lines(self) -> list[str]:
         """What was found, in words."""
-        if self.sharing is None:
-            return ["no window: every cell is asked for its energy"]
-        sharing = f"sharing {self.sharing:g}: hits in neighbouring pads that are one particle's"
-        if self.window is None:
-            return ["no window: every cell is asked for its energy", sharing]
-        x, y = self.window
-        return [
-            f"window {x} x {y}: holds {IN_WINDOW:.1%} of the energy; beside it "
-            f"{self.halo_particles} places for particles",
-            sharing,
-        ]
+        lines = ["no window: every cell is asked for its energy"]
+        if self.window is not None:
+            x, y = self.window
+            lines = [
+                f"window {x} x {y}: holds {IN_WINDOW:.1%} of the energy; beside it "
+                f"{self.halo_particles} places for particles"
+            ]
+        if self.sharing is not None:
+            lines.append(
+                f"sharing {self.sharing:g}: hits in neighbouring pads that are one particle's"
+            )
+        if self.converts:
+            lines.append("conversion: showers begin late, in a layer that is drawn")
+        return lines
 
     @classmethod
     def of(cls, showers: Showers) -> Look:
         """Look at these showers; of rings and sectors every cell is asked."""
+        converts = begin_late(showers)
         if showers.detector.readout != "pads":
-            return cls(None, HALO_STEP, None)
+            return cls(None, HALO_STEP, None, converts)
         sharing = round(min(max(neighbours_follow(showers), 0.0), MOST_SHARING), 3)
         window = window_of(showers)
         if window is None:
-            return cls(None, HALO_STEP, sharing)
+            return cls(None, HALO_STEP, sharing, converts)
         beside = (showers.cells > 0) & ~_inside(showers, window)
         fullest = int(beside.sum(axis=(1, 2, 3)).max())
         places = HALO_STEP * -(-int(ROOM * fullest + 1) // HALO_STEP)
-        return cls(window, places, sharing)
+        return cls(window, places, sharing, converts)
+
+
+def begin_late(showers: Showers) -> bool:
+    """Whether many showers leave the first layer empty, in a calorimeter whose layers are alike: a
+    shower that begins in another one is then like all others."""
+    stacks = {(layer.stack, layer.thickness_mm) for layer in showers.detector.layers}
+    layers = showers.cells.sum(axis=(1, 2))
+    late = (layers[:, 0] == 0) & (layers.sum(axis=1) > 0)
+    return len(stacks) == 1 and float(late.mean()) > LATE
 
 
 def window_of(showers: Showers) -> tuple[int, int] | None:

@@ -25,9 +25,11 @@ from caloforge.train.recipe import DataOptions, Recipe
 SYMMETRIES = ("circle", "square", "mirror", "none")
 """Augmentations, the one that makes most of a sample first."""
 BATCH_SIZE = 64
-STEPS = 4000
-"""Optimisation steps, as many as the bundled models took."""
-FEWEST_EPOCHS, MOST_EPOCHS = 24, 200
+PASSES = 20
+"""Epochs after which the lateral pattern knows a small sample; from 40 on it knows it by heart."""
+FEWEST_STEPS, MOST_STEPS = 400, 4000
+"""Optimisation steps: fewer leave the pattern unfinished, more teach it nothing."""
+FEWEST_EPOCHS = 4
 HALO_PRIOR = 10.0
 """Hits from which on a layer's own rate beside the window weighs more than that of all."""
 FLOW_EPOCHS, FLOW_SHOWERS = 15, 2000
@@ -66,7 +68,8 @@ def _recipe(
 ) -> Recipe:
     validated = min(max(n // 25, min(FEWEST_VALIDATED, n // 4)), MOST_VALIDATED)
     steps = max(1, (n - validated) // BATCH_SIZE)
-    epochs = int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS))
+    enough = np.clip(PASSES * steps, FEWEST_STEPS, MOST_STEPS)
+    epochs = max(round(enough / steps), FEWEST_EPOCHS)
     table = {
         "name": name,
         "seed": seed,

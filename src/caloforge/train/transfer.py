@@ -19,6 +19,7 @@ from caloforge.card import METADATA_KEY, ModelCard, Parent
 from caloforge.config import build
 from caloforge.errors import ModelError
 from caloforge.networks.base import Domain
+from caloforge.networks.factorised.tables import TABLES_KEY, weights_of
 from caloforge.networks.meaning import Change, axes_of, change
 from caloforge.networks.objective import Objective, TrainingPlan
 from caloforge.networks.spec import build_objective, name_of
@@ -94,10 +95,9 @@ def _from_model(path: Path) -> Start:
     if card.format != "float32":
         msg = f"{path} is {card.format}: a training starts from a float32 model or a run folder"
         raise ModelError(msg)
-    weights = {
-        entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy())
-        for entry in model.graph.initializer
-    }
+    held = {entry.name: numpy_helper.to_array(entry).copy() for entry in model.graph.initializer}
+    found = held | weights_of(metadata.get(TABLES_KEY, ""), held)
+    weights = {name: torch.from_numpy(values) for name, values in found.items()}
     parent = Parent(name=card.name, digest=file_digest(path), how={"verb": "train"})
     return Start(parent, card.network, {"generator": weights}, _recipe_of(card), _domain_of(card))
 

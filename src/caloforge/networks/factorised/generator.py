@@ -48,7 +48,9 @@ class FactorisedOptions(FrozenModel):
     and y about the axis in which every cell is asked for its energy (None: the whole image); beside
     it hits are drawn as points, those of at most ``halo_particles`` in a shower.
     ``local_correlations``: of the layer energies, measured around each knot of Ep instead of once:
-    what a flow would have to learn of them, which takes more showers.
+    what a flow would have to learn of them, which takes more showers.  ``conversion``: the layer in
+    which a shower begins is drawn, as photons' showers begin late (takes ``empty_layers = "drawn"``
+    in the objective).
     """
 
     name: Literal["factorised"] = "factorised"
@@ -60,6 +62,7 @@ class FactorisedOptions(FrozenModel):
     window: tuple[int, int] | None = None
     halo_particles: int = Field(384, gt=0)
     local_correlations: bool = False
+    conversion: bool = False
 
 
 class FactorisedGenerator(GeneratorNetwork):
@@ -77,7 +80,7 @@ class FactorisedGenerator(GeneratorNetwork):
         self.knots = Knots(domain)
         self.layers = LayerEnergies(
             layers, options.flow_steps, options.flow_width, self.knots,
-            local=options.local_correlations,
+            local=options.local_correlations, converts=options.conversion,
         )  # fmt: skip
         self.axis, self.pattern, self.noise, self.halo = steps(options, domain, self.knots)
         self.deposits = DepositSampler(layers, self.knots)

@@ -15,29 +15,41 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.networks.factorised.circle import on_circle
+from caloforge.networks.factorised.conversion import FLOOR_GEV, Conversion, counted
 from caloforge.networks.factorised.knots import Condition, Knots
 from caloforge.networks.meaning import Axes, AxisBlock
 from caloforge.typing import IntArray
 
 SCORE_RANGE = 3.3
 SCORE_STEPS = 32
-FLOOR_GEV, ZERO_GEV = 1e-5, 1e-6
-"""Layer energies below the first are zero, and a zero is learned as the second: the quantiles are
-interpolated between it and the faintest real layers, of 0.1 MeV, and half-way it is zero again."""
+ZERO_GEV = 1e-6
+"""What a layer without energy is learned as: the quantiles are interpolated between it and the
+faintest real layers, of 0.1 MeV, and half-way it is zero again."""
 
 
 class LayerEnergies(nn.Module):
     """Energies (N, Z) of the layers in GeV from uniform latents (N, latent_dim) and Ep.
 
     ``local``: the layers' correlations are those at the shower's condition, not one for all.
+    ``converts``: the layer in which the shower begins is drawn, and quantiles, correlations and
+    flow are of the layers counted from there (:mod:`.conversion`).
     """
 
     def __init__(
-        self, layers: int, steps: int, width: int, knots: Knots, *, local: bool = False
+        self,
+        layers: int,
+        steps: int,
+        width: int,
+        knots: Knots,
+        *,
+        local: bool = False,
+        converts: bool = False,
     ) -> None:
         super().__init__()
         self.size, self.knots, self.local = layers, knots, local
-        self.latent_dim = 2 * math.ceil(layers / 2)
+        self.conversion = Conversion(layers, knots.size) if converts else None
+        self.flow_dim = 2 * math.ceil(layers / 2)
+        self.latent_dim = self.flow_dim + (Conversion.latent_dim if converts else 0)
         shuffle = np.random.default_rng(0)
         self.couplings = nn.ModuleList(
             Coupling(layers, knots.features, width, shuffle.permutation(layers))
@@ -61,18 +73,28 @@ class LayerEnergies(nn.Module):
 
     def forward(self, latent: Tensor, condition: Condition) -> Tensor:
         """Layer energies (N, Z) in GeV."""
-        flow = normal_from_uniform(latent)[:, : self.size]
+        flow = normal_from_uniform(latent[:, : self.flow_dim])[:, : self.size]
         for coupling in reversed(self.couplings):
             flow = coupling.generate(flow, condition.features)  # type: ignore[operator]
         score = self._coloured(flow, condition).clamp(-SCORE_RANGE, SCORE_RANGE)
         table = self.table(condition)
         steps = ((score[..., None] - self.levels[:-1]) / self._step).clamp(0.0, 1.0)
         log_fraction = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
-        layer_energy = log_fraction.exp() * self.scale * condition.energy[:, None]
+        layer_energy = log_fraction.exp()
+        if self.conversion is not None:
+            layer_energy = self.conversion(latent[:, self.flow_dim :], layer_energy, condition)
+        layer_energy = layer_energy * self.scale * condition.energy[:, None]
         offset, slope = (condition.weights @ self.response).chunk(2, dim=1)
         sampled = layer_energy.sum(dim=1, keepdim=True) / condition.energy[:, None]
         layer_energy = layer_energy * (slope + offset / sampled.clamp(min=1e-9))
         return torch.where(layer_energy < FLOOR_GEV, 0.0, layer_energy)
+
+    def counted(self, layer_energy: Tensor) -> tuple[Tensor, Tensor]:
+        """Energies (N, Z) of the layers whose scores the flow knows, of those of the detector's
+        layers; and which of them are unknown."""
+        if self.conversion is None:
+            return layer_energy, torch.zeros_like(layer_energy, dtype=torch.bool)
+        return counted(layer_energy)
 
     def scores(self, layer_energy: Tensor, condition: Condition) -> Tensor:
         """Normal scores (N, Z) of measured layer energies (N, Z) in GeV."""

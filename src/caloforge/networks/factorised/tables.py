@@ -7,6 +7,7 @@ file's metadata says which is which; no number is stored twice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from caloforge.errors import ModelError
 from caloforge.networks.factorised.generator import FactorisedGenerator
+from caloforge.networks.factorised.pattern import SHIFT_SIGMAS
+from caloforge.typing import FloatArray
 
 TABLES_KEY = "caloforge.tables"
 VERSION = 1
@@ -22,6 +25,9 @@ VERSION = 1
 
 LOCAL_VERSION = 2
 """Of networks whose layers have correlations at every knot."""
+
+CONVERSION_VERSION = 3
+"""Of networks that draw the layer in which a shower begins."""
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
 ROUNDING, SMALLEST = 1e-5, 1e-6
@@ -48,6 +54,8 @@ def tables(generator: FactorisedGenerator) -> dict[str, NDArray[np.generic]]:
         "deposits.shift": generator.deposits.shift,
         "deposits.table": generator.deposits.table,
     }
+    if layers.conversion is not None:
+        found["layers.conversion.begun"] = layers.conversion.begun
     for name in ("axis", "pattern", "noise"):
         of_step = getattr(generator, name).tables()
         found |= {f"{name}.{table}": value for table, value in of_step.items()}
@@ -78,7 +86,7 @@ def description(
     axis = generator.axis
     window = () if axis.whole else axis.window
     lines = [
-        (axis.kind, LOCAL_VERSION if generator.layers.local else VERSION),
+        (axis.kind, _version(generator)),
         ("image", *axis.image),
         ("window", *(window or ("whole",))),
         ("energy_gev", *energy_range_gev),
@@ -90,6 +98,36 @@ def description(
     lines += [("zeros", name, wanted[name].size) for name in wanted if name not in found]
     lines += [("table", name, held) for name, held in found.items() if held != name]
     return "".join(" ".join(map(str, line)) + "\n" for line in lines)
+
+
+def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
+    """What a training starts from, of a model file whose graph holds it in another form.
+
+    ``described``: as of :func:`description`.  These are the widths of the lateral pattern, how far
+    it is shifted in inclined showers, and what whitens the layer energies.
+    """
+    lines = [line.split() for line in described.splitlines()]
+    places = {words[1]: words[2] for words in lines if words and words[0] == "table"}
+    table = {
+        name: held[place].astype(np.float32) for name, place in places.items() if place in held
+    }
+    found: dict[str, FloatArray] = {}
+    if "pattern.steepness" in table:
+        sigma = np.float32(math.sqrt(0.5)) / table["pattern.steepness"].ravel()
+        found["pattern.log_sigma"] = np.log(sigma)
+        if "pattern.shift.at" in table and "pattern.shift.with_energy" in table:
+            both = [table[f"pattern.shift.{part}"] for part in ("at", "with_energy")]
+            shift = np.stack([each.reshape(-1, len(sigma)) for each in both])
+            found["pattern.shift"] = shift / (np.float32(SHIFT_SIGMAS) * sigma)
+    if _COLOURING[False] in table:
+        found["layers.whitening"] = np.linalg.inv(table[_COLOURING[False]].T)
+    return found
+
+
+def _version(generator: FactorisedGenerator) -> int:
+    if generator.layers.conversion is not None:
+        return CONVERSION_VERSION
+    return LOCAL_VERSION if generator.layers.local else VERSION
 
 
 def named(initializers: Initializers, wanted: Initializers) -> dict[str, str]:

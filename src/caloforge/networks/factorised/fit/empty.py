@@ -4,7 +4,8 @@ A layer without energy has no logarithm.  Taken for one faint energy it is a lum
 scores, and half of all photons have not converted in the first layers.  So the table of quantiles
 says below which score a layer is empty, and the score of an empty layer is any below that: drawn
 from what the scores of the other layers make likely, if all were normal with their correlations
-(a censored Gaussian, sampled in turn layer by layer).
+(a censored Gaussian, sampled in turn layer by layer).  Where layers are counted from that in which
+the shower begins, those beyond the calorimeter are unknown: theirs may be any score.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import torch
 from scipy.special import ndtr, ndtri
 from torch import Tensor
 
+from caloforge.networks.factorised.conversion import FLOOR_GEV
 from caloforge.networks.factorised.fit.window import around_knots
 from caloforge.networks.factorised.knots import Condition
-from caloforge.networks.factorised.layers import FLOOR_GEV, LayerEnergies, log_fraction
+from caloforge.networks.factorised.layers import LayerEnergies, log_fraction
 from caloforge.typing import Float64Array
 
 DROP = 4.5
@@ -38,6 +40,8 @@ def censored_at(layers: LayerEnergies, layer_energy: Tensor, condition: Conditio
     """Quantiles (knots, Z, levels) of log(E / Ep) of layer energies (N, Z) in GeV: below the score
     that says how often a layer is empty, what the generator takes for no energy."""
     knots, levels = layers.knots, layers.levels.double().numpy()
+    layer_energy, unknown = layers.counted(layer_energy)
+    known = (~unknown).numpy()
     filled = (layer_energy >= FLOOR_GEV).numpy()
     values = log_fraction(layer_energy, condition.energy).double().numpy()
     around = around_knots(knots, condition.energy, condition.theta)
@@ -46,7 +50,8 @@ def censored_at(layers: LayerEnergies, layer_energy: Tensor, condition: Conditio
         floor = math.log(FLOOR_GEV / energy)
         table = np.full((layers.size, len(levels)), floor - DROP)
         for layer, rows in enumerate(filled.T):
-            empty = 1.0 - weight[rows].sum() / weight.sum()
+            of_known = weight[known[:, layer]].sum()
+            empty = 1.0 - weight[rows].sum() / of_known if of_known > 0 else 1.0
             if rows.sum() >= FEWEST_FILLED and empty < MOST_EMPTY:
                 level = values[rows, layer]
                 level = level - distance[rows] @ _trend(level, distance[rows], weight[rows])
@@ -58,8 +63,7 @@ def censored_at(layers: LayerEnergies, layer_energy: Tensor, condition: Conditio
 def first_scores(layers: LayerEnergies, layer_energy: Tensor, condition: Condition) -> Tensor:
     """Scores (N, Z) of layer energies, those of empty layers drawn with the correlations that all
     scores then have; always the same."""
-    empty, below = layer_energy < FLOOR_GEV, empty_below(layers, condition)
-    score = layers.scores(layer_energy.clamp(min=FLOOR_GEV), condition)
+    score, empty, below = _known(layers, layer_energy, condition)
     random = torch.Generator().manual_seed(0)
     precision = torch.eye(layers.size)
     for _ in range(SWEEPS_TO_MEET):
@@ -75,9 +79,8 @@ def drawn_scores(
 ) -> Tensor:
     """Scores (N, Z) of layer energies (N, Z) in GeV, those of empty layers drawn with the
     correlations that were measured; ``uniform`` (N, SWEEPS, Z) in [0, 1)."""
-    empty = layer_energy < FLOOR_GEV
-    score = layers.scores(layer_energy.clamp(min=FLOOR_GEV), condition)
-    below, precision = empty_below(layers, condition), layers.whitening.T @ layers.whitening
+    score, empty, below = _known(layers, layer_energy, condition)
+    precision = layers.whitening.T @ layers.whitening
     start = _under(torch.zeros(()), torch.ones(()), below, uniform[:, 0])
     score = torch.where(empty, start, score)
     return draw_empty(score, empty, below, precision, uniform.transpose(0, 1))
@@ -113,6 +116,16 @@ def draw_empty(
             drawn = _under(mean, width, below[:, layer], numbers[:, layer])
             scores[layer] = torch.where(empty[:, layer], drawn, now[:, layer])
     return torch.stack(scores, dim=1)
+
+
+def _known(
+    layers: LayerEnergies, layer_energy: Tensor, condition: Condition
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores (N, Z) of layers with energy; which layers are to be drawn, and under what."""
+    energies, unknown = layers.counted(layer_energy)
+    score = layers.scores(energies.clamp(min=FLOOR_GEV), condition)
+    below = torch.where(unknown, LARGEST_SCORE, empty_below(layers, condition))
+    return score, energies < FLOOR_GEV, below
 
 
 def _under(mean: Tensor, width: Tensor, limit: Tensor, uniform: Tensor) -> Tensor:

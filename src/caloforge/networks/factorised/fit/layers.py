@@ -3,13 +3,14 @@ the width of the response after it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from scipy.special import ndtr
 from torch import Tensor
 
+from caloforge.networks.factorised.conversion import first_layer
 from caloforge.networks.factorised.fit.empty import censored_at, first_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.fit.window import around_knots
@@ -18,7 +19,8 @@ from caloforge.networks.factorised.layers import LayerEnergies, log_fraction
 from caloforge.typing import Float64Array
 
 NARROWER_BY = 0.25
-"""Power of a window's weights that makes it twice as wide: correlations need more showers."""
+"""Power of a window's weights that makes it twice as wide: correlations, and where showers begin,
+need more showers."""
 COPIES = 8
 """Showers that are made for each measured one, to calibrate the flow."""
 LONG_TAIL = 2.0
@@ -72,6 +74,9 @@ class LayerQuantiles(LayerCollection):
         layer_energy, energy, theta = self.all()
         for layers in self.modules:
             condition = layers.knots(energy, theta)
+            if layers.conversion is not None:
+                begun = begun_at(layers.knots, layer_energy, condition)
+                layers.conversion.begun.copy_(begun)
             if self.censored:
                 layers.quantiles.copy_(censored_at(layers, layer_energy, condition))
                 scores = first_scores(layers, layer_energy, condition)
@@ -146,6 +151,13 @@ def quantiles_at(
     return torch.from_numpy(np.stack(tables)).float()
 
 
+def begun_at(knots: Knots, layer_energy: Tensor, condition: Condition) -> Tensor:
+    """Probability (knots, Z - 1) that showers of these layer energies (N, Z) have begun."""
+    depth = torch.arange(layer_energy.shape[1] - 1)
+    begun = (first_layer(layer_energy)[:, None] <= depth).double()
+    return torch.stack([weight @ begun for weight in wide_windows(knots, condition)]).float()
+
+
 def local_roots(knots: Knots, scores: Tensor, condition: Condition) -> Tensor:
     """Roots (knots, Z, Z) of the correlations of normal scores (N, Z) around each knot.
 
@@ -153,9 +165,7 @@ def local_roots(knots: Knots, scores: Tensor, condition: Condition) -> Tensor:
     """
     values = scores.double()
     everywhere, roots = torch.corrcoef(values.T), []
-    for _, narrow in around_knots(knots, condition.energy, condition.theta):
-        weight = torch.from_numpy(narrow**NARROWER_BY)
-        weight = weight / weight.sum()
+    for weight in wide_windows(knots, condition):
         centred = values - weight @ values
         covariance = (centred * weight[:, None]).T @ centred
         width = covariance.diagonal().clamp(min=1e-9).sqrt()
@@ -164,6 +174,13 @@ def local_roots(knots: Knots, scores: Tensor, condition: Condition) -> Tensor:
         mixed = trust * here + (1.0 - trust) * everywhere
         roots.append(torch.linalg.cholesky(mixed + 1e-4 * torch.eye(len(here))))
     return torch.stack(roots).float()
+
+
+def wide_windows(knots: Knots, condition: Condition) -> Iterator[Tensor]:
+    """Weights (N,) of the showers around each knot, in windows for what takes many of them."""
+    for _, narrow in around_knots(knots, condition.energy, condition.theta):
+        weight = torch.from_numpy(narrow**NARROWER_BY)
+        yield weight / weight.sum()
 
 
 def local_moments(weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from caloforge.errors import ConfigError
 from caloforge.networks.factorised.fit.empty import SWEEPS, drawn_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
 from caloforge.networks.factorised.fit.impact import impact_encoder
@@ -72,6 +73,9 @@ class FactorisedObjective:
     def __init__(
         self, options: FitOptions, generator: FactorisedGenerator, plan: TrainingPlan
     ) -> None:
+        if generator.layers.conversion is not None and options.empty_layers != "drawn":
+            msg = 'conversion takes empty_layers = "drawn": layers before it have no energy'
+            raise ConfigError(msg)
         self.options, self.generator = options, generator
         self.encoder = impact_encoder(plan.domain, generator.knots)
         averaged, encoder = copy.deepcopy((generator, self.encoder))
