@@ -33,11 +33,16 @@ BARREL = """<?xml version="1.0"?>
 <solids>
 <box name="space" x="3000" y="3000" z="3000" lunit="mm"/>
 <tube name="shell" rmin="600" rmax="830" z="2000" deltaphi="360" aunit="deg" lunit="mm"/>
+<tube name="sector" rmin="600" rmax="830" z="2000" deltaphi="36" aunit="deg" lunit="mm"/>
 </solids>
 <structure>
-<volume name="Crystal0x7f01"><materialref ref="G4_PbWO4"/><solidref ref="shell"/></volume>
+<volume name="Crystal0x7f01"><materialref ref="G4_PbWO4"/><solidref ref="sector"/></volume>
+<volume name="Shell"><materialref ref="G4_PbWO4"/><solidref ref="shell"/>
+<replicavol number="10"><volumeref ref="Crystal0x7f01"/><replicate_along_axis><direction phi="1"/>
+<width value="36" unit="deg"/><offset value="0" unit="deg"/></replicate_along_axis></replicavol>
+</volume>
 <volume name="World"><materialref ref="G4_Galactic"/><solidref ref="space"/>
-<physvol><volumeref ref="Crystal0x7f01"/></physvol></volume>
+<physvol><volumeref ref="Shell"/></physvol></volume>
 </structure>
 <setup name="default" version="1.0"><world ref="World"/></setup></gdml>
 """
@@ -130,7 +135,7 @@ def barrel(tmp_path: Path) -> Path:
 
 
 @needs_geant4
-def test_a_barrel_of_crystal_sees_all_the_energy_about_the_axis(barrel: Path) -> None:
+def test_a_barrel_of_crystals_sees_all_the_energy_about_the_axis(barrel: Path) -> None:
     assert simulate(barrel) == 0
     showers = io.read(barrel.with_suffix(".h5"))
     seen = showers.cells.sum(axis=(1, 2, 3))

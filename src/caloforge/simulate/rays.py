@@ -14,13 +14,15 @@ MOST_CROSSINGS = 100_000
 
 
 class Tracer:
-    """Follows lines through a world that is placed nowhere else.
+    """Follows lines through a world that is placed nowhere else, and whose volumes are complete.
 
     ``is_sensitive`` tells of a logical volume whether it is read out.
     """
 
     def __init__(self, g4: Any, world: Any, is_sensitive: Callable[[Any], bool]) -> None:
         self._g4, self._is_sensitive = g4, is_sensitive
+        # closed, so that there are voxels, without which Geant4 finds no way in replicas
+        g4.G4GeometryManager.GetInstance().CloseGeometry(True, False, world)
         self._navigator = g4.G4Navigator()
         self._navigator.SetWorldVolume(world)
 

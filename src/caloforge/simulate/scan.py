@@ -44,7 +44,8 @@ def scan_material(detector: Detector) -> MaterialScan:
         try:
             return pool.submit(_scan, detector, log).result()
         except BrokenProcessPool:
-            msg = f"Geant4 cannot read {detector.gdml.file}: {telling_words(log.read_text())}"
+            told = telling_words(log.read_text()) or "it died without a word"
+            msg = f"Geant4 cannot read {detector.gdml.file}: {told}"
             raise SimulationError(msg) from None
 
 
