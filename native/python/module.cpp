@@ -113,7 +113,7 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     const std::size_t x = model.window_x, y = model.window_y, rings = model.rings;
     check_equal(n, theta.size(), "energy and theta must have one value a shower");
     check_equal(n > 0 && n <= caloforge::lanes, true, "a trace is of 1 to 16 showers");
-    check_equal(numbers.size(), n * (model.flow_numbers() + 4), "numbers (N, flow_numbers + 4)");
+    check_equal(numbers.size(), n * model.numbers(), "numbers (N, sampler.numbers)");
     auto layer_energy = array<float>({n, layers}), axis_y = array<float>({n, layers}),
          beside = array<float>({n, layers}), rate = array<float>({n, layers}),
          weights = array<float>({n, layers, rings}), expected = array<float>({n, x, y, layers}),
@@ -155,6 +155,7 @@ NB_MODULE(_native, module) {
             const caloforge::Model& model = self.held.model;
             return std::tuple(model.image_x, model.image_y, model.layers);
         })
+        .def_prop_ro("numbers", [](const Sampler& self) { return self.held.model.numbers(); })
         .def_prop_ro("flow_numbers", [](const Sampler& self) { return self.held.model.flow_numbers(); });
     nb::class_<Maker>(module, "Maker")
         .def(nb::init<const Sampler&, const std::string&>(), "sampler"_a, "instruction_set"_a = "",

@@ -18,67 +18,82 @@ class MakerOfSet final : public Maker {
   public:
     explicit MakerOfSet(const Model& model)
         : model_(model), group_(model), shower_(model),
-          numbers_(lanes_for(model.flow_numbers() + 4)) {
+          numbers_(lanes_for(model.numbers())) {
         set_sharing(model, shower_);
     }
 
     void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
               const float* theta, HitBuffer& hits) override {
-        for (int lane = 0; lane < lanes; ++lane) {
+        if (showers >= worth_a_group) return make_side<lanes>(seed, first, showers, energy, theta, hits);
+        for (int i = 0; i < showers; ++i)
+            make_side<1>(seed, first + static_cast<std::uint64_t>(i), 1, energy + i, theta + i, hits);
+    }
+
+    void trace(int showers, const float* energy, const float* theta, const Trace& trace) override {
+        const int count = model_.numbers();
+        for (int lane = 0; lane < lanes; ++lane)
+            set_numbers_of_lane<lanes>(lane, trace.numbers + smaller(lane, showers - 1) * count);
+        make_group<lanes>(showers, energy, theta);
+        for (int lane = 0; lane < showers; ++lane) trace_shower(lane, trace);
+    }
+
+  private:
+    static constexpr int worth_a_group = 4;  // fewer showers are made one by one in less time
+
+    // At most `side` showers, whose layers and pattern are made side by side.
+    template <int side>
+    void make_side(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
+                   const float* theta, HitBuffer& hits) {
+        for (int lane = 0; lane < side; ++lane) {
             Random& random = group_.random[lane];
             random.start(seed, first + static_cast<std::uint64_t>(smaller(lane, showers - 1)));
             random.uniform(numbers_.data(), static_cast<int>(numbers_.size()));
-            set_numbers_of_lane(lane, numbers_.data());
+            set_numbers_of_lane<side>(lane, numbers_.data());
         }
-        make_group(showers, energy, theta);
+        make_group<side>(showers, energy, theta);
         for (int lane = 0; lane < showers; ++lane) {
             hits.reserve(static_cast<std::size_t>(model_.cells()) + 2 * lanes);
-            make_shower(lane);
+            make_shower<side>(lane);
             const int count = hits.narrow() ? take(hits.narrow_cell, hits) : take(hits.cell, hits);
             hits.finish_shower(static_cast<std::size_t>(count));
         }
     }
 
-    void trace(int showers, const float* energy, const float* theta, const Trace& trace) override {
-        const int count = model_.flow_numbers() + 4;
-        for (int lane = 0; lane < lanes; ++lane)
-            set_numbers_of_lane(lane, trace.numbers + smaller(lane, showers - 1) * count);
-        make_group(showers, energy, theta);
-        for (int lane = 0; lane < showers; ++lane) trace_shower(lane, trace);
-    }
-
-  private:
     template <class Cell>
     int take(Cell* cell, const HitBuffer& hits) {
         return take_hits(model_, shower_, cell + hits.hits, hits.energy + hits.hits);
     }
 
+    template <int side>
     void set_numbers_of_lane(int lane, const float* numbers) {
         const int flow = model_.flow_numbers();
-        for (int i = 0; i < flow; ++i) group_.flow_numbers[i * lanes + lane] = numbers[i];
+        for (int i = 0; i < flow; ++i) group_.flow_numbers[i * side + lane] = numbers[i];
         group_.impact_x[lane] = numbers[flow];
         group_.impact_y[lane] = numbers[flow + 1];
         group_.tilt[0][lane] = numbers[flow + 2];
         group_.tilt[1][lane] = numbers[flow + 3];
+        if (model_.converts) group_.beginning[lane] = numbers[flow + 4];
     }
 
+    template <int side>
     void make_group(int showers, const float* energy, const float* theta) {
-        for (int lane = 0; lane < lanes; ++lane) {
+        for (int lane = 0; lane < side; ++lane) {
             group_.energy[lane] = energy[smaller(lane, showers - 1)];
             group_.theta[lane] = theta[smaller(lane, showers - 1)];
             float* tilt = &group_.tilt[0][lane];
             normal_pair(tilt[0], tilt[lanes], tilt[0], tilt[lanes]);
         }
-        set_conditions(model_, group_);
-        make_layer_energies(model_, group_);
-        make_pattern_weights(model_, group_);
+        set_conditions<side>(model_, group_);
+        make_layer_energies<side>(model_, group_);
+        make_pattern_weights<side>(model_, group_);
     }
 
     // One shower's energies and weights, and what its cells expect.
+    template <int side>
     void expect(int lane, const Condition& condition) {
         const int layer_lanes = model_.layer_lanes;
         for (int layer = 0; layer < model_.layers; ++layer)
-            shower_.energy[layer] = group_.layer_energy[layer * lanes + lane];
+            shower_.energy[layer] = group_.layer_energy[layer * side + lane];
         const float* weight = &group_.rings[lane * model_.rings * layer_lanes];
         for (int ring = 0; ring < model_.rings; ++ring) {
             CALOFORGE_LANES
@@ -92,10 +107,11 @@ class MakerOfSet final : public Maker {
         condition.interpolate(model_.deposit_shift.data(), model_.layers, shower_.shifts.data());
     }
 
+    template <int side>
     void make_shower(int lane) {
         const Condition condition(model_, group_, lane);
         Random& random = group_.random[lane];
-        expect(lane, condition);
+        expect<side>(lane, condition);
         make_halo(model_, condition, random, shower_);
         set_numbers(model_, condition, random, shower_);
         make_deposits(model_, shower_);
@@ -104,7 +120,7 @@ class MakerOfSet final : public Maker {
     void trace_shower(int lane, const Trace& trace) {
         const Condition condition(model_, group_, lane);
         const int layers = model_.layers, rings = model_.rings;
-        expect(lane, condition);
+        expect<lanes>(lane, condition);
         for (int layer = 0; layer < layers; ++layer) {
             if (trace.layer_energy) trace.layer_energy[lane * layers + layer] = shower_.energy[layer];
             if (trace.axis_y) trace.axis_y[lane * layers + layer] = shower_.axis_y[layer];

@@ -37,7 +37,7 @@ class HitBuffer {
 
 // Quantities on the way of one group of showers, where a test asks for them; any may be null.
 struct Trace {
-    const float* numbers = nullptr;  // [showers][flow_numbers + 4]: uniform, in place of drawn ones
+    const float* numbers = nullptr;  // [showers][numbers]: uniform, in place of drawn ones
     float* layer_energy = nullptr;   // [showers][layers] GeV
     float* rings = nullptr;          // [showers][layers][rings]
     float* axis_y = nullptr;         // [showers][layers] pads

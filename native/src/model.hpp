@@ -23,9 +23,11 @@ constexpr int halo_energies = 1024, halo_leans = 3;
 constexpr int poisson_means = 128, poisson_columns = 512, poisson_means_per_root = 16;
 constexpr float threshold_gev = 1e-8f;
 
-struct Linear {  // y = weight x + bias
+constexpr int outputs_at_once = 8;
+
+struct Linear {  // y = weight x + bias, with outputs of zero up to a multiple of those at once
     int in = 0, out = 0;
-    std::vector<float> weight, bias;  // [out][in], [out]
+    std::vector<float> weight, bias;  // [out / outputs_at_once][in][outputs_at_once], [out]
 };
 
 using Network = std::array<Linear, 3>;
@@ -63,7 +65,10 @@ struct Model {
     int knots = 0, features = 0;
 
     std::vector<Coupling> couplings;
-    std::vector<float> colouring;  // [flow][layers]
+    bool local = false;            // correlations of the layers at every knot
+    std::vector<float> colouring;  // [knots or 1][flow][layers]
+    bool converts = false;         // showers begin in a layer that is drawn
+    std::vector<float> begun;      // [knots][layers - 1] chance that they have
     std::vector<float> quantiles;  // [knots][layers][score_steps + 1]
     std::vector<float> scale, response;
 
@@ -86,6 +91,9 @@ struct Model {
     int widest_span() const { return window_y + 2 * most_followed; }
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((layers + 1) / 2); }
+    // Uniform numbers for layers and axis: of the flow, two for the impact point, two for the tilt of
+    // the axis, and one for the layer in which the shower begins.
+    int numbers() const { return flow_numbers() + 4 + (converts ? 1 : 0); }
 };
 
 // From the bytes of a model file; throws Error.

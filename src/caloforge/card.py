@@ -163,12 +163,12 @@ class ModelCard(FrozenModel):
 
     @property
     def has_native_tables(self) -> bool:
-        """Whether its tables are of a form that the native sampler knows: on pads, with one
-        correlation of the layers for all showers, which all begin in the first."""
+        """Whether its tables are of a form that the native sampler knows: on pads, and not of a
+        pattern that all layers share or of hits off the axis."""
         network = self.training.recipe.get("network", {})
         on_pads = self.detector.readout == "pads"
-        unknown = network.get("local_correlations") or network.get("conversion")
-        return self.float32_only and on_pads and not unknown
+        unknown = ("shared_pattern", "off_centre")
+        return self.float32_only and on_pads and not any(network.get(each) for each in unknown)
 
     @model_validator(mode="before")
     @classmethod

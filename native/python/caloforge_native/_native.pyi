@@ -18,6 +18,9 @@ class Sampler:
     @property
     def flow_numbers(self) -> int:
         """Uniform numbers that a shower's layer energies are made from."""
+    @property
+    def numbers(self) -> int:
+        """These, four for its axis, and one for where it begins, if that is drawn."""
 
 class Maker:
     """Makes showers in one thread at a time."""
@@ -37,4 +40,4 @@ class Maker:
         numbers: NDArray[np.float32],
         cell_numbers: NDArray[np.uint32] | None = None,
     ) -> dict[str, NDArray[Any]]:
-        """What the steps make of given numbers (N, flow_numbers + 4); for tests."""
+        """What the steps make of given numbers (N, numbers); for tests."""

@@ -131,8 +131,9 @@ void place_halo(const Model& model, Corner move, Corner corner, Shower& shower) 
 void set_image(const Model& model, Corner move, Corner corner, Shower& shower) {
     place_halo(model, move, corner, shower);
     HaloHits& hits = shower.halo;
+    if (!is_closed(model))
+        for (int i = 0; i < hits.count; ++i) shower.deposit[hits.inside[i]] += hits.energy[i];
     for (int i = 0; i < hits.count; ++i) {
-        shower.deposit[hits.inside[i]] += hits.energy[i];
         const auto cell = static_cast<std::uint32_t>(hits.cell[i]);
         std::uint64_t& cells = shower.image[cell / 64];
         hits.again[i] = cells >> (cell % 64) & 1;

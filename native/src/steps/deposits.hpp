@@ -20,6 +20,8 @@ constexpr float rows_per_log = 3.4743559f;    // 8 / log(10)
 constexpr float first_row = -64.0f;           // 8 log10(10 eV / 1 GeV)
 constexpr float least_expected = 1e-12f;      // far below the first row, whatever the shift
 constexpr float columns_per_root = quantiles - 0.01f;
+constexpr int sort_bits = 31;  // the last bits of what a candidate expects: a millionth of it
+static_assert(sorts <= sort_bits + 1);
 constexpr float faint_layer_gev = 1e-3f, faint_first_layer_gev = 2.5e-4f;
 
 // The table's sort of a layer of this energy in GeV.
@@ -39,9 +41,9 @@ CALOFORGE_INLINE float raised_by(float shift) { return exponential(shift / rows_
 // with: 24 bits of the quantile and eight that dither the row.
 CALOFORGE_INLINE std::int32_t place_of(float raised, std::uint32_t asked) {
     const float dither = (static_cast<float>(second_of(asked)) + 0.5f) * 0.00390625f;
-    const float in_rows = fused(logarithm(at_least(raised, least_expected)), rows_per_log,
+    const float in_rows = fused(logarithm(above_bound(raised, least_expected)), rows_per_log,
                                 dither - first_row);
-    const int row = static_cast<int>(clamped(in_rows, 0.0f, expectations - 1.0f));
+    const int row = larger(smaller(static_cast<int>(in_rows), expectations - 1), 0);
     const float u = static_cast<float>(quantile_of(asked)) * 5.9604645e-8f;
     return row * quantiles + static_cast<int>(fourth_root(u) * columns_per_root);
 }
@@ -76,16 +78,15 @@ void set_sorts(const Model& model, Shower& shower) {
     OfLayers& of = shower.of_layers;
     CALOFORGE_LANES
     for (int layer = 0; layer < model.layer_lanes; ++layer) {
-        shower.sort[layer] = sort_of(layer, shower.energy[layer]);
-        of.table[layer] = shower.sort[layer] * (expectations * quantiles);
+        of.sort[layer] = sort_of(layer, shower.energy[layer]);
         of.raised[layer] = raised_by(shower.shifts[layer]);
     }
     for (int layer = 0; layer < model.layers; ++layer) {
-        const Bound& bound = model.bounds[static_cast<std::size_t>(shower.sort[layer])];
+        const Bound& bound = model.bounds[static_cast<std::size_t>(of.sort[layer])];
         of.steep[layer] = bound.steep, of.low[layer] = bound.low;
         of.flat[layer] = bound.flat, of.high[layer] = bound.high;
     }
-    repeat(model, shower.span, of.table);
+    repeat(model, shower.span, of.sort);
     for (Array<float>* values : {&of.raised, &of.steep, &of.low, &of.flat, &of.high})
         repeat(model, shower.span, *values);
 }
@@ -111,15 +112,14 @@ int find_candidates(const Model& model, Shower& shower) {
     const OfLayers& of = shower.of_layers;
     const int row = shower.row, layers = model.layers, window_x = model.window_x;
     Wanted::Bits* bits = candidates.wanted.data();
-    float* its_expected = candidates.expected.data();
+    std::int32_t* its_raised = candidates.raised.data();
     std::uint32_t* its_asked = candidates.asked.data();
-    std::int32_t* its_table = candidates.place.data();
     int end = 0;
     for (int first = 0; first < row; first += width) {
         const auto steep = loaded<Float>(&of.steep[first]), low = loaded<Float>(&of.low[first]);
         const auto flat = loaded<Float>(&of.flat[first]), high = loaded<Float>(&of.high[first]);
         const auto raised_by = loaded<Float>(&of.raised[first]);
-        const auto table = loaded<Int>(&of.table[first]);
+        const auto sort = loaded<Int>(&of.sort[first]);
         const auto below_x = loaded<Int>(&of.below_x[first]);
         const auto below_y = loaded<Int>(&of.below_y[first]);
         const float* expected = &shower.expected[first];
@@ -133,9 +133,8 @@ int find_candidates(const Model& model, Shower& shower) {
             const Float line = fused(steep, raised, low), other = fused(flat, raised, high);
             const auto quantile = __builtin_convertvector((Int)(asked >> 8), Float);
             const Wanted wanted(quantile - (line < other ? line : other));
-            wanted.take(raised, its_expected + end);
+            wanted.take(((Int)raised & ~sort_bits) | sort, its_raised + end);
             wanted.take(asked, its_asked + end);
-            wanted.take(table, its_table + end);
             *bits++ = wanted.bits();
             end += wanted.count();
             own = along_x;
@@ -144,15 +143,22 @@ int find_candidates(const Model& model, Shower& shower) {
     return end;
 }
 
-// Looks up the candidates' deposits by what they expect.
+// Looks up the candidates' deposits by what they expect.  The memory of a vector's is fetched while
+// the places of the next ones are computed.
 void look_up(const Model& model, int count, Candidates& candidates) {
-    const float *table = model.deposit_table.data(), *expected = candidates.expected.data();
-    std::int32_t* place = candidates.place.data();
+    const float* table = model.deposit_table.data();
+    const std::int32_t* raised = candidates.raised.data();
     const std::uint32_t* asked = candidates.asked.data();
+    std::int32_t* place = candidates.place.data();
     float* value = candidates.value.data();
     const int end = lanes_for(count);
-    CALOFORGE_LANES
-    for (int i = 0; i < end; ++i) place[i] += place_of(expected[i], asked[i]);
+    for (int first = 0; first < end; first += lanes) {
+        CALOFORGE_LANES
+        for (int i = first; i < first + lanes; ++i)
+            place[i] = (raised[i] & sort_bits) * (expectations * quantiles) +
+                       place_of(from_bits(raised[i]), asked[i]);
+        for (int i = first; i < first + lanes; ++i) __builtin_prefetch(table + place[i]);
+    }
     CALOFORGE_LANES
     for (int i = 0; i < end; ++i) value[i] = table[place[i]];
 }
@@ -214,7 +220,7 @@ float keep_nearest(const Model& model, int layer, Shower& shower) {
     const OfLayers& of = shower.of_layers;
     const int count = model.window_x * model.window_y;
     std::uint32_t* asked = shower.asked.data();
-    float *expected = shower.margin.data(), *deposit = expected;
+    float *expected = shower.of_layer.data(), *deposit = expected;
     for (int pad = 0; pad < count; ++pad) {
         const std::size_t i =
             shower.place(model, pad / model.window_y, pad % model.window_y, layer);
@@ -223,7 +229,7 @@ float keep_nearest(const Model& model, int layer, Shower& shower) {
             *own, own[shower.row], own[model.layers], of.below_x[layer], of.below_y[layer]);
         expected[pad] = shower.expected[i];
     }
-    const float* table = table_of(model, shower.sort[layer]);
+    const float* table = table_of(model, of.sort[layer]);
     const float raised_by = of.raised[layer];
     CALOFORGE_LANES
     for (int pad = 0; pad < count; ++pad)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "../model.hpp"
 #include "random.hpp"
@@ -11,10 +12,14 @@ CALOFORGE_BEGIN
 
 constexpr int most_corners = 4;  // knots around a condition: two, four where showers are inclined
 
-// Values [...][lanes] of as many showers as there are lanes, if nothing else is said.
+// Values [...][side] of as many showers as there are lanes, or of one: side by side in steps that are
+// templates of their number.
 struct Group {
     explicit Group(const Model& model)
         : flow_numbers(model.flow_numbers() * lanes),
+          colouring(model.local ? model.layers * model.layers : 0),
+          score(model.layers * lanes),
+          of_one(model.layers),
           layer_energy(model.layers * lanes),
           rings(lanes * model.rings * model.layer_lanes),
           in(widest(model) * lanes),
@@ -37,7 +42,18 @@ struct Group {
     alignas(64) std::int32_t knot[most_corners][lanes] = {};
     alignas(64) float impact_x[lanes] = {}, impact_y[lanes] = {};  // uniform numbers
     alignas(64) float tilt[2][lanes] = {};                         // uniform, then [0] is normal
+    alignas(64) float beginning[lanes] = {};                       // uniform
+    // Sets what a network is told of the showers' conditions.
+    template <int side>
+    void set_features(const Model& model, float* values) const {
+        for (int feature = 0; feature < model.features; ++feature)
+            std::memcpy(values + feature * side, features[feature], side * sizeof(float));
+    }
+
     Array<float> flow_numbers;  // uniform
+    Array<float> colouring;     // [flow][layers] of one shower
+    Array<float> score;         // [layers]
+    Array<float> of_one;        // [layers] of one shower
     Array<float> layer_energy;  // [layers] GeV
     Array<float> rings;         // [lanes][rings][layer_lanes]: weights of the Gaussians
     Array<float> in, out;       // of a network's layer

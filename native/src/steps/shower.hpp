@@ -45,26 +45,26 @@ struct HaloHits {
 // The cells that may be hit.
 struct Candidates {
     Candidates(std::size_t cells)
-        : wanted(cells / width + 1), expected(cells + 2 * lanes), asked(cells + 2 * lanes),
+        : wanted(cells / width + 1), raised(cells + 2 * lanes), asked(cells + 2 * lanes),
           place(cells + 2 * lanes), value(cells + 2 * lanes) {}
 
     Array<Wanted::Bits> wanted;   // which of the cells they are
-    Array<float> expected;        // GeV, raised by the layer's shift
+    Array<std::int32_t> raised;   // what they expect in GeV, raised by the layer's shift, and its sort
     Array<std::uint32_t> asked;   // 24 bits of its quantile, and eight more
-    Array<std::int32_t> place;    // in the tables: first where the one of the layer's sort begins
+    Array<std::int32_t> place;    // in the tables
     Array<float> value;           // deposit by expectation
 };
 
 // What is the same in all cells of a layer, [widest row].
 struct OfLayers {
     OfLayers(int row)
-        : steep(row), low(row), flat(row), high(row), raised(row), scale(row), table(row),
+        : steep(row), low(row), flat(row), high(row), raised(row), scale(row), sort(row),
           below_x(row), below_y(row) {}
 
     Array<float> steep, low, flat, high;     // the bound of the chance of a hit
     Array<float> raised;                     // what is expected, by the layer's shift
     Array<float> scale;                      // from deposits to energies
-    Array<std::int32_t> table;               // where the table of the layer's sort begins
+    Array<std::int32_t> sort;                // of the deposit table
     Array<std::int32_t> below_x, below_y;    // chances of sharing
 };
 
@@ -108,10 +108,10 @@ struct Shower {
           core_numbers(2 * core * core * model.layer_lanes + lanes),
           core_normals(core * core * model.layer_lanes),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
-          shifts(model.layer_lanes), sort(model.layer_lanes),
+          shifts(model.layer_lanes),
           of_layers(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
           deposit(expected.size() + 1), asked(lanes_for(model.window_x * model.window_y)),
-          margin(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
+          of_layer(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
           before(words), row_places(model.image_x + 1),
           work(stride_of(model.window_x) + 5 * lanes_for(model.layers)) {}
 
@@ -139,13 +139,12 @@ struct Shower {
     HaloHits halo;
     Array<float> in_halo;  // [layers] GeV
     Array<float> shifts;   // [layers] rows of the deposit table
-    Array<std::int32_t> sort;  // [layers] of the deposit table
     OfLayers of_layers;
     Candidates candidates;
     Sums sums;
     Array<float> deposit;           // [window_x][row], and one of no cell
     Array<std::uint32_t> asked;     // [window_x window_y] of one layer: as of the candidates
-    Array<float> margin;            // [window_x window_y] of one layer
+    Array<float> of_layer;          // [window_x window_y] of one layer: what is expected, then deposits
     int nowhere;                    // cell of hits that are none
     int words;                      // of 64 cells
     Array<std::uint64_t> image;     // [words]: a bit a cell, set where there is a hit of the halo

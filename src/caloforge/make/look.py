@@ -24,6 +24,8 @@ HALO_STEP = 32
 MOST_SHARING = 0.2
 FAINT = 0.3
 """Cells that are hit more often have more than one particle."""
+PATTERN_WIDTH = 32
+"""Hidden units of the network that all layers share."""
 LATE = 0.2
 """Share of showers without energy in the first layer from which on they begin late."""
 
@@ -55,10 +57,14 @@ class Look:
 
     def options(self) -> dict[str, Any]:
         """As options of the network."""
-        found: dict[str, Any] = {"conversion": True} if self.converts else {}
+        found: dict[str, Any] = {"shared_pattern": True, "pattern_width": PATTERN_WIDTH}
+        if self.converts:
+            found["conversion"] = True
         if self.window is not None:
             found |= {"window": list(self.window), "halo_particles": self.halo_particles}
-        return found if self.sharing is None else found | {"sharing": self.sharing}
+        if self.sharing is not None:
+            found |= {"sharing": self.sharing, "off_centre": True}
+        return found
 
     def lines(self) -> list[str]:
         """What was found, in words."""

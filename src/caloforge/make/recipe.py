@@ -25,8 +25,10 @@ from caloforge.train.recipe import DataOptions, Recipe
 SYMMETRIES = ("circle", "square", "mirror", "none")
 """Augmentations, the one that makes most of a sample first."""
 BATCH_SIZE = 64
-PASSES = 20
-"""Epochs after which the lateral pattern knows a small sample; from 40 on it knows it by heart."""
+PASSES = 45
+"""Epochs after which the lateral pattern has learned a small sample."""
+ENCODER_WIDTH = 24
+"""Of what reads the impact points: a wider one learns the showers by heart."""
 FEWEST_STEPS, MOST_STEPS = 400, 4000
 """Optimisation steps: fewer leave the pattern unfinished, more teach it nothing."""
 FEWEST_EPOCHS = 4
@@ -78,6 +80,7 @@ def _recipe(
             "name": "factorised",
             "empty_layers": "drawn",
             "halo_prior": HALO_PRIOR,
+            "encoder_width": ENCODER_WIDTH,
             "flow_epochs": min(round(FLOW_EPOCHS * (n / FLOW_SHOWERS) ** 0.5), epochs - 1),
         },
         "data": {"augment": augment, "validation_fraction": round(validated / n, 4)},

@@ -21,6 +21,8 @@ IMPACT_DIM = 2
 """x and y in the pad that is hit: uniform.  Centring the image may make another pad its middle."""
 MOST_MOVED = 2
 """Pads by which an image may be moved to have the barycentre in its centre."""
+CENTRE_DIM = 2
+"""Uniform numbers that say how energy beside the image has moved its centre."""
 
 
 class HaloHits(NamedTuple):
@@ -58,9 +60,19 @@ class ShowerAxis(nn.Module):
     kind = "factorised"
     latent_dim = IMPACT_DIM
 
-    def __init__(self, domain: Domain, window: tuple[int, int] | None, knots: Knots) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        window: tuple[int, int] | None,
+        knots: Knots,
+        *,
+        off_centre: bool = False,
+    ) -> None:
         super().__init__()
         x, y, layers = domain.shape
+        self.moves_centre = off_centre
+        if off_centre:
+            self.register_buffer("off_centre", torch.zeros(knots.size))
         self.image, self.whole = domain.shape, window is None
         self.inclined = knots.inclined
         self.window = window or (x, y)
@@ -78,6 +90,7 @@ class ShowerAxis(nn.Module):
         self.register_buffer("place", place + torch.arange(layers), persistent=False)
         self.lean: Tensor
         self.wander: Tensor
+        self.off_centre: Tensor
         self.depth: Tensor
         self.pads_x: Tensor
         self.pads_y: Tensor
@@ -103,9 +116,10 @@ class ShowerAxis(nn.Module):
 
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it."""
+        found = {"off_centre": self.off_centre} if self.moves_centre else {}
         if not self.inclined:
-            return {}
-        return {"depth": self.depth, "lean": self.lean, "wander": self.wander}
+            return found
+        return found | {"depth": self.depth, "lean": self.lean, "wander": self.wander}
 
     def displacement(self, layer_energy: Tensor, slope: Tensor) -> Tensor:
         """How far (N, Z) in pads along y the axis is from the barycentre, in each layer.
@@ -130,13 +144,30 @@ class ShowerAxis(nn.Module):
         index = centre[:, None, None] + self.pads_y[:, None]
         return columns.gather(2, index.long().expand(-1, self.window[0], -1, -1))
 
-    def image_of(self, window: Tensor, centre: Tensor, hits: HaloHits | None) -> Tensor:
+    def missed(self, latent: Tensor, condition: Condition) -> Tensor | None:
+        """How far (N, 2) in pads energy beside the image pulls the barycentre, from uniform numbers
+        (N, 2): mostly hardly at all, by a far hit now and then."""
+        if not self.moves_centre:
+            return None
+        either = 2.0 * latent - 1.0
+        size = torch.log(either.abs().clamp(min=1e-6)) ** 2
+        pull = (condition.weights @ self.off_centre)[:, None]
+        return torch.where(either < 0.0, -size, size) * pull
+
+    def image_of(
+        self,
+        window: Tensor,
+        centre: Tensor,
+        hits: HaloHits | None,
+        missed: Tensor | None = None,
+    ) -> Tensor:
         """Cells (N, X, Y, Z) of a window's cells and hits beside it, centred on the barycentre.
 
         As Geant4's images are: at low energies the barycentre may lie a pad from the axis.
+        ``missed`` (N, 2): what energy beside the image adds to it, in pads.
         """
         if hits is None or not self.inclined:
-            return centred(window, self.image[:2], hits)
+            return centred(window, self.image[:2], hits, missed)
         x, y, z = self.image
         energy = window.sum(dim=(1, 2, 3)) + hits.energy.sum(dim=1)
         by_y = window.sum(dim=1)
@@ -144,8 +175,11 @@ class ShowerAxis(nn.Module):
         first_y = (by_y.sum(dim=2) @ self.pads_y) + (by_y.sum(dim=1) * centre).sum(dim=1)
         first_y = first_y + (hits.energy * hits.y).sum(dim=1)
         per_energy = 1.0 / energy.clamp(min=1e-12)
-        move_x = self._to_centre(first_x * per_energy, x)[:, None]
-        move_y = self._to_centre(first_y * per_energy, y)[:, None]
+        middle_x, middle_y = first_x * per_energy, first_y * per_energy
+        if missed is not None:
+            middle_x, middle_y = middle_x + missed[:, 0], middle_y + missed[:, 1]
+        move_x = self._to_centre(middle_x, x)[:, None]
+        move_y = self._to_centre(middle_y, y)[:, None]
         place = self.place + ((centre + move_y + move_x * y) * z)[:, None, None]
         hit_x = (hits.x + move_x).clamp(0.0, x - 1.0)
         hit_y = (hits.y + move_y).clamp(0.0, y - 1.0)

@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from caloforge.networks.factorised.axis import HaloHits
 
 
-def centred(window: Tensor, image: tuple[int, int], hits: HaloHits | None = None) -> Tensor:
+def centred(
+    window: Tensor,
+    image: tuple[int, int],
+    hits: HaloHits | None = None,
+    missed: Tensor | None = None,
+) -> Tensor:
     """Images (N, X, Y, Z) moved by whole pads, the barycentre then in the middle one.
 
-    ``window`` (N, X', Y', Z): cells in the middle of the image of X and Y pads; ``hits`` beside it.
+    ``window`` (N, X', Y', Z): cells in the middle of the image of X and Y pads; ``hits`` beside it;
+    ``missed`` (N, 2): what energy beside the image adds to the barycentre, in pads.
     At low energies the barycentre often lies beside the pad that was hit; it decides what the
     image is.  What leaves the image on one side enters it on the other.
     """
@@ -27,7 +33,10 @@ def centred(window: Tensor, image: tuple[int, int], hits: HaloHits | None = None
     if hits is not None:
         parts = [hits.energy, *(hits.energy * pads for pads in _from_middle(hits, image))]
         sums = sums + torch.stack([part.sum(dim=1) for part in parts], dim=1)
-    move = torch.floor(sums[:, 1:] / sums[:, :1].clamp(min=1e-12) + 0.5)
+    middle = sums[:, 1:] / sums[:, :1].clamp(min=1e-12)
+    if missed is not None:
+        middle = middle + missed
+    move = torch.floor(middle + 0.5)
     images = _moved(cells, size, image, move)
     if hits is not None:
         x, y = _within(hits.x - move[:, :1], image[0]), _within(hits.y - move[:, 1:], image[1])

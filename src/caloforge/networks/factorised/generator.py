@@ -28,6 +28,7 @@ from torch import Tensor
 from caloforge.card import TABLES
 from caloforge.config import FrozenModel
 from caloforge.networks.base import Domain, GeneratorNetwork
+from caloforge.networks.factorised.axis import CENTRE_DIM
 from caloforge.networks.factorised.deposits import DepositSampler
 from caloforge.networks.factorised.geometry import steps
 from caloforge.networks.factorised.knots import Condition, Knots
@@ -47,10 +48,11 @@ class FactorisedOptions(FrozenModel):
     neighbour (particles that cross two pads; in a cylinder it is measured).  ``window``: pads in x
     and y about the axis in which every cell is asked for its energy (None: the whole image); beside
     it hits are drawn as points, those of at most ``halo_particles`` in a shower.
-    ``local_correlations``: of the layer energies, measured around each knot of Ep instead of once:
-    what a flow would have to learn of them, which takes more showers.  ``conversion``: the layer in
-    which a shower begins is drawn, as photons' showers begin late (takes ``empty_layers = "drawn"``
-    in the objective).
+    What few showers ask for: ``local_correlations`` of the layer energies are measured around each
+    knot of Ep instead of once; ``conversion`` draws the layer in which a shower begins, as photons'
+    showers begin late (with ``empty_layers = "drawn"`` in the objective); ``shared_pattern`` has
+    one network weigh the Gaussians in all layers.  ``off_centre``: energy beside the image has its
+    part in where the image's centre is, as it has in Geant4's.
     """
 
     name: Literal["factorised"] = "factorised"
@@ -63,6 +65,8 @@ class FactorisedOptions(FrozenModel):
     halo_particles: int = Field(384, gt=0)
     local_correlations: bool = False
     conversion: bool = False
+    shared_pattern: bool = False
+    off_centre: bool = False
 
 
 class FactorisedGenerator(GeneratorNetwork):
@@ -90,13 +94,14 @@ class FactorisedGenerator(GeneratorNetwork):
             self.noise.latent_dim,
             self.halo.latent_dim if self.halo else 0,
             TILT_DIM if self.knots.inclined else 0,
+            CENTRE_DIM if options.off_centre else 0,
         ]
         self.latent_dim = sum(self.parts)
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`GeneratorNetwork`."""
         condition = self.knots(energy, theta)
-        for_layers, for_impact, for_cells, for_halo, for_tilt = torch.split(
+        for_layers, for_impact, for_cells, for_halo, for_tilt, for_centre = torch.split(
             latent, self.parts, dim=1
         )
         layer_energy = self.layers(for_layers, condition)
@@ -106,13 +111,14 @@ class FactorisedGenerator(GeneratorNetwork):
         expected, beside = self.expected(layer_energy, condition, axis, centre)
         uniform = self.noise(for_cells, condition)
         deposit = self.deposits(expected, layer_energy, condition, uniform)
+        missed = self.axis.missed(for_centre, condition)
         if self.halo is None:
             cells, _ = scale_to_layers(deposit, layer_energy)
-            return self.axis.image_of(cells, centre, None)
+            return self.axis.image_of(cells, centre, None, missed)
         hits = self.halo(beside, condition, centre, for_halo)
         in_hits = hits.layer_energy(layer_energy.shape[1])
         cells, scale = scale_to_layers(deposit, layer_energy, in_hits)
-        return self.axis.image_of(cells, centre, hits.scaled(scale))
+        return self.axis.image_of(cells, centre, hits.scaled(scale), missed)
 
     def expected(
         self, layer_energy: Tensor, condition: Condition, axis: Tensor, centre: Tensor

@@ -50,10 +50,12 @@ def steps(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
 
 def _on_pads(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
     layers = domain.shape[2]
-    axis = ShowerAxis(domain, _checked(options.window, domain), knots)
+    window = _checked(options.window, domain)
+    axis = ShowerAxis(domain, window, knots, off_centre=options.off_centre)
     pattern = TransversePattern(
-        axis.window, layers, options.rings, options.pattern_width, knots, whole=axis.whole
-    )
+        axis.window, layers, options.rings, options.pattern_width, knots,
+        whole=axis.whole, shared=options.shared_pattern,
+    )  # fmt: skip
     noise = CellNoise((*axis.window, layers), options.sharing, knots)
     halo = None if axis.whole else Halo(axis, options.halo_particles, knots)
     return Steps(axis, pattern, noise, halo)
@@ -63,10 +65,15 @@ def _in_rings(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps
     if options.window is not None:
         msg = f"a window is of pads, these cells are rings and sectors: leave out {options.window}"
         raise ConfigError(msg)
+    if options.off_centre:
+        msg = "off_centre is of images of pads: rings lie about the particle"
+        raise ConfigError(msg)
     if knots.inclined:
         msg = "showers in rings lie about their particle: all at one angle, 90 degrees, are needed"
         raise ConfigError(msg)
-    pattern = RingPattern(domain, options.rings, options.pattern_width, knots)
+    pattern = RingPattern(
+        domain, options.rings, options.pattern_width, knots, shared=options.shared_pattern
+    )
     return Steps(ParticleAxis(domain), pattern, RingNoise(domain, knots), None)
 
 

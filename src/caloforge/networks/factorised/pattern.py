@@ -29,26 +29,32 @@ class LateralMixture(nn.Module):
     """The Gaussians of each layer, ``number`` of them: their widths and their weights.
 
     ``log_sigma`` (number,): logarithms of the widths in pads, at first up to ``widest``.
+    ``shared``: one network weighs them in all layers (:class:`SharedWeights`).
     """
 
     def __init__(
-        self, layers: int, number: int, width: int, knots: Knots, widest: float = WIDEST_PADS
+        self,
+        layers: int,
+        number: int,
+        width: int,
+        knots: Knots,
+        widest: float = WIDEST_PADS,
+        *,
+        shared: bool = False,
     ) -> None:
         super().__init__()
-        self.grid, self.features = (layers, number), knots.features
+        self.grid, self.features, self.shared = (layers, number), knots.features, shared
         sigmas = torch.linspace(math.log(NARROWEST_PADS), math.log(widest), number)
         self.log_sigma = nn.Parameter(sigmas)
-        self.network = nn.Sequential(
-            nn.Linear(knots.features + layers, width),
-            nn.ReLU(),
-            nn.Linear(width, width),
-            nn.ReLU(),
-            nn.Linear(width, layers * number),
-        )
-        nn.init.zeros_(self.network[-1].weight)  # type: ignore[arg-type]
+        if shared:
+            self.network: nn.Module = SharedWeights(layers, number, width, knots.features)
+            return
+        self.network = _perceptron(knots.features + layers, width, layers * number)
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
+        if self.shared:
+            return {}
         layers, rings = self.grid
         inputs = (AxisBlock("layers", layers), AxisBlock("features", self.features))
         outputs = (AxisBlock("layers", layers, rings),)
@@ -60,10 +66,66 @@ class LateralMixture(nn.Module):
 
     def weights(self, layer_energy: Tensor, condition: Condition) -> Tensor:
         """Weights (N, Z, number) of the Gaussians in each layer; they add up to one."""
+        if self.shared:
+            return torch.softmax(self.network(layer_energy, condition.features), dim=2)
         total = layer_energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
         fractions = (torch.log(layer_energy / total + 1e-4) + 4.0) * 0.5
         logits = self.network(torch.cat([fractions, condition.features], dim=1))
         return torch.softmax(logits.reshape(-1, *self.grid), dim=2)
+
+
+class SharedWeights(nn.Module):
+    """One small network for all layers: what it is told of a layer is where in the shower it lies.
+
+    Few showers teach it as much as many teach a network that sees all layers at once, for every
+    layer of every shower is an example; and it cannot know a shower by heart.
+    """
+
+    inputs = 7
+
+    def __init__(self, layers: int, number: int, width: int, features: int) -> None:
+        super().__init__()
+        self.features, self.grid = features, (layers, number)
+        self.network = _perceptron(self.inputs + features, width, number)
+        self.bias = nn.Parameter(torch.zeros(layers, number))
+        self.register_buffer("depth", torch.arange(float(layers)), persistent=False)
+        self.depth: Tensor
+
+    def forward(self, layer_energy: Tensor, features: Tensor) -> Tensor:
+        """Logarithms (N, Z, number) of weights up to a constant, for layer energies (N, Z) in GeV
+        and features (N, F) of the condition."""
+        size = len(self.depth)
+        share = layer_energy / layer_energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
+        middle = (share * self.depth).sum(dim=1, keepdim=True)
+        square = (share * (self.depth - middle) ** 2).sum(dim=1, keepdim=True)
+        told = [
+            0.5 * torch.log(share + 1e-4) + 2.0,
+            0.3 * torch.log(layer_energy.clamp(min=1e-5)) + 2.1,
+            2.0 * (torch.cumsum(share, dim=1) - 0.5 * share) - 1.0,
+            (self.depth - middle) / 5.0,
+            (4.0 / size * self.depth - 2.0).expand_as(share),
+            (4.0 / size * middle - 2.0).expand_as(share),
+            (8.0 / size * torch.sqrt(square + 1e-6) - 1.0).expand_as(share),
+        ]
+        known = features[:, None].expand(-1, size, -1)
+        inputs = torch.cat([torch.stack(told, dim=2), known], dim=2)
+        logits: Tensor = self.network(inputs.flatten(0, 1))
+        return logits.reshape(-1, *self.grid) + self.bias
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        inputs = (AxisBlock("shower", self.inputs), AxisBlock("features", self.features))
+        return {"network.0.weight": {1: inputs}, "bias": {0: (AxisBlock("layers", self.grid[0]),)}}
+
+
+def _perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    """Two hidden layers; at first its outputs do not depend on its inputs."""
+    network = nn.Sequential(
+        nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(),
+        nn.Linear(width, outputs),
+    )  # fmt: skip
+    nn.init.zeros_(network[-1].weight)  # type: ignore[arg-type]
+    return network
 
 
 class TransversePattern(LateralMixture):
@@ -81,8 +143,9 @@ class TransversePattern(LateralMixture):
         knots: Knots,
         *,
         whole: bool = True,
+        shared: bool = False,
     ) -> None:
-        super().__init__(layers, rings, width, knots)
+        super().__init__(layers, rings, width, knots, shared=shared)
         self.whole, self.inclined = whole, knots.inclined
         if self.inclined:
             self.shift = nn.Parameter(torch.zeros(2, layers, rings))

@@ -26,8 +26,9 @@ VERSION = 1
 LOCAL_VERSION = 2
 """Of networks whose layers have correlations at every knot."""
 
-CONVERSION_VERSION = 3
-"""Of networks that draw the layer in which a shower begins."""
+FEW_SHOWERS_VERSION = 3
+"""Of networks that draw the layer in which a shower begins, have one pattern for all layers, or let
+energy beside the image move its centre."""
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
 ROUNDING, SMALLEST = 1e-5, 1e-6
@@ -125,8 +126,9 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
 
 
 def _version(generator: FactorisedGenerator) -> int:
-    if generator.layers.conversion is not None:
-        return CONVERSION_VERSION
+    moves_centre = generator.axis.moves_centre
+    if generator.layers.conversion is not None or generator.pattern.shared or moves_centre:
+        return FEW_SHOWERS_VERSION
     return LOCAL_VERSION if generator.layers.local else VERSION
 
 

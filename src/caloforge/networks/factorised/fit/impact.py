@@ -31,7 +31,7 @@ class ImpactEncoder(nn.Module):
     the axis moves, and the network is told which of x and y it reads: mirrors remain.
     """
 
-    def __init__(self, domain: Domain, knots: Knots) -> None:
+    def __init__(self, domain: Domain, knots: Knots, width: int = WIDTH) -> None:
         super().__init__()
         x, y, layers = domain.shape
         smallest = min(x, y)
@@ -41,11 +41,11 @@ class ImpactEncoder(nn.Module):
         self.inclined, self.knots = knots.inclined, knots.size
         self.image_y = y
         self.network = nn.Sequential(
-            nn.Linear(2 * SEGMENTS * self.size * self.size + knots.size + self.inclined, WIDTH),
+            nn.Linear(2 * SEGMENTS * self.size * self.size + knots.size + self.inclined, width),
             nn.SiLU(),
-            nn.Linear(WIDTH, WIDTH),
+            nn.Linear(width, width),
             nn.SiLU(),
-            nn.Linear(WIDTH, 1),
+            nn.Linear(width, 1),
         )
 
     def forward(self, cells: Tensor, condition: Condition, moved: Tensor) -> Tensor:
@@ -105,6 +105,6 @@ class ImpactEncoder(nn.Module):
         return output
 
 
-def impact_encoder(domain: Domain, knots: Knots) -> ImpactEncoder | NoImpact:
-    """What reads the impact points of a domain's showers."""
-    return ImpactEncoder(domain, knots) if domain.rings is None else NoImpact()
+def impact_encoder(domain: Domain, knots: Knots, width: int = WIDTH) -> ImpactEncoder | NoImpact:
+    """What reads the impact points of a domain's showers, with so many hidden units."""
+    return ImpactEncoder(domain, knots, width) if domain.rings is None else NoImpact()

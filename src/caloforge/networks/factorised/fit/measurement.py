@@ -10,12 +10,14 @@ from typing import Any
 
 import torch
 
+from caloforge.networks.factorised.axis import ShowerAxis
 from caloforge.networks.factorised.fit.core import CoreMeasurement
 from caloforge.networks.factorised.fit.deposits import DepositMeasurement
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
 from caloforge.networks.factorised.fit.halo import HaloMeasurement
 from caloforge.networks.factorised.fit.impact import ImpactEncoder, NoImpact
 from caloforge.networks.factorised.fit.layers import LayerCalibration
+from caloforge.networks.factorised.fit.off_centre import CentreMeasurement
 from caloforge.networks.factorised.fit.rings import RingMeasurement
 from caloforge.networks.factorised.fit.tilt import TiltMeasurement
 from caloforge.networks.factorised.generator import FactorisedGenerator
@@ -41,6 +43,8 @@ def measured_parts(
     }
     if generator.halo is not None:
         parts["halo"] = HaloMeasurement(generator.halo, generator.knots, halo_prior)
+    if isinstance(generator.axis, ShowerAxis) and generator.axis.moves_centre:
+        parts["off_centre"] = CentreMeasurement(generator.axis)
     if generator.knots.inclined:
         parts["tilt"] = TiltMeasurement(generator)
     return parts

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from caloforge.errors import ConfigError
 from caloforge.networks.factorised.fit.empty import SWEEPS, drawn_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
-from caloforge.networks.factorised.fit.impact import impact_encoder
+from caloforge.networks.factorised.fit.impact import WIDTH, impact_encoder
 from caloforge.networks.factorised.fit.layers import LayerQuantiles
 from caloforge.networks.factorised.fit.measurement import GeneratorMeasurement
 from caloforge.networks.factorised.generator import FactorisedGenerator
@@ -39,6 +39,7 @@ class FitOptions(ObjectiveOptions):
     ``empty_layers``: "lump" takes a layer without energy for one faint energy, "drawn" for one that
     the others make likely (:mod:`.empty`).  ``flow_epochs``: epochs in which the flow of the layer
     energies is trained (None: as long as the rest); small samples teach it less than the pattern.
+    ``encoder_width``: hidden units of what reads the impact points off the showers in training.
     ``halo_prior``: hits beside the window that every layer has beside its own, at the rate of all.
     """
 
@@ -53,6 +54,7 @@ class FitOptions(ObjectiveOptions):
     empty_layers: Literal["lump", "drawn"] = "lump"
     flow_epochs: int | None = Field(None, ge=0)
     halo_prior: float = Field(0.0, ge=0)
+    encoder_width: int = Field(WIDTH, gt=0)
 
 
 def pattern_loss(view: ExpectedShowers) -> Tensor:
@@ -77,7 +79,7 @@ class FactorisedObjective:
             msg = 'conversion takes empty_layers = "drawn": layers before it have no energy'
             raise ConfigError(msg)
         self.options, self.generator = options, generator
-        self.encoder = impact_encoder(plan.domain, generator.knots)
+        self.encoder = impact_encoder(plan.domain, generator.knots, options.encoder_width)
         averaged, encoder = copy.deepcopy((generator, self.encoder))
         self.average = WeightAverage(nn.ModuleList([averaged, encoder]), plan.ema_decay)
         self.steps_per_epoch = plan.steps_per_epoch

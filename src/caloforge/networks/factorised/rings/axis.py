@@ -15,6 +15,7 @@ class ParticleAxis(nn.Module):
     kind = "factorised_rings"
     latent_dim = 0
     whole = True
+    moves_centre = False
 
     def __init__(self, domain: Domain) -> None:
         super().__init__()
@@ -43,6 +44,11 @@ class ParticleAxis(nn.Module):
         """The window is the whole image (N, X, Y, Z)."""
         return cells
 
-    def image_of(self, window: Tensor, centre: Tensor, hits: None) -> Tensor:
+    def missed(self, latent: Tensor, condition: Condition) -> None:
+        """Nothing moves the centre."""
+
+    def image_of(
+        self, window: Tensor, centre: Tensor, hits: None, missed: Tensor | None = None
+    ) -> Tensor:
         """The image (N, X, Y, Z) is centred on the particle, wherever its energy falls."""
         return window

@@ -21,11 +21,13 @@ WIDEST = 0.8
 class RingPattern(LateralMixture):
     """Expected cell energies in rings and sectors, given layer energies."""
 
-    def __init__(self, domain: Domain, number: int, width: int, knots: Knots) -> None:
+    def __init__(
+        self, domain: Domain, number: int, width: int, knots: Knots, *, shared: bool = False
+    ) -> None:
         assert domain.rings is not None
         most, sectors, layers = domain.shape
         outermost = max(edges[-1] for edges in domain.rings.edges)
-        super().__init__(layers, number, width, knots, WIDEST * outermost)
+        super().__init__(layers, number, width, knots, WIDEST * outermost, shared=shared)
         edges = [[*each, *[each[-1]] * (most + 1 - len(each))] for each in domain.rings.edges]
         self.register_buffer("square", torch.tensor(edges) ** 2, persistent=False)
         count = torch.tensor(domain.rings.sectors)
