@@ -3,6 +3,7 @@
     python benchmarks/gdml.py clic_ecal -o clic_ecal_gdml
 
 writes ``clic_ecal_gdml.gdml`` and ``.toml``. Showers of both are to be the same (docs/simulate.md).
+With ``--pads`` the sensitive sheets are cut into pads, whose borders Geant4's steps end at.
 """
 
 import argparse
@@ -20,11 +21,13 @@ def gdml_text(
     half_mm: float,
     position_mm: tuple[float, float, float] | None = None,
     tilt_deg: float = 0.0,
+    pads: int = 0,
 ) -> str:
     """The GDML of a detector's slabs, 2 half_mm wide, in a calorimeter volume in vacuum.
 
     The calorimeter's middle is at ``position_mm``; by default its front is at z = 0. It is turned
-    about x, so that z along its depth comes to (0, sin tilt, cos tilt).
+    about x, so that z along its depth comes to (0, sin tilt, cos tilt). Sensitive sheets are cut
+    into so many ``pads`` along x and y, if any.
     """
     position = position_mm or (0.0, 0.0, detector.depth_mm / 2)
     world = 2 * (half_mm + detector.depth_mm + max(map(abs, position)) + MARGIN_MM)
@@ -32,7 +35,7 @@ def gdml_text(
     volumes, layers = [], []
     front, number = -detector.depth_mm / 2, 0
     for kind, layer in enumerate(detector.layers):
-        found = _layer(detector, layer, kind, half_mm)
+        found = _layer(detector, layer, kind, half_mm, pads)
         solids += found[0]
         volumes += found[1]
         for _ in range(layer.count):
@@ -92,7 +95,7 @@ def _materials(detector: Detector) -> list[str]:
 
 
 def _layer(
-    detector: Detector, layer: Layer, kind: int, half_mm: float
+    detector: Detector, layer: Layer, kind: int, half_mm: float, pads: int
 ) -> tuple[list[str], list[str]]:
     """Solids and volumes of a layer."""
     solids, volumes, slabs = [], [], []
@@ -100,9 +103,21 @@ def _layer(
     for number, slab in enumerate(layer.stack):
         name = f"{SENSITIVE if slab.sensitive else 'slab'}_{kind}_{number}"
         material = detector.materials[slab.material].nist or slab.material
-        solids.append(_box(name, 2 * half_mm, slab.thickness_mm))
-        volumes.append(_volume(name, material, []))
-        slabs.append(_placed(name, 0, front + slab.thickness_mm / 2))
+        width, sheet = 2 * half_mm, name
+        if pads and slab.sensitive:
+            row, sheet = f"row_{name}", f"sheet_{name}"
+            solids += [
+                _box(name, width / pads, slab.thickness_mm),
+                _box(row, width / pads, slab.thickness_mm, width),
+            ]
+            volumes += [
+                _volume(name, material, []),
+                _volume(row, material, [_replicas(name, "y", pads, width)]),
+            ]
+        cut = [] if sheet == name else [_replicas(row, "x", pads, width)]
+        solids.append(_box(sheet, width, slab.thickness_mm))
+        volumes.append(_volume(sheet, material, cut))
+        slabs.append(_placed(sheet, 0, front + slab.thickness_mm / 2))
         front += slab.thickness_mm
     name = f"layer_{kind}"
     return (
@@ -111,8 +126,17 @@ def _layer(
     )
 
 
-def _box(name: str, width: float, depth: float) -> str:
-    return f'<box name="{name}_box" x="{width!r}" y="{width!r}" z="{depth!r}" lunit="mm"/>'
+def _box(name: str, width: float, depth: float, height: float | None = None) -> str:
+    y = width if height is None else height
+    return f'<box name="{name}_box" x="{width!r}" y="{y!r}" z="{depth!r}" lunit="mm"/>'
+
+
+def _replicas(name: str, axis: str, n: int, width: float) -> str:
+    return (
+        f'<replicavol number="{n}"><volumeref ref="{name}"/><replicate_along_axis>'
+        f'<direction {axis}="1"/><width value="{width / n!r}" unit="mm"/>'
+        '<offset value="0" unit="mm"/></replicate_along_axis></replicavol>'
+    )
 
 
 def _volume(name: str, material: str, inside: list[str]) -> str:
@@ -134,9 +158,15 @@ def main() -> None:
     parser.add_argument("detector", help="a bundled detector's name, or a .toml file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="files, without ending")
     parser.add_argument("--half", type=float, default=300.0, help="half of the width in mm")
+    parser.add_argument("--pads", action="store_true", help="cut sensitive sheets into pads")
     arguments = parser.parse_args()
     detector, output = load_detector(arguments.detector), arguments.output
-    output.with_suffix(".gdml").write_text(gdml_text(detector, arguments.half))
+    half, pads = arguments.half, 0
+    if arguments.pads:
+        pad = detector.pad_mm[0]
+        pads = 2 * int(half / pad) + 1
+        half = pads * pad / 2
+    output.with_suffix(".gdml").write_text(gdml_text(detector, half, pads=pads))
     output.with_suffix(".toml").write_text(toml_text(detector, output.name))
 
 
