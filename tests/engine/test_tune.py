@@ -70,7 +70,12 @@ def test_fewer_of_the_larger_showers_are_computed_at_a_time(toy_model):
     assert [default_batch(each) for each in (card, larger)] == [32, 8]
     assert default_batch(larger.model_copy(update={"format": "int8"})) == 32
     batches = {name: default_batch(read_card(model_path(name))) for name in model_names()}
-    assert batches == {"clic_ecal_angle": 64, "clic_ecal_fixed": 64, "conv2d_int8": 32}
+    assert batches == {
+        "clic_ecal_angle": 64,
+        "clic_ecal_fixed": 64,
+        "conv2d_int8": 32,
+        "conv3d_int8": 32,
+    }
     plan = choose_plan(toy_model, read_card(toy_model), runtime="onnx", threads=1)
     assert plan.batch == 32
 

@@ -185,7 +185,7 @@ def _repeat(
     return ours, floors
 
 
-class Judge(NamedTuple):
+class ClassifierJudge(NamedTuple):
     """A classifier, by its measure: what it is given, on how many showers a side, how often."""
 
     name: str
@@ -204,15 +204,15 @@ def _cells_of(sample: Sample) -> FloatArray:
     return classifier.low_level_inputs(sample.summary)
 
 
-TREES = Judge("auc_high", _features_of, classifier.boosted_trees)
-CELLS = Judge("auc_low", _cells_of, classifier.CellNetwork)
+TREES = ClassifierJudge("auc_high", _features_of, classifier.boosted_trees)
+CELLS = ClassifierJudge("auc_low", _cells_of, classifier.CellNetwork)
 
 
-def _residual_network(sample: Sample) -> Judge:
+def _residual_network(sample: Sample) -> ClassifierJudge:
     from caloforge.networks.classifiers.judge import ResidualJudge
 
     shape = sample.summary.pooled_shape
-    return Judge(
+    return ClassifierJudge(
         "auc_residual",
         _cells_of,
         lambda seed: ResidualJudge(seed, shape),
@@ -223,7 +223,11 @@ def _residual_network(sample: Sample) -> Judge:
 
 
 def _classify(
-    comparison: Comparison, judges: list[Judge], size: int, seed: int, rng: np.random.Generator
+    comparison: Comparison,
+    judges: list[ClassifierJudge],
+    size: int,
+    seed: int,
+    rng: np.random.Generator,
 ) -> dict[str, tuple[Classification, Classification, int]]:
     """Each judge on as many showers as there are, and on halves of the reference.
 
