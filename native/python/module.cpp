@@ -49,9 +49,10 @@ struct Sampler {
 // Memory of hits whose arrays are gone, for the next ones: fresh pages cost a fifth of the time.
 class Memory {
   public:
+    explicit Memory(bool narrow) : narrow_(narrow) {}
     std::unique_ptr<caloforge::HitBuffer> take() {
         const std::lock_guard<std::mutex> held(mutex_);
-        if (free_.empty()) return std::make_unique<caloforge::HitBuffer>();
+        if (free_.empty()) return std::make_unique<caloforge::HitBuffer>(narrow_);
         auto hits = std::move(free_.back());
         free_.pop_back();
         return hits;
@@ -63,6 +64,7 @@ class Memory {
 
   private:
     static constexpr std::size_t most = 4;
+    bool narrow_;
     std::mutex mutex_;
     std::vector<std::unique_ptr<caloforge::HitBuffer>> free_;
 };
@@ -76,7 +78,8 @@ struct Lease {
 
 struct Maker {
     Maker(const Sampler& sampler_, const std::string& set)
-        : sampler(sampler_.held), maker(sampler_.held, set), memory(std::make_shared<Memory>()) {}
+        : sampler(sampler_.held), maker(sampler_.held, set),
+          memory(std::make_shared<Memory>(sampler_.held.model.cells() <= 1 << 16)) {}
     const caloforge::Sampler& sampler;
     caloforge::ShowerMaker maker;
     std::shared_ptr<Memory> memory;
@@ -96,8 +99,11 @@ nb::tuple make(Maker& self, std::uint64_t seed, std::uint64_t first, Vector<floa
         nb::gil_scoped_release released;
         self.maker.make(seed, first, energy.size(), energy.data(), theta.data(), *hits);
     }
-    return nb::make_tuple(view(owner, hits->offsets, hits->showers + 1),
-                          view(owner, hits->cell, hits->hits), view(owner, hits->energy, hits->hits));
+    const nb::object cell = hits->narrow()
+        ? nb::cast(view(owner, hits->narrow_cell, hits->hits))
+        : nb::cast(view(owner, hits->cell, hits->hits));
+    return nb::make_tuple(view(owner, hits->offsets, hits->showers + 1), cell,
+                          view(owner, hits->energy, hits->hits));
 }
 
 nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<float> numbers,
@@ -107,7 +113,7 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     const std::size_t x = model.window_x, y = model.window_y, rings = model.rings;
     check_equal(n, theta.size(), "energy and theta must have one value a shower");
     check_equal(n > 0 && n <= caloforge::lanes, true, "a trace is of 1 to 16 showers");
-    check_equal(numbers.size(), n * (model.flow_numbers() + 4), "numbers (N, flow_numbers + 4)");
+    check_equal(numbers.size(), n * model.numbers(), "numbers (N, sampler.numbers)");
     auto layer_energy = array<float>({n, layers}), axis_y = array<float>({n, layers}),
          beside = array<float>({n, layers}), rate = array<float>({n, layers}),
          weights = array<float>({n, layers, rings}), expected = array<float>({n, x, y, layers}),
@@ -149,6 +155,7 @@ NB_MODULE(_native, module) {
             const caloforge::Model& model = self.held.model;
             return std::tuple(model.image_x, model.image_y, model.layers);
         })
+        .def_prop_ro("numbers", [](const Sampler& self) { return self.held.model.numbers(); })
         .def_prop_ro("flow_numbers", [](const Sampler& self) { return self.held.model.flow_numbers(); });
     nb::class_<Maker>(module, "Maker")
         .def(nb::init<const Sampler&, const std::string&>(), "sampler"_a, "instruction_set"_a = "",

@@ -23,7 +23,7 @@ struct caloforge_shower_maker {
         : sampler(from), maker(from.sampler) {
         const auto cells = static_cast<std::size_t>(from.sampler.model.cells());
         hits.start(caloforge::lanes);
-        hits.reserve(caloforge::lanes * (cells + caloforge::lanes));
+        hits.reserve(caloforge::lanes * (cells + 2 * caloforge::lanes));
     }
     const caloforge_sampler& sampler;
     caloforge::ShowerMaker maker;

@@ -8,16 +8,18 @@
 
 namespace caloforge {
 
-// The hits of showers one after the other, in memory that grows.
+// The hits of showers one after the other, in memory that grows.  Cells are numbers of 32 bits in
+// `cell`, or of 16 in `narrow_cell`.
 class HitBuffer {
   public:
-    HitBuffer() = default;
+    explicit HitBuffer(bool narrow = false) : narrow_(narrow) {}
     ~HitBuffer();
     HitBuffer(const HitBuffer&) = delete;
     HitBuffer& operator=(const HitBuffer&) = delete;
 
     void start(std::size_t showers);
-    // Room for so many hits more; `cell` and `energy` point to it.
+    bool narrow() const { return narrow_; }
+    // Room for so many hits more.
     void reserve(std::size_t hits);
     void finish_shower(std::size_t hits);
 
@@ -25,15 +27,17 @@ class HitBuffer {
     std::size_t hits = 0;
     std::int64_t* offsets = nullptr;
     std::uint32_t* cell = nullptr;
+    std::uint16_t* narrow_cell = nullptr;
     float* energy = nullptr;
 
   private:
+    bool narrow_;
     std::size_t room_showers_ = 0, room_hits_ = 0;
 };
 
 // Quantities on the way of one group of showers, where a test asks for them; any may be null.
 struct Trace {
-    const float* numbers = nullptr;  // [showers][flow_numbers + 4]: uniform, in place of drawn ones
+    const float* numbers = nullptr;  // [showers][numbers]: uniform, in place of drawn ones
     float* layer_energy = nullptr;   // [showers][layers] GeV
     float* rings = nullptr;          // [showers][layers][rings]
     float* axis_y = nullptr;         // [showers][layers] pads

@@ -30,6 +30,7 @@ class Description {
             std::istringstream words(line);
             std::string key, name, held;
             if (!(words >> key)) continue;
+            if (key == "zeros" && words >> name && words >> zeros_[name]) continue;
             if (key != "table") {
                 std::getline(words, values_[key]);
             } else if (words >> name >> held) {
@@ -54,6 +55,12 @@ class Description {
         return numbers;
     }
 
+    // How many zeros a table is that the graph does not hold; none if it is no such table.
+    std::size_t zeros(const std::string& table) const {
+        const auto found = zeros_.find(table);
+        return found == zeros_.end() ? 0 : found->second;
+    }
+
     bool says(const std::string& key, const std::string& value) const {
         const auto found = values_.find(key);
         std::string word;
@@ -67,6 +74,7 @@ class Description {
 
   private:
     std::map<std::string, std::string> values_, names_;
+    std::map<std::string, std::size_t> zeros_;
 };
 
 // Tables by name, each with as many finite numbers as it must have.
@@ -82,6 +90,7 @@ class Tables {
     }
 
     std::vector<float> floats(const std::string& name, std::size_t count) const {
+        if (description_.zeros(name) == count) return std::vector<float>(count);
         auto values = copied<float>(of(name, ElementType::float32, 4), name, count);
         for (const float value : values)
             if (!std::isfinite(value)) bad(name, "holds a number that is not finite");
@@ -123,9 +132,16 @@ class Tables {
     Linear linear(const std::string& name, int in, int out) const {
         Linear layer;
         layer.in = in;
-        layer.out = out;
-        layer.weight = floats(name + ".weight", static_cast<std::size_t>(in) * out);
+        layer.out = (out + outputs_at_once - 1) / outputs_at_once * outputs_at_once;
+        const auto weight = floats(name + ".weight", static_cast<std::size_t>(in) * out);
+        layer.weight.resize(static_cast<std::size_t>(in) * layer.out);
+        for (int row = 0; row < out; ++row)
+            for (int i = 0; i < in; ++i)
+                layer.weight[(static_cast<std::size_t>(row / outputs_at_once) * in + i) *
+                                 outputs_at_once + row % outputs_at_once] =
+                    weight[static_cast<std::size_t>(row) * in + i];
         layer.bias = floats(name + ".bias", static_cast<std::size_t>(out));
+        layer.bias.resize(static_cast<std::size_t>(layer.out));
         return layer;
     }
 
@@ -196,10 +212,7 @@ void read_geometry(const Description& description, Model& model) {
     model.reach_x = (model.image_x - model.window_x) / 2;
     model.reach_y = (model.image_y - model.window_y) / 2;
     model.most_moved = std::min({most_moved, model.reach_x, model.reach_y});
-    model.stride = (model.window_y + 1 + 7) / 8 * 8;
-    model.pads = (model.window_x * model.stride + lanes - 1) / lanes * lanes;
-    for (int pad = 0; pad < model.pads; ++pad)
-        model.pad_xy.push_back(pad / model.stride << 16 | pad % model.stride);
+    model.layer_lanes = (model.layers + lanes - 1) / lanes * lanes;
     model.sharing = description.numbers<float>("sharing", 1)[0];
     if (!(model.sharing >= 0.0f && model.sharing < 0.5f)) bad_description("sharing");
 }
@@ -238,8 +251,20 @@ void read_layers(const Tables& tables, Model& model) {
     }
     if (model.couplings.empty()) Tables::bad("layers.couplings.0.network.0.weight", "is missing");
     const std::size_t knots = model.knots;
-    model.colouring = tables.floats(
-        "layers.colouring.transposed", static_cast<std::size_t>(layers) * layers);
+    const std::size_t square = static_cast<std::size_t>(layers) * layers;
+    if (model.local) {
+        const auto colouring = tables.floats("layers.colouring", model.knots * square);
+        model.colouring.resize(colouring.size());
+        for (std::size_t i = 0; i < colouring.size(); ++i) {
+            const std::size_t layer = i % square / layers, of_flow = i % layers;
+            model.colouring[i / square * square + of_flow * layers + layer] = colouring[i];
+        }
+    } else {
+        model.colouring = tables.floats("layers.colouring.transposed", square);
+    }
+    if (model.converts)
+        model.begun = tables.floats(
+            "layers.conversion.begun", static_cast<std::size_t>(model.knots) * (layers - 1));
     model.quantiles = tables.floats(
         "layers.quantiles", knots * layers * (score_steps + 1), -100.0f, 100.0f);
     model.scale = tables.floats("layers.scale", layers);
@@ -263,7 +288,11 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
 
 void read_cells(const Tables& tables, Model& model) {
     const std::size_t layers = model.layers, knots = model.knots;
-    model.memory = tables.floats("noise.core.memory", layers * layers);
+    const auto memory = tables.floats("noise.core.memory", layers * layers);
+    model.memory.resize(layers * static_cast<std::size_t>(model.layer_lanes));
+    for (std::size_t layer = 0; layer < layers; ++layer)
+        for (std::size_t before = 0; before < layers; ++before)
+            model.memory[before * model.layer_lanes + layer] = memory[layer * layers + before];
     model.share = tables.floats("noise.core.share", knots * core * core, 0.0f, 1.0f);
     model.deposit_shift =
         tables.floats("deposits.shift", knots * layers, -largest_shift, largest_shift);
@@ -318,12 +347,15 @@ Model read_model(std::string_view bytes) {
                     "an older caloforge): only the engines onnx and openvino run it");
     }
     const Description description(description_text->second);
-    if (!description.says("factorised", "1"))
+    const bool converts = description.says("factorised", "3");
+    if (!converts && !description.says("factorised", "2") && !description.says("factorised", "1"))
         throw Error(CALOFORGE_NO_TABLES,
                     "its tables are of a form that this version does not know: only the engines "
                     "onnx and openvino run it");
     const Tables tables(file, description);
     Model model;
+    model.converts = converts;
+    model.local = !tables.has("layers.colouring.transposed");
     read_geometry(description, model);
     read_conditions(description, model);
     read_layers(tables, model);

@@ -23,9 +23,11 @@ constexpr int halo_energies = 1024, halo_leans = 3;
 constexpr int poisson_means = 128, poisson_columns = 512, poisson_means_per_root = 16;
 constexpr float threshold_gev = 1e-8f;
 
-struct Linear {  // y = weight x + bias
+constexpr int outputs_at_once = 8;
+
+struct Linear {  // y = weight x + bias, with outputs of zero up to a multiple of those at once
     int in = 0, out = 0;
-    std::vector<float> weight, bias;  // [out][in], [out]
+    std::vector<float> weight, bias;  // [out / outputs_at_once][in][outputs_at_once], [out]
 };
 
 using Network = std::array<Linear, 3>;
@@ -56,15 +58,17 @@ struct Model {
     int window_x = 0, window_y = 0;
     bool whole = false, inclined = false;
     int reach_x = 0, reach_y = 0, most_moved = 0, most_followed = 0;
-    int stride = 0, pads = 0;  // a layer of the window in memory: rows of `stride`, `pads` in all
-    std::vector<std::int32_t> pad_xy;  // [pads]: x << 16 | y, counted from the window's corner
+    int layer_lanes = 0;  // the layers, and lanes of none up to a multiple
 
     double energy_low = 0, energy_high = 0, theta_low = 0, theta_high = 0;
     float log_low = 0, per_log = 0, per_tilt = 0, steepest = 0;
     int knots = 0, features = 0;
 
     std::vector<Coupling> couplings;
-    std::vector<float> colouring;  // [flow][layers]
+    bool local = false;            // correlations of the layers at every knot
+    std::vector<float> colouring;  // [knots or 1][flow][layers]
+    bool converts = false;         // showers begin in a layer that is drawn
+    std::vector<float> begun;      // [knots][layers - 1] chance that they have
     std::vector<float> quantiles;  // [knots][layers][score_steps + 1]
     std::vector<float> scale, response;
 
@@ -75,15 +79,21 @@ struct Model {
     std::vector<float> depth, lean, wander;            // [layers], [knots], [knots]
 
     float sharing = 0;
-    std::vector<float> memory, share;  // [layers][layers], [knots][core * core]
+    std::vector<float> memory;  // [layers before][layer_lanes]
+    std::vector<float> share;   // [knots][core * core]
 
     std::vector<float> deposit_shift, deposit_table;
     std::array<Bound, sorts> bounds{};
 
     Halo halo;  // of no particles where the window is the whole image
 
+    // Pads along y of all layers' windows together, where these follow an axis as far as they may.
+    int widest_span() const { return window_y + 2 * most_followed; }
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((layers + 1) / 2); }
+    // Uniform numbers for layers and axis: of the flow, two for the impact point, two for the tilt of
+    // the axis, and one for the layer in which the shower begins.
+    int numbers() const { return flow_numbers() + 4 + (converts ? 1 : 0); }
 };
 
 // From the bytes of a model file; throws Error.

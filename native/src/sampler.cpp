@@ -30,6 +30,7 @@ void check_inside(const char* what, double value, double low, double high) {
 HitBuffer::~HitBuffer() {
     std::free(offsets);
     std::free(cell);
+    std::free(narrow_cell);
     std::free(energy);
 }
 
@@ -42,7 +43,10 @@ void HitBuffer::start(std::size_t for_showers) {
 void HitBuffer::reserve(std::size_t more) {
     if (hits + more <= room_hits_) return;
     const std::size_t room = (hits + more) + (hits + more) / 2;
-    grow(cell, room);
+    if (narrow_)
+        grow(narrow_cell, room);
+    else
+        grow(cell, room);
     grow(energy, room);
     room_hits_ = room;
 }

@@ -27,10 +27,12 @@ int main(int count, char** words) {
             read_card(changed, sampler.model);
             const auto energy = float(0.5 * (sampler.model.energy_low + sampler.model.energy_high));
             const auto theta = float(0.5 * (sampler.model.theta_low + sampler.model.theta_high));
-            const float energies[] = {energy, energy}, thetas[] = {theta, theta};
+            const std::vector<float> energies(lanes + 1, energy), thetas(lanes + 1, theta);
+            const std::size_t showers = random() % 2 ? lanes + 1 : 1;  // a group and one, or one
             for (const std::string& set : instruction_sets()) {
                 HitBuffer hits;
-                ShowerMaker(sampler, set).make(std::uint64_t(file), 0, 2, energies, thetas, hits);
+                ShowerMaker(sampler, set)
+                    .make(std::uint64_t(file), 0, showers, energies.data(), thetas.data(), hits);
             }
             ++made;
         } catch (const Error& error) {

@@ -163,11 +163,11 @@ class ModelCard(FrozenModel):
 
     @property
     def has_native_tables(self) -> bool:
-        """Whether its tables are of a form that the native sampler knows: on pads, and without
-        what is for few showers."""
+        """Whether its tables are of a form that the native sampler knows: on pads, and not of a
+        pattern that all layers share or of hits off the axis."""
         network = self.training.recipe.get("network", {})
         on_pads = self.detector.readout == "pads"
-        unknown = ("local_correlations", "conversion", "shared_pattern", "off_centre")
+        unknown = ("shared_pattern", "off_centre")
         return self.float32_only and on_pads and not any(network.get(each) for each in unknown)
 
     @model_validator(mode="before")

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from caloforge.config import FrozenModel, load_toml
 from caloforge.errors import DetectorError
+from caloforge.gdml import GdmlGeometry
 from caloforge.layer import Count, Layer, Slab
 from caloforge.material import Material, Positive
 from caloforge.provenance import json_digest
@@ -53,7 +54,8 @@ class Detector(FrozenModel):
     cylinder state their own rings and sectors, ``pad_mm`` is the narrowest ring's width, and the
     window holds the largest of them. With ``depth_limit_mm`` the layers must fit into a given
     depth. Layers without a stack make a read-out without material: nothing can be simulated, but
-    its showers can be read, trained on, generated and validated.
+    its showers can be read, trained on, generated and validated. With ``gdml`` a GDML file has
+    the material, and the layers, as deep as their ``pitch_mm``, are a mesh laid over it.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -61,6 +63,7 @@ class Detector(FrozenModel):
     pad_mm: tuple[Positive, Positive]
     readout: Literal["pads", "cylinder"] = "pads"
     depth_limit_mm: Positive | None = None
+    gdml: GdmlGeometry | None = None
     materials: dict[str, Material] = {}
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
     windows: Annotated[dict[str, Window], Field(min_length=1)]
@@ -79,6 +82,18 @@ class Detector(FrozenModel):
     def _all_material_or_none(self) -> Self:
         if len({bool(layer.stack) for layer in self.layers}) > 1:
             msg = "either every layer has a stack, or none (a read-out without material)"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _mesh_over_gdml(self) -> Self:
+        if self.gdml is None:
+            return self
+        if self.has_material or self.materials:
+            msg = "the material is in the GDML file: leave out 'materials' and the layers' 'stack'"
+            raise ValueError(msg)
+        if any(layer.pitch_mm is None for layer in self.layers):
+            msg = "a layer of the mesh over a GDML file needs its depth, 'pitch_mm'"
             raise ValueError(msg)
         return self
 
@@ -124,8 +139,13 @@ class Detector(FrozenModel):
 
     @property
     def has_material(self) -> bool:
-        """Whether the layers' stacks are known, so that showers can be simulated."""
+        """Whether the layers' stacks are known."""
         return bool(self.layers[0].stack)
+
+    @property
+    def can_be_simulated(self) -> bool:
+        """Whether there is material: that of the layers' stacks, or of a GDML file."""
+        return self.has_material or self.gdml is not None
 
     @property
     def layers_differ(self) -> bool:
@@ -139,6 +159,12 @@ class Detector(FrozenModel):
         return [place if number is None else number for place, number in enumerate(each)]
 
     @property
+    def layer_edges_mm(self) -> Float64Array:
+        """Depths at which layers begin and end in mm, shape (n_layers + 1,)."""
+        each = [layer.thickness_mm for layer in self.layers for _ in range(layer.count)]
+        return np.cumsum([0.0, *each])
+
+    @property
     def layer_centres_mm(self) -> Float64Array:
         """Depth of each layer's sensitive middle in mm, shape (n_layers,)."""
         front, centres = 0.0, []
@@ -150,8 +176,14 @@ class Detector(FrozenModel):
 
     @property
     def digest(self) -> str:
-        """Digest of everything that shapes a shower: no title, windows or layers' numbers."""
-        labels: dict[str, Any] = {"title": True, "windows": True, "layers": {"__all__": {"number"}}}
+        """Digest of everything that shapes a shower: no title, windows, layers' numbers or file's
+        name, but a GDML file's content."""
+        labels: dict[str, Any] = {
+            "title": True,
+            "windows": True,
+            "layers": {"__all__": {"number"}},
+            "gdml": {"file"},
+        }
         physical = self.model_dump(mode="json", exclude=labels, exclude_defaults=True)
         return json_digest(physical)
 
@@ -218,7 +250,8 @@ def load_detector(name_or_path: str | Path) -> Detector:
     Raises
     ------
     DetectorError
-        if the name is unknown, or the file is missing or describes no possible calorimeter.
+        if the name is unknown, or the file, or the GDML file that it names, is missing or describes
+        no possible calorimeter.
 
     >>> load_detector("clic_ecal").n_layers
     25
@@ -231,4 +264,7 @@ def load_detector(name_or_path: str | Path) -> Detector:
         known = ", ".join(bundled_detectors())
         msg = f"unknown detector '{name_or_path}': bundled are {known}; else give a .toml file"
         raise DetectorError(msg)
-    return load_toml(path, Detector, error=DetectorError)
+    described = load_toml(path, Detector, error=DetectorError)
+    if described.gdml is None:
+        return described
+    return described.model_copy(update={"gdml": described.gdml.read(path.parent)})

@@ -44,7 +44,7 @@ def draw_detector(detector: Detector) -> "Figure":
     _draw_stack(side, detector, colours)
     _draw_layers(layer, detector, colours)
     finest = max(detector.layers, key=lambda layer: len(layer.ring_edges_mm or ()))
-    _draw_cells(front, detector, finest)
+    draw_cells(front, detector, finest)
     front.set(title=f"window '{next(iter(detector.windows))}'")
     figure.suptitle(detector.title)
     handles = [_patch(colour, name) for name, colour in colours.items()]
@@ -52,8 +52,8 @@ def draw_detector(detector: Detector) -> "Figure":
     return figure
 
 
-def save_drawing(detector: Detector, path: Path) -> None:
-    """Draw into a file.
+def save_drawing(figure: "Figure", path: Path) -> None:
+    """Write a drawing into a file.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def save_drawing(detector: Detector, path: Path) -> None:
         if the file's ending names no figure format, or it cannot be written.
     """
     check_figure_path(path)
-    save_figure(draw_detector(detector), path, dpi=130)
+    save_figure(figure, path, dpi=130)
 
 
 def layer_bar(layer: Layer, width: int = BAR_WIDTH) -> tuple[str, dict[str, str]]:
@@ -119,13 +119,14 @@ def _draw_readout(detector: Detector) -> "Figure":
     figure = Figure(figsize=(2 + 2.5 * len(layers), 3.5), layout="constrained")
     panels = figure.subplots(1, len(layers), squeeze=False)[0]
     for number, axes, layer in zip(detector.layer_numbers, panels, layers, strict=False):
-        _draw_cells(axes, detector, layer)
+        draw_cells(axes, detector, layer)
         axes.set(title=f"layer {number}")
     figure.suptitle(detector.title)
     return figure
 
 
-def _draw_cells(axes: "Axes", detector: Detector, layer: Layer) -> None:
+def draw_cells(axes: "Axes", detector: Detector, layer: Layer) -> None:
+    """Draw the cells of a layer, across the beam."""
     n_x, n_y = next(iter(detector.windows.values())).shape
     if detector.readout == "cylinder":
         edges = layer.edges_mm(np.arange(n_x + 1) * detector.pad_mm[0])

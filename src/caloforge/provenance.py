@@ -14,6 +14,7 @@ from caloforge.typing import AnyArray
 
 TRACKED_PACKAGES = (
     "caloforge",
+    "caloforge-native",
     "numpy",
     "h5py",
     "onnxruntime",

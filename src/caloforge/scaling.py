@@ -77,6 +77,7 @@ ANGLE_EDGES_DEG = (57.0, 67.0, 85.0, 95.0, 113.0, 123.0)
 LIMITS = {
     "auc_high": (0.10, 0.30),
     "auc_low": (0.20, 0.43),
+    "auc_residual": (0.20, 0.43),
     "wasserstein": (0.08, 0.15),
     "separation": (0.03, 0.10),
     "cell_spectrum": (0.005, 0.02),
@@ -121,6 +122,10 @@ CLASSIFIER_FOLDS = 5
 FLOOR_ROTATIONS = 3
 """Parts of the classifiers' split: three to train, one to calibrate, one to test; how often
 they are rotated for the floor, which is 0.5 and only checked."""
+
+RESIDUAL_MAX_SHOWERS = 2000
+RESIDUAL_ROTATIONS = 2
+"""Of the residual network, which takes minutes: showers a side, and rotations."""
 
 EXAMPLE_ENERGIES_GEV = (20 * GeV, 100 * GeV, 400 * GeV)
 """Energies of the single showers that a report shows side by side."""

@@ -11,8 +11,8 @@ from tests.conftest import make_showers  # noqa: E402
 from tests.train.conftest import RECIPE  # noqa: E402
 
 from caloforge import io  # noqa: E402
+from caloforge.bench.scaling import Scaling, measure_scaling, plot_scaling  # noqa: E402
 from caloforge.bench.training import time_to_train  # noqa: E402
-from caloforge.bench.weak_scaling import Scaling, measure_scaling, plot_scaling  # noqa: E402
 from caloforge.cli.app import main  # noqa: E402
 from caloforge.errors import InputError  # noqa: E402
 from caloforge.train.recipe import load_recipe  # noqa: E402
@@ -43,7 +43,7 @@ def test_time_to_train_stops_at_the_target_and_counts_showers(files):
 def scaling(**changes):
     return Scaling(
         **{
-            "recipe": "toy", "batch_size": 8, "step_seconds": (0.1,) * 4,
+            "recipe": "toy", "batch_size": 8, "step_seconds": {8: (0.1,) * 4},
             "message_bytes": (1_000_000, 1000), "latency_us": 10.0, "gbit_per_second": 80.0,
             **changes,
         }
@@ -59,10 +59,29 @@ def test_messages_follow_the_formula():
 
 
 def test_the_slowest_of_many_ranks_is_the_slowest_step_measured():
-    modelled = scaling(step_seconds=(0.1, 0.1, 0.1, 0.2), message_bytes=())
+    modelled = scaling(step_seconds={8: (0.1, 0.1, 0.1, 0.2)}, message_bytes=())
     assert modelled.slowest(1) == pytest.approx(0.125)
     assert modelled.slowest(2) == pytest.approx(0.1 * 9 / 16 + 0.2 * 7 / 16)
     assert modelled.slowest(256) == pytest.approx(0.2)
+
+
+def test_strong_scaling_shares_the_batch():
+    modelled = scaling(step_seconds={8: (0.1,), 4: (0.06,), 2: (0.05,)}, strong=True)
+    assert modelled.ranks == [1, 2, 4]
+    assert modelled.showers_per_second(1) == pytest.approx(8 / 0.1)
+    messages = modelled.messages(4)
+    assert messages > 0
+    assert modelled.efficiency(4) == pytest.approx(0.1 / 4 / (0.05 + messages))
+    assert len(modelled.table().rows) == 3
+
+
+def test_energy_scores_scale_too(files):
+    text = RECIPE.replace('name = "gan"', 'name = "energy_score"\nmade = 16')
+    (files / "toy.toml").write_text(text.replace("batch_size = 8", "batch_size = 16"))
+    recipe, data = load_recipe(files / "toy.toml"), [files / "toy.h5"]
+    found = measure_scaling(recipe, data, 20.0, 100.0, strong=True, steps=2)
+    assert {size: len(steps) for size, steps in found.step_seconds.items()} == {16: 2, 8: 2}
+    assert found.ranks == [1, 2]
 
 
 def test_bench_measures_a_recipe_and_draws_its_scaling(files, capsys):
@@ -73,7 +92,7 @@ def test_bench_measures_a_recipe_and_draws_its_scaling(files, capsys):
     assert end.value.code == 0 and "modelled network" in capsys.readouterr().out
     found = Scaling.model_validate(json.loads((files / "scaling.json").read_text()))
     assert (found.latency_us, found.gbit_per_second) == (5.0, 200.0)
-    assert all(seconds > 0 for seconds in found.step_seconds)
+    assert list(found.step_seconds) == [8] and all(s > 0 for s in found.step_seconds[8])
     assert (files / "scaling.png").stat().st_size > 1000
     plot_scaling(scaling(), files / "other.png")
 
@@ -90,5 +109,5 @@ def test_what_cannot_be_timed_is_one_line(files):
     network = text[text.index("[network]") : text.index("[objective]")]
     text = text.replace(network, '[network]\nname = "factorised"\n\n')
     (files / "toy.toml").write_text(text)
-    with pytest.raises(InputError, match="the objective 'gan' only"):
+    with pytest.raises(InputError, match="of the objectives 'gan' and 'energy_score' only"):
         measure_scaling(load_recipe(files / "toy.toml"), [files / "toy.h5"], 20.0, 100.0)

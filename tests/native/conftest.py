@@ -54,7 +54,8 @@ def network_of(path: Path) -> FactorisedGenerator:
     network = FactorisedGenerator(options, domain)
     sigma = 1.0 / (tables["pattern.steepness"].flatten() * math.sqrt(2.0))
     tables["pattern.log_sigma"] = sigma.log()
-    tables["layers.colouring"] = tables["layers.colouring.transposed"].T
+    if "layers.colouring.transposed" in tables:
+        tables["layers.colouring"] = tables["layers.colouring.transposed"].T
     if network.halo is not None:
         tables["halo.alias"] = tables["halo.instead"]
         pairs = [tables["halo.pairs.few"], tables["halo.pairs.more"]]
@@ -85,7 +86,16 @@ def inclined_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_toy(tmp_path_factory.mktemp("native") / "inclined.onnx", "angle", (5, 5))
 
 
-TOYS = [pytest.param(name, marks=pytest.mark.slow) for name in ("whole_toy", "inclined_toy")]
+@pytest.fixture(scope="session")
+def late_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with correlations at every knot, a flow that was not trained, and late beginnings."""
+    path = tmp_path_factory.mktemp("native") / "late.onnx"
+    return export_toy(path, "angle", (5, 5), local_correlations=True, conversion=True)
+
+
+TOYS = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("whole_toy", "inclined_toy", "late_toy")
+]
 """Slow, because exporting them is."""
 
 
@@ -98,13 +108,14 @@ def model(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def export_toy(path: Path, image: str, window: tuple[int, int] | None) -> Path:
+def export_toy(path: Path, image: str, window: tuple[int, int] | None, **others: bool) -> Path:
     detector = make_toy_detector()
     theta = tuple(angle * degree for angle in detector.windows[image].theta_deg)
     shape = detector.cell_shape(image)
     options = FactorisedOptions(
-        flow_steps=2, flow_width=8, rings=4, pattern_width=8, window=window, halo_particles=20
-    )
+        flow_steps=2, flow_width=8, rings=4, pattern_width=8, window=window, halo_particles=20,
+        **others,
+    )  # fmt: skip
     domain = Domain(
         shape=shape, energy_range_gev=(10.0, 500.0), theta_range_rad=theta,
         layer_depths_pads=(0.5, 1.2, 1.9, 2.6),
@@ -133,6 +144,14 @@ def fill(network: FactorisedGenerator) -> None:
     noise = 0.2 * torch.randn(2000, 1) + 0.2 * torch.randn(2000, network.layers.size)
     layers = 0.003 * energy[:, None] ** 0.95 * torch.exp(noise)
     set_quantiles(network.layers, layers, energy, theta)
+    if network.layers.local:
+        network.layers.colouring.add_(0.2 * torch.rand_like(network.layers.colouring).tril())
+        for coupling in network.layers.couplings:
+            coupling.network[-1].weight.zero_()
+            coupling.network[-1].bias.zero_()
+    if network.layers.conversion is not None:
+        begun = network.layers.conversion.begun
+        begun.copy_(torch.linspace(0.5, 1.0, begun.shape[1]).expand_as(begun))
     network.noise.core.share.fill_(0.3)
     network.deposits.shift.copy_(0.5 * torch.randn_like(network.deposits.shift))
     rows = torch.stack([deposit_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])

@@ -31,8 +31,9 @@ for _ in range(count):
         changed = changed[: rng.integers(len(changed))]
     try:
         sampler = native.Sampler(bytes(changed))
-        low = np.float32([50.0, 51.0])
-        native.Maker(sampler).make(1, 0, low, np.float32([np.pi / 2] * 2))
+        for n in (1, 16):
+            low = np.full(n, 50.0, np.float32)
+            native.Maker(sampler).make(1, 0, low, np.full(n, np.pi / 2, np.float32))
         made += 1
     except native.ModelFileError as problem:
         assert "\\n" not in str(problem)
@@ -110,7 +111,7 @@ def test_a_missing_table_is_refused(proto):
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("factorised 1", "factorised 2", "does not know"),
+        ("factorised 1", "factorised 4", "does not know"),
         ("image 25 25 25", "image 25 25", "description of tables is damaged: image"),
         ("image 25 25 25", "image 25 -25 25", "description of tables is damaged: image"),
         ("window 15 15", "window 16 15", "description of tables is damaged: window"),

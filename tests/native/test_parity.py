@@ -26,15 +26,17 @@ def steps_of(path):
     rng = np.random.default_rng(3)
     energy = np.geomspace(*card.energy_range_gev, SHOWERS).astype(np.float32)
     theta = rng.uniform(*card.theta_range_rad, SHOWERS).astype(np.float32)
-    numbers = rng.random((SHOWERS, sampler.flow_numbers + 4), dtype=np.float32)
+    numbers = rng.random((SHOWERS, sampler.numbers), dtype=np.float32)
     window = (*network.axis.window, card.cell_shape[2])
     for_cells = rng.integers(0, 2**32, (SHOWERS, *window), dtype=np.uint32)
     made = native.Maker(sampler).trace(energy, theta, numbers, for_cells)
     made = {name: torch.from_numpy(values) for name, values in made.items()}
     condition = network.knots(torch.from_numpy(energy), torch.from_numpy(theta))
-    for_layers, for_impact, for_tilt = torch.split(
-        torch.from_numpy(numbers), [sampler.flow_numbers, 2, 2], dim=1
+    flow = sampler.flow_numbers
+    for_flow, for_impact, for_tilt, for_beginning = torch.split(
+        torch.from_numpy(numbers), [flow, 2, 2, sampler.numbers - flow - 4], dim=1
     )
+    for_layers = torch.cat([for_flow, for_beginning], dim=1)
     layer_energy = network.layers(for_layers, condition)
     tilt = normal_from_uniform(for_tilt)[:, :1] if network.knots.inclined else None
     axis = network.axis(for_impact - 0.5, made["layer_energy"], condition, tilt)

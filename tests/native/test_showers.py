@@ -13,6 +13,7 @@ from caloforge.engine import Plan, load_engine, read_card  # noqa: E402
 from caloforge.engine.native import HITS_BATCH, NativeEngine  # noqa: E402
 from caloforge.errors import ModelError  # noqa: E402
 from caloforge.generate import load  # noqa: E402
+from caloforge.hit_arrays import cell_type  # noqa: E402
 from caloforge.source import collected  # noqa: E402
 
 N = 50
@@ -65,7 +66,8 @@ def test_another_seed_makes_other_showers(model):
 def test_hits_rise_and_are_what_the_file_may_hold(model):
     card = read_card(model)
     offsets, cell, energy = hits = made(model, conditions_of(model, N))
-    assert offsets.dtype == np.int64 and cell.dtype == np.uint32 and energy.dtype == np.float32
+    assert offsets.dtype == np.int64 and energy.dtype == np.float32
+    assert cell.dtype == cell_type(card.cell_shape)
     assert offsets[0] == 0 and offsets[-1] == len(cell) == len(energy) > N
     assert energy.min() > 0 and cell.max() < np.prod(card.cell_shape)
     for number in range(N):

@@ -198,6 +198,22 @@ def test_the_response_is_calibrated_in_mean_and_width(knots, layer_sample):
     assert made.sum(dim=1).std().item() == pytest.approx(wanted.sum(dim=1).std().item(), rel=0.1)
 
 
+def test_a_few_hard_showers_take_no_energy_from_the_others(knots, layer_sample):
+    """Few muons radiate: the response's width is theirs, and no correction for the rest."""
+    layers = LayerEnergies(6, 1, 8, knots)
+    real, energy = layer_sample[0][:300], layer_sample[1][:300]
+    condition = perpendicular(knots, energy)
+    wanted = real.clone()
+    wanted[::60] *= 60.0
+    set_quantiles(layers, wanted, energy, condition.theta)
+    calibrate(layers, wanted, condition)
+    with torch.no_grad():
+        made = layers(torch.rand(300, layers.latent_dim), condition)
+    made, wanted = (part.sum(dim=1) / energy for part in (made, wanted))
+    assert (made > 0).all()
+    assert made.median().item() == pytest.approx(wanted.median().item(), rel=0.3)
+
+
 def test_box_muller_gives_normal_numbers():
     normal = normal_from_uniform(torch.rand(20000, 2, generator=torch.Generator().manual_seed(1)))
     assert normal.mean().abs() < 0.02 and (normal.std() - 1).abs() < 0.02
@@ -458,6 +474,14 @@ def test_the_halo_lies_beside_the_window_with_the_expected_hits(inclined):
 def layer_sums(hits):
     """Numbers of hits in the layers (N, 6)."""
     return hits._replace(energy=(hits.energy > 0).float()).layer_energy(6)
+
+
+def test_a_rounding_error_beside_the_window_is_no_particle(inclined):
+    """A muon's pattern lies in the window but for rounding, of either sign."""
+    halo, condition = inclined.halo, inclined.knots(torch.full((2,), 50.0), torch.full((2,), 1.5))
+    beside = torch.full((2, 6), -1e-12)
+    hits = halo(beside, condition, torch.zeros(2, 6), torch.full((2, halo.latent_dim), 0.9))
+    assert not hits.energy.any()
 
 
 @pytest.mark.parametrize("theta", [math.radians(62), math.radians(118)])

@@ -226,9 +226,6 @@ def test_the_native_sampler_is_not_asked_for_what_it_does_not_know(card):
     pads = load_detector("clic_ecal")
     on_pads = card.model_copy(update={"detector": pads, "window": "fixed"})
     assert on_pads.has_native_tables and not card.has_native_tables
-    recipe = {"network": {"name": "factorised", "local_correlations": True}}
-    record = on_pads.training.model_copy(update={"recipe": recipe})
-    assert not on_pads.model_copy(update={"training": record}).has_native_tables
     assert "native" not in runtimes_for(card)
 
 

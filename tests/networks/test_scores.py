@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -15,6 +16,8 @@ from caloforge.networks.scores.features import features  # noqa: E402
 from caloforge.networks.scores.options import EnergyScoreOptions, ScoreWeights  # noqa: E402
 from caloforge.networks.scores.spread import FeatureSpread  # noqa: E402
 from caloforge.networks.spec import NETWORKS, build_objective  # noqa: E402
+from caloforge.physics.observables import core_fraction  # noqa: E402
+from caloforge.scaling import CORE_SIDES  # noqa: E402
 
 SHAPE = (9, 8, 10)
 
@@ -88,6 +91,9 @@ def test_features_are_those_of_the_image():
     mean = (cells.sum((1, 3)) * place).sum(1) / cells.sum((1, 2, 3))
     assert torch.allclose(found["barycentre"][1][:, 0], mean, atol=1e-3)
     assert [part.shape[1] for part in found["profiles"]] == list(SHAPE)
+    for side, share in zip(CORE_SIDES, found["cores"], strict=True):
+        expected = core_fraction(cells.sum(3).numpy(), side)
+        np.testing.assert_allclose(share[:, 0].numpy(), expected, rtol=2e-3)
 
 
 def test_the_spread_of_an_energy_is_found():
@@ -97,7 +103,7 @@ def test_the_spread_of_an_energy_is_found():
         energy = 10 + 490 * torch.rand(96, generator=random)
         sigma = (0.01 + 0.04 * 100 / energy).sqrt()
         true = 3.0 + sigma[:, None] * torch.randn(96, 1, generator=random)
-        spread.learn("response", true, energy)
+        spread.learn({"response": true}, energy)
     at = torch.tensor([20.0, 100.0, 400.0])
     found = spread.of("response", at)[:, 0]
     assert torch.allclose(found, (0.01 + 4 / at).sqrt(), rtol=0.25)
@@ -115,6 +121,21 @@ def test_training_halves_the_scores(repeats):
         for part in (history[:5], history[-5:])
     )
     assert after < 0.5 * before
+
+
+def test_a_teachers_shower_is_compared_with_that_of_the_same_latent():
+    conditions = batch(0, conditions=12, repeats=1)
+    latent = objective().generator.draw_latent(12)
+    losses = []
+    for given in (latent, latent.flip(0)):
+        trained = objective()
+        with torch.no_grad():
+            cells = trained.generator(latent, conditions.energy, conditions.theta)
+        made = Batch(cells, conditions.energy, conditions.theta, latent=given)
+        values = trained.step(made)
+        losses.append(sum(values[name] for name in ScoreWeights.model_fields))
+    same, other = losses
+    assert same < 0.01 < 1 < other
 
 
 def test_it_goes_on_from_its_state():
@@ -137,6 +158,26 @@ def test_relative_networks_follow_the_energy(name):
         cells = generator(latent, torch.tensor([20.0, 80.0]), torch.full((2,), math.pi / 2))
     assert cells.shape == (2, *SHAPE) and (cells.sum((1, 2, 3)) > 0).all()
     assert not torch.allclose(cells[0], cells[1])
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv3d"])
+def test_a_drawn_response_is_the_sum_of_the_cells(name):
+    options = NETWORKS[name].options(relative=True, drawn_response=True, channels=16)
+    generator = objective(name, options).generator
+    with torch.no_grad():
+        generator.response.mean[1:] = torch.tensor([0.2, -0.1, 0.0, 0.0])
+    latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
+    theta = torch.full((8,), math.pi / 2)
+    cells = generator(latent, energy, theta)
+    expected = generator.response.response(latent, energy, theta)
+    assert torch.allclose(cells.sum((1, 2, 3)) / energy, expected, rtol=0.02)
+    cells.sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in (generator.response.mean, generator.response.width))
+
+
+def test_a_drawn_response_needs_relative_cells():
+    with pytest.raises(ConfigError, match=r"needs network\.relative"):
+        objective("conv2d", NETWORKS["conv2d"].options(drawn_response=True, channels=16))
 
 
 def test_too_few_showers_for_the_ranks_are_refused(monkeypatch):

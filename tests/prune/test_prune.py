@@ -84,5 +84,13 @@ def test_a_run_is_pruned_and_trained_on(tmp_path, toy_detector, capsys):
     assert card.training.recipe["network"]["channels"] == 16
     assert generator.join[0].convolution.weight.shape[0] == 16
     assert run(*command) == 0  # a finished one is told again
+    model = tmp_path / "first.onnx"
+    assert run("export", first, "-o", model) == 0
+    fourth = tmp_path / "fourth"
+    assert (
+        run("prune", first, "--data", sample, "-o", fourth, "--epochs", 1, "--teacher", model) == 0
+    )
+    taught = load_trained(fourth)[1].training.recipe["data"]["teacher"]
+    assert taught["model"] == str(model) and taught["same_latent"]
     assert run("prune", first, "--data", sample, "-o", tmp_path / "third", "--speed-up", 1000) == 2
     assert "no number of channels" in capsys.readouterr().err

@@ -1,7 +1,5 @@
 """A session's manners with events that Geant4 aborts, told by a Geant4 of a few lines."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -9,10 +7,11 @@ from caloforge.errors import SimulationError
 from caloforge.simulate import Production
 from caloforge.simulate.geometry import grid_of
 from caloforge.simulate.session import MAX_ATTEMPTS, EventStart, Session, Simulated
+from caloforge.typing import Float64Array, IntArray
 
 
 class Event:
-    """An event as the session reads it: one scored cell."""
+    """An event as the session reads it."""
 
     def __init__(self, number: int, aborted: bool) -> None:
         self.number, self.aborted = number, aborted
@@ -23,8 +22,15 @@ class Event:
     def IsAborted(self) -> bool:
         return self.aborted
 
-    def GetHCofThisEvent(self) -> SimpleNamespace:
-        return SimpleNamespace(GetHC=lambda collection: [(0, 5.0)])
+
+class OneCell:
+    """A calorimeter of which one cell holds energy after each event."""
+
+    def __init__(self, production: Production) -> None:
+        self.grid = grid_of(production.detector, production.window)
+
+    def cells(self, event: Event) -> tuple[IntArray, Float64Array]:
+        return np.array([0]), np.array([0.005])
 
 
 class Manager:
@@ -40,7 +46,7 @@ class Manager:
             event = self.session._events[number]
             start = EventStart.of(self.session.production, event, self.session._attempt)
             self.starts.append((event, start.engine_seed))
-            self.session.read(Event(number, event in aborted), 0)
+            self.session.read(Event(number, event in aborted))
         self.stops = 100
 
 
@@ -49,8 +55,7 @@ def session_with(
 ) -> tuple[Session, Manager]:
     session = Session.__new__(Session)
     session.production, session._started = production, 0.0
-    session.g4 = SimpleNamespace(MeV=1.0, GeV=1000.0)
-    session._grid = grid_of(production.detector, production.window)
+    session._calorimeter = OneCell(production)
     session._manager = manager = Manager(session, aborted, stops)
     return session, manager
 

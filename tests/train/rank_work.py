@@ -1,18 +1,21 @@
 """What the tests let one process, or each of two, compute: a few steps of every objective."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from tests.train import test_factorised
 from torch.profiler import ProfilerActivity, profile
 
-from caloforge.bench.weak_scaling import step_messages
+from caloforge.bench.scaling import step_messages
 from caloforge.networks.base import Domain
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.objective import GanObjective
 from caloforge.networks.objective import Batch, TrainingPlan
+from caloforge.networks.scores.objective import EnergyScoreObjective
 from caloforge.networks.spec import build_objective
 from caloforge.ranks import group
 from caloforge.train.checkpoint import save_state
@@ -51,6 +54,20 @@ def gan(network: str) -> GanObjective:
     return build_objective(recipe.network, recipe.objective, plan)
 
 
+def scores() -> EnergyScoreObjective:
+    recipe = Recipe.model_validate(
+        {
+            "name": "toy",
+            "network": {"name": "conv2d", "latent": 8, "channels": 16, "relative": True},
+            "objective": {"name": "energy_score", "made": 2 * BATCH, "learning_rate": 1e-12},
+            "training": {"epochs": 1, "batch_size": BATCH},
+        }
+    )
+    torch.manual_seed(1)
+    plan = TrainingPlan(DOMAIN, 1, 1, BATCH, ema_decay=recipe.training.ema_decay)
+    return build_objective(recipe.network, recipe.objective, plan)
+
+
 def gan_steps(network: str) -> dict:
     """Losses, gradients and batch norm's statistics of a second step, without dropout."""
     objective = gan(network)
@@ -67,16 +84,17 @@ def gan_steps(network: str) -> dict:
     return {"values": values, "gradients": gradients(objective), "statistics": statistics}
 
 
-def messages_of_a_step() -> list:
+def messages_of_a_step(make: Callable[[], Any]) -> list:
     """How many messages a step sends, as the profiler sees them, and as the scaling model says."""
-    objective = gan("conv3d")
+    objective = make()
     cells = 0.01 * torch.rand(BATCH, *SHAPE)
     batch = own_part(Batch(cells, torch.full((BATCH,), 50.0), torch.ones(BATCH)))
     objective.step(batch)
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         objective.step(batch)
     names = [event.name for event in seen.events()]
-    return [names.count("c10d::allreduce_"), len(step_messages(objective))]
+    sent = names.count("c10d::allreduce_") + names.count("c10d::allgather_")
+    return [sent, len(step_messages(objective))]
 
 
 def gradients(objective: GanObjective) -> dict:
@@ -118,7 +136,8 @@ WORK = {
     **{network: partial(gan_steps, network) for network in NETWORKS},
     "factorised": factorised_training,
     "dropout": dropout_patterns,
-    "messages": messages_of_a_step,
+    "messages": partial(messages_of_a_step, partial(gan, "conv3d")),
+    "messages of scores": partial(messages_of_a_step, scores),
 }
 
 

@@ -86,8 +86,9 @@ def test_dropout_differs_between_ranks_and_latents_do_not(both):
     assert common[0] == common[1]
 
 
-def test_the_scaling_model_counts_the_messages_that_ranks_send(both):
-    sent, counted = both[0]["messages"]
+@pytest.mark.parametrize("what", ["messages", "messages of scores"])
+def test_the_scaling_model_counts_the_messages_that_ranks_send(both, what):
+    sent, counted = both[0][what]
     assert sent == counted > 10
 
 

@@ -12,8 +12,9 @@ from caloforge.cli.app import main  # noqa: E402
 from caloforge.errors import ConfigError, DetectorError, InputError, ModelError, RangeError  # noqa: E402
 from caloforge.train.data import TrainingData  # noqa: E402
 from caloforge.train.files import ShowerFiles  # noqa: E402
-from caloforge.train.recipe import DataOptions, TeacherOptions  # noqa: E402
+from caloforge.train.recipe import DataOptions, Recipe, TeacherOptions  # noqa: E402
 from caloforge.train.teacher import Teacher  # noqa: E402
+from caloforge.train.trained import load_trained  # noqa: E402
 
 RECIPE = """
 name = "taught"
@@ -69,6 +70,35 @@ def test_its_share_of_the_steps_is_taught(sample, toy_model):
 def test_what_cannot_be_taught_is_refused(sample, toy_model, options, problem, line):
     with pytest.raises(problem, match=line):
         teacher(sample, toy_model, **options)
+
+
+def test_a_network_of_the_same_latent_is_given_the_teachers_numbers(sample, tmp_path):
+    recipe, folder, model = tmp_path / "first.toml", tmp_path / "run", tmp_path / "first.onnx"
+    recipe.write_text(RECIPE[: RECIPE.index("[data.teacher]")])
+    for command in (
+        ["train", recipe, "--data", sample, "-o", folder],
+        ["export", folder, "-o", model],
+    ):
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in command])
+        assert end.value.code == 0
+    generator, _ = load_trained(folder)
+    made = teacher(sample, model, same_latent=True)
+    batch = made.batch(0, 0)
+    with torch.no_grad():
+        cells = generator.eval()(batch.latent, batch.energy, batch.theta)
+    assert torch.allclose(cells, batch.cells, atol=1e-5 * float(cells.max()))
+    made.check_latent(generator)
+    generator.latent_dim += 1
+    with pytest.raises(ConfigError, match="same_latent needs the same"):
+        made.check_latent(generator)
+
+
+def test_only_energy_scores_learn_pair_by_pair():
+    table = {"name": "x", "network": {"name": "layered2d"}, "training": {"epochs": 1}}
+    table["data"] = {"teacher": {"model": "m.onnx", "same_latent": True}}
+    with pytest.raises(ValueError, match="same_latent needs energy scores, got objective 'gan'"):
+        Recipe.model_validate(table)
 
 
 def test_a_teacher_of_another_detector_is_refused(sample):

@@ -9,6 +9,7 @@ from tests.validate.conftest import HALF, with_cells
 from caloforge import scaling
 from caloforge.errors import DetectorError, InputError
 from caloforge.physics.features import shower_features
+from caloforge.validate import suite
 from caloforge.validate.comparison import compare, reduce_showers
 from caloforge.validate.measures import MEASURES, Measure, by_angle
 from caloforge.validate.nearest import NearestDistances, nearest, nearest_distances
@@ -66,7 +67,36 @@ def test_same_seed_same_numbers(geant4):
 
 def test_every_declared_measure_is_scored(good):
     names = {score.name for score in good.result.scores}
-    assert names == {m.name for m in MEASURES} - {"angle_bias", "angle_resolution"}
+    elsewhere = {"angle_bias", "angle_resolution", "auc_residual"}
+    assert names == {m.name for m in MEASURES} - elsewhere
+
+
+@pytest.fixture
+def short_full_level(monkeypatch):
+    monkeypatch.setitem(suite.SPLITS, "full", 1)
+    monkeypatch.setitem(suite.BOOTSTRAPS, "full", 2)
+
+
+def test_a_residual_network_judges_too_if_everything_is_asked_for(
+    toy_detector, short_full_level, monkeypatch
+):
+    pytest.importorskip("torch")
+    monkeypatch.setattr("caloforge.networks.classifiers.judge.EPOCHS", 1)
+    monkeypatch.setattr("caloforge.networks.classifiers.judge.FEWEST_STEPS", 1)
+    monkeypatch.setattr(scaling, "RESIDUAL_MAX_SHOWERS", 40)
+    samples = [make_showers(toy_detector, 60, seed) for seed in (1, 2)]
+    found = validate(*samples, level="full")["auc_residual"]
+    assert found.showers == 40 and 0 <= found.value <= 1 and 0 <= found.floor <= 1
+
+
+def test_without_torch_the_report_says_who_did_not_judge(
+    toy_detector, short_full_level, monkeypatch
+):
+    monkeypatch.setattr("caloforge.validate.suite.find_spec", lambda name: None)
+    samples = [make_showers(toy_detector, 60, seed) for seed in (1, 2)]
+    result = validate(*samples, level="full")
+    assert "auc_residual" not in {score.name for score in result.scores}
+    assert any("only with caloforge[train]" in note for note in result.notes)
 
 
 def test_angle_measures_appear_with_varying_angles(toy_detector):

@@ -18,6 +18,9 @@ class Sampler:
     @property
     def flow_numbers(self) -> int:
         """Uniform numbers that a shower's layer energies are made from."""
+    @property
+    def numbers(self) -> int:
+        """These, four for its axis, and one for where it begins, if that is drawn."""
 
 class Maker:
     """Makes showers in one thread at a time."""
@@ -25,8 +28,11 @@ class Maker:
     def __init__(self, sampler: Sampler, instruction_set: str = "") -> None: ...
     def make(
         self, seed: int, first: int, energy: NDArray[np.float32], theta: NDArray[np.float32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.float32]]:
-        """Offsets (N + 1,), cells and energies in GeV of the showers from ``first`` on."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint16 | np.uint32], NDArray[np.float32]]:
+        """Offsets (N + 1,), cells and energies in GeV of the showers from ``first`` on.
+
+        Cells are uint16 where an image has no more of them than that tells apart.
+        """
     def trace(
         self,
         energy: NDArray[np.float32],
@@ -34,4 +40,4 @@ class Maker:
         numbers: NDArray[np.float32],
         cell_numbers: NDArray[np.uint32] | None = None,
     ) -> dict[str, NDArray[Any]]:
-        """What the steps make of given numbers (N, flow_numbers + 4); for tests."""
+        """What the steps make of given numbers (N, numbers); for tests."""

@@ -9,14 +9,27 @@
 
 CALOFORGE_BEGIN
 
+// Sets the rows of cells that hold the windows of all layers.
+void set_span(const Model& model, Shower& shower) {
+    float lowest = shower.centre[0], highest = lowest;
+    for (int layer = 0; layer < model.layers; ++layer) {
+        lowest = at_most(shower.centre[layer], lowest);
+        highest = at_least(shower.centre[layer], highest);
+    }
+    shower.lowest = static_cast<int>(lowest);
+    shower.span = model.window_y + static_cast<int>(highest - lowest);
+    shower.row = row_of(model, shower.span);
+    for (int layer = 0; layer < model.layers; ++layer)
+        shower.rise[layer] = static_cast<int>(shower.centre[layer] - lowest);
+}
+
 void set_axis(
     const Model& model, const Group& group, int lane, const Condition& condition, Shower& shower) {
     const int layers = model.layers;
     shower.axis_x = group.impact_x[lane] - 0.5f;
     const float impact_y = group.impact_y[lane] - 0.5f;
     if (!model.inclined) {
-        for (int layer = 0; layer < layers; ++layer)
-            shower.axis_y[layer] = impact_y, shower.centre[layer] = 0.0f;
+        for (int layer = 0; layer < layers; ++layer) shower.axis_y[layer] = impact_y;
         return;
     }
     float lean, wander, total = 0.0f, moment = 0.0f;
@@ -35,6 +48,7 @@ void set_axis(
         shower.centre[layer] =
             model.most_followed ? whole(clamped(axis + 0.5f, -most, most + 0.5f)) : 0.0f;
     }
+    set_span(model, shower);
 }
 
 CALOFORGE_END

@@ -11,11 +11,12 @@
 
 CALOFORGE_BEGIN
 
-struct Move {
+// Where the window's first pad is in the image.
+struct Corner {
     int x, y;
 };
 
-// Sums over cells and halo hits of energy, energy x and energy y; pads from the image's corner.
+// Sums over cells and halo hits of energy, energy x and energy y.
 struct Moments {
     float energy, x, y;
 };
@@ -25,62 +26,44 @@ struct MomentLanes {
     float energy[lanes], x[lanes], y[lanes];
 };
 
-CALOFORGE_INLINE void add_cells(
-    const Model& model, const Shower& shower, float first_x, float first_y, MomentLanes& sums) {
-    const Hits& hits = shower.hits;
-    const float* value = hits.energy.data();
-    const std::int32_t *pad = hits.pad.data(), *pad_xy = model.pad_xy.data();
-    for (int i = 0; i < hits.end; i += lanes) {
-        const float in_layer_y = first_y + shower.centre[hits.layer[i / lanes]];
-        CALOFORGE_LANES
-        for (int lane = 0; lane < lanes; ++lane) {
-            const float energy = value[i + lane];
-            const std::int32_t xy = pad_xy[pad[i + lane]];
-            sums.energy[lane] += energy;
-            sums.x[lane] += energy * (static_cast<float>(xy >> 16) + first_x);
-            sums.y[lane] += energy * (static_cast<float>(xy & 0xffff) + in_layer_y);
-        }
-    }
+CALOFORGE_INLINE bool is_closed(const Model& model) { return !model.inclined || model.whole; }
+
+// Where the window's first pad is before the image is moved.
+CALOFORGE_INLINE Corner unmoved(const Model& model, const Shower& shower) {
+    return {model.reach_x, model.reach_y + shower.lowest};
 }
 
+// Pads are counted from `from`.
 Moments moments(const Model& model, const Shower& shower, float from_x, float from_y) {
-    MomentLanes sums = {};
-    add_cells(model, shower, static_cast<float>(model.reach_x) - from_x,
-              static_cast<float>(model.reach_y) - from_y, sums);
+    MomentLanes lane_sums = {};
+    const Sums& sums = shower.sums;
+    const float* scale = shower.of_layers.scale.data();
+    const Corner corner = unmoved(model, shower);
+    const float first_x = static_cast<float>(corner.x) - from_x;
+    const float first_y = static_cast<float>(corner.y) - from_y;
+    for (int first = 0; first < model.layer_lanes; first += lanes) {
+        CALOFORGE_LANES
+        for (int lane = 0; lane < lanes; ++lane) {
+            const int layer = first + lane;
+            const float total = sums.total[layer];
+            lane_sums.energy[lane] += scale[layer] * total;
+            lane_sums.x[lane] += scale[layer] * (sums.total_x[layer] + first_x * total);
+            lane_sums.y[lane] += scale[layer] * (sums.total_y[layer] + first_y * total);
+        }
+    }
     const HaloHits& hits = shower.halo;
     const float *energy = hits.energy.data(), *x = hits.x.data(), *y = hits.y.data();
+    const std::int32_t* layer = hits.layer.data();
     for (int i = 0; i < lanes_for(hits.count); i += lanes) {
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
-            sums.energy[lane] += energy[i + lane];
-            sums.x[lane] += energy[i + lane] * (x[i + lane] - from_x);
-            sums.y[lane] += energy[i + lane] * (y[i + lane] - from_y);
+            const float scaled = energy[i + lane] * scale[layer[i + lane]];
+            lane_sums.energy[lane] += scaled;
+            lane_sums.x[lane] += scaled * (x[i + lane] - from_x);
+            lane_sums.y[lane] += scaled * (y[i + lane] - from_y);
         }
     }
-    return {sum_of_lanes(sums.energy), sum_of_lanes(sums.x), sum_of_lanes(sums.y)};
-}
-
-// Whole pads that a perpendicular shower's image is moved by: its barycentre, from the middle pad.
-Move closed_move(const Model& model, const Shower& shower) {
-    const Moments sums = moments(
-        model, shower, static_cast<float>(model.image_x / 2), static_cast<float>(model.image_y / 2));
-    const float total = at_least(sums.energy, 1e-12f);
-    const float most_x = static_cast<float>(model.image_x), most_y = static_cast<float>(model.image_y);
-    return {-static_cast<int>(whole(clamped(sums.x / total + 0.5f, -most_x, most_x))),
-            -static_cast<int>(whole(clamped(sums.y / total + 0.5f, -most_y, most_y)))};
-}
-
-CALOFORGE_INLINE int to_centre(float barycentre, int size, int most) {
-    const float near = whole(clamped(barycentre + 0.5f, -1e6f, 1e6f));
-    const float pads = whole(0.5f * static_cast<float>(size - 1) - near);
-    return static_cast<int>(clamped(pads, static_cast<float>(-most), static_cast<float>(most)));
-}
-
-Move open_move(const Model& model, const Shower& shower) {
-    const Moments sums = moments(model, shower, 0.0f, 0.0f);
-    const float per_energy = 1.0f / at_least(sums.energy, 1e-12f);
-    return {to_centre(sums.x * per_energy, model.image_x, model.most_moved),
-            to_centre(sums.y * per_energy, model.image_y, model.most_moved)};
+    return {sum_of_lanes(lane_sums.energy), sum_of_lanes(lane_sums.x), sum_of_lanes(lane_sums.y)};
 }
 
 // A place brought into 0 ... size - 1 by whole sizes; it is at most two of them away.
@@ -88,132 +71,167 @@ CALOFORGE_INLINE int within(int place, int size) {
     return ((place % size) + size) % size;
 }
 
-// Sets the image's cell, in the first layer, of each pad of a window that is not moved along y.
-void set_places(const Model& model, bool closed, Move move, Shower& shower) {
-    std::int32_t* place = shower.place.data();
-    for (int pad = model.window_x * model.stride; pad < model.pads; ++pad) place[pad] = shower.nowhere;
-    const int first_y = model.reach_y + move.y;
-    const int begin_y = closed ? within(first_y, model.image_y) : first_y;
-    int row = closed ? within(model.reach_x + move.x, model.image_x) : model.reach_x + move.x;
-    for (int x = 0; x < model.window_x; ++x, place += model.stride) {
-        const int first = row * model.image_y + begin_y;
-        const int inside = closed ? model.image_y - begin_y : model.window_y;
-        CALOFORGE_LANES
-        for (int y = 0; y < model.stride; ++y) {
-            const int cell = (first + y - (y < inside ? 0 : model.image_y)) * model.layers;
-            place[y] = y < model.window_y ? cell : shower.nowhere;
-        }
-        if (++row == model.image_x && closed) row = 0;
-    }
+// Whole pads that a perpendicular shower's image is moved by: its barycentre, from the middle pad.
+CALOFORGE_INLINE int closed_move(float barycentre, int size) {
+    const float most = static_cast<float>(size);
+    return -static_cast<int>(whole(clamped(barycentre + 0.5f, -most, most)));
 }
 
-// Sets the image's cells of the halo's hits; nowhere for those that are none.
-CALOFORGE_INLINE void set_halo_cells(const Model& model, bool closed, Move move, Shower& shower) {
-    const float *x = shower.halo.x.data(), *y = shower.halo.y.data();
-    const float* energy = shower.halo.energy.data();
-    const std::int32_t* layer = shower.halo.layer.data();
-    std::int32_t* cell = shower.halo.cell.data();
-    const int size_x = model.image_x, size_y = model.image_y, layers = model.layers;
-    const int nowhere = shower.nowhere;
-    const int count = lanes_for(shower.halo.count);
+// Whole pads that an inclined shower's image is moved by: at most `most`.
+CALOFORGE_INLINE int open_move(float barycentre, int size, int most) {
+    const float near = whole(clamped(barycentre + 0.5f, -1e6f, 1e6f));
+    const float pads = whole(0.5f * static_cast<float>(size - 1) - near);
+    return static_cast<int>(clamped(pads, static_cast<float>(-most), static_cast<float>(most)));
+}
+
+// Whole pads along x and y by which the image is moved.
+CALOFORGE_INLINE Corner move_of(const Model& model, const Shower& shower) {
+    const bool closed = is_closed(model);
+    const Moments sums = moments(model, shower, closed ? static_cast<float>(model.image_x / 2) : 0.0f,
+                                 closed ? static_cast<float>(model.image_y / 2) : 0.0f);
+    const float total = at_least(sums.energy, 1e-12f);
+    const float x = sums.x / total, y = sums.y / total;
+    if (closed) return {closed_move(x, model.image_x), closed_move(y, model.image_y)};
+    return {open_move(x, model.image_x, model.most_moved),
+            open_move(y, model.image_y, model.most_moved)};
+}
+
+// A place in the image of a row of pads: on the other side, or at the border.
+CALOFORGE_INLINE int in_image(int place, int size, bool closed) {
+    const int other_side = place < 0 ? place + size : place >= size ? place - size : place;
+    const int border = place < 0 ? 0 : place >= size ? size - 1 : place;
+    return closed ? other_side : border;
+}
+
+// Sets where the halo's hits are in the image: in cells of their own, or among the window's.
+void place_halo(const Model& model, Corner move, Corner corner, Shower& shower) {
+    HaloHits& hits = shower.halo;
+    const float *x = hits.x.data(), *y = hits.y.data(), *energy = hits.energy.data();
+    const std::int32_t* layer = hits.layer.data();
+    std::int32_t *cell = hits.cell.data(), *row = hits.row.data(), *inside = hits.inside.data();
+    const bool closed = is_closed(model);
+    const int window_x = model.window_x, span = shower.span, layers = model.layers;
+    const int size_x = model.image_x, size_y = model.image_y, nowhere = shower.nowhere;
+    const int none = window_x * shower.row, shower_row = shower.row;
     CALOFORGE_LANES
-    for (int i = 0; i < count; ++i) {
-        int in_x = static_cast<int>(x[i]) + move.x, in_y = static_cast<int>(y[i]) + move.y;
-        const int over_x = in_x < 0 ? size_x : in_x >= size_x ? -size_x : 0;
-        const int over_y = in_y < 0 ? size_y : in_y >= size_y ? -size_y : 0;
-        const int last_x = in_x > 0 ? size_x - 1 : 0, last_y = in_y > 0 ? size_y - 1 : 0;
-        in_x = closed ? in_x + over_x : over_x == 0 ? in_x : last_x;
-        in_y = closed ? in_y + over_y : over_y == 0 ? in_y : last_y;
-        cell[i] = energy[i] > 0.0f ? (in_x * size_y + in_y) * layers + layer[i] : nowhere;
+    for (int i = 0; i < lanes_for(hits.count); ++i) {
+        const int in_x = in_image(static_cast<int>(x[i]) + move.x, size_x, closed);
+        const int in_y = in_image(static_cast<int>(y[i]) + move.y, size_y, closed);
+        const int from_x = in_x - corner.x, from_y = in_y - corner.y;
+        const bool among = !closed & (from_x >= 0) & (from_x < window_x) & (from_y >= 0) &
+                           (from_y < span);
+        const bool own = !among & (energy[i] > 0.0f);
+        inside[i] = among ? from_x * shower_row + from_y * layers + layer[i] : none;
+        row[i] = own ? in_x : size_x;
+        cell[i] = own ? (in_x * size_y + in_y) * layers + layer[i] : nowhere;
     }
 }
 
-// Sets the image's cells of the window's hits.
-CALOFORGE_INLINE void set_cells(const Model& model, Shower& shower) {
-    Hits& hits = shower.hits;
-    const std::int32_t *place = shower.place.data(), *pad = hits.pad.data();
-    std::int32_t* cell = hits.cell.data();
-    for (int first = 0; first < hits.end; first += lanes) {
-        const int layer = hits.layer[first / lanes];
-        const int offset = static_cast<int>(shower.centre[layer]) * model.layers + layer;
-        CALOFORGE_LANES
-        for (int i = first; i < first + lanes; ++i) cell[i] = place[pad[i]] + offset;
+// Adds the halo's hits that are among the window's cells to them; of the others, makes an image.
+void set_image(const Model& model, Corner move, Corner corner, Shower& shower) {
+    place_halo(model, move, corner, shower);
+    HaloHits& hits = shower.halo;
+    if (!is_closed(model))
+        for (int i = 0; i < hits.count; ++i) shower.deposit[hits.inside[i]] += hits.energy[i];
+    for (int i = 0; i < hits.count; ++i) {
+        const auto cell = static_cast<std::uint32_t>(hits.cell[i]);
+        std::uint64_t& cells = shower.image[cell / 64];
+        hits.again[i] = cells >> (cell % 64) & 1;
+        cells |= std::uint64_t{1} << (cell % 64);
+    }
+    for (int word = 0, count = 0; word < shower.words; ++word) {
+        shower.before[word] = count;
+        count += __builtin_popcountll(shower.image[word]);
     }
 }
 
-// Places all hits in the image, which is a bit a cell.
-void set_image(const Model& model, Shower& shower) {
-    const bool closed = !model.inclined || model.whole;
-    const Move move = closed ? closed_move(model, shower) : open_move(model, shower);
-    set_places(model, closed, move, shower);
-    set_cells(model, shower);
-    set_halo_cells(model, closed, move, shower);
-    std::uint8_t* image = shower.image.data();
-    const std::int32_t* cells = shower.hits.cell.data();
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const int last = shower.hits.last[layer];
-        for (int i = shower.hits.first[layer]; i < last; ++i) {
-            const auto cell = static_cast<std::uint32_t>(cells[i]);
-            image[cell >> 3] = static_cast<std::uint8_t>(image[cell >> 3] | 1u << (cell & 7));
+// How many hits of the halo there are in cells before one.
+CALOFORGE_INLINE int rank(const Shower& shower, int cell) {
+    const auto place = static_cast<std::uint32_t>(cell);
+    const std::uint64_t before = (std::uint64_t{1} << (place % 64)) - 1;
+    return shower.before[place / 64] + __builtin_popcountll(shower.image[place / 64] & before);
+}
+
+// The largest number of its kind below the threshold.
+constexpr float below_threshold_gev = 9.99999906e-9f;
+static_assert(below_threshold_gev < threshold_gev && threshold_gev - below_threshold_gev < 1e-15f);
+
+// Takes the hits of a row of the window's cells from `begin` to `end`, the first of which is the
+// image's `first_cell`; returns how many.
+template <class Cell>
+int take_row(
+    const Shower& shower, int x, int begin, int end, int first_cell, Cell* cell, float* energy) {
+    using Float = Floats<width>;
+    using Int = Ints<width>;
+    Int step = {};
+    for (int lane = 0; lane < width; ++lane) step[lane] = lane;
+    const float* deposit = &shower.deposit[x * shower.row];
+    const float* scale = shower.of_layers.scale.data();
+    int count = 0;
+    for (int first = begin / width * width; first < end; first += width) {
+        const Float made = loaded<Float>(deposit + first) * loaded<Float>(scale + first);
+        Wanted wanted(below_threshold_gev - made);
+        if (first < begin || first + width > end) wanted = wanted.between(begin - first, end - first);
+        wanted.take(made, energy + count);
+        wanted.take(step + (first + first_cell - begin), cell + count);
+        count += wanted.count();
+    }
+    return count;
+}
+
+// Takes the hits of the window, leaving room for the halo's between them; returns how many.  Where the
+// window leaves a closed image along y, a row of it has two parts.
+template <class Cell>
+int take_window(const Model& model, Corner corner, Shower& shower, Cell* cell, float* energy) {
+    const bool closed = is_closed(model);
+    const int layers = model.layers, end = shower.span * layers, row_cells = model.image_y * layers;
+    const int inside = (closed ? smaller(model.image_y - corner.y, shower.span) : shower.span) * layers;
+    int taken = 0;
+    for (int x = 0; x < model.image_x; ++x) {
+        const int first_cell = x * row_cells, window_cell = first_cell + corner.y * layers;
+        const int row = closed ? within(x - corner.x, model.image_x) : x - corner.x;
+        RowPlaces& places = shower.row_places[x];
+        places.begin = window_cell;
+        if ((row < 0) | (row >= model.window_x)) {
+            places.before = places.after = taken;
+            continue;
         }
+        if (inside < end) {
+            const int at = taken + rank(shower, first_cell);
+            taken += take_row(shower, row, inside, end, first_cell, cell + at, energy + at);
+        }
+        places.before = taken;
+        const int at = taken + rank(shower, window_cell);
+        taken += take_row(shower, row, 0, inside, window_cell, cell + at, energy + at);
+        places.after = taken;
     }
-    const std::int32_t* halo_cells = shower.halo.cell.data();
-    std::uint8_t* again = shower.halo.again.data();
-    for (int i = 0, count = shower.halo.count; i < count; ++i) {
-        const auto cell = static_cast<std::uint32_t>(halo_cells[i]);
-        const unsigned byte = image[cell >> 3];
-        again[i] = byte >> (cell & 7) & 1;
-        image[cell >> 3] = static_cast<std::uint8_t>(byte | 1u << (cell & 7));
-    }
+    shower.row_places[model.image_x] = {0, taken, taken};
+    return taken;
 }
-
-// How many hits there are in cells before one.
-struct Rank {
-    const std::uint8_t* image;
-    const std::int32_t* before;  // of each 64 cells
-
-    CALOFORGE_INLINE int operator()(std::uint32_t cell) const {
-        std::uint64_t bits;
-        std::memcpy(&bits, image + (cell >> 6 << 3), 8);
-        return before[cell >> 6] +
-               __builtin_popcountll(bits & ((std::uint64_t{1} << (cell & 63)) - 1));
-    }
-};
 
 // Takes the hits in the order of their cells; returns how many.  Those of no energy, which are
 // nowhere in the image, come behind them.
-int take_hits(const Model& model, Shower& shower, std::uint32_t* cell, float* energy) {
-    const std::uint8_t* image = shower.image.data();
-    std::int32_t* before = shower.before.data();
-    for (int word = 0, words = shower.words, count = 0; word < words; ++word) {
-        std::uint64_t bits;
-        std::memcpy(&bits, image + 8 * word, 8);
-        before[word] = count;
-        count += __builtin_popcountll(bits);
+template <class Cell>
+int take_hits(const Model& model, Shower& shower, Cell* cell, float* energy) {
+    const Corner move = move_of(model, shower);
+    Corner corner = unmoved(model, shower);
+    corner.x += move.x, corner.y += move.y;
+    if (is_closed(model))
+        corner = {within(corner.x, model.image_x), within(corner.y, model.image_y)};
+    set_image(model, move, corner, shower);
+    const int of_window = take_window(model, corner, shower, cell, energy);
+    const HaloHits& hits = shower.halo;
+    const float* scale = shower.of_layers.scale.data();
+    for (int i = 0; i < hits.count; ++i) {
+        const RowPlaces& places = shower.row_places[hits.row[i]];
+        const int place = rank(shower, hits.cell[i]) +
+                          (hits.cell[i] < places.begin ? places.before : places.after);
+        cell[place] = static_cast<Cell>(hits.cell[i]);
+        energy[place] =
+            (hits.again[i] ? energy[place] : 0.0f) + hits.energy[i] * scale[hits.layer[i]];
     }
-    const Rank rank{image, before};
-    const std::int32_t* cells = shower.hits.cell.data();
-    const float* energies = shower.hits.energy.data();
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const int last = shower.hits.last[layer];
-        for (int i = shower.hits.first[layer]; i < last; ++i) {
-            const auto of_hit = static_cast<std::uint32_t>(cells[i]);
-            const int place = rank(of_hit);
-            cell[place] = of_hit;
-            energy[place] = energies[i];
-        }
-    }
-    cells = shower.halo.cell.data();
-    energies = shower.halo.energy.data();
-    const std::uint8_t* again = shower.halo.again.data();
-    for (int i = 0, end = shower.halo.count; i < end; ++i) {
-        const auto of_hit = static_cast<std::uint32_t>(cells[i]);
-        const int place = rank(of_hit);
-        cell[place] = of_hit;
-        energy[place] = (again[i] ? energy[place] : 0.0f) + energies[i];
-    }
-    const int count = rank(static_cast<std::uint32_t>(shower.nowhere));
-    std::memset(shower.image.data(), 0, shower.image.size());
+    const int count = of_window + rank(shower, shower.nowhere);
+    std::memset(shower.image.data(), 0, shower.image.size() * sizeof(std::uint64_t));
     return count;
 }
 

@@ -18,8 +18,10 @@ CALOFORGE_BEGIN
 
 constexpr float rows_per_log = 3.4743559f;    // 8 / log(10)
 constexpr float first_row = -64.0f;           // 8 log10(10 eV / 1 GeV)
-constexpr float least_expected = 2e-9f, most_expected = 3.0f;
+constexpr float least_expected = 1e-12f;      // far below the first row, whatever the shift
 constexpr float columns_per_root = quantiles - 0.01f;
+constexpr int sort_bits = 31;  // the last bits of what a candidate expects: a millionth of it
+static_assert(sorts <= sort_bits + 1);
 constexpr float faint_layer_gev = 1e-3f, faint_first_layer_gev = 2.5e-4f;
 
 // The table's sort of a layer of this energy in GeV.
@@ -32,24 +34,18 @@ CALOFORGE_INLINE int sort_of(int layer, float energy) {
     return first ? layer_classes + first_layer_classes * layer + place : place;
 }
 
-// The number of the cell itself, or of the neighbour along x or y with which it shares.
-CALOFORGE_INLINE std::uint32_t shared(
-    std::uint32_t own, std::uint32_t along_x, std::uint32_t along_y, std::int32_t below_x,
-    std::int32_t below_y) {
-    const std::int32_t second = second_of(own);
-    const std::uint32_t near_y = second < below_y ? along_y : own;
-    return second < below_x ? along_x : near_y;
-}
+// The factor by which a shift raises what cells expect.
+CALOFORGE_INLINE float raised_by(float shift) { return exponential(shift / rows_per_log); }
 
-// The place in the table of a sort, for a cell with what it expects and is asked with: 24 bits of the
-// quantile and eight that dither the row.
-CALOFORGE_INLINE std::int32_t place_of(float shift, float expected, std::uint32_t asked) {
+// The place in the table of a sort, for a cell with what it expects, raised by the shift, and is asked
+// with: 24 bits of the quantile and eight that dither the row.
+CALOFORGE_INLINE std::int32_t place_of(float raised, std::uint32_t asked) {
     const float dither = (static_cast<float>(second_of(asked)) + 0.5f) * 0.00390625f;
-    const float in_rows = logarithm(clamped(expected, least_expected, most_expected)) * rows_per_log +
-                          (shift - first_row) + dither;
-    const int row = static_cast<int>(clamped(in_rows, 0.0f, expectations - 1.0f));
+    const float in_rows = fused(logarithm(above_bound(raised, least_expected)), rows_per_log,
+                                dither - first_row);
+    const int row = larger(smaller(static_cast<int>(in_rows), expectations - 1), 0);
     const float u = static_cast<float>(quantile_of(asked)) * 5.9604645e-8f;
-    return row * quantiles + static_cast<int>(std::sqrt(std::sqrt(u)) * columns_per_root);
+    return row * quantiles + static_cast<int>(fourth_root(u) * columns_per_root);
 }
 
 // The table of a sort.
@@ -57,196 +53,220 @@ CALOFORGE_INLINE const float* table_of(const Model& model, int sort) {
     return &model.deposit_table[static_cast<std::size_t>(sort) * expectations * quantiles];
 }
 
-// Sets the layers' sorts, and the factors by which the shifts raise what they expect.
-CALOFORGE_INLINE void set_sorts(const Model& model, const float* shifts, Shower& shower) {
-    const float* energy = shower.energy.data();
-    std::int32_t* sort = shower.sort.data();
-    float* raised = shower.raised.data();
-    for (int first = 0; first < model.layers; first += lanes) {
-        CALOFORGE_LANES
-        for (int layer = first; layer < first + lanes; ++layer) {
-            sort[layer] = sort_of(layer, energy[layer]);
-            raised[layer] = exponential(shifts[layer] / rows_per_log);
-        }
-    }
+// Repeats the values that the layers have in a row's first pad for all its pads.  What is written
+// behind a pad's last layer is overwritten by the next pad's.
+template <class Value>
+CALOFORGE_INLINE void repeat(const Model& model, int span, Array<Value>& values) {
+    for (int y = 1; y < span; ++y)
+        for (int layer = 0; layer < model.layer_lanes; layer += lanes)
+            std::memcpy(&values[y * model.layers + layer], &values[layer], lanes * sizeof(Value));
 }
 
-// What the cells of a layer are asked with, and by how much their quantiles are above the bound of
-// their chance: the quantile, its own or a neighbour's, and eight bits to dither.
-class Asking {
-  public:
-    Asking(const Model& model, int layer, const Shower& shower)
-        : below_x_(in_layer(model.sharing, layer)), below_y_(in_layer(2.0f * model.sharing, layer)),
-          stride_(model.stride), bound_(model.bounds[shower.sort[layer]]),
-          expected_(shower.expected_of(model, layer)), number_(shower.numbers_of(layer)) {
-        bound_.steep *= shower.raised[layer];
-        bound_.flat *= shower.raised[layer];
-    }
-
-    // Of as many pads as there are lanes.
-    CALOFORGE_INLINE void operator()(int first, std::uint32_t* asked, float* margin) const {
-        CALOFORGE_LANES
-        for (int lane = 0; lane < lanes; ++lane) {
-            const int i = first + lane;
-            const std::uint32_t own = number_[i];
-            const std::uint32_t quantile =
-                shared(own, number_[i + stride_], number_[i + 1], below_x_, below_y_);
-            const float chance = at_most(bound_.steep * expected_[i] + bound_.low,
-                                         bound_.flat * expected_[i] + bound_.high);
-            asked[lane] = (quantile & 0xffffff00u) | (own & 0xffu);
-            margin[lane] = static_cast<float>(quantile_of(quantile)) - chance;
-        }
-    }
-
-  private:
-    std::int32_t below_x_, below_y_;
-    int stride_;
-    Bound bound_;
-    const float* expected_;
-    const std::uint32_t* number_;
-};
-
-// Lists the cells of a layer whose margin is below zero, and up to a multiple of the lanes no cell: a
-// pad behind the window's, where nothing is expected.  Returns where they end.
-CALOFORGE_INLINE int list_candidates(const Model& model, int layer, int first, Shower& shower) {
-    Candidates& candidates = shower.candidates;
-    const Asking asking(model, layer, shower);
-    const float* expected = shower.expected_of(model, layer);
-    alignas(64) std::uint32_t asked[lanes];
-    alignas(64) float margin[lanes];
-    int end = first;
-    for (int pad = 0; pad < model.pads; pad += lanes) {
-        asking(pad, asked, margin);
-        for (int part = 0; part < lanes; part += Wanted::size) {
-            const Wanted wanted(margin + part);
-            wanted.take(&candidates.all_pads[pad + part], &candidates.pad[end]);
-            wanted.take(expected + pad + part, &candidates.expected[end]);
-            wanted.take(asked + part, &candidates.asked[end]);
-            end += wanted.count();
-        }
-    }
-    for (int i = end; i < end + lanes; ++i) {
-        candidates.pad[i] = model.window_y;
-        candidates.expected[i] = 0.0f;
-        candidates.asked[i] = 0;
-    }
-    for (int i = 0; i <= model.pads / lanes; ++i) candidates.layer[first / lanes + i] = layer;
-    return first + lanes_for(end - first);
-}
-
-// Lists the candidates of all layers, and where they find their deposits in the table.
-void find_candidates(const Model& model, const float* shifts, Shower& shower) {
-    Candidates& candidates = shower.candidates;
-    int end = 0;
+// Sets the chances of sharing of all cells, which are the same in all showers.
+void set_sharing(const Model& model, Shower& shower) {
+    OfLayers& of = shower.of_layers;
     for (int layer = 0; layer < model.layers; ++layer) {
-        candidates.first[layer] = end;
-        if (shower.energy[layer] >= threshold_gev) end = list_candidates(model, layer, end, shower);
+        of.below_x[layer] = in_layer(model.sharing, layer);
+        of.below_y[layer] = in_layer(2.0f * model.sharing, layer);
     }
-    candidates.first[model.layers] = end;
+    repeat(model, model.widest_span(), of.below_x);
+    repeat(model, model.widest_span(), of.below_y);
+}
+
+// Sets the tables of the layers' sorts, and the bounds of their cells' chances of a hit.
+void set_sorts(const Model& model, Shower& shower) {
+    OfLayers& of = shower.of_layers;
+    CALOFORGE_LANES
+    for (int layer = 0; layer < model.layer_lanes; ++layer) {
+        of.sort[layer] = sort_of(layer, shower.energy[layer]);
+        of.raised[layer] = raised_by(shower.shifts[layer]);
+    }
+    for (int layer = 0; layer < model.layers; ++layer) {
+        const Bound& bound = model.bounds[static_cast<std::size_t>(of.sort[layer])];
+        of.steep[layer] = bound.steep, of.low[layer] = bound.low;
+        of.flat[layer] = bound.flat, of.high[layer] = bound.high;
+    }
+    repeat(model, shower.span, of.sort);
+    for (Array<float>* values : {&of.raised, &of.steep, &of.low, &of.flat, &of.high})
+        repeat(model, shower.span, *values);
+}
+
+// What cells are asked with: the quantile, their own or that of a neighbour with which they share, and
+// eight bits of their own to dither.  Of one cell or of a vector.
+template <class Number, class Chance>
+CALOFORGE_INLINE Number asked_with(
+    const Number& own, const Number& along_x, const Number& along_y, const Chance& below_x,
+    const Chance& below_y) {
+    const Chance second = (Chance)(own & 0xffu);
+    const Number near_y = second < below_y ? along_y : own;
+    const Number shared = second < below_x ? along_x : near_y;
+    return (shared & 0xffffff00u) | (own & 0xffu);
+}
+
+// Lists the cells whose quantile is below the bound of their chance; returns how many.
+int find_candidates(const Model& model, Shower& shower) {
+    using Float = Floats<width>;
+    using Int = Ints<width>;
+    using Word = Words<width>;
+    Candidates& candidates = shower.candidates;
+    const OfLayers& of = shower.of_layers;
+    const int row = shower.row, layers = model.layers, window_x = model.window_x;
+    Wanted::Bits* bits = candidates.wanted.data();
+    std::int32_t* its_raised = candidates.raised.data();
+    std::uint32_t* its_asked = candidates.asked.data();
+    int end = 0;
+    for (int first = 0; first < row; first += width) {
+        const auto steep = loaded<Float>(&of.steep[first]), low = loaded<Float>(&of.low[first]);
+        const auto flat = loaded<Float>(&of.flat[first]), high = loaded<Float>(&of.high[first]);
+        const auto raised_by = loaded<Float>(&of.raised[first]);
+        const auto sort = loaded<Int>(&of.sort[first]);
+        const auto below_x = loaded<Int>(&of.below_x[first]);
+        const auto below_y = loaded<Int>(&of.below_y[first]);
+        const float* expected = &shower.expected[first];
+        const std::uint32_t* number = &shower.number[first];
+        auto own = loaded<Word>(number);
+        for (int x = 0; x < window_x; ++x, number += row, expected += row) {
+            const auto along_x = loaded<Word>(number + row);
+            const auto asked =
+                asked_with(own, along_x, loaded<Word>(number + layers), below_x, below_y);
+            const Float raised = loaded<Float>(expected) * raised_by;
+            const Float line = fused(steep, raised, low), other = fused(flat, raised, high);
+            const auto quantile = __builtin_convertvector((Int)(asked >> 8), Float);
+            const Wanted wanted(quantile - (line < other ? line : other));
+            wanted.take(((Int)raised & ~sort_bits) | sort, its_raised + end);
+            wanted.take(asked, its_asked + end);
+            *bits++ = wanted.bits();
+            end += wanted.count();
+            own = along_x;
+        }
+    }
+    return end;
+}
+
+// Looks up the candidates' deposits by what they expect.  The memory of a vector's is fetched while
+// the places of the next ones are computed.
+void look_up(const Model& model, int count, Candidates& candidates) {
+    const float* table = model.deposit_table.data();
+    const std::int32_t* raised = candidates.raised.data();
+    const std::uint32_t* asked = candidates.asked.data();
+    std::int32_t* place = candidates.place.data();
+    float* value = candidates.value.data();
+    const int end = lanes_for(count);
     for (int first = 0; first < end; first += lanes) {
-        const int layer = candidates.layer[first / lanes];
-        const float shift = shifts[layer];
-        const std::int32_t table = shower.sort[layer] * expectations * quantiles;
         CALOFORGE_LANES
         for (int i = first; i < first + lanes; ++i)
-            candidates.place[i] =
-                table + place_of(shift, candidates.expected[i], candidates.asked[i]);
+            place[i] = (raised[i] & sort_bits) * (expectations * quantiles) +
+                       place_of(from_bits(raised[i]), asked[i]);
+        for (int i = first; i < first + lanes; ++i) __builtin_prefetch(table + place[i]);
+    }
+    CALOFORGE_LANES
+    for (int i = 0; i < end; ++i) value[i] = table[place[i]];
+}
+
+// Sets the deposits of all cells, and their sums over rows.
+void set_deposits(const Model& model, Shower& shower) {
+    using Float = Floats<width>;
+    const int row = shower.row, window_x = model.window_x;
+    const Wanted::Bits* bits = shower.candidates.wanted.data();
+    const float* value = shower.candidates.value.data();
+    for (int first = 0; first < row; first += width) {
+        const float* expected = &shower.expected[first];
+        float* deposit = &shower.deposit[first];
+        Float energy = {}, energy_x = {}, place = {};
+        for (int x = 0; x < window_x; ++x, expected += row, deposit += row) {
+            const Wanted wanted(*bits++);
+            const Float made = wanted.put(value) * loaded<Float>(expected);
+            value += wanted.count();
+            store(made, deposit);
+            energy += made;
+            energy_x = fused(made, place, energy_x);
+            place += 1.0f;
+        }
+        store(energy, &shower.sums.energy[first]);
+        store(energy_x, &shower.sums.energy_x[first]);
     }
 }
 
-// Sets the deposits of all candidates and their sums [layers][lanes].
-CALOFORGE_INLINE void ask(const Model& model, Candidates& candidates) {
-    const float* table = model.deposit_table.data();
-    const float* expected = candidates.expected.data();
-    const std::int32_t* place = candidates.place.data();
-    float *deposit = candidates.deposit.data(), *sums = candidates.sums.data();
-    std::memset(sums, 0, candidates.sums.size() * sizeof *sums);
-    for (int first = 0; first < candidates.first[model.layers]; first += lanes) {
-        float* sum = sums + candidates.layer[first / lanes] * lanes;
+// Adds up the layers' sums.
+void add_up(const Model& model, Shower& shower) {
+    Sums& sums = shower.sums;
+    const int layers = model.layers;
+    for (int first = 0; first < model.layer_lanes; first += lanes) {
+        float total[lanes] = {}, total_x[lanes] = {}, total_y[lanes] = {};
+        for (int y = 0; y < shower.span; ++y) {
+            const float* energy = &sums.energy[y * layers + first];
+            const float* energy_x = &sums.energy_x[y * layers + first];
+            const float place = static_cast<float>(y);
+            CALOFORGE_LANES
+            for (int lane = 0; lane < lanes; ++lane) {
+                total[lane] += energy[lane];
+                total_x[lane] += energy_x[lane];
+                total_y[lane] += place * energy[lane];
+            }
+        }
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
-            const float made = expected[first + lane] * table[place[first + lane]];
-            deposit[first + lane] = made;
-            sum[lane] += made;
+            const bool there = first + lane < layers;
+            sums.total[first + lane] = there ? total[lane] : 0.0f;
+            sums.total_x[first + lane] = there ? total_x[lane] : 0.0f;
+            sums.total_y[first + lane] = there ? total_y[lane] : 0.0f;
         }
     }
 }
 
-// Adds the candidates whose deposits reach the threshold when scaled to the hits.
-CALOFORGE_INLINE void keep_hits(int first, int end, float scale, Candidates& candidates, Hits& hits) {
-    const float* deposit = candidates.deposit.data();
-    alignas(64) float energy[lanes], margin[lanes];
-    int kept = hits.end;
-    for (int i = first; i < end; i += lanes) {
-        CALOFORGE_LANES
-        for (int lane = 0; lane < lanes; ++lane) {
-            energy[lane] = deposit[i + lane] * scale;
-            margin[lane] = energy[lane] >= threshold_gev ? -1.0f : 1.0f;
-        }
-        for (int part = 0; part < lanes; part += Wanted::size) {
-            const Wanted wanted(margin + part);
-            wanted.take(&candidates.pad[i + part], &hits.pad[kept]);
-            wanted.take(energy + part, &hits.energy[kept]);
-            kept += wanted.count();
-        }
+// In a layer where nothing is hit, asks all cells and lets those have deposits that came nearest to a
+// hit; returns the factor from deposits to energies.
+float keep_nearest(const Model& model, int layer, Shower& shower) {
+    const OfLayers& of = shower.of_layers;
+    const int count = model.window_x * model.window_y;
+    std::uint32_t* asked = shower.asked.data();
+    float *expected = shower.of_layer.data(), *deposit = expected;
+    for (int pad = 0; pad < count; ++pad) {
+        const std::size_t i =
+            shower.place(model, pad / model.window_y, pad % model.window_y, layer);
+        const std::uint32_t* own = &shower.number[i];
+        asked[pad] = asked_with(
+            *own, own[shower.row], own[model.layers], of.below_x[layer], of.below_y[layer]);
+        expected[pad] = shower.expected[i];
     }
-    hits.end = kept;
-}
-
-// In a layer where nothing is hit, asks all cells and adds those that came nearest to a hit to the
-// hits, with the layer's energy; returns the factor from deposits to energies.
-float keep_nearest(const Model& model, float shift, int layer, Shower& shower) {
-    const Asking asking(model, layer, shower);
-    for (int pad = 0; pad < model.pads; pad += lanes)
-        asking(pad, &shower.asked[pad], &shower.margin[pad]);
-    const float* table = table_of(model, shower.sort[layer]);
-    const float* expected = shower.expected_of(model, layer);
-    float* deposit = shower.margin.data();
+    const float* table = table_of(model, of.sort[layer]);
+    const float raised_by = of.raised[layer];
+    CALOFORGE_LANES
+    for (int pad = 0; pad < count; ++pad)
+        deposit[pad] = expected[pad] * table[place_of(expected[pad] * raised_by, asked[pad])];
     float most = 1e-30f;
-    for (int pad = 0; pad < model.pads; ++pad) {
-        deposit[pad] = expected[pad] * table[place_of(shift, expected[pad], shower.asked[pad])];
-        most = at_least(deposit[pad], most);
-    }
-    const float scale = shower.energy[layer] / most;
-    const float threshold = at_least(0.999f * shower.energy[layer], threshold_gev);
-    Hits& hits = shower.hits;
-    for (int pad = 0; pad < model.pads; ++pad) {
-        const float energy = deposit[pad] * scale;
-        if (energy < threshold) continue;
-        hits.pad[hits.end] = pad;
-        hits.energy[hits.end++] = energy;
+    for (int pad = 0; pad < count; ++pad) most = at_least(deposit[pad], most);
+    const float energy = shower.energy[layer], scale = energy / most;
+    const float threshold = at_least(0.999f * energy, threshold_gev);
+    Sums& sums = shower.sums;
+    sums.total[layer] = sums.total_x[layer] = sums.total_y[layer] = 0.0f;
+    for (int pad = 0; pad < count; ++pad) {
+        const int x = pad / model.window_y, y = pad % model.window_y;
+        const float kept = deposit[pad] * scale >= threshold ? deposit[pad] : 0.0f;
+        shower.deposit[shower.place(model, x, y, layer)] = kept;
+        sums.total[layer] += kept;
+        sums.total_x[layer] += kept * static_cast<float>(x);
+        sums.total_y[layer] += kept * static_cast<float>(y + shower.rise[layer]);
     }
     return scale;
 }
 
-// Makes the hits of the window, scaled so that they and the halo's hits have the layers' energies.
-void make_deposits(const Model& model, const float* shifts, Shower& shower) {
-    set_sorts(model, shifts, shower);
-    find_candidates(model, shifts, shower);
-    Candidates& candidates = shower.candidates;
-    ask(model, candidates);
-    Hits& hits = shower.hits;
-    hits.end = 0;
+// Makes the deposits of the window, and sets the factors by which they and the halo's have the
+// layers' energies.
+void make_deposits(const Model& model, Shower& shower) {
+    set_sorts(model, shower);
+    look_up(model, find_candidates(model, shower), shower.candidates);
+    set_deposits(model, shower);
+    add_up(model, shower);
+    Array<float>& scale = shower.of_layers.scale;
     for (int layer = 0; layer < model.layers; ++layer) {
         const float energy = shower.energy[layer];
-        hits.first[layer] = hits.end;
-        shower.scale[layer] = 0.0f;
-        if (energy >= threshold_gev) {
-            const float total = sum_of_lanes(&candidates.sums[layer * lanes]) + shower.in_halo[layer];
-            if (total < threshold_gev) {
-                shower.scale[layer] = keep_nearest(model, shifts[layer], layer, shower);
-            } else {
-                shower.scale[layer] = energy / total;
-                keep_hits(candidates.first[layer], candidates.first[layer + 1], shower.scale[layer],
-                          candidates, hits);
-            }
-        }
-        hits.last[layer] = hits.end;
-        for (int i = 0; i < lanes; ++i) hits.pad[hits.end + i] = 0, hits.energy[hits.end + i] = 0.0f;
-        for (int i = 0; i <= model.pads / lanes; ++i)
-            hits.layer[hits.first[layer] / lanes + i] = layer;
-        hits.end = lanes_for(hits.end);
+        const float total = shower.sums.total[layer] + shower.in_halo[layer];
+        scale[layer] = energy >= threshold_gev ? energy / at_least(total, threshold_gev) : 0.0f;
+        if ((energy >= threshold_gev) & (total < threshold_gev))
+            scale[layer] = keep_nearest(model, layer, shower);
     }
+    repeat(model, shower.span, scale);
 }
 
 CALOFORGE_END

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "../model.hpp"
 #include "random.hpp"
@@ -11,12 +12,16 @@ CALOFORGE_BEGIN
 
 constexpr int most_corners = 4;  // knots around a condition: two, four where showers are inclined
 
-// Values [...][lanes] of as many showers as there are lanes.
+// Values [...][side] of as many showers as there are lanes, or of one: side by side in steps that are
+// templates of their number.
 struct Group {
     explicit Group(const Model& model)
         : flow_numbers(model.flow_numbers() * lanes),
+          colouring(model.local ? model.layers * model.layers : 0),
+          score(model.layers * lanes),
+          of_one(model.layers),
           layer_energy(model.layers * lanes),
-          rings(model.layers * model.rings * lanes),
+          rings(lanes * model.rings * model.layer_lanes),
           in(widest(model) * lanes),
           out(widest(model) * lanes) {}
 
@@ -25,7 +30,9 @@ struct Group {
         int most = 2 * model.layers + model.features;
         for (const Coupling& coupling : model.couplings)
             if (coupling.network[0].out > most) most = coupling.network[0].out;
-        return most > model.pattern[0].out ? most : model.pattern[0].out;
+        for (const Linear& layer : model.pattern)
+            if (layer.out > most) most = layer.out;
+        return most;
     }
 
     alignas(64) float energy[lanes] = {}, theta[lanes] = {};
@@ -35,9 +42,20 @@ struct Group {
     alignas(64) std::int32_t knot[most_corners][lanes] = {};
     alignas(64) float impact_x[lanes] = {}, impact_y[lanes] = {};  // uniform numbers
     alignas(64) float tilt[2][lanes] = {};                         // uniform, then [0] is normal
+    alignas(64) float beginning[lanes] = {};                       // uniform
+    // Sets what a network is told of the showers' conditions.
+    template <int side>
+    void set_features(const Model& model, float* values) const {
+        for (int feature = 0; feature < model.features; ++feature)
+            std::memcpy(values + feature * side, features[feature], side * sizeof(float));
+    }
+
     Array<float> flow_numbers;  // uniform
+    Array<float> colouring;     // [flow][layers] of one shower
+    Array<float> score;         // [layers]
+    Array<float> of_one;        // [layers] of one shower
     Array<float> layer_energy;  // [layers] GeV
-    Array<float> rings;         // [layers][rings]: weights of the Gaussians
+    Array<float> rings;         // [lanes][rings][layer_lanes]: weights of the Gaussians
     Array<float> in, out;       // of a network's layer
     Random random[lanes];
 };

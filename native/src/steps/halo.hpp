@@ -72,9 +72,9 @@ void set_pads(const Model& model, const Condition& condition, Shower& shower) {
     for (int i = 0; i < count; ++i) {
         const std::uint32_t where = hits.where[i], size = hits.size[i];
         const float dither = static_cast<float>(static_cast<std::int32_t>(where & 0xff)) * 0.00390625f;
-        const int table = static_cast<int>(clamped(lean + dither, 0.0f, last));
+        const int table = smaller(static_cast<int>(lean + dither), halo.leans - 1);
         const float place = static_cast<float>(static_cast<std::int32_t>(where >> 8)) * 5.9604645e-8f * all;
-        const int drawn = static_cast<int>(at_most(place, all - 1.0f));
+        const int drawn = smaller(static_cast<int>(place), halo.pads_x * halo.pads_y - 1);
         const int index = (table * model.layers + hits.layer[i]) * (halo.pads_x * halo.pads_y) + drawn;
         const bool keeps = place - static_cast<float>(drawn) < halo.kept[index];
         const int instead = halo.instead[index];
@@ -102,12 +102,12 @@ void add_partners(const Model& model, Shower& shower) {
     const int particles = hits.count;
     for (int i = particles; i < lanes_for(particles); ++i) hits.margin[i] = 1.0f;
     int count = particles;
-    for (int i = 0; i < particles; i += Wanted::size) {
-        const Wanted wanted(&hits.margin[i]);
-        wanted.take(&hits.follow[i], &hits.energy[count]);
-        wanted.take(&hits.x[i], &hits.x[count]);
-        wanted.take(&hits.y[i], &hits.y[count]);
-        wanted.take(&hits.layer[i], &hits.layer[count]);
+    for (int i = 0; i < particles; i += width) {
+        const Wanted wanted(loaded<Floats<width>>(&hits.margin[i]));
+        wanted.take(loaded<Floats<width>>(&hits.follow[i]), &hits.energy[count]);
+        wanted.take(loaded<Floats<width>>(&hits.x[i]), &hits.x[count]);
+        wanted.take(loaded<Floats<width>>(&hits.y[i]), &hits.y[count]);
+        wanted.take(loaded<Ints<width>>(&hits.layer[i]), &hits.layer[count]);
         count += wanted.count();
     }
     float *x = hits.x.data(), *y = hits.y.data(), *energy = hits.energy.data();
@@ -129,15 +129,19 @@ void add_partners(const Model& model, Shower& shower) {
     hits.count = count;
 }
 
-// Scales the hits as the cells of their layers.
-void scale_halo(Shower& shower) {
-    HaloHits& hits = shower.halo;
-    float* energy = hits.energy.data();
-    const float* scale = shower.scale.data();
-    const std::int32_t* layer = hits.layer.data();
-    const int count = lanes_for(hits.count);
+// Sums of a layer's hits: of each fourth one, and then of the four, because hits follow each other in
+// a layer and a sum would wait for the one before.
+void add_up_halo(const Model& model, Shower& shower) {
+    const HaloHits& hits = shower.halo;
+    const int layer_lanes = model.layer_lanes;
+    float* sums = shower.work.data();
+    std::memset(sums, 0, 4 * layer_lanes * sizeof(float));
+    for (int i = 0; i < hits.count; ++i) sums[i % 4 * layer_lanes + hits.layer[i]] += hits.energy[i];
+    float* in_halo = shower.in_halo.data();
     CALOFORGE_LANES
-    for (int i = 0; i < count; ++i) energy[i] *= scale[layer[i]];
+    for (int i = 0; i < layer_lanes; ++i)
+        in_halo[i] = (sums[i] + sums[i + layer_lanes]) +
+                     (sums[i + 2 * layer_lanes] + sums[i + 3 * layer_lanes]);
 }
 
 // Makes the hits beside the window, before the layers are scaled, and their sums in the layers.
@@ -153,7 +157,7 @@ void make_halo(const Model& model, const Condition& condition, Random& random, S
     random.words(hits.size.data(), lanes_for(hits.count));
     set_pads(model, condition, shower);
     add_partners(model, shower);
-    for (int i = 0; i < hits.count; ++i) shower.in_halo[hits.layer[i]] += hits.energy[i];
+    add_up_halo(model, shower);
 }
 
 CALOFORGE_END

@@ -11,9 +11,10 @@
 CALOFORGE_BEGIN
 
 // Sets features, knots and weights from the group's energies (GeV) and angles (rad).
+template <int side>
 void set_conditions(const Model& model, Group& group) {
     constexpr float per_turn = 0.15915494f;
-    for (int lane = 0; lane < lanes; ++lane) {
+    for (int lane = 0; lane < side; ++lane) {
         constexpr float last = energy_knots - 1.0f;
         const float place =
             clamped((logarithm(group.energy[lane]) - model.log_low) * model.per_log, 0.0f, last);

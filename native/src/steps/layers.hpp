@@ -1,10 +1,12 @@
-// The energies of the layers: a normalising flow, 16 showers side by side.
+// The energies of the layers: a normalising flow of `side` showers.
 //
 //     flow = normal numbers; for each coupling, last one first:
 //         (s, t) = network(first half, features); second half = second half exp(tanh(s)) + t
-//     score = colouring flow, clamped to +-3.3
+//     score = colouring flow, clamped to +-3.3; the colouring may be linear between the knots
 //     log fraction = the layer's quantiles, linear between 33 scores, linear between the knots
 //     energy = exp(log fraction) scale Ep, then with r = sum(energy) / Ep times slope + offset / r
+//
+// Where the layer is drawn in which a shower begins, exp(log fraction) is that of as many layers on.
 #pragma once
 
 #include "group.hpp"
@@ -15,53 +17,93 @@ CALOFORGE_BEGIN
 
 constexpr float floor_gev = 1e-5f;  // fainter layers are empty
 
+template <int side>
 void couple(const Model& model, const Coupling& coupling, Group& group, float* flow) {
     const int layers = model.layers, kept = layers / 2, moved = layers - kept;
     float* in = group.in.data();
     float* out = group.out.data();
-    std::memcpy(in, flow, static_cast<std::size_t>(kept) * lanes * 4);
-    std::memcpy(in + kept * lanes, group.features, static_cast<std::size_t>(model.features) * lanes * 4);
+    std::memcpy(in, flow, static_cast<std::size_t>(kept) * side * 4);
+    group.set_features<side>(model, in + kept * side);
     for (int layer = 0; layer < 2; ++layer) {
-        linear(coupling.network[layer], in, out);
-        const int count = coupling.network[layer].out * lanes;
+        linear<side>(coupling.network[layer], in, out);
+        const int count = coupling.network[layer].out * side;
         CALOFORGE_LANES
         for (int i = 0; i < count; ++i) in[i] = sigmoid_linear(out[i]);
     }
-    linear(coupling.network[2], in, out);
-    const float* shift = out + moved * lanes;
+    linear<side>(coupling.network[2], in, out);
+    const float* shift = out + moved * side;
     float* ordered = in;
-    std::memcpy(ordered, flow, static_cast<std::size_t>(layers) * lanes * 4);
+    std::memcpy(ordered, flow, static_cast<std::size_t>(layers) * side * 4);
     CALOFORGE_LANES
-    for (int i = 0; i < moved * lanes; ++i) {
+    for (int i = 0; i < moved * side; ++i) {
         const float factor = exponential(hyperbolic_tangent(out[i]));
-        ordered[kept * lanes + i] = ordered[kept * lanes + i] * factor + shift[i];
+        ordered[kept * side + i] = ordered[kept * side + i] * factor + shift[i];
     }
     for (int layer = 0; layer < layers; ++layer)
-        std::memcpy(flow + layer * lanes, ordered + coupling.inverse_order[layer] * lanes, lanes * 4);
+        std::memcpy(flow + layer * side, ordered + coupling.inverse_order[layer] * side, side * 4);
 }
 
 // The scores of a layer, from all of the flow's numbers.
+template <int side>
 CALOFORGE_INLINE void set_score(const Model& model, int layer, const float* flow, float* score) {
-    using Vector = Floats<width>;
-    constexpr int parts = lanes / width;
+    constexpr int size = side < width ? side : width;
+    using Vector = Floats<size>;
+    constexpr int parts = side / size;
     Vector sum[parts] = {};
     for (int i = 0; i < model.layers; ++i) {
         const Vector weight = model.colouring[i * model.layers + layer] - Vector{};
         for (int part = 0; part < parts; ++part)
-            sum[part] = fused(
-                *reinterpret_cast<const Vector*>(flow + i * lanes + part * width), weight, sum[part]);
+            sum[part] = fused(loaded<Vector>(flow + i * side + part * size), weight, sum[part]);
     }
     std::memcpy(score, sum, sizeof sum);
 }
 
-// The fractions of Ep in a layer, for normal scores of it.
+// The scores of all layers, where their correlations are linear between the knots.
+template <int side>
+void set_local_scores(const Model& model, const float* flow, Group& group) {
+    const int layers = model.layers;
+    float *colouring = group.colouring.data(), *score = group.of_one.data();
+    for (int lane = 0; lane < side; ++lane) {
+        const Condition condition(model, group, lane);
+        condition.interpolate(model.colouring.data(), layers * layers, colouring);
+        std::memset(score, 0, layers * sizeof(float));
+        for (int i = 0; i < layers; ++i) {
+            const float number = flow[i * side + lane];
+            const float* row = colouring + i * layers;
+            CALOFORGE_LANES
+            for (int layer = 0; layer < layers; ++layer)
+                score[layer] = fused(number, row[layer], score[layer]);
+        }
+        for (int layer = 0; layer < layers; ++layer) group.score[layer * side + lane] = score[layer];
+    }
+}
+
+// Moves the layers of showers that begin late.
+template <int side>
+void set_beginning(const Model& model, Group& group) {
+    const int layers = model.layers;
+    float* begun = group.of_one.data();
+    for (int lane = 0; lane < side; ++lane) {
+        const Condition condition(model, group, lane);
+        condition.interpolate(model.begun.data(), layers - 1, begun);
+        int first = 0;
+        for (int layer = 0; layer + 1 < layers; ++layer)
+            first += group.beginning[lane] >= begun[layer] ? 1 : 0;
+        float* energy = &group.layer_energy[lane];
+        for (int layer = layers - 1; layer >= 0; --layer)
+            energy[layer * side] = layer < first ? 0.0f : energy[(layer - first) * side];
+    }
+}
+
+// The fractions of Ep in a layer, for normal scores of it, before they are scaled.
+template <int side>
 void fractions(const Model& model, const Group& group, int layer, const float* score, float* made) {
     constexpr int columns = score_steps + 1;
     constexpr float per_step = score_steps / (2.0f * score_range);
     const int corners = model.inclined ? 4 : 2;
-    float log_fraction[lanes] = {};
+    float log_fraction[side] = {};
     for (int corner = 0; corner < corners; ++corner) {
-        for (int lane = 0; lane < lanes; ++lane) {
+        for (int lane = 0; lane < side; ++lane) {
             const float place = clamped((score[lane] + score_range) * per_step, 0.0f, score_steps);
             const int column = static_cast<int>(at_most(place, score_steps - 1.0f));
             const float part = place - static_cast<float>(column);
@@ -71,17 +113,18 @@ void fractions(const Model& model, const Group& group, int layer, const float* s
                 group.weight[corner][lane] * (table[0] + part * (table[1] - table[0]));
         }
     }
-    for (int lane = 0; lane < lanes; ++lane)
-        made[lane] = exponential(log_fraction[lane]) * model.scale[layer];
+    for (int lane = 0; lane < side; ++lane)
+        made[lane] = exponential(log_fraction[lane]);
 }
 
 // Correct the mean and the width of the response, the sum of the layers over Ep.
+template <int side>
 void correct_response(const Model& model, Group& group) {
-    float response[lanes] = {}, factor[lanes];
+    float response[side] = {}, factor[side];
     for (int layer = 0; layer < model.layers; ++layer)
-        for (int lane = 0; lane < lanes; ++lane)
-            response[lane] += group.layer_energy[layer * lanes + lane];
-    for (int lane = 0; lane < lanes; ++lane) {
+        for (int lane = 0; lane < side; ++lane)
+            response[lane] += group.layer_energy[layer * side + lane];
+    for (int lane = 0; lane < side; ++lane) {
         float offset = 0.0f, slope = 0.0f;
         for (int corner = 0; corner < (model.inclined ? 4 : 2); ++corner) {
             const float* row = &model.response[2 * group.knot[corner][lane]];
@@ -91,8 +134,8 @@ void correct_response(const Model& model, Group& group) {
         factor[lane] = (slope + offset / at_least(response[lane], 1e-9f)) * group.energy[lane];
     }
     for (int layer = 0; layer < model.layers; ++layer) {
-        for (int lane = 0; lane < lanes; ++lane) {
-            float& energy = group.layer_energy[layer * lanes + lane];
+        for (int lane = 0; lane < side; ++lane) {
+            float& energy = group.layer_energy[layer * side + lane];
             energy *= factor[lane];
             energy = energy >= floor_gev ? at_most(energy, 1e9f) : 0.0f;
         }
@@ -100,23 +143,29 @@ void correct_response(const Model& model, Group& group) {
 }
 
 // Sets the group's layer energies from its uniform numbers.
+template <int side>
 void make_layer_energies(const Model& model, Group& group) {
     const int layers = model.layers, pairs = model.flow_numbers() / 2;
     float* flow = group.flow_numbers.data();
     for (int pair = 0; pair < pairs; ++pair)
-        for (int lane = 0; lane < lanes; ++lane) {
-            float& first = flow[pair * lanes + lane];
-            float& second = flow[(pairs + pair) * lanes + lane];
+        for (int lane = 0; lane < side; ++lane) {
+            float& first = flow[pair * side + lane];
+            float& second = flow[(pairs + pair) * side + lane];
             normal_pair(first, second, first, second);
         }
     for (std::size_t step = model.couplings.size(); step-- > 0;)
-        couple(model, model.couplings[step], group, flow);
+        couple<side>(model, model.couplings[step], group, flow);
+    if (model.local) set_local_scores<side>(model, flow, group);
     for (int layer = 0; layer < layers; ++layer) {
-        float score[lanes];
-        set_score(model, layer, flow, score);
-        fractions(model, group, layer, score, &group.layer_energy[layer * lanes]);
+        float* score = &group.score[layer * side];
+        if (!model.local) set_score<side>(model, layer, flow, score);
+        fractions<side>(model, group, layer, score, &group.layer_energy[layer * side]);
     }
-    correct_response(model, group);
+    if (model.converts) set_beginning<side>(model, group);
+    for (int layer = 0; layer < layers; ++layer)
+        for (int lane = 0; lane < side; ++lane)
+            group.layer_energy[layer * side + lane] *= model.scale[layer];
+    correct_response<side>(model, group);
 }
 
 CALOFORGE_END

@@ -68,13 +68,21 @@ CALOFORGE_INLINE Vector fused(Vector x, Vector y, Vector z) {
 }
 
 CALOFORGE_INLINE int smaller(int one, int other) { return one < other ? one : other; }
+CALOFORGE_INLINE int larger(int one, int other) { return one > other ? one : other; }
 
-// x between -bound and bound; NaN becomes one of them.  By whole numbers, whose order is that of
-// positive floats: of a comparison of floats compilers carry either outcome on, up to divisions
-// of their own whose results, not wanted, are too small to be normal numbers and take ages.
+// The next two go by whole numbers, whose order is that of positive floats: of a comparison of floats
+// compilers carry either outcome on, up to divisions of their own whose results, not wanted, are too
+// small to be normal numbers and take ages.
+
+// x between -bound and bound; NaN becomes one of them.
 CALOFORGE_INLINE float within_bound(float x, float bound) {
     const std::int32_t size = bits_of(x) & 0x7fffffff;
     return from_bits(smaller(size, bits_of(bound)) | (bits_of(x) - size));
+}
+
+// The larger of x, which is not negative, and a positive bound.
+CALOFORGE_INLINE float above_bound(float x, float bound) {
+    return from_bits(larger(bits_of(x), bits_of(bound)));
 }
 
 // The largest whole number that is not larger, for numbers up to 2**30.
@@ -101,16 +109,36 @@ CALOFORGE_INLINE float exponential(float x) {
 }
 
 // log(x) = k log 2 + log(1 + f) with 1 + f between sqrt(1/2) and sqrt(2); for positive normal x.
+// Without a division, which takes as long as all the rest.
 CALOFORGE_INLINE float logarithm(float x) {
     const std::int32_t from_root = bits_of(x) - 0x3f3504f3;
     const float k = static_cast<float>(from_root >> 23);
     const float f = from_bits((from_root & 0x007fffff) + 0x3f3504f3) - 1.0f;
-    const float s = f / (2.0f + f), z = s * s, w = z * z;
-    const float series = fused(z, fused(w, 0.28498786688f, 0.66666662693f),
-                               w * fused(w, 0.24279078841f, 0.40000972152f));
-    const float half = 0.5f * f * f;
-    const float rest = fused(s, half + series, fused(k, 9.0580006145e-6f, -half));
-    return fused(k, 6.9313812256e-1f, rest + f);
+    float sum = fused(f, 7.0376836292e-2f, -1.1514610310e-1f);
+    sum = fused(sum, f, 1.1676998740e-1f);
+    sum = fused(sum, f, -1.2420140846e-1f);
+    sum = fused(sum, f, 1.4249322787e-1f);
+    sum = fused(sum, f, -1.6668057665e-1f);
+    sum = fused(sum, f, 2.0000714765e-1f);
+    sum = fused(sum, f, -2.4999993993e-1f);
+    sum = fused(sum, f, 3.3333331174e-1f);
+    const float square = f * f;
+    const float rest = fused(k, -2.12194440e-4f, fused(sum * f, square, -0.5f * square));
+    return fused(k, 0.693359375f, rest + f);
+}
+
+// x**(1/4) as x r**3 (1 - h)**(-3/4) with h = 1 - x r**4, where whole numbers give r = x**(-1/4), right
+// to 3 % of it, and a polynomial the rest; right to 3e-7.  Two square roots take four times as long.
+CALOFORGE_INLINE float fourth_root(float x) {
+    const float r = from_bits(0x4f586000 - (bits_of(x) >> 2));
+    const float square = r * r, part = x * square;
+    const float h = fused(-part, square, 1.0f);
+    float sum = fused(h, 5.294632376e-1f, 5.757928672e-1f);
+    sum = fused(sum, h, 6.017715481e-1f);
+    sum = fused(sum, h, 6.561821007e-1f);
+    sum = fused(sum, h, 7.499992557e-1f);
+    sum = fused(sum, h, 1.000000058f);
+    return part * r * sum;
 }
 
 // erf(x) as a quotient of polynomials in x**2; right to 4e-7.
@@ -155,7 +183,7 @@ CALOFORGE_INLINE void on_circle(float turn, float& cosine, float& sine) {
 
 // Two standard normal numbers from two uniform ones: Box and Muller.
 CALOFORGE_INLINE void normal_pair(float for_radius, float turn, float& first, float& second) {
-    const float radius = std::sqrt(-2.0f * logarithm(1.0f - at_most(for_radius, 1.0f - 1e-7f)));
+    const float radius = std::sqrt(-2.0f * logarithm(above_bound(1.0f - for_radius, 1e-7f)));
     float cosine, sine;
     on_circle(turn, cosine, sine);
     first = radius * cosine;

@@ -29,91 +29,74 @@ CALOFORGE_INLINE std::int32_t in_layer(float probability, int layer) {
            static_cast<std::int32_t>(static_cast<float>(layer) * part + 0.5f);
 }
 
-// What `rows` layers remember, sums over all layers of memory times slow numbers [layers][9].
-template <int rows>
-CALOFORGE_INLINE void remember(const float* memory, int layers, const float* slow, float (*sums)[lanes]) {
+// Sets the slow numbers [pads][layer_lanes] to what the layers remember of them: sums over the
+// layers before, in their order, of memory times slow number.
+void remember(const Model& model, float* slow, float* remembered) {
     using Vector = Floats<width>;
-    constexpr int parts = lanes / width;
-    Vector sum[rows][parts] = {};
-    for (int from = 0; from < layers; ++from) {
-        for (int part = 0; part < parts; ++part) {
-            const Vector numbers =
-                *reinterpret_cast<const Vector*>(slow + from * core * core + part * width);
-            for (int row = 0; row < rows; ++row)
-                sum[row][part] =
-                    fused(numbers, memory[row * layers + from] - Vector{}, sum[row][part]);
+    constexpr int pads = core * core;
+    const int layer_lanes = model.layer_lanes;
+    for (int layer = 0; layer < layer_lanes; layer += width) {
+        Vector sum[pads] = {};
+        for (int before = 0; before < model.layers; ++before) {
+            const auto memory = loaded<Vector>(&model.memory[before * layer_lanes + layer]);
+            for (int pad = 0; pad < pads; ++pad)
+                sum[pad] = fused(memory, slow[pad * layer_lanes + before] - Vector{}, sum[pad]);
         }
+        for (int pad = 0; pad < pads; ++pad) store(sum[pad], remembered + pad * layer_lanes + layer);
     }
-    std::memcpy(sums, sum, sizeof sum);
 }
 
-// Normal numbers [layers][9] of the core's pads: a fast part, and a slow one that remembers the
-// layers before.  `fast` and `slow` are uniform, and then normal, numbers.
-CALOFORGE_INLINE void mix_core(
-    const Model& model, const float* share, float* fast, float* slow, float* normal) {
-    constexpr int pads = core * core;
-    const int layers = model.layers, count = layers * pads;
-    const float* memory = model.memory.data();
-    CALOFORGE_LANES
-    for (int i = 0; i < count; ++i) normal_pair(fast[i], slow[i], fast[i], slow[i]);
-    float of_fast[pads], of_slow[pads];
-    for (int pad = 0; pad < pads; ++pad) {
-        of_fast[pad] = std::sqrt(at_least(1.0f - share[pad], 0.0f));
-        of_slow[pad] = std::sqrt(at_least(share[pad], 0.0f));
-    }
-    for (int layer = 0; layer < layers;) {
-        float sums[5][lanes];  // of as many layers as keep a processor's adders busy
-        const int rows = layer + 5 <= layers ? 5 : 1;
-        if (rows == 5)
-            remember<5>(&memory[layer * layers], layers, slow, sums);
-        else
-            remember<1>(&memory[layer * layers], layers, slow, sums);
-        for (int row = 0; row < rows; ++row, ++layer)
-            for (int pad = 0; pad < pads; ++pad)
-                normal[layer * pads + pad] =
-                    of_fast[pad] * fast[layer * pads + pad] + of_slow[pad] * sums[row][pad];
+// Sets the quantiles of a pad's cells, in units of 2**-24.
+CALOFORGE_INLINE void set_quantiles(
+    const Model& model, int x, int y, const float* quantile, Shower& shower) {
+    const auto with = [](std::uint32_t own, float number) {
+        return static_cast<std::uint32_t>(static_cast<std::int32_t>(number)) << 8 | (own & 0xff);
+    };
+    if (model.inclined) {
+        for (int layer = 0; layer < model.layers; ++layer) {
+            std::uint32_t& own = shower.number[shower.place(model, x, y, layer)];
+            own = with(own, quantile[layer]);
+        }
+    } else {
+        std::uint32_t* own = &shower.number[shower.place(model, x, y, 0)];
+        CALOFORGE_LANES
+        for (int layer = 0; layer < model.layers; ++layer) own[layer] = with(own[layer], quantile[layer]);
     }
 }
 
 // The core's quantiles, which take the place of the cells' own.
 void set_core(const Model& model, const Condition& condition, Random& random, Shower& shower) {
     constexpr int pads = core * core;
-    const int layers = model.layers, count = layers * pads;
-    float* fast = shower.core_numbers.data();
+    const int layer_lanes = model.layer_lanes, count = pads * layer_lanes;
+    float *fast = shower.core_numbers.data(), *slow = fast + count;
     float* normal = shower.core_normals.data();
-    random.uniform(fast, lanes_for(2 * count));
+    random.uniform(fast, 2 * count);
+    CALOFORGE_LANES
+    for (int i = 0; i < count; ++i) normal_pair(fast[i], slow[i], fast[i], slow[i]);
+    remember(model, slow, normal);
     float share[pads];
     condition.interpolate(model.share.data(), pads, share);
-    mix_core(model, share, fast, fast + count, normal);
-    CALOFORGE_LANES
-    for (int i = 0; i < count; ++i) {
-        const float chance = 0.5f + 0.5f * error_function(normal[i] * 0.70710678f);
-        normal[i] = clamped(chance * 16777216.0f, 0.0f, 16777215.0f);
-    }
-    const int left = (model.window_x - core) / 2, low = (model.window_y - core) / 2;
-    for (int layer = 0; layer < layers; ++layer) {
-        std::uint32_t* number =
-            &shower.number[static_cast<std::size_t>(layer) * shower.numbers_of_layer];
-        for (int pad = 0; pad < pads; ++pad) {
-            std::uint32_t& own = number[(left + pad / core) * model.stride + low + pad % core];
-            const auto quantile = static_cast<std::int32_t>(normal[layer * pads + pad]);
-            own = static_cast<std::uint32_t>(quantile) << 8 | (own & 0xff);
+    for (int pad = 0; pad < pads; ++pad) {
+        const float of_fast = std::sqrt(at_least(1.0f - share[pad], 0.0f));
+        const float of_slow = std::sqrt(at_least(share[pad], 0.0f));
+        CALOFORGE_LANES
+        for (int i = pad * layer_lanes; i < (pad + 1) * layer_lanes; ++i) {
+            const float mixed = of_fast * fast[i] + of_slow * normal[i];
+            const float chance = 0.5f + 0.5f * error_function(mixed * 0.70710678f);
+            normal[i] = clamped(chance * 16777216.0f, 0.0f, 16777215.0f);
         }
     }
+    const int left = (model.window_x - core) / 2, low = (model.window_y - core) / 2;
+    for (int pad = 0; pad < pads; ++pad)
+        set_quantiles(model, left + pad / core, low + pad % core, normal + pad * layer_lanes, shower);
 }
 
-// Draws the cells' numbers, those of the core, and repeats the first row behind the last one and
-// the first column behind the last one: neighbours of the cells at the border.
+// Draws the cells' numbers and those of the core.  Behind the last row there is another one, and
+// behind a row's end the next one: the neighbours of cells at the border, where hardly any is hit, are
+// cells far away and cells of no shower, which is all the same to them.
 void set_numbers(const Model& model, const Condition& condition, Random& random, Shower& shower) {
-    random.words(shower.number.data(), static_cast<int>(shower.number.size()));
+    random.words(shower.number.data(), (model.window_x + 1) * shower.row);
     set_core(model, condition, random, shower);
-    const int stride = model.stride;
-    for (int layer = 0; layer < model.layers; ++layer) {
-        std::uint32_t* number = &shower.number[static_cast<std::size_t>(layer) * shower.numbers_of_layer];
-        std::memcpy(number + model.window_x * stride, number, static_cast<std::size_t>(stride) * 4);
-        for (int x = 0; x <= model.window_x; ++x)
-            number[x * stride + model.window_y] = number[x * stride];
-    }
 }
 
 CALOFORGE_END

@@ -46,7 +46,7 @@ CALOFORGE_INLINE void set_shares_x(const Model& model, Shower& shower) {
 // Sets the shares in rows of pads along y, in one layer.
 CALOFORGE_INLINE void set_shares_y(
     const Model& model, const Condition& condition, int layer, Shower& shower) {
-    const int rings = model.rings, stride = model.stride, room = shower.edges_of_ring;
+    const int rings = model.rings, stride = stride_of(model.window_y), room = shower.edges_of_ring;
     const float centre = shower.axis_y[layer] - shower.centre[layer];
     float* edges = shower.edges.data();
     for (int ring = 0; ring < rings; ++ring) {
@@ -70,42 +70,70 @@ void set_shares(const Model& model, const Condition& condition, Shower& shower) 
     set_shares_x(model, shower);
     for (int layer = 0; layer < model.layers; ++layer) {
         if (model.inclined || layer == 0) set_shares_y(model, condition, layer, shower);
-        const float* weight = &shower.rings[layer * model.rings];
         float beside = 0.0f;
         for (int ring = 0; ring < model.rings; ++ring)
-            beside += weight[ring] * (1.0f - shower.sums_x[ring] * shower.sums_y[ring]);
+            beside += shower.rings[ring * model.layer_lanes + layer] *
+                      (1.0f - shower.sums_x[ring] * shower.sums_y[ring]);
         shower.beside[layer] = beside;
     }
 }
 
-// Some rows of the window: sums over rings, in their order, of share_x times weighed share_y.
-template <int rows, int size, int parts>
-CALOFORGE_INLINE void expect_rows(const Active& active, const float* in_y, int stride, float* expected) {
-    using Vector = Floats<size>;
+// Sets what each ring gives to pads of one place along y, in all layers; x shares it out.
+CALOFORGE_INLINE void weigh(const Model& model, int y, Shower& shower) {
+    const int rings = model.rings, stride = stride_of(model.window_y);
+    const float* in_y = shower.in_y.data();
+    for (int ring = 0; ring < rings; ++ring) {
+        const float* weight = &shower.rings[ring * model.layer_lanes];
+        float* weighed = &shower.weighed[ring * model.layer_lanes];
+        if (!model.inclined) {
+            const float share = in_y[ring * stride + y];
+            CALOFORGE_LANES
+            for (int layer = 0; layer < model.layer_lanes; ++layer)
+                weighed[layer] = share * weight[layer];
+            continue;
+        }
+        const std::int32_t* rise = shower.rise.data();
+        const int window_y = model.window_y;
+        CALOFORGE_LANES
+        for (int layer = 0; layer < model.layers; ++layer) {
+            const int in_window = y - rise[layer];  // behind the window's last pad there are zeros
+            const int pad = (in_window < 0) | (in_window > window_y) ? window_y : in_window;
+            weighed[layer] = in_y[(layer * rings + ring) * stride + pad] * weight[layer];
+        }
+    }
+}
+
+// Some rows of pads at one place along y: sums over rings, in their order, of share_x times weighed
+// share_y, in as many layers as `parts` vectors have lanes.
+template <int rows, int parts>
+CALOFORGE_INLINE void expect_rows(
+    const Active& active, const float* weighed, int row, float* expected) {
+    using Vector = Floats<width>;
     const float* factor = active.factor;
     Vector sum[rows][parts] = {};
     for (int i = 0; i < active.count; ++i) {
-        const float* share = in_y + active.offset[i];
+        const float* share = weighed + active.offset[i];
         for (int part = 0; part < parts; ++part) {
-            const Vector shares = *reinterpret_cast<const Vector*>(share + part * size);
-            for (int row = 0; row < rows; ++row)
-                sum[row][part] = fused(shares, factor[row] - Vector{}, sum[row][part]);
+            const auto shares = loaded<Vector>(share + part * width);
+            for (int x = 0; x < rows; ++x)
+                sum[x][part] = fused(shares, factor[x] - Vector{}, sum[x][part]);
         }
         factor += rows;
     }
-    for (int row = 0; row < rows; ++row)
+    for (int x = 0; x < rows; ++x)
         for (int part = 0; part < parts; ++part)
-            *reinterpret_cast<Vector*>(expected + row * stride + part * size) = sum[row][part];
+            store(sum[x][part], expected + x * row + part * width);
 }
 
 template <int rows>
-CALOFORGE_INLINE void expect_block(const Active& active, const float* in_y, int stride, float* expected) {
-    constexpr int half = width < 8 ? width : 8;
-    int y = 0;
-    for (; y + 16 <= stride; y += 16)
-        expect_rows<rows, width, 16 / width>(active, in_y + y, stride, expected + y);
-    for (; y < stride; y += 8)
-        expect_rows<rows, half, 8 / half>(active, in_y + y, stride, expected + y);
+CALOFORGE_INLINE void expect_block(
+    const Active& active, const float* weighed, int layer_lanes, int row, float* expected) {
+    constexpr int at_once = 2;  // vectors, whose sums stay in registers
+    int layer = 0;
+    for (; layer + at_once * width <= layer_lanes; layer += at_once * width)
+        expect_rows<rows, at_once>(active, weighed + layer, row, expected + layer);
+    for (; layer < layer_lanes; layer += width)
+        expect_rows<rows, 1>(active, weighed + layer, row, expected + layer);
 }
 
 // Lists the rings that reach one of `rows` rows of pads.
@@ -118,15 +146,16 @@ CALOFORGE_INLINE void list_active(const Model& model, const float* in_x, int row
             active.factor[active.count * rows + row] = share;
             reaches |= share != 0.0f;
         }
-        active.offset[active.count] = ring * model.stride;
+        active.offset[active.count] = ring * model.layer_lanes;
         active.count += reaches ? 1 : 0;
     }
 }
 
-// Sets what the cells of the window expect, in GeV.
+// Sets what the cells of the window expect, in GeV: pad by pad along y, so that what is written in
+// lanes behind the last layer is overwritten by the next pad's.
 void set_expected(const Model& model, Shower& shower) {
-    constexpr int rows = width == 4 ? 2 : 5;  // whose sums stay in registers
-    const int rings = model.rings, stride = model.stride, window_x = model.window_x;
+    constexpr int rows = 5;
+    const int rings = model.rings, window_x = model.window_x, row = shower.row;
     const int blocks = window_x / rows, single = window_x - blocks * rows;
     Active* active = shower.active.data();
     for (int block = 0; block < blocks + single; ++block) {
@@ -136,21 +165,18 @@ void set_expected(const Model& model, Shower& shower) {
         active[block].factor = &shower.active_factor[x * rings];
         list_active(model, &shower.in_x[x * rings], one ? 1 : rows, active[block]);
     }
-    float* weighed = shower.weighed.data();
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const float* in_y = &shower.in_y[model.inclined ? layer * rings * stride : 0];
-        const float* weight = &shower.rings[layer * rings];
-        for (int ring = 0; ring < rings; ++ring) {
-            CALOFORGE_LANES
-            for (int y = ring * stride; y < (ring + 1) * stride; ++y)
-                weighed[y] = in_y[y] * weight[ring];
-        }
-        float* expected = &shower.expected[static_cast<std::size_t>(layer) * model.pads];
+    for (int x = 1; x <= window_x; ++x)
+        std::memset(&shower.expected[x * row - lanes], 0, lanes * sizeof(float));
+    const float* weighed = shower.weighed.data();
+    for (int y = 0; y < shower.span; ++y) {
+        weigh(model, y, shower);
+        float* expected = &shower.expected[y * model.layers];
         for (int block = 0; block < blocks; ++block)
-            expect_block<rows>(active[block], weighed, stride, expected + block * rows * stride);
+            expect_block<rows>(active[block], weighed, model.layer_lanes, row,
+                               expected + block * rows * row);
         for (int block = blocks; block < blocks + single; ++block)
-            expect_block<1>(active[block], weighed, stride,
-                            expected + (window_x - single + block - blocks) * stride);
+            expect_block<1>(active[block], weighed, model.layer_lanes, row,
+                            expected + (window_x - single + block - blocks) * row);
     }
 }
 

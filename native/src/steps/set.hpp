@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <new>
 
 #ifndef CALOFORGE_SET
@@ -19,9 +20,6 @@
     namespace {
 #define CALOFORGE_END }}}
 
-#ifndef NOINL
-#define NOINL inline __attribute__((always_inline))
-#endif
 #define CALOFORGE_INLINE inline __attribute__((always_inline))
 
 // The loop's turns do not depend on each other: for the compiler to run them side by side, and not
@@ -47,11 +45,27 @@ template <int size>
 struct VectorOf {
     typedef float Floats __attribute__((vector_size(4 * size), aligned(4), may_alias));
     typedef unsigned Words __attribute__((vector_size(4 * size), aligned(4), may_alias));
+    typedef int Ints __attribute__((vector_size(4 * size), aligned(4), may_alias));
 };
 template <int size>
 using Floats = typename VectorOf<size>::Floats;
 template <int size>
 using Words = typename VectorOf<size>::Words;
+template <int size>
+using Ints = typename VectorOf<size>::Ints;
+
+// A vector of what is in memory from `values` on.
+template <class Vector, class Value>
+CALOFORGE_INLINE Vector loaded(const Value* values) {
+    static_assert(sizeof(Value) == 4, "words only");
+    Vector vector;
+    std::memcpy(&vector, values, sizeof vector);
+    return vector;
+}
+
+CALOFORGE_INLINE void store(Floats<width> vector, float* values) {
+    *reinterpret_cast<Floats<width>*>(values) = vector;
+}
 
 // Memory of a fixed size.  Not std::vector: the linker keeps one copy of a template's functions for
 // all sets, and it may be one that this processor cannot run.

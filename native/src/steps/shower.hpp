@@ -1,10 +1,16 @@
 // The memory in which one shower is made, in the order in which the steps fill it.
+//
+// Cells lie as in the image: rows of pads along x one after the other, in a row the pads along y one
+// after the other, of each pad the layers; so hits are found in the order that they are wanted in.
+// In inclined showers each layer has a window of its own, moved along y by whole pads: a row has all
+// pads that are in the window of any layer, and where a layer has no window nothing is expected.
 #pragma once
 
 #include <cstdint>
 
 #include "../model.hpp"
 #include "group.hpp"
+#include "selection.hpp"
 #include "set.hpp"
 
 CALOFORGE_BEGIN
@@ -14,60 +20,67 @@ constexpr int lanes_for(int count) { return (count + lanes - 1) / lanes * lanes;
 // Rows of pads in memory, with one edge more than pads.
 constexpr int stride_of(int pads) { return (pads + 1 + 7) / 8 * 8; }
 
+// Numbers in memory for a row of cells: what is written for the last pad's `layer_lanes` is in it.
+CALOFORGE_INLINE int row_of(const Model& model, int span) {
+    return lanes_for((span - 1) * model.layers + model.layer_lanes);
+}
+
 // Hits beside the window; pads counted from the image's corner.
 struct HaloHits {
     HaloHits(int layers, int particles)
         : x(2 * particles + lanes), y(2 * particles + lanes), energy(2 * particles + lanes),
           layer(2 * particles + lanes), cell(2 * particles + lanes_for(layers)),
-          again(2 * particles + lanes), follow(particles + lanes), margin(particles + lanes), where(particles), size(particles) {}
+          row(2 * particles + lanes), inside(2 * particles + lanes), again(2 * particles + lanes),
+          follow(particles + lanes), margin(particles + lanes), where(particles), size(particles) {}
     int count = 0;
-    Array<float> x, y, energy;   // energy 0: no hit
-    Array<std::int32_t> layer, cell;
-    Array<std::uint8_t> again;    // whether there is a hit in its cell already
+    Array<float> x, y, energy;  // energy 0: no hit
+    Array<std::int32_t> layer;
+    Array<std::int32_t> cell, row;  // of the image; nowhere where the hit is `inside`
+    Array<std::int32_t> inside;     // the place among the window's cells, or behind them
+    Array<std::uint8_t> again;      // whether there is a hit in its cell already
     Array<float> follow, margin;  // below one, and below zero: a hit in the next pad follows
     Array<std::uint32_t> where, size;
 };
 
-// The cells that may be hit, layer by layer; each layer's are filled up with cells that expect
-// nothing to a multiple of the lanes.
+// The cells that may be hit.
 struct Candidates {
-    Candidates(int layers, int pads)
-        : Candidates(layers, pads, static_cast<std::size_t>(layers) * (pads + lanes) + lanes) {}
+    Candidates(std::size_t cells)
+        : wanted(cells / width + 1), raised(cells + 2 * lanes), asked(cells + 2 * lanes),
+          place(cells + 2 * lanes), value(cells + 2 * lanes) {}
 
-    Array<std::int32_t> all_pads;  // 0, 1, 2, ...
-    Array<std::int32_t> first;     // [layers + 1]: a layer's candidates
-    Array<std::int32_t> layer;     // of as many candidates as there are lanes
-    Array<std::int32_t> pad;
-    Array<float> expected;         // GeV
-    Array<std::uint32_t> asked;    // 24 bits of its quantile, and eight more
-    Array<std::int32_t> place;     // in the table
-    Array<float> deposit;          // GeV
-    Array<float> sums;             // [layers][lanes] of the deposits, GeV
-
-  private:
-    Candidates(int layers, int pads, std::size_t room)
-        : all_pads(pads), first(layers + 1), layer((room + pads) / lanes + 1), pad(room), expected(room),
-          asked(room), place(room), deposit(room), sums(layers * lanes) {
-        for (int i = 0; i < pads; ++i) all_pads[i] = i;
-    }
+    Array<Wanted::Bits> wanted;   // which of the cells they are
+    Array<std::int32_t> raised;   // what they expect in GeV, raised by the layer's shift, and its sort
+    Array<std::uint32_t> asked;   // 24 bits of its quantile, and eight more
+    Array<std::int32_t> place;    // in the tables
+    Array<float> value;           // deposit by expectation
 };
 
-// The hits in the window, layer by layer: from `first` to `last`, and up to a multiple of the lanes
-// some of no energy.
-struct Hits {
-    Hits(int layers, int pads)
-        : Hits(layers, pads, static_cast<std::size_t>(layers) * (pads + lanes) + lanes) {}
+// What is the same in all cells of a layer, [widest row].
+struct OfLayers {
+    OfLayers(int row)
+        : steep(row), low(row), flat(row), high(row), raised(row), scale(row), sort(row),
+          below_x(row), below_y(row) {}
 
-    Array<std::int32_t> first, last;  // [layers]
-    Array<std::int32_t> layer;        // of as many hits as there are lanes
-    Array<std::int32_t> pad, cell;
-    Array<float> energy;  // GeV
-    int end = 0;
+    Array<float> steep, low, flat, high;     // the bound of the chance of a hit
+    Array<float> raised;                     // what is expected, by the layer's shift
+    Array<float> scale;                      // from deposits to energies
+    Array<std::int32_t> sort;                // of the deposit table
+    Array<std::int32_t> below_x, below_y;    // chances of sharing
+};
 
-  private:
-    Hits(int layers, int pads, std::size_t room)
-        : first(layers), last(layers), layer((room + pads) / lanes + 1), pad(room), cell(room),
-          energy(room) {}
+// Sums of the deposits of each layer, times one and times the pad's place in the window.
+struct Sums {
+    Sums(int row, int layer_lanes)
+        : energy(row), energy_x(row), total(layer_lanes), total_x(layer_lanes), total_y(layer_lanes) {}
+
+    Array<float> energy, energy_x;           // [row]: of all rows
+    Array<float> total, total_x, total_y;    // [layers]
+};
+
+// Where hits come in the image: behind how many hits of the window those of a row's halo are.
+struct RowPlaces {
+    std::int32_t begin;          // cell
+    std::int32_t before, after;  // hits of the window before cells in front of it, and before others
 };
 
 // The rings that reach a block of rows of pads, and their shares in each of the rows.
@@ -79,70 +92,69 @@ struct Active {
 
 struct Shower {
     explicit Shower(const Model& model)
-        : numbers_of_layer(lanes_for(model.pads + model.stride)),
-          energy(lanes_for(model.layers)), rings(model.layers * model.rings),
-          axis_y(model.layers), centre(model.layers), beside(model.layers),
-          sums_x(model.rings), sums_y(model.rings),
-          edges_of_ring(stride_of(model.window_x) + model.stride + lanes),
-          edges(model.rings * edges_of_ring), weighed(model.rings * model.stride),
+        : widest_row(row_of(model, model.widest_span())),
+          span(model.window_y), row(row_of(model, model.window_y)),
+          energy(model.layer_lanes), rings(model.rings * model.layer_lanes),
+          axis_y(model.layer_lanes), centre(model.layer_lanes), rise(model.layer_lanes),
+          beside(model.layers), sums_x(model.rings), sums_y(model.rings),
+          edges_of_ring(stride_of(model.window_x) + stride_of(model.window_y) + lanes),
+          edges(model.rings * edges_of_ring), weighed(model.rings * model.layer_lanes),
           active(model.window_x), active_offset(model.rings * model.window_x),
           active_factor(model.rings * (model.window_x + 1)),
           in_x(model.rings * model.window_x),
-          in_y(static_cast<std::size_t>(model.layers) * model.rings * model.stride),
-          expected(static_cast<std::size_t>(model.layers) * model.pads),
-          number(static_cast<std::size_t>(model.layers) * numbers_of_layer),
-          core_numbers(lanes_for(2 * model.layers * core * core) + lanes),
-          core_normals(lanes_for(model.layers * core * core + lanes)),
-          halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layers),
-          asked(model.pads), margin(model.pads), candidates(model.layers, model.pads),
-          sort(lanes_for(model.layers)), raised(lanes_for(model.layers)),
-          hits(model.layers, model.pads),
-          scale(model.layers), place(model.pads),
-          nowhere(model.cells() + model.most_followed * model.layers),
-          words((nowhere + (model.most_followed + 1) * model.layers) / 64 + 1),
-          image(8 * words), before(words),
-          work(2 * (stride_of(model.window_x) + model.stride + 2) + 5 * lanes_for(model.layers)) {}
+          in_y(static_cast<std::size_t>(model.layers) * model.rings * stride_of(model.window_y)),
+          expected(static_cast<std::size_t>(model.window_x) * widest_row),
+          number(static_cast<std::size_t>(model.window_x + 1) * widest_row),
+          core_numbers(2 * core * core * model.layer_lanes + lanes),
+          core_normals(core * core * model.layer_lanes),
+          halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
+          shifts(model.layer_lanes),
+          of_layers(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
+          deposit(expected.size() + 1), asked(lanes_for(model.window_x * model.window_y)),
+          of_layer(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
+          before(words), row_places(model.image_x + 1),
+          work(stride_of(model.window_x) + 5 * lanes_for(model.layers)) {}
 
-    int numbers_of_layer;
+    int widest_row, span, row;
     Array<float> energy;  // [layers] GeV
-    Array<float> rings;   // [layers][rings] GeV
-    float axis_x = 0.0f;        // pads from the image's centre
+    Array<float> rings;   // [rings][layer_lanes] GeV
+    float axis_x = 0.0f;  // pads from the image's centre
     Array<float> axis_y;  // [layers]
-    Array<float> centre;  // [layers] whole pads along y by which the window is moved
-    Array<float> beside;  // [layers] GeV expected beside the window
-    Array<float> sums_x, sums_y;   // [rings]
+    Array<float> centre;  // [layers] whole pads along y by which the layer's window is moved
+    int lowest = 0;       // the least of them
+    Array<std::int32_t> rise;     // [layers] whole pads above it
+    Array<float> beside;          // [layers] GeV expected beside the window
+    Array<float> sums_x, sums_y;  // [rings]
     int edges_of_ring;
-    Array<float> edges;                  // [rings][edges_of_ring]: erf at the edges of pads
-    Array<float> weighed;                // [rings][stride]: in_y of a layer, weighed
-    Array<Active> active;                // of the blocks of rows
+    Array<float> edges;    // [rings][edges_of_ring]: erf at the edges of pads
+    Array<float> weighed;  // [rings][layer_lanes] GeV in pads of one place along y
+    Array<Active> active;  // of the blocks of rows
     Array<std::int32_t> active_offset;
     Array<float> active_factor;
-    Array<float> in_x;             // [window_x][rings]: shares in each row of pads
-    Array<float> in_y;             // [layers or 1][rings][stride]
-    Array<float> expected;         // [layers][pads] GeV
-    Array<std::uint32_t> number;   // [layers][numbers_of_layer]: the pads' and a row more
-    Array<float> core_numbers, core_normals;
+    Array<float> in_x;            // [window_x][rings]: shares in each row of pads
+    Array<float> in_y;            // [layers or 1][rings][stride]
+    Array<float> expected;        // [window_x][row] GeV
+    Array<std::uint32_t> number;  // [window_x + 1][row]
+    Array<float> core_numbers, core_normals;  // [2][core][core][layer_lanes], [core][core][layer_lanes]
     HaloHits halo;
     Array<float> in_halo;  // [layers] GeV
-    Array<std::uint32_t> asked;  // [pads] of one layer: 24 bits of the quantile, and eight more
-    Array<float> margin;         // [pads] of one layer: below zero: the cell may be hit
+    Array<float> shifts;   // [layers] rows of the deposit table
+    OfLayers of_layers;
     Candidates candidates;
-    Array<std::int32_t> sort;    // [layers] of the deposit table
-    Array<float> raised;         // [layers] what is expected, by the layer's shift
-    Hits hits;
-    Array<float> scale;         // [layers]
-    Array<std::int32_t> place;  // [pads]: the image's cell of a pad, in the first layer
-    int nowhere;                // place of pads that are none
-    int words;                  // of 64 cells
-    Array<std::uint8_t> image;   // [8 words]: a bit a cell, set where there is a hit
-    Array<std::int32_t> before;  // [words]: hits before each 64 cells
+    Sums sums;
+    Array<float> deposit;           // [window_x][row], and one of no cell
+    Array<std::uint32_t> asked;     // [window_x window_y] of one layer: as of the candidates
+    Array<float> of_layer;          // [window_x window_y] of one layer: what is expected, then deposits
+    int nowhere;                    // cell of hits that are none
+    int words;                      // of 64 cells
+    Array<std::uint64_t> image;     // [words]: a bit a cell, set where there is a hit of the halo
+    Array<std::int32_t> before;     // [words]: hits of the halo before each 64 cells
+    Array<RowPlaces> row_places;    // [image_x + 1]
     Array<float> work;
 
-    const float* expected_of(const Model& model, int layer) const {
-        return &expected[static_cast<std::size_t>(layer) * model.pads];
-    }
-    const std::uint32_t* numbers_of(int layer) const {
-        return &number[static_cast<std::size_t>(layer) * numbers_of_layer];
+    // The place of a pad's cell among the cells of the window; y is the place in the layer's window.
+    CALOFORGE_INLINE std::size_t place(const Model& model, int x, int y, int layer) const {
+        return static_cast<std::size_t>(x) * row + (y + rise[layer]) * model.layers + layer;
     }
 };
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from caloforge.config import FrozenModel
+from caloforge.ranks import group
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe
 
@@ -30,12 +31,14 @@ class TimeToTrain(FrozenModel):
 
     recipe: str
     batch_size: int
+    ranks: int
     target: float
     runs: tuple[Timed, ...]
 
     def table(self) -> Table:
         """A line a seed, and the middle and spread of those that reached the target."""
-        title = f"{self.recipe}, batch {self.batch_size}: until the validation number is"
+        ranks = f"{self.ranks} rank{'s' * (self.ranks > 1)}"
+        title = f"{self.recipe}, batch {self.batch_size}, {ranks}: until the validation number is"
         table = Table(
             "seed", "seconds", "showers", "epochs", "lowest", title=f"{title} {self.target:g}"
         )
@@ -102,5 +105,10 @@ def time_to_train(
         runs.append(
             Timed(seed=seed, seconds=seconds, showers=showers, epochs=watch.epochs, best=watch.best)
         )
-    size = recipe.training.batch_size
-    return TimeToTrain(recipe=recipe.name, batch_size=size, target=target, runs=tuple(runs))
+    return TimeToTrain(
+        recipe=recipe.name,
+        batch_size=recipe.training.batch_size,
+        ranks=group.size(),
+        target=target,
+        runs=tuple(runs),
+    )

@@ -21,16 +21,45 @@ def train(
     target: Annotated[float, typer.Option(help="Validation number to reach.")] = 0.1,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings to time.")] = 3,
     threads: Threads = None,
+    ranks: Annotated[
+        int, typer.Option(min=1, help="Processes on this machine that share every batch.")
+    ] = 1,
     output: Json = None,
 ) -> None:
-    """Train a recipe until its validation number reaches the target, with several seeds."""
-    _prepare(threads, output)
+    """Train a recipe until its validation number reaches the target, with several seeds.
+
+    On several machines, torchrun starts it: torchrun ... -m caloforge bench train ...
+    """
+    _prepare(output)
+    from caloforge.ranks.launch import launch, taking_part
+
+    arguments = (recipe, data, target, seeds, threads, output)
+    if ranks > 1:
+        launch(ranks, _train, *arguments)
+    else:
+        taking_part(_train, *arguments)
+
+
+def _train(
+    recipe: Path,
+    data: list[Path],
+    target: float,
+    seeds: int,
+    threads: int | None,
+    output: Path | None,
+) -> None:
+    """One process' part; the first of several is the one that is heard."""
     from caloforge.bench.training import time_to_train
+    from caloforge.ranks import group
     from caloforge.train.recipe import load_recipe
 
-    with stderr.status("training") as status:
-        result = time_to_train(load_recipe(recipe), data, target, seeds, on_run=status.update)
-    _show(result, output)
+    checked = load_recipe(recipe)
+    with group.joined(threads):
+        stderr.quiet = group.rank() > 0
+        with stderr.status("training") as status:
+            result = time_to_train(checked, data, target, seeds, on_run=status.update)
+        if group.rank() == 0:
+            _show(result, output)
 
 
 def scaling(
@@ -39,6 +68,9 @@ def scaling(
     network: Annotated[
         tuple[float, float], typer.Option(help="Latency (us) and bandwidth (Gbit/s) between ranks.")
     ] = (20.0, 100.0),
+    strong: Annotated[
+        bool, typer.Option("--strong", help="Ranks share the recipe's batch: none has its own.")
+    ] = False,
     threads: Threads = None,
     output: Json = None,
     plot: Annotated[Path | None, typer.Option(help="Figure to write: efficiency.")] = None,
@@ -46,28 +78,27 @@ def scaling(
     """Model how a recipe would train on many machines, from steps that are measured here."""
     if plot is not None:
         check_figure_path(plot)
-    _prepare(threads, output)
-    from caloforge.bench.weak_scaling import measure_scaling, plot_scaling
+    _prepare(output)
+    from caloforge.bench.scaling import measure_scaling, plot_scaling
+    from caloforge.ranks import group
     from caloforge.train.recipe import load_recipe
 
-    with stderr.status("training"):
-        result = measure_scaling(load_recipe(recipe), data, *network)
+    with group.joined(threads), stderr.status("training"):
+        result = measure_scaling(load_recipe(recipe), data, *network, strong=strong)
     _show(result, output)
     if plot is not None:
         plot_scaling(result, plot)
 
 
-def _prepare(threads: int | None, output: Path | None) -> None:
-    """Refuse what cannot be written or is not installed; share out the cores."""
+def _prepare(output: Path | None) -> None:
+    """Refuse what cannot be written or is not installed."""
     from caloforge._extras import require
     from caloforge.atomic import check_writable
-    from caloforge.provenance import available_cores
 
     if output is not None:
         check_writable(output)
     for module in ("torch", "safetensors", "tensorboard"):
         require(module)
-    require("torch").set_num_threads(threads or available_cores())
 
 
 def _show(result: Any, output: Path | None) -> None:

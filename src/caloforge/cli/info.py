@@ -13,6 +13,7 @@ from caloforge.errors import InputError
 
 if TYPE_CHECKING:
     from caloforge.card import ModelCard, Score
+    from caloforge.detector import Detector
 
 
 def info(
@@ -53,14 +54,7 @@ def _describe(subject: str, draw: Path | None, reading: Reading) -> None:
         raise InputError(msg)
     scores: dict[str, Score] = {}
     if is_detector:
-        from caloforge.detector_description import detector_rows
-
-        described = load_detector(subject)
-        rows = detector_rows(described)
-        if draw is not None:
-            from caloforge.detector_drawing import save_drawing
-
-            save_drawing(described, draw)
+        rows = _detector_rows(load_detector(subject), draw)
     elif subject in model_names() or path.suffix == ".onnx":
         from caloforge.engine import read_card
 
@@ -76,6 +70,26 @@ def _describe(subject: str, draw: Path | None, reading: Reading) -> None:
     reading.print_map()
     if scores:
         Console().print(_score_table(scores))
+
+
+def _detector_rows(detector: "Detector", draw: Path | None) -> dict[str, str]:
+    """What is said of a detector, and drawn where that is asked for."""
+    from importlib.util import find_spec
+
+    from caloforge.detector_description import detector_rows
+
+    scan = None
+    if detector.gdml is not None and find_spec("geant4_pybind") is not None:
+        from caloforge.simulate.scan import scan_material
+
+        scan = scan_material(detector)
+    if draw is not None:
+        from caloforge.detector_drawing import draw_detector, save_drawing
+        from caloforge.scan_drawing import draw_scan
+
+        figure = draw_detector(detector) if scan is None else draw_scan(detector, scan)
+        save_drawing(figure, draw)
+    return detector_rows(detector, scan)
 
 
 def _printable(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caloforge.cli.options import LARGEST_SEED, showers_number, stderr
+from caloforge.cli.options import LARGEST_SEED, Energy, Theta, showers_number, stderr
 from caloforge.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,13 +29,8 @@ def make(
     particle: Annotated[
         str | None, typer.Option(help="e-, e+, gamma, mu- or mu+; that of --data by default.")
     ] = None,
-    energy: Annotated[
-        str | None,
-        typer.Option(help="Primary energy in GeV: 100, 10:500 (uniform) or log:10:500."),
-    ] = None,
-    theta: Annotated[
-        str | None, typer.Option(help="Polar angle in degrees: 90 (default) or 60:120.")
-    ] = None,
+    energy: Energy = None,
+    theta: Theta = None,
     showers: Annotated[
         int | None,
         typer.Option(

@@ -25,6 +25,12 @@ Model = Annotated[
 SampleLike = Annotated[
     Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
 ]
+Energy = Annotated[
+    str | None, typer.Option(help="Primary energy in GeV: 100, 10:500 (uniform) or log:10:500.")
+]
+Theta = Annotated[
+    str | None, typer.Option(help="Polar angle in degrees: 90 (perpendicular) or 60:120.")
+]
 OutputFile = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 MOST_CORES = 4096
 MOST_SHOWERS = 10**9

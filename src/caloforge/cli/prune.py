@@ -25,6 +25,10 @@ def prune(
         float | None,
         typer.Option(min=1.0, help="Instead: as few channels as make it so many times faster."),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="RUN's model file: learn from its showers of the same latent numbers."),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of the retraining.")] = 3,
 ) -> None:
     """Remove whole channels from a trained network, in multiples of 16, and train on.
@@ -42,7 +46,7 @@ def prune(
     with shower_progress(output / LOG_NAME) as progress:
         done = run_prune(
             run, data, output, ProgressReporter(progress),
-            sparsity=sparsity, speed_up=speed_up, epochs=epochs,
+            sparsity=sparsity, speed_up=speed_up, epochs=epochs, teacher=teacher,
         )  # fmt: skip
     console = Console()
     console.print(_table(done))

@@ -8,10 +8,12 @@ import typer
 from caloforge.cli.options import (
     SAMPLE_ENDING,
     Compression,
+    Energy,
     Number,
     OutputFile,
     Seed,
     ShowerCount,
+    Theta,
     check_output,
     parse_compression,
     shower_progress,
@@ -33,13 +35,8 @@ def simulate(
         str | None, typer.Option(help="Image to cut out; the detector's first by default.")
     ] = None,
     particle: Annotated[str, typer.Option(help="e-, e+, gamma, mu- or mu+.")] = "e-",
-    energy: Annotated[
-        str | None,
-        typer.Option(help="Primary energy in GeV: 100, 10:500 (uniform) or log:10:500."),
-    ] = None,
-    theta: Annotated[
-        str | None, typer.Option(help="Polar angle in degrees: 90 (default) or 60:120.")
-    ] = None,
+    energy: Energy = None,
+    theta: Theta = None,
     n: Number = None,
     like: Annotated[
         Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")

@@ -16,13 +16,15 @@ from caloforge.networks.base import Domain, GeneratorNetwork
 class Batch:
     """Real showers: cells (N, X, Y, Z) in GeV, energy (N,) in GeV, theta (N,) in rad.
 
-    ``repeats``: every so many rows in turn have the same conditions.
+    ``repeats``: every so many rows in turn have the same conditions.  ``latent`` (N, L): from which
+    a teacher of the same latent made them.
     """
 
     cells: Tensor
     energy: Tensor
     theta: Tensor
     repeats: int = 1
+    latent: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.energy)
@@ -30,14 +32,16 @@ class Batch:
     def to(self, device: str) -> Batch:
         """The same showers in a device's memory."""
         cells, energy, theta = (part.to(device) for part in (self.cells, self.energy, self.theta))
-        return Batch(cells, energy, theta, self.repeats)
+        latent = None if self.latent is None else self.latent.to(device)
+        return Batch(cells, energy, theta, self.repeats, latent)
 
 
 class ObjectiveOptions(FrozenModel):
     """Options of an objective, and what it asks of the training whatever they are.
 
     ``measuring_epochs``: how many of the recipe's epochs, the last ones, measure instead of train.
-    ``devices``: where it can train.
+    ``devices``: where it can train.  ``pairs``: whether it compares a shower with a teacher's of
+    the same latent numbers.
     """
 
     name: str
@@ -45,6 +49,7 @@ class ObjectiveOptions(FrozenModel):
     measuring_epochs: ClassVar[int] = 0
     precisions: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    pairs: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,12 @@ class Summary:
         """Whether X counts rings and Y sectors, not pads."""
         return bool(self.across.shape[1])
 
+    @property
+    def pooled_shape(self) -> tuple[int, int, int]:
+        """X, Y and Z of the pooled image."""
+        x, y = _edges(*self.xy.shape[1:], in_rings=self.in_rings)
+        return len(x), len(y), self.xz.shape[2]
+
     def layer_moments_mm(self, axis: str) -> tuple[Float64Array, Float64Array]:
         """Centre and width in mm of each layer (N, Z) of a cylinder along "x", "y" or "r"."""
         return _moments(self.profile("z"), self.across, axis)
@@ -143,16 +149,19 @@ def sector_edges(sectors: int) -> IntArray:
     return np.arange(0, sectors, -(-sectors // scaling.POOL_SECTORS))
 
 
+def _edges(x: int, y: int, *, in_rings: bool) -> tuple[IntArray, IntArray]:
+    if in_rings:
+        return ring_edges(x), sector_edges(y)
+    return pool_edges(x), pool_edges(y)
+
+
 def pool(cells: FloatArray, *, in_rings: bool = False) -> FloatArray:
     """Cells merged away from the shower's axis, layers kept: (N, P) GeV.
 
     Pads (X, Y) become wider towards the edge of the image; of a cylinder `in_rings`, X is rings and
     Y sectors.
     """
-    if in_rings:
-        x, y = ring_edges(cells.shape[1]), sector_edges(cells.shape[2])
-    else:
-        x, y = (pool_edges(size) for size in cells.shape[1:3])
+    x, y = _edges(*cells.shape[1:3], in_rings=in_rings)
     merged = np.add.reduceat(np.add.reduceat(cells, x, axis=1), y, axis=2)
     return merged.reshape(len(cells), -1)
 

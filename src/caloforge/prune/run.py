@@ -56,11 +56,13 @@ def prune(
     sparsity: float,
     speed_up: float | None = None,
     epochs: int,
+    teacher: str | None = None,
 ) -> Pruned:
     """Take channels out of a run's best generator and train on for some epochs in a new run folder.
 
     ``sparsity``: part of the channels that goes; with ``speed_up`` as few as make the network so
-    many times faster.  The same call goes on with a retraining that was stopped.
+    many times faster.  ``teacher``: a model file of the run, from whose showers of the same latent
+    numbers the smaller network learns.  The same call goes on with a retraining that was stopped.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def prune(
     if speed_up is not None:
         options = _fast_enough(trained, start, speed_up)
     small = pruned(trained, options, start.domain)
-    recipe = _retraining(start.recipe, options, epochs)
+    recipe = _retraining(start.recipe, options, epochs, teacher)
     how = {"verb": "prune", "channels": _channels(options)}
     parent = Parent(name=start.parent.name, digest=start.parent.digest, how=how)
     state = {"generator": small.state_dict()}
@@ -107,10 +109,13 @@ def _fast_enough(trained: GeneratorNetwork, start: Start, speed_up: float) -> Fr
     raise ConfigError(msg)
 
 
-def _retraining(recipe: Recipe, options: FrozenModel, epochs: int) -> Recipe:
+def _retraining(recipe: Recipe, options: FrozenModel, epochs: int, teacher: str | None) -> Recipe:
     table = recipe.model_dump()
     table["network"] = options.model_dump()
     table["training"]["epochs"] = epochs
+    if teacher is not None:
+        energy = (table["data"]["teacher"] or {}).get("energy")
+        table["data"]["teacher"] = {"model": teacher, "energy": energy, "same_latent": True}
     return build(Recipe, table, where=recipe.name)
 
 

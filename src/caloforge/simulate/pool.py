@@ -14,6 +14,7 @@ from caloforge.atomic import writing
 from caloforge.errors import SimulationError
 from caloforge.simulate import messages
 from caloforge.simulate.shards import ShardFolder
+from caloforge.simulate.telling import telling_words
 from caloforge.typing import IntArray
 
 WORKER_MODULE = "caloforge.simulate.worker"
@@ -63,11 +64,10 @@ class WorkerProcess:
 
     def last_words(self) -> str:
         """Why it died, as far as its log and exit status tell."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        telling = [line.strip() for line in lines if "issued by" in line or "Error" in line]
+        telling = telling_words(self.log.read_text(errors="replace"))
         status = self.process.wait()
         cause = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
-        return f"{cause}; {telling[-1]}" if telling else cause
+        return f"{cause}; {telling}" if telling else cause
 
 
 class Pool:

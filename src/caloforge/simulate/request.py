@@ -67,12 +67,14 @@ class Production:
 
     def __post_init__(self) -> None:
         self.detector.cell_shape(self.window)
-        if not self.detector.has_material:
+        if not self.detector.can_be_simulated:
             msg = (
                 f"{self.detector.name} is a read-out without material and cannot be simulated: "
-                "its layers need a stack"
+                "its layers need a stack, or a GDML file"
             )
             raise DetectorError(msg)
+        if self.detector.gdml is not None:
+            _ = self.detector.gdml.content  # refused here where it is not at hand
         _check_thickness(self.detector)
         if self.particle not in PARTICLES:
             allowed = ", ".join(PARTICLES)
@@ -145,8 +147,8 @@ def steepest_angle(detector: Detector, window: str) -> float:
 
 def _check_thickness(detector: Detector) -> None:
     slabs = [slab for layer in detector.layers for slab in layer.stack]
-    thinnest = min(slabs, key=lambda slab: slab.thickness_mm)
-    if thinnest.thickness_mm < THINNEST_SLAB_MM:
+    thinnest = min(slabs, key=lambda slab: slab.thickness_mm, default=None)
+    if thinnest is not None and thinnest.thickness_mm < THINNEST_SLAB_MM:
         msg = (
             f"a slab of {thinnest.material} in {detector.name} is {thinnest.thickness_mm:g} mm "
             f"thick: Geant4 tracks in no less than {THINNEST_SLAB_MM:g} mm"

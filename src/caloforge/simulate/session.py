@@ -14,13 +14,13 @@ import numpy as np
 
 from caloforge._extras import require
 from caloforge.errors import SimulationError
-from caloforge.simulate import geometry
+from caloforge.simulate.calorimeter import open_calorimeter
+from caloforge.simulate.geometry import element_charges
 from caloforge.simulate.request import PRODUCTION_CUT_MM, Production
 from caloforge.simulate.scoring import ScoredHits, window_hits
 from caloforge.simulate.tables import ensure_tables, prepare_folder
 from caloforge.typing import IntArray
 
-DETECTOR_NAME, SCORER_NAME = "calorimeter", "energy"
 GUN_GAP_MM = 1e-3
 """Distance of the particle's start from the front of the first layer."""
 
@@ -73,7 +73,10 @@ class Session:
     MissingExtraError
         if geant4_pybind is not installed.
     DetectorError
-        if Geant4 lacks a material, or there are no built-in tables for an element.
+        if Geant4 lacks a material, the mesh over a GDML file misses what is sensitive, or there are
+        no built-in tables for an element.
+    SimulationError
+        if Geant4 cannot read GDML, where the geometry is such a file.
     """
 
     def __init__(self, production: Production) -> None:
@@ -81,20 +84,16 @@ class Session:
         prepare_folder(production.data.built_in)
         self.g4 = require("geant4_pybind")
         self._manager = self.g4.G4RunManager()
-        volumes = geometry.VolumeBuilder(self.g4, production.detector, production.window)
+        self._calorimeter = open_calorimeter(self.g4, production.detector, production.window)
         if production.data.kind == "built-in":
-            charges = geometry.element_charges(self.g4)
+            charges = element_charges(self.g4)
             ensure_tables(production.data.built_in, charges, self.g4)
-        self._grid = volumes.grid
         self._events: list[int] = []
         self._on_event: OnEvent = lambda event, simulated: None
         self._attempt = 0
         self._whole: set[int] = set()
         self._started = 0.0
-        self._kept = [
-            construction(self.g4, volumes, production.detector.n_layers),
-            physics_list(self.g4),
-        ]
+        self._kept = [self._calorimeter.construction(), physics_list(self.g4)]
         for part in self._kept:
             self._manager.SetUserInitialization(part)
         actions = [
@@ -143,50 +142,28 @@ class Session:
         start = EventStart.of(self.production, event, self._attempt)
         theta = float(self.production.conditions.theta[event])
         energy = float(self.production.conditions.energy[event])
-        vector = self.g4.G4ThreeVector
+        vector, face = self.g4.G4ThreeVector, self._calorimeter.face
         self.g4.G4Random.setTheSeed(start.engine_seed)
-        gun.SetParticlePosition(vector(start.x, start.y, -GUN_GAP_MM))
-        gun.SetParticleMomentumDirection(vector(0.0, float(np.cos(theta)), float(np.sin(theta))))
+        direction = 0.0, float(np.cos(theta)), float(np.sin(theta))
+        gun.SetParticlePosition(vector(*face.place((start.x, start.y, -GUN_GAP_MM))))
+        gun.SetParticleMomentumDirection(vector(*face.to_world(direction)))
         gun.SetParticleEnergy(energy * self.g4.GeV)
         self._started = process_time()
         gun.GeneratePrimaryVertex(geant4_event)
 
-    def read(self, geant4_event: Any, collection: int) -> None:
-        """Read the scorer of a finished event, once; an aborted one is not whole."""
+    def read(self, geant4_event: Any) -> None:
+        """Read the cells of a finished event, once; an aborted one is not whole."""
         if geant4_event.IsAborted():
             return
         seconds = process_time() - self._started
-        scored = geant4_event.GetHCofThisEvent().GetHC(collection)
-        pairs = np.array(list(scored), dtype=np.float64).reshape(-1, 2)
-        indices = pairs[:, 0].astype(np.int64)
-        energies = pairs[:, 1] * (self.g4.MeV / self.g4.GeV)
-        hits = window_hits(indices, energies, self._grid, self.production)
+        cells, energies = self._calorimeter.cells(geant4_event)
+        hits = window_hits(cells, energies, self._calorimeter.grid, self.production)
         event = self._events[geant4_event.GetEventID()]
         self._whole.add(event)
         self._on_event(event, Simulated(hits, seconds, self._attempt))
 
 
 # geant4_pybind is imported when a session opens, so its classes are derived from inside functions.
-
-
-def construction(g4: Any, volumes: geometry.VolumeBuilder, n_layers: int) -> Any:
-    class Construction(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
-        def Construct(self) -> Any:
-            return volumes.world()
-
-        def ConstructSDandField(self) -> None:
-            self.sensitive = g4.G4MultiFunctionalDetector(DETECTOR_NAME)
-            g4.G4SDManager.GetSDMpointer().AddNewDetector(self.sensitive)
-            grid = volumes.grid
-            self.scorer = g4.G4PSEnergyDeposit3D(
-                SCORER_NAME, n_layers, grid.rows, grid.columns,
-                geometry.LAYER_DEPTH, geometry.ROW_DEPTH, geometry.CELL_DEPTH,
-            )  # fmt: skip
-            self.sensitive.RegisterPrimitive(self.scorer)
-            for cell in volumes.cells:
-                cell.SetSensitiveDetector(self.sensitive)
-
-    return Construction()
 
 
 def physics_list(g4: Any) -> Any:
@@ -216,18 +193,11 @@ def primaries(g4: Any, particle: str, aim: Callable[[Any, Any], None]) -> Any:
     return Primaries()
 
 
-def reader(g4: Any, read: Callable[[Any, int], None]) -> Any:
-    """An event action; ``read(event, collection)`` takes what the scorer collected."""
+def reader(g4: Any, read: Callable[[Any], None]) -> Any:
+    """An event action; ``read(event)`` takes what the calorimeter collected."""
 
     class Reader(g4.G4UserEventAction):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.collection: int | None = None
-
         def EndOfEventAction(self, event: Any) -> None:
-            if self.collection is None:
-                manager = g4.G4SDManager.GetSDMpointer()
-                self.collection = manager.GetCollectionID(f"{DETECTOR_NAME}/{SCORER_NAME}")
-            read(event, self.collection)
+            read(event)
 
     return Reader()

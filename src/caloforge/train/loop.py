@@ -101,6 +101,8 @@ class Training:
         )
         torch.manual_seed(recipe.seed)
         self.objective = build_objective(recipe.network, recipe.objective, plan)
+        if self.teacher is not None:
+            self.teacher.check_latent(self.objective.ema_generator)
         self.taken = None
         if parent is not None:
             self.taken = transfer.start_from(parent, self.objective, recipe, domain)

@@ -36,13 +36,15 @@ class TeacherOptions(FrozenModel):
 
     ``share`` of the steps are the teacher's, with ``repeats`` showers of each condition (objectives
     that compare distributions learn more of several).  ``energy``: "100:500" or "log:10:500" in
-    GeV; by default as the data have it.
+    GeV; by default as the data have it.  ``same_latent``: the network gets the latent numbers of
+    the teacher's showers, and learns to make the very same.
     """
 
     model: str = Field(min_length=1)
     share: float = Field(1.0, gt=0, le=1)
     repeats: int = Field(1, gt=0)
     energy: str | None = None
+    same_latent: bool = False
 
 
 class DataOptions(FrozenModel):
@@ -120,6 +122,9 @@ class Recipe(FrozenModel):
         if training.precision not in objective.precisions:
             allowed = " or ".join(objective.precisions)
             msg = f"this network trains in {allowed}, got training.precision {training.precision}"
+            raise ValueError(msg)
+        if self.data.teacher and self.data.teacher.same_latent and not objective.pairs:
+            msg = f"data.teacher.same_latent needs energy scores, got objective '{objective.name}'"
             raise ValueError(msg)
         if training.epochs < objective.fewest_epochs:
             fewest, last = objective.fewest_epochs, objective.measuring_epochs

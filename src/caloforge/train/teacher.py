@@ -15,7 +15,9 @@ import torch
 from caloforge.beam import Conditions, Spread
 from caloforge.engine import load_engine, read_card
 from caloforge.engine.choose import choose_plan
+from caloforge.engine.latent import draw_latent
 from caloforge.errors import ConfigError
+from caloforge.networks.base import GeneratorNetwork
 from caloforge.networks.objective import Batch
 from caloforge.provenance import file_digest
 from caloforge.ranks import group
@@ -88,12 +90,28 @@ class Teacher:
         seed = int(rng.integers(2**62)) + group.rank()
         shape = (len(asked), *self.engine.card.cell_shape)
         cells = collected(partial(self.engine.batches, asked, seed=seed), shape)
+        latent = None
+        if self.options.same_latent:
+            latent = torch.from_numpy(draw_latent(self.engine.card.latent, seed, 0, len(asked)))
         return Batch(
             torch.from_numpy(cells),
             torch.from_numpy(asked.energy.copy()),
             torch.from_numpy(asked.theta.copy()),
             repeats,
+            latent,
         )
+
+    def check_latent(self, generator: GeneratorNetwork) -> None:
+        """Raise :class:`ConfigError` if the network's latent is another than the teacher's."""
+        latent = self.engine.card.latent
+        mine = (generator.latent_dim, generator.latent_distribution)
+        if self.options.same_latent and (latent.dim, latent.distribution) != mine:
+            msg = (
+                f"the teacher {self.engine.card.name} has {latent.dim} {latent.distribution} "
+                f"latent numbers, the network {mine[0]} {mine[1]}: data.teacher.same_latent needs "
+                "the same"
+            )
+            raise ConfigError(msg)
 
     def _drawn(self, rng: np.random.Generator, n: int) -> Conditions:
         rows = rng.integers(len(self.energy), size=n)

@@ -66,6 +66,12 @@ MEASURES = (
     Measure("angle_resolution", "Angle resolution", ANGLE_RESOLUTION),
     Measure("auc_high", "AUC, shower features", "boosted trees; 0.5: cannot be told", ideal=0.5),
     Measure("auc_low", "AUC, cells", "network on cells; 0.5: cannot be told", ideal=0.5),
+    Measure(
+        "auc_residual",
+        "AUC, residual network",
+        "3D convolutions on cells; 0.5: cannot be told",
+        ideal=0.5,
+    ),
     Measure("wasserstein", "Wasserstein distance", "mean over features, in units of their spread"),
     Measure("separation", "Separation power", "mean over features"),
     Measure("cell_spectrum", "Cell spectrum", "separation power, 10 eV to 1 GeV"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from caloforge import scaling
 from caloforge.physics.distances import defined_mean
 from caloforge.physics.summary import Summary
 from caloforge.showers import Showers
-from caloforge.typing import Float64Array, IntArray
+from caloforge.typing import Float64Array, FloatArray, IntArray
 from caloforge.units import degree
 from caloforge.validate import classifier
 from caloforge.validate.classifier import Classification, classify
@@ -83,7 +84,14 @@ def score(
     on_progress("distances")
     estimates = _distances(comparison.without_images(), size, level, rng)
     on_progress("classifiers")
-    classified = _classify(comparison, size, seed, rng)
+    judges = [TREES, CELLS]
+    notes = comparison.notes()
+    if level == "full":
+        if find_spec("torch"):
+            judges.append(_residual_network(reference))
+        else:
+            notes.append("the residual network judges only with caloforge[train]")
+    classified = _classify(comparison, judges, size, seed, rng)
     for name, (ours, floor, showers) in classified.items():
         both = float(np.hypot(ours.error, floor.error))
         estimates[name] = Estimate(ours.value, ours.error, floor.value, floor.error, both, showers)
@@ -99,7 +107,7 @@ def score(
             for m in MEASURES
             if m.name in estimates
         ),
-        notes=tuple(comparison.notes()),
+        notes=tuple(notes),
         samples={"reference": describe(reference), "generated": describe(generated)},
         response=response_by_energy(reference, generated),
         angles=by_angle(reference, generated) if comparison.tilted else [],
@@ -177,36 +185,67 @@ def _repeat(
     return ours, floors
 
 
+class Judge(NamedTuple):
+    """A classifier, by its measure: what it is given, on how many showers a side, how often."""
+
+    name: str
+    inputs: Callable[[Sample], FloatArray]
+    build: Callable[[int], Any]
+    most_showers: int = scaling.CLASSIFIER_MAX_SHOWERS
+    rotations: int = scaling.CLASSIFIER_FOLDS
+    floor_rotations: int = scaling.FLOOR_ROTATIONS
+
+
+def _features_of(sample: Sample) -> FloatArray:
+    return classifier.high_level_inputs(sample.features, sample.summary)
+
+
+def _cells_of(sample: Sample) -> FloatArray:
+    return classifier.low_level_inputs(sample.summary)
+
+
+TREES = Judge("auc_high", _features_of, classifier.boosted_trees)
+CELLS = Judge("auc_low", _cells_of, classifier.CellNetwork)
+
+
+def _residual_network(sample: Sample) -> Judge:
+    from caloforge.networks.classifiers.judge import ResidualJudge
+
+    shape = sample.summary.pooled_shape
+    return Judge(
+        "auc_residual",
+        _cells_of,
+        lambda seed: ResidualJudge(seed, shape),
+        scaling.RESIDUAL_MAX_SHOWERS,
+        scaling.RESIDUAL_ROTATIONS,
+        scaling.RESIDUAL_ROTATIONS,
+    )
+
+
 def _classify(
-    comparison: Comparison, size: int, seed: int, rng: np.random.Generator
+    comparison: Comparison, judges: list[Judge], size: int, seed: int, rng: np.random.Generator
 ) -> dict[str, tuple[Classification, Classification, int]]:
-    """Both classifiers on as many showers as there are, and on halves of the reference.
+    """Each judge on as many showers as there are, and on halves of the reference.
 
     An AUC is measured on showers that were not trained on, so its floor is 0.5 at any size.
     """
     reference, generated = comparison.reference, comparison.generated
-    showers = min(len(reference), len(generated), scaling.CLASSIFIER_MAX_SHOWERS)
-    rows = rng.permutation(len(reference))[:showers]
-    made = rows if comparison.paired else rng.permutation(len(generated))[:showers]
-    halves = split(comparison, min(size, showers), rng)[:2]
+    most = min(len(reference), len(generated), scaling.CLASSIFIER_MAX_SHOWERS)
+    rows = rng.permutation(len(reference))[:most]
+    made = rows if comparison.paired else rng.permutation(len(generated))[:most]
+    halves = split(comparison, min(size, most), rng)[:2]
     classified = {}
-    turns = scaling.FLOOR_ROTATIONS
-    for name, inputs, model in (
-        ("auc_high", _high_inputs, classifier.boosted_trees),
-        ("auc_low", _low_inputs, classifier.CellNetwork),
-    ):
-        ours = classify(model, inputs(reference[rows]), inputs(generated[made]), seed=seed)
-        parts = [inputs(reference[half]) for half in halves]
-        classified[name] = (ours, classify(model, *parts, seed=seed, rotations=turns), showers)
+    for each in judges:
+        showers = min(most, each.most_showers)
+        ours, floor = (
+            classify(each.build, *(each.inputs(part) for part in parts), seed=seed, rotations=turns)
+            for parts, turns in (
+                ((reference[rows[:showers]], generated[made[:showers]]), each.rotations),
+                (tuple(reference[half[:showers]] for half in halves), each.floor_rotations),
+            )
+        )
+        classified[each.name] = (ours, floor, showers)
     return classified
-
-
-def _high_inputs(sample: Sample) -> Any:
-    return classifier.high_level_inputs(sample.features, sample.summary)
-
-
-def _low_inputs(sample: Sample) -> Any:
-    return classifier.low_level_inputs(sample.summary)
 
 
 def judge(measure: Measure, estimate: Estimate, *, in_rings: bool = False) -> JudgedMeasure:

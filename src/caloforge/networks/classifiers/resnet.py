@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 CHANNELS = (32, 64, 64, 128)
 BLOCKS = 2
+FEWEST_LAYERS = 8
+"""Images of fewer layers are padded with empty ones: of up to seven, PyTorch 2.13 (oneDNN) computes
+the first convolution's gradient wrongly on a CPU."""
 
 
 class ResidualBlock(nn.Module):
@@ -66,6 +69,8 @@ class ResNetClassifier(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Logits (N, 1)."""
-        image = self.image(rows[:, 1:].reshape(-1, 1, *self.shape))
+        cells = rows[:, 1:].reshape(-1, 1, *self.shape)
+        missing = max(0, FEWEST_LAYERS - self.shape[0])
+        image = self.image(nn.functional.pad(cells, (0, 0, 0, 0, 0, missing)))
         logits: Tensor = self.head(torch.cat([image, self.energy(rows[:, :1])], dim=1))
         return logits

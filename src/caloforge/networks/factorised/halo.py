@@ -140,7 +140,8 @@ class Halo(nn.Module):
 
     def _particles(self, rate: Tensor, count: Tensor, dither: Tensor) -> Tensor:
         """Numbers of particles (N, Z)."""
-        row = torch.floor(torch.sqrt(rate) * MEANS_PER_ROOT + dither).clamp(max=MEANS - 1.0)
+        root = torch.sqrt(rate.clamp(min=0.0))  # what rounding leaves beside a window may be less
+        row = torch.floor(root * MEANS_PER_ROOT + dither).clamp(max=MEANS - 1.0)
         return look_up(self.poisson, row * PROBABILITIES + torch.floor(count * PROBABILITIES))
 
     def _layer(self, particles: Tensor) -> Tensor:

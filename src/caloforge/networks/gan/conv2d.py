@@ -8,7 +8,7 @@ Layer sizes are not the paper's but ours: channels in multiples of 16, nearest u
 
 The published network is told Ep as a factor of its latent vector: 200 normal numbers tell it no
 better than 5 %.  With ``relative`` the conditions stand beside the latent numbers, and cells are
-relative to Ep.
+relative to Ep; with ``drawn_response`` their sum is drawn, see :mod:`.response`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from caloforge.networks.blocks import (
     IMAGE_UNIT_GEV,
     ConvBlock2d,
     halvings,
-    relative_cells,
     zero_below_threshold,
 )
 from caloforge.networks.channels import Channels, chain
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
+from caloforge.networks.gan.response import response_of
 from caloforge.networks.meaning import Axes, AxisBlock
 
 START_CHANNELS = 32
@@ -41,13 +41,14 @@ PERMUTATIONS = {"x": (0, 1, 2, 3), "y": (0, 2, 1, 3), "z": (0, 2, 3, 1)}
 class Conv2dOptions(Discriminator2dOptions):
     """Size of the network: latent numbers and channels of the paths.
 
-    ``relative``: see the module.
+    ``relative``, ``drawn_response``: see the module.
     """
 
     name: Literal["conv2d"] = "conv2d"
     latent: int = Field(200, gt=0)
     channels: int = Field(112, gt=0, multiple_of=16)
     relative: bool = False
+    drawn_response: bool = False
 
 
 class AxisPath(nn.Module):
@@ -85,6 +86,7 @@ class Conv2dGenerator(GeneratorNetwork):
         self.latent_dim = options.latent
         layers = domain.shape[2]
         self.conditions = ConditionFeatures(domain) if options.relative else None
+        self.response = response_of(options.relative, options.drawn_response, domain)
         inputs = options.latent + (self.conditions.size if self.conditions else 0)
         self.paths = nn.ModuleList(
             AxisPath(axis, inputs, options.channels, domain.shape) for axis in PERMUTATIONS
@@ -123,6 +125,7 @@ class Conv2dGenerator(GeneratorNetwork):
         volumes = torch.cat([path(vector) for path in self.paths], dim=3)
         image = self.layers(self.join(volumes.permute(0, 3, 1, 2)))
         amplitude = functional.relu(image).float()
-        if self.conditions:
-            return relative_cells(amplitude, energy).permute(0, 2, 3, 1)
+        if self.response is not None:
+            cells: Tensor = self.response(amplitude, latent, energy, theta)
+            return cells.permute(0, 2, 3, 1)
         return zero_below_threshold(amplitude * IMAGE_UNIT_GEV).permute(0, 2, 3, 1)

@@ -12,7 +12,7 @@ With ``angle`` it is the 3DGAN of the inclined showers (Khattak et al., Eur. Phy
 the barycentres of the layers.  ``coarseness`` 3 then grows 9 x 9 x 8 to 51 x 51 x 25.
 
 With ``relative`` the conditions stand beside the latent numbers as features of order one, and the
-cells are relative to Ep, as in :mod:`.conv2d`.
+cells are relative to Ep, as in :mod:`.conv2d`; with ``drawn_response`` their sum is drawn.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from caloforge.networks.blocks import (
     ENERGY_UNIT_GEV,
     IMAGE_UNIT_GEV,
     crop,
-    relative_cells,
     zero_below_threshold,
 )
 from caloforge.networks.channels import Channels
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
+from caloforge.networks.gan.response import response_of
 from caloforge.networks.meaning import Axes, AxisBlock
 from caloforge.networks.slope import measured_slope
 from caloforge.scaling import TRAINING_POWER
@@ -55,7 +55,8 @@ class Conv3dOptions(FrozenModel):
     """Size of the network: latent numbers and channels of its widest generator layer.
 
     ``coarseness``: factor in x and y of the first upsampling.  ``angle``: condition the generator
-    on theta, and measure it.  ``relative``: see the module.
+    on theta, and measure it.  ``relative``, ``drawn_response``: see the
+    module.
     """
 
     name: Literal["conv3d"] = "conv3d"
@@ -64,6 +65,7 @@ class Conv3dOptions(FrozenModel):
     coarseness: int = Field(2, gt=1)
     angle: bool = False
     relative: bool = False
+    drawn_response: bool = False
 
 
 def _start(size: int, added: int, factor: int) -> int:
@@ -93,6 +95,7 @@ class Conv3dGenerator(GeneratorNetwork):
         self.start = (START_CHANNELS, *start)
         pixels = start[0] * start[1] * start[2]
         self.conditions = ConditionFeatures(domain) if options.relative else None
+        self.response = response_of(options.relative, options.drawn_response, domain)
         added = self.conditions.size if self.conditions else 2 * options.angle
         inputs = options.latent + added
         self.dense = nn.Linear(inputs, START_CHANNELS * pixels)
@@ -123,9 +126,11 @@ class Conv3dGenerator(GeneratorNetwork):
         image = self.middle(functional.interpolate(image, scale_factor=self.first_factors))
         image = self.fine(functional.interpolate(image, scale_factor=(2.0, 2.0, 3.0)))
         amplitude = functional.relu(self.cells(image)).squeeze(1).float()
-        if self.conditions:
-            return relative_cells(crop(amplitude, self.shape), energy)
-        return zero_below_threshold(crop(amplitude, self.shape) * IMAGE_UNIT_GEV)
+        amplitude = crop(amplitude, self.shape)
+        if self.response is not None:
+            cells: Tensor = self.response(amplitude, latent, energy, theta)
+            return cells
+        return zero_below_threshold(amplitude * IMAGE_UNIT_GEV)
 
     def _vector(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """What the dense layer is given: latent numbers and conditions (N, inputs)."""

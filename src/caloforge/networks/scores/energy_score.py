@@ -36,6 +36,15 @@ def energy_score(made: Tensor, true: Tensor, conditions: int) -> Tensor:
     return _distances(made, true).mean() - 0.5 * within
 
 
+def pair_distance(made: Tensor, true: Tensor) -> Tensor:
+    """The mean distance of rows (N, D) from their partners.
+
+    >>> float(pair_distance(torch.tensor([[3.0, 4.0], [1.0, 1.0]]), torch.tensor([[0.0, 0.0]] * 2)))
+    3.2071068286895752
+    """
+    return (made - true).square().sum(1).add(SMALLEST).sqrt().mean()
+
+
 def _distances(rows: Tensor, others: Tensor) -> Tensor:
     """Distances (C, K, M) of rows (C, K, D) from others (C, M, D).
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from caloforge.scaling import CORE_SIDES
+
 SOFT_THRESHOLDS_GEV = (2e-5, 2e-4)
 """A cell of energy e counts as e / (e + threshold) of a hit: a tenth of, and one, minimum ionising
 particle in half a millimetre of silicon."""
@@ -19,8 +21,8 @@ image, of a line of cells, of a cell."""
 def features(cells: Tensor, energy: Tensor) -> dict[str, list[Tensor]]:
     """Groups of features, each a list of (N, D), of cells (N, X, Y, Z) and energies (N,) in GeV.
 
-    response, profiles (x, y, z), barycentre and widths (in cells), projections (xy, xz, yz), hits
-    (by layer and in all), cells.
+    response, profiles (x, y, z), barycentre and widths (in cells), cores (shares of the middle
+    towers of CORE_SIDES), projections (xy, xz, yz), hits (by layer and in all), cells.
     """
     relative = cells / energy.reshape(-1, 1, 1, 1)
     profiles = [relative.sum(axes) for axes in ((2, 3), (1, 3), (1, 2))]
@@ -31,6 +33,7 @@ def features(cells: Tensor, energy: Tensor) -> dict[str, list[Tensor]]:
         "profiles": [(profile + PROFILE_FLOOR).sqrt() for profile in profiles],
         "barycentre": [mean for mean, _ in moments],
         "widths": [width for _, width in moments],
+        "cores": _cores(relative.sum(3)),
         "projections": [
             (relative.sum(axis) + PROJECTION_FLOOR).sqrt().flatten(1) for axis in (3, 2, 1)
         ],
@@ -40,6 +43,17 @@ def features(cells: Tensor, energy: Tensor) -> dict[str, list[Tensor]]:
         ],
         "cells": [(relative + CELL_FLOOR).sqrt().flatten(1)],
     }
+
+
+def _cores(image: Tensor) -> list[Tensor]:
+    """Shares (N, 1) of the middle towers in images (N, X, Y)."""
+    total = image.sum((1, 2)) + 1e-6
+    shares = []
+    for side in CORE_SIDES:
+        x, y = (max((size - side) // 2, 0) for size in image.shape[1:])
+        core = image[:, x : x + side, y : y + side].sum((1, 2))
+        shares.append((core / total).unsqueeze(1))
+    return shares
 
 
 def _moments(profile: Tensor) -> tuple[Tensor, Tensor]:

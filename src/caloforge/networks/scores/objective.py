@@ -2,13 +2,16 @@
 
 Nothing plays against the generator, so nothing can win or collapse; what the network costs is what
 the training costs.  Batches with several true showers of each condition (from a teacher) tell more
-a step, one shower a condition (from Geant4) is enough.
+a step, one shower a condition (from Geant4) is enough.  Where a teacher has the network's latent,
+each shower is compared with the teacher's of the same numbers instead.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +21,7 @@ from caloforge.errors import ConfigError
 from caloforge.networks.base import GeneratorNetwork
 from caloforge.networks.layout import lay_out
 from caloforge.networks.objective import Batch, TrainingPlan, WeightAverage
-from caloforge.networks.scores.energy_score import energy_score
+from caloforge.networks.scores.energy_score import energy_score, pair_distance
 from caloforge.networks.scores.features import features
 from caloforge.networks.scores.options import EnergyScoreOptions
 from caloforge.networks.scores.spread import FeatureSpread
@@ -68,6 +71,17 @@ class EnergyScoreObjective:
         self._set_rate()
         batch = batch.to(self.device)
         self.generator.train()
+        losses = self._scored(batch) if batch.latent is None else self._paired(batch, batch.latent)
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.options.largest_gradient)
+        self.optimiser.step()
+        self.average.update(self.generator)
+        self.steps += 1
+        return {name: loss.item() for name, loss in losses.items()} | {"gradient": norm.item()}
+
+    def _scored(self, batch: Batch) -> dict[str, Tensor]:
+        """Scores of showers made for the batch's conditions."""
         conditions = len(batch) // batch.repeats
         draws = max(2, self.made // conditions)
         conditions = min(conditions, self.made // draws)
@@ -76,14 +90,15 @@ class EnergyScoreObjective:
         energy, theta = (
             rows[:: batch.repeats].repeat_interleave(draws) for rows in (true.energy, true.theta)
         )
-        losses = self._losses(self._generate(energy, theta), energy, true, conditions)
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.options.largest_gradient)
-        self.optimiser.step()
-        self.average.update(self.generator)
-        self.steps += 1
-        return {name: loss.item() for name, loss in losses.items()} | {"gradient": norm.item()}
+        latent = group.drawn(self.generator.draw_latent, len(energy)).to(self.device)
+        cells = self._generate(latent, energy, theta)
+        return self._losses(cells, energy, true, partial(energy_score, conditions=conditions))
+
+    def _paired(self, batch: Batch, latent: Tensor) -> dict[str, Tensor]:
+        """Distances of showers from the teacher's of the same latent numbers."""
+        true = Batch(batch.cells[: self.made], batch.energy[: self.made], batch.theta[: self.made])
+        cells = self._generate(latent[: self.made], true.energy, true.theta)
+        return self._losses(cells, true.energy, true, pair_distance)
 
     def trained_modules(self) -> dict[str, nn.Module]:
         """The generator."""
@@ -117,27 +132,37 @@ class EnergyScoreObjective:
         for part in self.optimiser.param_groups:
             part["lr"] = self.options.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * done))
 
-    def _generate(self, energy: Tensor, theta: Tensor) -> Tensor:
-        latent = group.drawn(self.generator.draw_latent, len(energy)).to(self.device)
+    def _generate(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
             cells: Tensor = self.generating(latent, energy, theta)
         return cells.float()
 
     def _losses(
-        self, cells: Tensor, energy: Tensor, true: Batch, conditions: int
+        self,
+        cells: Tensor,
+        energy: Tensor,
+        true: Batch,
+        compare: Callable[[Tensor, Tensor], Tensor],
     ) -> dict[str, Tensor]:
-        """Weighted energy scores of the groups of features."""
+        """Weighted comparisons of the groups of features."""
         weights = self.options.weights.model_dump()
         made, wanted = features(cells, energy), features(true.cells, true.energy)
+        self.spread.learn(
+            {_place(name, i): f for name in weights for i, f in enumerate(wanted[name])},
+            true.energy,
+        )
         losses = {}
         for name, weight in weights.items():
             scores = []
             for number, (mine, theirs) in enumerate(zip(made[name], wanted[name], strict=True)):
-                place = f"{name} {number}"
-                self.spread.learn(place, theirs, true.energy)
                 of_mine, of_theirs = (
-                    self.spread.of(place, energies) for energies in (energy, true.energy)
+                    self.spread.of(_place(name, number), energies)
+                    for energies in (energy, true.energy)
                 )
-                scores.append(energy_score(mine / of_mine, theirs / of_theirs, conditions))
+                scores.append(compare(mine / of_mine, theirs / of_theirs))
             losses[name] = weight * torch.stack(scores).sum()
         return losses
+
+
+def _place(name: str, number: int) -> str:
+    return f"{name} {number}"

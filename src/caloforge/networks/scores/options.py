@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ class ScoreWeights(FrozenModel):
     profiles: float = Field(0.7, ge=0)
     barycentre: float = Field(0.5, ge=0)
     widths: float = Field(0.8, ge=0)
+    cores: float = Field(0.5, ge=0)
     projections: float = Field(0.5, ge=0)
     hits: float = Field(0.5, ge=0)
     cells: float = Field(1.0, ge=0)
@@ -29,6 +30,7 @@ class EnergyScoreOptions(ObjectiveOptions):
     to the norm ``largest_gradient``.
     """
 
+    pairs: ClassVar[bool] = True
     name: Literal["energy_score"] = "energy_score"
     weights: ScoreWeights = ScoreWeights()
     made: int = Field(64, ge=2)

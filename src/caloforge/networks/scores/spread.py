@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -21,18 +23,15 @@ class FeatureSpread:
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
 
-    def learn(self, name: str, true: Tensor, energy: Tensor) -> None:
-        """Add features (N, D) of true showers of energies (N,) in GeV, N >= 2."""
+    def learn(self, true: Mapping[str, Tensor], energy: Tensor) -> None:
+        """Add features (N, D), by name, of true showers of energies (N,) in GeV, N >= 2."""
         order = energy.argsort()
-        ordered = true[order].double()
-        square = 0.5 * ordered.diff(dim=0).square().sum(1)
         inverse = ENERGY_UNIT_GEV / energy[order].double()
         inverse = 0.5 * (inverse[1:] + inverse[:-1])
-        moments = torch.stack(
-            [inverse.mean(), inverse.square().mean(), square.mean(), (square * inverse).mean()]
-        )
+        moments = torch.stack([_moments(feature[order], inverse) for feature in true.values()])
         moments = group.gathered(moments[None].cpu()).mean(0)
-        self.sums[name] = torch.lerp(self.sums.get(name, moments), moments, FORGOTTEN)
+        for name, new in zip(true, moments, strict=True):
+            self.sums[name] = torch.lerp(self.sums.get(name, new), new, FORGOTTEN)
 
     def of(self, name: str, energy: Tensor) -> Tensor:
         """Standard deviation (N, 1), over all features together, at energies (N,) in GeV."""
@@ -43,3 +42,12 @@ class FeatureSpread:
         found = constant + slope * ENERGY_UNIT_GEV / energy
         deviation: Tensor = found.clamp(min=1e-12).sqrt().unsqueeze(1)
         return deviation
+
+
+def _moments(ordered: Tensor, inverse: Tensor) -> Tensor:
+    """Means (4,) of 100 GeV / Ep, its square, half the square of neighbours' differences, and the
+    product of the first and the third."""
+    square = 0.5 * ordered.double().diff(dim=0).square().sum(1)
+    return torch.stack(
+        [inverse.mean(), inverse.square().mean(), square.mean(), (square * inverse).mean()]
+    )

@@ -26,7 +26,7 @@ class Events:
     Raises
     ------
     DetectorError
-        if the detector is read out in rings around one particle.
+        if the detector is read out in rings around one particle, or is a GDML file.
     """
 
     production: Production
@@ -39,6 +39,9 @@ class Events:
         detector = production.detector
         if detector.readout != "pads":
             msg = f"{detector.name} is read out in rings around one particle: it has no face"
+            raise DetectorError(msg)
+        if detector.gdml is not None:
+            msg = f"{detector.name} is a GDML file: the event loop knows flat layers along z only"
             raise DetectorError(msg)
         half = half_face_mm(detector, production.window)
         rng = np.random.default_rng([production.seed, len(production)])

@@ -12,10 +12,11 @@ from caloforge.engine import Plan, load_engine, read_card
 from caloforge.engine.on_demand import on_demand
 from caloforge.errors import SimulationError
 from caloforge.hit_arrays import HitArrays
-from caloforge.simulate import geometry
+from caloforge.simulate.calorimeter import open_calorimeter
+from caloforge.simulate.geometry import element_charges
 from caloforge.simulate.in_situ.events import Events, SimulatedEvents
 from caloforge.simulate.in_situ.fast import FastShowers, over_threshold, summed
-from caloforge.simulate.session import construction, physics_list, primaries, reader
+from caloforge.simulate.session import physics_list, primaries, reader
 from caloforge.simulate.tables import ensure_tables, prepare_folder
 from caloforge.typing import FloatArray, IntArray
 
@@ -43,11 +44,11 @@ class EventLoop:
         prepare_folder(production.data.built_in)
         self.g4 = g4 = require("geant4_pybind")
         self._manager = g4.G4RunManager()
-        volumes = geometry.VolumeBuilder(g4, production.detector, production.window)
+        self._calorimeter = open_calorimeter(g4, production.detector, production.window)
         if production.data.kind == "built-in":
-            charges = geometry.element_charges(g4)
+            charges = element_charges(g4)
             ensure_tables(production.data.built_in, charges, g4)
-        initial = [construction(g4, volumes, production.detector.n_layers), physics_list(g4)]
+        initial = [self._calorimeter.construction(), physics_list(g4)]
         for part in initial:
             self._manager.SetUserInitialization(part)
         self.fast = None if model is None else fast_showers(model, runtime, events)
@@ -96,14 +97,12 @@ class EventLoop:
             gun.SetParticleEnergy(float(production.conditions.energy[row]) * unit)
             gun.GeneratePrimaryVertex(geant4_event)
 
-    def read(self, geant4_event: Any, collection: int) -> None:
+    def read(self, geant4_event: Any) -> None:
         """Read the sensitive detectors at the end of an event, the model's hits among theirs."""
         if geant4_event.IsAborted():
             return
-        scored = geant4_event.GetHCofThisEvent().GetHC(collection)
-        pairs = np.array(list(scored), dtype=np.float64).reshape(-1, 2)
-        cell = pairs[:, 0].astype(np.int64)
-        energy = (pairs[:, 1] * (self.g4.MeV / self.g4.GeV)).astype(np.float32)
+        cell, deposited = self._calorimeter.cells(geant4_event)
+        energy = deposited.astype(np.float32)
         if self.fast is not None:
             event = self._range[geant4_event.GetEventID()]
             made, made_energy = self.fast.finish(self.events.engine_seeds[event])

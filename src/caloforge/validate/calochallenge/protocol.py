@@ -68,8 +68,7 @@ def judge_by_protocol(
 def check_image(geometry: VoxelGeometry, name: str) -> None:
     """Refuse voxels that are no image for the ResNet, `name` being the detector's.
 
-    Its first convolution is 7 cells wide: smaller images would be padding for the most part (and
-    PyTorch 2.13 on a CPU corrupts memory on some of them).
+    Its first convolution is 7 cells wide: smaller images would be padding for the most part.
 
     Raises
     ------

@@ -23,6 +23,9 @@ NARROWER_BY = 0.25
 need more showers."""
 COPIES = 8
 """Showers that are made for each measured one, to calibrate the flow."""
+LONG_TAIL = 2.0
+"""Standard deviation of the response, over the half of what the middle 68 % span, from which on it
+says only how many showers of a long tail were drawn; of a normal variable it is 1."""
 
 
 class LayerCollection:
@@ -93,7 +96,9 @@ class LayerQuantiles(LayerCollection):
 class LayerCalibration(LayerCollection):
     """The mean of every layer, then mean and width of the response at the knots.
 
-    The flow's response r, the sum of its layers over Ep, becomes offset + slope r.
+    The flow's response r, the sum of its layers over Ep, becomes offset + slope r.  Of
+    one with a long tail the mean alone is corrected: few muons radiate, and those leave so much
+    that a correction of the width would take all energy from the others.
     """
 
     def __init__(self, layers: LayerEnergies) -> None:
@@ -118,10 +123,21 @@ class LayerCalibration(LayerCollection):
         wanted = layer_energy / condition.energy[:, None]
         made = fractions.mean(dim=0)
         layers.scale.copy_(torch.where(made > 0, wanted.mean(dim=0) / made, 1.0))
-        mean, width = local_moments(condition.weights, wanted.sum(dim=1))
+        seen = wanted.sum(dim=1)
+        mean, width = local_moments(condition.weights, seen)
         made_mean, made_width = local_moments(many.weights, fractions @ layers.scale)
         slope = width / made_width.clamp(min=1e-9)
-        layers.response.copy_(torch.stack([mean - slope * made_mean, slope], dim=1))
+        offset = mean - slope * made_mean
+        if has_long_tail(seen / (condition.weights @ mean)):
+            slope = (mean / made_mean.clamp(min=1e-9)).clamp(0.5, 2.0)
+            offset = torch.zeros_like(slope)
+        layers.response.copy_(torch.stack([offset, slope], dim=1))
+
+
+def has_long_tail(response: Tensor) -> bool:
+    """Whether the width of a response (N,) is that of a few showers, far from all others."""
+    low, high = torch.quantile(response, response.new_tensor([0.16, 0.84])).tolist()
+    return bool(response.std().item() > LONG_TAIL * (high - low) / 2)
 
 
 def quantiles_at(

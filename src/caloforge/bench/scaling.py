@@ -1,7 +1,8 @@
 """How a training would scale to many machines: measured steps and messages, a modelled network.
 
-Every rank keeps its batch (weak scaling).  A step of n ranks takes as long as the slowest of n
-steps drawn from those measured here, then each message in turn, none hidden behind the computing:
+Every rank keeps its batch (weak scaling), or all ranks share the recipe's (strong scaling).  A step
+of n ranks takes as long as the slowest of n steps drawn from those measured here with a rank's
+showers, then each message in turn, none hidden behind the computing:
 
     message(b, n) = 2 ceil(log2 n) latency + 2 (n - 1) / n  b / bandwidth
 
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.table import Table
@@ -26,11 +27,15 @@ from caloforge.config import FrozenModel
 from caloforge.errors import InputError
 from caloforge.figures import save_figure
 from caloforge.networks.gan.objective import GanObjective
+from caloforge.networks.scores.objective import EnergyScoreObjective
+from caloforge.networks.scores.options import EnergyScoreOptions
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe
 
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 WARM_STEPS = 2
+SMALLEST_PART = 8
+"""Showers of a rank, in strong scaling."""
 
 
 class Point(NamedTuple):
@@ -47,18 +52,29 @@ simulation, ISC High Performance 2018 Workshops; "near-linear" is drawn as 1."""
 
 
 class Scaling(FrozenModel):
-    """Measured: seconds of steps and bytes of each message in one.  Assumed: the network."""
+    """Measured: seconds of steps of so many showers, and bytes of each message in one.  Assumed:
+    the network.  ``batch_size``: of a rank, or with ``strong`` of all ranks together."""
 
     recipe: str
     batch_size: int
-    step_seconds: tuple[float, ...]
+    strong: bool = False
+    step_seconds: dict[int, tuple[float, ...]]
     message_bytes: tuple[int, ...]
     latency_us: float
     gbit_per_second: float
 
+    @property
+    def ranks(self) -> list[int]:
+        """The numbers of ranks whose steps were measured."""
+        return [n for n in RANKS if not self.strong or self.batch_size / n in self.step_seconds]
+
+    def showers(self, ranks: int) -> int:
+        """Showers of one rank in a step."""
+        return self.batch_size // ranks if self.strong else self.batch_size
+
     def slowest(self, ranks: int) -> float:
         """Expected seconds of the slowest of ``ranks`` steps drawn from the measured ones."""
-        seconds = np.sort(self.step_seconds)
+        seconds = np.sort(self.step_seconds[self.showers(ranks)])
         share = (np.arange(len(seconds) + 1) / len(seconds)) ** ranks
         return float(seconds @ np.diff(share))
 
@@ -70,26 +86,29 @@ class Scaling(FrozenModel):
         per_byte = 2 * (ranks - 1) / ranks * 8e-9 / self.gbit_per_second
         return sum(rounds + size * per_byte for size in self.message_bytes)
 
+    def showers_per_second(self, ranks: int) -> float:
+        """Of all ranks together."""
+        return ranks * self.showers(ranks) / (self.slowest(ranks) + self.messages(ranks))
+
     def efficiency(self, ranks: int) -> float:
         """Throughput of ``ranks`` ranks over ``ranks`` times that of one."""
-        return self.slowest(1) / (self.slowest(ranks) + self.messages(ranks))
+        return self.showers_per_second(ranks) / (ranks * self.showers_per_second(1))
 
     def table(self) -> Table:
         """A line for each number of ranks."""
         megabytes = sum(self.message_bytes) / 1e6
+        shared = "of all ranks" if self.strong else "a rank"
         table = Table(
             "ranks", "showers/s", "efficiency", "slowest step, ms", "messages, ms",
-            title=f"{self.recipe}, {self.batch_size} showers a rank and step; modelled network: "
+            title=f"{self.recipe}, {self.batch_size} showers {shared} and step; modelled network: "
             f"{len(self.message_bytes)} messages, {megabytes:.1f} MB a step, "
             f"{self.latency_us:g} us, {self.gbit_per_second:g} Gbit/s",
         )  # fmt: skip
-        for ranks in RANKS:
-            efficiency = self.efficiency(ranks)
-            rate = efficiency * ranks * self.batch_size / self.slowest(1)
+        for ranks in self.ranks:
             milliseconds = (1000 * self.slowest(ranks), 1000 * self.messages(ranks))
             table.add_row(
-                str(ranks), f"{rate:,.0f}", f"{100 * efficiency:.1f} %",
-                *(f"{ms:.1f}" for ms in milliseconds),
+                str(ranks), f"{self.showers_per_second(ranks):,.3g}",
+                f"{100 * self.efficiency(ranks):.1f} %", *(f"{ms:.1f}" for ms in milliseconds),
             )  # fmt: skip
         return table
 
@@ -121,14 +140,19 @@ def measure_scaling(
     paths: Sequence[Path],
     latency_us: float,
     gbit_per_second: float,
+    *,
+    strong: bool = False,
     steps: int = 30,
 ) -> Scaling:
     """Time some steps of the recipe in this process, after WARM_STEPS that do not count.
 
+    ``strong``: with its batch, and with the halves, quarters, ... that a rank would have of it.
+
     Raises
     ------
     InputError
-        if the network is impossible, the objective is no GAN, or the recipe has too few steps.
+        if the network is impossible, the objective's messages are not known, or the recipe has too
+        few steps.
     """
     if latency_us < 0 or gbit_per_second <= 0:
         msg = (
@@ -136,34 +160,69 @@ def measure_scaling(
             f"got {latency_us:g} {gbit_per_second:g}"
         )
         raise InputError(msg)
+    seconds, sent = {}, list[int]()
+    for ranks in RANKS[: None if strong else 1]:
+        batch = recipe.training.batch_size // ranks
+        if ranks > 1 and (recipe.training.batch_size % ranks or batch < SMALLEST_PART):
+            break
+        seconds[batch], sent = _timed(_part(recipe, ranks), paths, steps)
+    return Scaling(
+        recipe=recipe.name,
+        batch_size=recipe.training.batch_size,
+        strong=strong,
+        step_seconds=seconds,
+        message_bytes=tuple(sent),
+        latency_us=latency_us,
+        gbit_per_second=gbit_per_second,
+    )
+
+
+def _part(recipe: Recipe, ranks: int) -> Recipe:
+    """What one of so many ranks computes of the recipe."""
+    size = {"batch_size": recipe.training.batch_size // ranks}
+    changes: dict[str, Any] = {"training": recipe.training.model_copy(update=size)}
+    if isinstance(recipe.objective, EnergyScoreOptions):
+        made = {"made": recipe.objective.made // ranks}
+        changes["objective"] = recipe.objective.model_copy(update=made)
+    return recipe.model_copy(update=changes)
+
+
+def _timed(
+    recipe: Recipe, paths: Sequence[Path], steps: int
+) -> tuple[tuple[float, ...], list[int]]:
+    """Seconds of the steps, and bytes of the messages in one."""
     clock = _StepClock(WARM_STEPS + steps)
     with tempfile.TemporaryDirectory(prefix="caloforge-bench-") as folder:
         training = Training(recipe, paths, Path(folder) / "run", clock)
-        if not isinstance(training.objective, GanObjective):
-            msg = "the scaling model knows the messages of the objective 'gan' only"
-            raise InputError(msg)
         with contextlib.suppress(_Enough):
             training.run()
     seconds = np.diff(clock.ends)[WARM_STEPS:]
     if not len(seconds):
         msg = f"the recipe ends after {len(clock.ends) - 1} steps: more than {WARM_STEPS} are timed"
         raise InputError(msg)
-    return Scaling(
-        recipe=recipe.name,
-        batch_size=recipe.training.batch_size,
-        step_seconds=tuple(seconds.tolist()),
-        message_bytes=tuple(step_messages(training.objective)),
-        latency_us=latency_us,
-        gbit_per_second=gbit_per_second,
-    )
+    return tuple(seconds.tolist()), step_messages(training.objective)
 
 
-def step_messages(objective: GanObjective) -> list[int]:
+def step_messages(objective: Any) -> list[int]:
     """Bytes of each message that a rank sends in a step (without a gradient penalty).
 
-    Gradients of the discriminator once and of the generator in each of its steps, in float32; two
-    numbers a channel of every batch norm, in float64, forward and backward; the losses are small.
+    Gradients in float32 (of a GAN those of the discriminator once and of the generator in each of
+    its steps); two numbers a channel of every batch norm, in float64, forward and backward; energy
+    scores' spreads, four numbers in float64 for each list of features (known after a step).  The
+    losses are small.
+
+    Raises :class:`InputError` for an objective whose messages are not known.
     """
+    if isinstance(objective, EnergyScoreObjective):
+        generator = objective.generator
+        return [
+            4 * 8 * len(objective.spread.sums),
+            _gradient_bytes(generator),
+            *_norm_bytes(generator) * 2,
+        ]
+    if not isinstance(objective, GanObjective):
+        msg = "messages are known of the objectives 'gan' and 'energy_score' only"
+        raise InputError(msg)
     again = objective.options.generator_steps
     generator, discriminator = objective.generator, objective.discriminator
     gradients = [_gradient_bytes(discriminator), *[_gradient_bytes(generator)] * again]
@@ -194,9 +253,10 @@ def plot_scaling(scaling: Scaling, path: Path) -> None:
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(RANKS, [scaling.efficiency(n) for n in RANKS], "o-", label="modelled")
+    ranks = scaling.ranks
+    axes.plot(ranks, [scaling.efficiency(n) for n in ranks], "o-", label="modelled")
     only = scaling.model_copy(update={"message_bytes": ()})
-    axes.plot(RANKS, [only.efficiency(n) for n in RANKS], ":", label="slowest rank alone")
+    axes.plot(ranks, [only.efficiency(n) for n in ranks], ":", label="slowest rank alone")
     for point in PUBLISHED:
         axes.plot(point.ranks, point.efficiency, "s", label=point.what)
     axes.set(

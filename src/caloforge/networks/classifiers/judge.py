@@ -1,0 +1,68 @@
+"""The residual network as a judge of two samples: fit and predict_proba, as scikit-learn has them.
+
+A short training: a few hundred showers are learned by heart soon after.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from caloforge.networks.classifiers.resnet import ResNetClassifier
+from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
+
+EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 64, 1e-3, 1e-2
+FEWEST_STEPS = 80
+"""After fewer the batch norms' running means lag behind the weights."""
+
+
+class ResidualJudge:
+    """Trained on rows (N, V + 1): roots of cells of an image (X, Y, Z) over Ep, then log10 Ep."""
+
+    def __init__(self, seed: int, shape: tuple[int, int, int]) -> None:
+        self.seed, self.shape = seed, shape
+
+    def fit(self, inputs: FloatArray, labels: IntArray) -> ResidualJudge:
+        """Train on inputs and labels (N,)."""
+        self.unit = float(inputs[:, :-1].std()) or 1.0
+        rng = np.random.default_rng(self.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            x, y, z = self.shape
+            self.network = ResNetClassifier((z, y, x)).train()
+            batches = -(-len(inputs) // BATCH)
+            optimiser = torch.optim.AdamW(
+                self.network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
+            )
+            epochs = max(EPOCHS, -(-FEWEST_STEPS // batches))
+            falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
+            for _ in range(epochs):
+                for rows in np.array_split(rng.permutation(len(inputs)), batches):
+                    logits = self.network(self._rows(inputs[rows]))[:, 0]
+                    wanted = torch.from_numpy(labels[rows].astype(np.float32))
+                    loss = nn.functional.binary_cross_entropy_with_logits(logits, wanted)
+                    optimiser.zero_grad()
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    optimiser.step()
+                    falling.step()
+        return self
+
+    @torch.no_grad()
+    def predict_proba(self, inputs: FloatArray) -> Float64Array:
+        """Probability of each class, (N, 2)."""
+        self.network.eval()
+        logits = torch.cat(
+            [
+                self.network(self._rows(inputs[start : start + BATCH]))[:, 0]
+                for start in range(0, len(inputs), BATCH)
+            ]
+        )
+        second = torch.sigmoid(logits.double()).numpy()
+        return np.column_stack([1 - second, second])
+
+    def _rows(self, inputs: AnyArray) -> Tensor:
+        """Rows as the network takes them: log10 Ep, then the cells by layers."""
+        image = inputs[:, :-1].reshape(-1, *self.shape).transpose(0, 3, 2, 1)
+        cells = image.reshape(len(inputs), -1) / self.unit
+        return torch.from_numpy(np.column_stack([inputs[:, -1], cells]).astype(np.float32))
