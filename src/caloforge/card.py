@@ -163,8 +163,8 @@ class ModelCard(FrozenModel):
 
     @property
     def has_native_tables(self) -> bool:
-        """Whether its tables are of a form that the native sampler knows: on pads, and not of a
-        pattern that all layers share or of hits off the axis."""
+        """Whether its tables are of a form that the native sampler knows: on pads, without a
+        pattern that all layers share, and with a centre that only the image moves."""
         network = self.training.recipe.get("network", {})
         on_pads = self.detector.readout == "pads"
         unknown = ("shared_pattern", "off_centre")

@@ -26,9 +26,11 @@ VERSION = 1
 LOCAL_VERSION = 2
 """Of networks whose layers have correlations at every knot."""
 
-FEW_SHOWERS_VERSION = 3
-"""Of networks that draw the layer in which a shower begins, have one pattern for all layers, or let
-energy beside the image move its centre."""
+CONVERSION_VERSION = 3
+"""Of networks that draw the layer in which a shower begins."""
+
+SHARED_VERSION = 4
+"""Of networks with one pattern for all layers, or a centre that energy beside the image moves."""
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
 ROUNDING, SMALLEST = 1e-5, 1e-6
@@ -126,9 +128,10 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
 
 
 def _version(generator: FactorisedGenerator) -> int:
-    moves_centre = generator.axis.moves_centre
-    if generator.layers.conversion is not None or generator.pattern.shared or moves_centre:
-        return FEW_SHOWERS_VERSION
+    if generator.pattern.shared or generator.axis.moves_centre:
+        return SHARED_VERSION
+    if generator.layers.conversion is not None:
+        return CONVERSION_VERSION
     return LOCAL_VERSION if generator.layers.local else VERSION
 
 
