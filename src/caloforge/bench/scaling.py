@@ -194,24 +194,26 @@ def _timed(
     clock = _StepClock(WARM_STEPS + steps)
     with tempfile.TemporaryDirectory(prefix="caloforge-bench-") as folder:
         training = Training(recipe, paths, Path(folder) / "run", clock)
+        objective = training.objective
+        if not isinstance(objective, GanObjective | EnergyScoreObjective):
+            msg = "messages are known of the objectives 'gan' and 'energy_score' only"
+            raise InputError(msg)
         with contextlib.suppress(_Enough):
             training.run()
     seconds = np.diff(clock.ends)[WARM_STEPS:]
     if not len(seconds):
         msg = f"the recipe ends after {len(clock.ends) - 1} steps: more than {WARM_STEPS} are timed"
         raise InputError(msg)
-    return tuple(seconds.tolist()), step_messages(training.objective)
+    return tuple(seconds.tolist()), step_messages(objective)
 
 
-def step_messages(objective: Any) -> list[int]:
+def step_messages(objective: GanObjective | EnergyScoreObjective) -> list[int]:
     """Bytes of each message that a rank sends in a step (without a gradient penalty).
 
     Gradients in float32 (of a GAN those of the discriminator once and of the generator in each of
     its steps); two numbers a channel of every batch norm, in float64, forward and backward; energy
     scores' spreads, four numbers in float64 for each list of features (known after a step).  The
     losses are small.
-
-    Raises :class:`InputError` for an objective whose messages are not known.
     """
     if isinstance(objective, EnergyScoreObjective):
         generator = objective.generator
@@ -220,9 +222,6 @@ def step_messages(objective: Any) -> list[int]:
             _gradient_bytes(generator),
             *_norm_bytes(generator) * 2,
         ]
-    if not isinstance(objective, GanObjective):
-        msg = "messages are known of the objectives 'gan' and 'energy_score' only"
-        raise InputError(msg)
     again = objective.options.generator_steps
     generator, discriminator = objective.generator, objective.discriminator
     gradients = [_gradient_bytes(discriminator), *[_gradient_bytes(generator)] * again]

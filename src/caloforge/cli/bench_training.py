@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from caloforge.cli.options import Threads, stderr
+from caloforge.cli.options import Ranks, Threads, stderr
 from caloforge.figures import check_figure_path
 
 Recipe = Annotated[Path, typer.Argument(exists=True, help="The recipe, a TOML file.")]
@@ -21,9 +21,7 @@ def train(
     target: Annotated[float, typer.Option(help="Validation number to reach.")] = 0.1,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings to time.")] = 3,
     threads: Threads = None,
-    ranks: Annotated[
-        int, typer.Option(min=1, help="Processes on this machine that share every batch.")
-    ] = 1,
+    ranks: Ranks = 1,
     output: Json = None,
 ) -> None:
     """Train a recipe until its validation number reaches the target, with several seeds.
@@ -31,13 +29,9 @@ def train(
     On several machines, torchrun starts it: torchrun ... -m caloforge bench train ...
     """
     _prepare(output)
-    from caloforge.ranks.launch import launch, taking_part
+    from caloforge.ranks.launch import run
 
-    arguments = (recipe, data, target, seeds, threads, output)
-    if ranks > 1:
-        launch(ranks, _train, *arguments)
-    else:
-        taking_part(_train, *arguments)
+    run(ranks, _train, recipe, data, target, seeds, threads, output)
 
 
 def _train(

@@ -71,6 +71,9 @@ Threads = Annotated[
 Batch = Annotated[
     int | None, typer.Option(min=1, max=MOST_AT_A_TIME, help="Showers computed at a time.")
 ]
+Ranks = Annotated[
+    int, typer.Option(min=1, help="Processes on this machine that share every batch.")
+]
 Number = Annotated[
     int | None,
     typer.Option(

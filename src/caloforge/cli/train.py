@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import Progress
 
-from caloforge.cli.options import shower_progress, stderr
+from caloforge.cli.options import Ranks, shower_progress, stderr
 from caloforge.cli.progress import LOG_NAME
 from caloforge.cli.reading import DetectorOption
 from caloforge.errors import ModelError
@@ -47,9 +47,7 @@ def train(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores (of each rank); all by default.")
     ] = None,
-    ranks: Annotated[
-        int, typer.Option(min=1, help="Processes on this machine that share every batch.")
-    ] = 1,
+    ranks: Ranks = 1,
 ) -> None:
     """Train a network. The same command continues a run that was stopped, exactly.
 
@@ -59,14 +57,10 @@ def train(
 
     for module in ("torch", "safetensors", "tensorboard"):
         require(module)
-    from caloforge.ranks.launch import launch, taking_part
+    from caloforge.ranks.launch import run as run_ranks
 
     paths = [*data, *(more_data or [])]
-    arguments = (recipe, paths, run, start, teacher, epochs, detector, device, threads)
-    if ranks > 1:
-        launch(ranks, _train, *arguments)
-    else:
-        taking_part(_train, *arguments)
+    run_ranks(ranks, _train, recipe, paths, run, start, teacher, epochs, detector, device, threads)
 
 
 def _there(start: Path | None) -> Path | None:

@@ -23,6 +23,17 @@ from caloforge.provenance import available_cores
 from caloforge.ranks.group import started_by_launcher
 
 
+def run(ranks: int, work: Callable[..., None], *arguments: Any) -> None:
+    """Run ``work(*arguments)`` in so many processes here, or as the part of this one.
+
+    Errors as of :func:`launch` and :func:`taking_part`.
+    """
+    if ranks > 1:
+        launch(ranks, work, *arguments)
+    else:
+        taking_part(work, *arguments)
+
+
 def launch(ranks: int, work: Callable[..., None], *arguments: Any) -> None:
     """Run ``work(*arguments)`` in so many processes on this machine.
 
