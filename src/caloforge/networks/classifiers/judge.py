@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from caloforge.networks.classifiers.resnet import ResNetClassifier
-from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
+from caloforge.networks.classifiers.train import probabilities
+from caloforge.typing import Float64Array, FloatArray, IntArray
 
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 64, 1e-3, 1e-2
 FEWEST_STEPS = 80
@@ -39,7 +40,7 @@ class ResidualJudge:
             falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
             for _ in range(epochs):
                 for rows in np.array_split(rng.permutation(len(inputs)), batches):
-                    logits = self.network(self._rows(inputs[rows]))[:, 0]
+                    logits = self.network(torch.from_numpy(self._rows(inputs[rows])))[:, 0]
                     wanted = torch.from_numpy(labels[rows].astype(np.float32))
                     loss = nn.functional.binary_cross_entropy_with_logits(logits, wanted)
                     optimiser.zero_grad()
@@ -48,21 +49,13 @@ class ResidualJudge:
                     falling.step()
         return self
 
-    @torch.no_grad()
     def predict_proba(self, inputs: FloatArray) -> Float64Array:
         """Probability of each class, (N, 2)."""
-        self.network.eval()
-        logits = torch.cat(
-            [
-                self.network(self._rows(inputs[start : start + BATCH]))[:, 0]
-                for start in range(0, len(inputs), BATCH)
-            ]
-        )
-        second = torch.sigmoid(logits.double()).numpy()
+        second = probabilities(self.network, self._rows(inputs), torch.device("cpu"))
         return np.column_stack([1 - second, second])
 
-    def _rows(self, inputs: AnyArray) -> Tensor:
+    def _rows(self, inputs: FloatArray) -> FloatArray:
         """Rows as the network takes them: log10 Ep, then the cells by layers."""
         image = inputs[:, :-1].reshape(-1, *self.shape).transpose(0, 3, 2, 1)
         cells = image.reshape(len(inputs), -1) / self.unit
-        return torch.from_numpy(np.column_stack([inputs[:, -1], cells]).astype(np.float32))
+        return np.column_stack([inputs[:, -1], cells]).astype(np.float32)

@@ -61,7 +61,7 @@ def train_and_test(
         optimiser = torch.optim.Adam(model.parameters(), LEARNING_RATE)
         for epoch in range(1, epochs + 1):
             _train_epoch(model, optimiser, *train, rng, device)
-            right = float(np.mean((_probability(model, choose[0], device) > 0.5) == choose[1]))
+            right = float(np.mean((probabilities(model, choose[0], device) > 0.5) == choose[1]))
             if right > best:
                 best, kept, weights = right, epoch, copy.deepcopy(model.state_dict())
             on_epoch(epoch)
@@ -69,8 +69,8 @@ def train_and_test(
                 break
         model.load_state_dict(weights)
         calibrate = IsotonicRegression(y_min=CERTAIN, y_max=1 - CERTAIN, out_of_bounds="clip")
-        calibrate.fit(_probability(model, choose[0], device), choose[1])
-        probability = calibrate.predict(_probability(model, test[0], device))
+        calibrate.fit(probabilities(model, choose[0], device), choose[1])
+        probability = calibrate.predict(probabilities(model, test[0], device))
     entropy = -np.mean(np.log2(np.where(test[1] == 1, probability, 1 - probability)))
     auc = float(roc_auc_score(test[1], probability))
     return ClassifierTest(auc, float(1 - entropy), len(test[1]) // 2, kept)
@@ -117,8 +117,8 @@ def _train_epoch(
 
 
 @torch.no_grad()
-def _probability(model: nn.Module, inputs: FloatArray, device: torch.device) -> Float64Array:
-    """Probability of being the reference's, (N,)."""
+def probabilities(model: nn.Module, inputs: FloatArray, device: torch.device) -> Float64Array:
+    """Probability (N,) of the class labelled 1, of rows (N, F)."""
     model.eval()
     logits = [
         model(_tensor(inputs[start : start + BATCH], device))[:, 0].cpu()
