@@ -33,7 +33,7 @@ LATE = 0.2
 
 @dataclass(frozen=True)
 class Look:
-    """What the first showers of a sample show.
+    """What some showers, from all over a sample, show.
 
     Attributes
     ----------
@@ -52,10 +52,9 @@ class Look:
 
     @classmethod
     def at(cls, files: ShowerFiles) -> Look:
-        """Look at the first showers."""
-        stop = min(LOOKED_AT, len(files))
-        runs = [(first, min(last, stop)) for first, last in files.runs() if first < stop]
-        return cls.of(Showers.concatenate([files.read_run(*run) for run in runs]))
+        """Look at showers from all over the files, which may be sorted."""
+        rows = np.linspace(0, len(files) - 1, min(LOOKED_AT, len(files)))
+        return cls.of(files.read_rows(rows.astype(int)))
 
     def options(self) -> dict[str, Any]:
         """As options of the network."""
