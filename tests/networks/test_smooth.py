@@ -65,6 +65,16 @@ def test_few_showers_are_nearer_to_the_truth_than_each_knot_by_itself():
     assert error[0] < 0.75 * error[1]
 
 
+def test_a_long_tail_does_not_bend_the_width_of_the_others():
+    knots = knots_of(UPRIGHT)
+    condition, response = sampled(knots, 400)
+    response[::50] += 0.5 * torch.rand(8, generator=torch.Generator().manual_seed(3))
+    mean, spread = smooth_moments(knots, condition.weights, response)
+    assert torch.all(torch.isfinite(mean) & torch.isfinite(spread))
+    assert float(mean.max()) < 0.05
+    assert float(spread.max()) < 0.5
+
+
 @pytest.mark.parametrize("smooth", [False, True])
 def test_a_knot_without_showers_does_not_make_the_response_a_thousand_times_too_large(smooth):
     """Two hundred muons: the width of what few of them leave is no width at all at some knot."""

@@ -17,6 +17,9 @@ PENALTIES = torch.logspace(-2, 6, 17, dtype=torch.float64)
 """Costs of bends that are tried, in units of what a shower weighs."""
 ROUNDS, LARGEST_STEP = 30, 1.0
 """Steps in which the variance's power law is found, and how far one goes in its logarithm."""
+FAR = 25.0
+"""Times the median of the squares, from which on one tells nothing of the power law: of normal
+values one in a thousand is larger, of a long tail those that would bend it."""
 LEAST_RATIO = 0.25
 """Of the variance to its power law; few showers show less by chance."""
 
@@ -65,7 +68,9 @@ def _spline(weights: Tensor, values: Tensor, precision: Tensor, bends: Tensor) -
 def _power_law(place: Tensor, squares: Tensor) -> Tensor:
     """Logarithm and slope (2,) at places (N, 2) of the variance of which squares (N,) are drawn,
     as if of normal values: the likelihood's largest by Fisher's scoring."""
-    law = torch.stack([squares.mean().clamp(min=1e-30).log(), squares.new_zeros(())])
+    squares = squares.clamp(min=1e-30)
+    squares = torch.minimum(squares, FAR * squares.median())
+    law = torch.stack([squares.mean().log(), squares.new_zeros(())])
     design = torch.linalg.inv(place.T @ place)
     for _ in range(ROUNDS):
         step = design @ (place.T @ (squares / (place @ law).exp() - 1.0))
