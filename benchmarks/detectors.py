@@ -1,4 +1,4 @@
-"""A row of README's table of detectors: Geant4 showers, `caloforge make`, and fresh showers to judge.
+"""A row of README's table of detectors: Geant4 showers, `caloforge make`, and fresh judges.
 
     python benchmarks/detectors.py lead_scintillator -o FOLDER [--particle gamma]
         [--energy log:1:50] [--showers 2200] [--judges 1200] [--data A.h5] [--judge B.h5]
