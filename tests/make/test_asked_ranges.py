@@ -1,4 +1,4 @@
-"""The recipe that make chooses: for all that was asked, not only for what its showers reach."""
+"""The model that make makes is for all that was asked, not only for what its showers reach."""
 
 from pathlib import Path
 
