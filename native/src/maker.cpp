@@ -8,6 +8,7 @@
 #include "steps/knots.hpp"
 #include "steps/layers.hpp"
 #include "steps/noise.hpp"
+#include "steps/outgoing.hpp"
 #include "steps/pattern.hpp"
 #include "steps/pattern_weights.hpp"
 #include "steps/selection.hpp"
@@ -18,7 +19,8 @@ class MakerOfSet final : public Maker {
   public:
     explicit MakerOfSet(const Model& model)
         : model_(model), group_(model), shower_(model),
-          numbers_(lanes_for(model.numbers())) {
+          numbers_(lanes_for(model.numbers())), energies_(most_values(model)), cells_(most_values(model)),
+          narrow_cells_(most_values(model)) {
         set_sharing(model, shower_);
     }
 
@@ -40,6 +42,11 @@ class MakerOfSet final : public Maker {
   private:
     static constexpr int worth_a_group = 4;  // fewer showers are made one by one in less time
 
+    // Values in memory that is written when a shower's hits are taken.
+    static std::size_t most_values(const Model& model) {
+        return static_cast<std::size_t>(model.cells()) + 2 * lanes;
+    }
+
     // At most `side` showers, whose layers and pattern are made side by side.
     template <int side>
     void make_side(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
@@ -51,17 +58,31 @@ class MakerOfSet final : public Maker {
             set_numbers_of_lane<side>(lane, numbers_.data());
         }
         make_group<side>(showers, energy, theta);
-        for (int lane = 0; lane < showers; ++lane) {
-            hits.reserve(static_cast<std::size_t>(model_.cells()) + 2 * lanes);
-            make_shower<side>(lane);
-            const int count = hits.narrow() ? take(hits.narrow_cell, hits) : take(hits.cell, hits);
-            hits.finish_shower(static_cast<std::size_t>(count));
-        }
+        if (hits.narrow())
+            make_hits<side>(showers, hits, hits.narrow_cell, narrow_cells_);
+        else
+            make_hits<side>(showers, hits, hits.cell, cells_);
     }
 
-    template <class Cell>
-    int take(Cell* cell, const HitBuffer& hits) {
-        return take_hits(model_, shower_, cell + hits.hits, hits.energy + hits.hits);
+    // The showers' hits; `cell` is the memory in the buffer that has their cells.
+    template <int side, class Cell>
+    void make_hits(int showers, HitBuffer& hits, Cell*& cell, Outgoing<Cell>& cells) {
+        if (hits.large()) cells.start(cell, hits.hits), energies_.start(hits.energy, hits.hits);
+        for (int lane = 0; lane < showers; ++lane) {
+            hits.reserve(most_values(model_));
+            make_shower<side>(lane);
+            const std::size_t there = hits.hits;
+            if (hits.large()) {
+                const int count = take_hits(model_, shower_, cells.next(), energies_.next());
+                cells.add(cell, there, static_cast<std::size_t>(count));
+                energies_.add(hits.energy, there, static_cast<std::size_t>(count));
+                hits.finish_shower(static_cast<std::size_t>(count));
+            } else {
+                const int count = take_hits(model_, shower_, cell + there, hits.energy + there);
+                hits.finish_shower(static_cast<std::size_t>(count));
+            }
+        }
+        if (hits.large()) cells.finish(cell, hits.hits), energies_.finish(hits.energy, hits.hits);
     }
 
     template <int side>
@@ -157,6 +178,9 @@ class MakerOfSet final : public Maker {
     Group group_;
     Shower shower_;
     Array<float> numbers_;
+    Outgoing<float> energies_;
+    Outgoing<std::uint32_t> cells_;
+    Outgoing<std::uint16_t> narrow_cells_;
 };
 
 }  // namespace

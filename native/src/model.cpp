@@ -315,7 +315,7 @@ void read_halo(const Tables& tables, Model& model) {
     if (model.whole) return;
     Halo& halo = model.halo;
     const std::size_t particles = tables.size("halo.number");
-    if (particles == 0 || particles > 1u << 20) Tables::bad("halo.number", "has an impossible size");
+    if (particles == 0 || particles > most_particles) Tables::bad("halo.number", "has an impossible size");
     halo.particles = static_cast<int>(particles);
     halo.pads_x = model.image_x;
     halo.pads_y = model.image_y + 2 * model.most_followed;
@@ -325,11 +325,14 @@ void read_halo(const Tables& tables, Model& model) {
     if (places > largest_cells) Tables::bad("halo.kept", "would be too large");
     halo.per_gev = tables.floats(
         "halo.per_gev", static_cast<std::size_t>(model.knots) * model.layers, 0.0f, 1e30f);
-    halo.kept = tables.floats("halo.kept", places, -0.01f, 1.01f);
-    halo.instead = tables.places("halo.instead", places, static_cast<double>(pads));
+    const auto kept = tables.floats("halo.kept", places, -0.01f, 1.01f);
+    const auto instead = tables.places("halo.instead", places, static_cast<double>(pads));
+    halo.alias.resize(places);
+    for (std::size_t i = 0; i < places; ++i) halo.alias[i] = {kept[i], instead[i]};
     halo.deposit = tables.floats("halo.deposit", halo_energies, 0.0f, 1e9f);
-    halo.poisson = tables.places(
-        "halo.poisson", static_cast<std::size_t>(poisson_means) * poisson_columns, 1e6);
+    for (const std::int32_t count : tables.places(
+             "halo.poisson", static_cast<std::size_t>(poisson_means) * poisson_columns, 1e6))
+        halo.poisson.push_back(static_cast<std::uint16_t>(std::min(count, most_particles)));
     halo.few = tables.floats("halo.pairs.few", 1, 0.0f, 1.0f)[0];
     halo.more = tables.floats("halo.pairs.more", 1, 0.0f, 1.0f)[0];
 }

@@ -20,6 +20,7 @@ constexpr int first_layers = 3, first_layer_classes = 6, layer_classes = 8;
 constexpr int sorts = layer_classes + first_layers * first_layer_classes;
 constexpr float lowest_gev = 1e-8f, steps_per_decade = 8.0f;
 constexpr int halo_energies = 1024, halo_leans = 3;
+constexpr int most_particles = 65535;  // of the halo
 constexpr int poisson_means = 128, poisson_columns = 512, poisson_means_per_root = 16;
 constexpr float threshold_gev = 1e-8f;
 
@@ -43,13 +44,18 @@ struct Bound {
     float steep, low, flat, high;
 };
 
+// A pad of the alias method: the chance that it is kept where it was drawn, and the one instead.
+struct Alias {
+    float kept;
+    std::int32_t instead;
+};
+
 struct Halo {
     int particles = 0, pads_x = 0, pads_y = 0, leans = 0;
     std::vector<float> per_gev;  // [knots][layers]
-    std::vector<float> kept;     // [leans][layers][pads_x][pads_y]
-    std::vector<std::int32_t> instead;
+    std::vector<Alias> alias;    // [leans][layers][pads_x][pads_y]
     std::vector<float> deposit;  // [halo_energies] GeV
-    std::vector<std::int32_t> poisson;
+    std::vector<std::uint16_t> poisson;  // [poisson_means][poisson_columns]
     float few = 0, more = 0;
 };
 

@@ -132,7 +132,7 @@ int find_candidates(const Model& model, Shower& shower) {
             const Float raised = loaded<Float>(expected) * raised_by;
             const Float line = fused(steep, raised, low), other = fused(flat, raised, high);
             const auto quantile = __builtin_convertvector((Int)(asked >> 8), Float);
-            const Wanted wanted(quantile - (line < other ? line : other));
+            const Wanted wanted(quantile, line < other ? line : other);
             wanted.take(((Int)raised & ~sort_bits) | sort, its_raised + end);
             wanted.take(asked, its_asked + end);
             *bits++ = wanted.bits();

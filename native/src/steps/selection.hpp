@@ -50,10 +50,10 @@ class Wanted {
     }
 
 #if defined(__AVX512F__)
-    // Those of numbers below zero.
-    explicit Wanted(const Floats<width>& margin)
-        : bits_(_mm512_cmp_ps_mask(
-              reinterpret_cast<__m512>(margin), _mm512_setzero_ps(), _CMP_LT_OQ)) {}
+    // Those whose number is below the bound.
+    Wanted(const Floats<width>& number, const Floats<width>& bound)
+        : bits_(_mm512_cmp_ps_mask(reinterpret_cast<__m512>(number),
+                                   reinterpret_cast<__m512>(bound), _CMP_LT_OQ)) {}
 
     // Moves the wanted ones together.
     template <class Vector, class Value>
@@ -72,9 +72,10 @@ class Wanted {
             _mm512_maskz_expand_ps(bits_, _mm512_loadu_ps(from)));
     }
 #elif defined(__AVX2__)
-    explicit Wanted(const Floats<width>& margin)
-        : bits_(static_cast<Bits>(_mm256_movemask_ps(_mm256_cmp_ps(
-              reinterpret_cast<__m256>(margin), _mm256_setzero_ps(), _CMP_LT_OQ)))) {}
+    Wanted(const Floats<width>& number, const Floats<width>& bound)
+        : bits_(static_cast<Bits>(_mm256_movemask_ps(
+              _mm256_cmp_ps(reinterpret_cast<__m256>(number), reinterpret_cast<__m256>(bound),
+                            _CMP_LT_OQ)))) {}
 
     template <class Vector, class Value>
     void take(const Vector& from, Value* to) const {
@@ -97,9 +98,9 @@ class Wanted {
         return reinterpret_cast<Floats<width>>(_mm256_andnot_si256(unset, apart));
     }
 #else
-    explicit Wanted(const Floats<width>& margin) : bits_(0) {
+    Wanted(const Floats<width>& number, const Floats<width>& bound) : bits_(0) {
         for (int lane = 0; lane < width; ++lane)
-            bits_ = static_cast<Bits>(bits_ | (margin[lane] < 0.0f ? 1 << lane : 0));
+            bits_ = static_cast<Bits>(bits_ | (number[lane] < bound[lane] ? 1 << lane : 0));
     }
 
     template <class Vector, class Value>
