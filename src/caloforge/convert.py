@@ -14,6 +14,7 @@ from caloforge.io.layouts import layout_named
 from caloforge.io.root import PHI, write_tree
 from caloforge.io.rows import SampleHead
 from caloforge.io.sparse import SHAPE_ATTRIBUTE
+from caloforge.particle import may_be_same, particle_name
 from caloforge.physics import observables
 from caloforge.scaling import HIT_THRESHOLDS_GEV
 from caloforge.showers import Showers, checked_cells
@@ -62,6 +63,21 @@ def convert(
         msg = f"{path}: layout {layout} is written into files that end in"
         raise InputError(f"{msg} {' or '.join(chosen.endings)}")
     chosen.writer().write(path, _head(sample, calibration), blocks, compression)
+
+
+def state_particle(sample: ShowerFile, particle: str) -> None:
+    """Say of which particle an open sample's showers are.
+
+    Raises
+    ------
+    InputError
+        if there is no such particle, or the sample is of another.
+    """
+    stated = particle_name(particle)
+    if not may_be_same(sample.particle, stated):
+        msg = f"{sample.path} holds showers of {sample.particle}, not of {stated}"
+        raise InputError(msg)
+    sample.particle = stated
 
 
 def calibrated(sample: ShowerFile, factors: Sequence[float]) -> Calibration:

@@ -80,3 +80,16 @@ def test_a_share_that_leaves_nothing_on_one_side_is_refused(tmp_path, toy_detect
         main(["convert", str(sample), "--only", share, "-o", str(tmp_path / "o.h5")])
     assert ended.value.code == 2
     assert "must leave some on either side" in capsys.readouterr().err
+
+
+def test_the_particle_of_a_sample_that_does_not_say_it_is_stated(tmp_path, toy_showers, capsys):
+    silent, stated = tmp_path / "silent.h5", tmp_path / "stated.h5"
+    cells, energy, theta = toy_showers.cells, toy_showers.energy, toy_showers.theta
+    io.write(silent, type(toy_showers)(cells, energy, theta, toy_showers.detector, "unknown"))
+    with pytest.raises(SystemExit):
+        main(["convert", str(silent), "--particle", "photon", "-o", str(stated)])
+    assert io.read(stated).particle == "gamma"
+    with pytest.raises(SystemExit) as ended:
+        main(["convert", str(stated), "--particle", "e-", "-o", str(tmp_path / "no.h5")])
+    assert ended.value.code == 2
+    assert "holds showers of gamma, not of e-" in capsys.readouterr().err

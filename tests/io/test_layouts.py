@@ -263,6 +263,18 @@ def test_mixed_particles_are_refused_by_name(tmp_path):
     truth.data["target"][3, 0] = 22
     with pytest.raises(InputError, match="several particles: e-, gamma"):
         io.read(write(truth, tmp_path / "mixed.h5"))
+    with h5py.File(tmp_path / "mixed.h5", "r+") as file:
+        file["target"][:, 0] = 22
+        file.attrs["particle"] = "gamma"
+    assert io.read(tmp_path / "mixed.h5").particle == "gamma"
+    with h5py.File(tmp_path / "mixed.h5", "r+") as file:
+        file["target"][3, 0] = 11
+    with pytest.raises(InputError, match="several particles: e-, gamma"):
+        io.read(tmp_path / "mixed.h5")
+    with h5py.File(tmp_path / "mixed.h5", "r+") as file:
+        file["target"][:, 0] = 11
+    with pytest.raises(InputError, match=r"e-, gamma \(attribute particle"):
+        io.read(tmp_path / "mixed.h5")
     cells, energy = truth.data["ECAL"], truth.energy
     path = store(tmp_path / "pdg.h5", ECAL=cells, energy=energy, pdg=np.full((N, 1), -211))
     assert io.read(path).particle == "pi-"

@@ -11,6 +11,10 @@ from caloforge.cli.app import main
 
 pytest.importorskip("torch")
 
+from caloforge.make.data import request_of_sample, some_showers
+from caloforge.make.probe import empty_share
+from caloforge.make.steps import Places, showers_steps
+
 TOY = """
 name = "toy"
 title = "a toy"
@@ -71,10 +75,10 @@ def test_what_cannot_be_made_is_refused_in_a_line(
     assert not (tmp_path / "m").exists()
 
 
-def sample(path: Path, particle: str = "gamma", n: int = 220, empty: float = 0.0) -> Path:
+def sample(path: Path, particle: str = "gamma", n: int = 220, empty: slice = slice(0)) -> Path:
     showers = make_showers(make_toy_detector(), n)
     cells = showers.cells.copy()
-    cells[: int(empty * n)] = 0
+    cells[empty] = 0
     io.write(path, type(showers)(
         cells, showers.energy, showers.theta, showers.detector, particle
     ))  # fmt: skip
@@ -105,12 +109,30 @@ def test_a_sample_of_another_detector_is_refused(
     assert "belongs to toy" in refused(capsys, words)
 
 
-def test_showers_that_are_mostly_empty_are_refused(
-    tmp_path: Path, toml: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("empty", [slice(0, 200), slice(20, None)])
+def test_showers_that_are_mostly_empty_are_refused_wherever_they_are(
+    tmp_path: Path, toml: Path, capsys: pytest.CaptureFixture[str], empty: slice
 ) -> None:
-    path = sample(tmp_path / "s.h5", empty=0.9)
+    path = sample(tmp_path / "s.h5", empty=empty)
     line = refused(capsys, [str(toml), "--data", str(path), "-o", str(tmp_path / "m")])
     assert "are under what toy sees; ask for higher energies" in line
+
+
+def test_a_sample_that_begins_with_empty_showers_is_not_taken_for_empty(tmp_path: Path) -> None:
+    path = sample(tmp_path / "s.h5", empty=slice(0, 70))
+    showers = some_showers(path, make_toy_detector(), 64)
+    assert empty_share(showers) == pytest.approx(70 / 220, abs=0.05)
+
+
+def test_a_sample_that_does_not_say_its_particle_takes_the_one_that_is_given(
+    tmp_path: Path, toml: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = sample(tmp_path / "s.h5", "unknown")
+    line = refused(capsys, [str(toml), "--data", str(path), "-o", str(tmp_path / "m")])
+    assert "does not say of which particle its showers are: give --particle" in line
+    asked = request_of_sample(path, make_toy_detector(), str(toml), "photon", seed=1)
+    steps = showers_steps(asked, "fixed", Places(tmp_path), jobs=1, more=0)
+    assert [step.words[step.words.index("--particle") + 1] for step in steps] == ["gamma", "gamma"]
 
 
 @pytest.mark.slow

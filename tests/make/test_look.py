@@ -93,16 +93,25 @@ def test_showers_that_leave_the_first_layer_empty_begin_late(empty, late):
     assert Look.of(found).options().get("conversion", False) == late
 
 
-def test_showers_begin_late_only_where_layers_are_alike():
-    """A shower that begins in a thick layer is not like one that begins in a thin one."""
+def test_late_showers_are_counted_in_radiation_lengths_where_layers_are_not_alike():
     found = showers(1.5)
     found.cells[SHOWERS // 2 :, ..., 0] = 0.0
     thin = found.detector.layers[0]
-    thick = thin.model_copy(
+    absorber, rest = thin.stack[0], thin.stack[1:]
+    thick = absorber.model_copy(update={"thickness_mm": 2 * absorber.thickness_mm})
+    assert not absorber.sensitive
+    twice = thin.model_copy(update={"stack": (absorber, absorber, *rest)})
+    other_part = thin.model_copy(
         update={"stack": tuple(s.model_copy(update={"thickness_mm": 9.0}) for s in thin.stack)}
     )
-    layers = (thin.model_copy(update={"count": 2}), thick.model_copy(update={"count": 2}))
-    detector = found.detector.model_copy(update={"layers": layers})
-    other = Showers(found.cells, found.energy, found.theta, detector, "gamma")
-    assert begin_late(found)
-    assert not begin_late(other)
+
+    def options(second):
+        layers = (thin.model_copy(update={"count": 2}), second.model_copy(update={"count": 2}))
+        detector = found.detector.model_copy(update={"layers": layers})
+        return Look.of(Showers(found.cells, found.energy, found.theta, detector, "gamma")).options()
+
+    thicker = thin.model_copy(update={"stack": (thick, *rest)})
+    assert options(thicker)["layer_places"] == options(twice)["layer_places"] == [0, 1, 3, 5]
+    assert "layer_places" not in options(thin)
+    assert options(thin)["conversion"]
+    assert "conversion" not in options(other_part)

@@ -10,7 +10,7 @@ from tests.networks.parts import calibrate, expected, measure  # noqa: E402
 
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
-from caloforge.networks.factorised.conversion import counted, first_layer  # noqa: E402
+from caloforge.networks.factorised.conversion import Conversion, first_layer  # noqa: E402
 from caloforge.networks.factorised.fit.layers import LayerQuantiles  # noqa: E402
 from caloforge.networks.factorised.fit.objective import FactorisedObjective, FitOptions  # noqa: E402
 from caloforge.networks.factorised.generator import (  # noqa: E402
@@ -41,11 +41,14 @@ def photons():
     return torch.where(back < 0, 0.0, layer_energy), energy
 
 
-@pytest.fixture(scope="module")
-def made():
+@pytest.fixture(scope="module", params=[range(LAYERS), (0, 1, 2, 3, 5, 7)])
+def made(request):
+    """Showers that were made, and those of the sample, in layers at these depths."""
+    places = request.param
     layer_energy, energy = photons()
+    layer_energy = layer_energy[:, list(places)]
     torch.manual_seed(1)
-    layers = LayerEnergies(LAYERS, 2, 8, Knots(DOMAIN), local=True, converts=True)
+    layers = LayerEnergies(len(places), 2, 8, Knots(DOMAIN), local=True, places=places)
     condition = layers.knots(energy, torch.full_like(energy, math.pi / 2))
     measure(
         LayerQuantiles([layers], censored=True), [expected(condition, layer_energy=layer_energy)]
@@ -56,14 +59,15 @@ def made():
 
 
 def depth(layer_energy):
-    return layer_energy @ torch.arange(float(LAYERS)) / layer_energy.sum(dim=1)
+    layers = layer_energy.shape[1]
+    return layer_energy @ torch.arange(float(layers)) / layer_energy.sum(dim=1)
 
 
 def test_showers_begin_where_they_do_in_the_sample_at_every_energy(made):
     generated, measured, energy = made
     for rows in (energy < 5, energy > 10):
         first, wanted = (
-            torch.bincount(first_layer(part[rows]), minlength=LAYERS) / rows.sum()
+            torch.bincount(first_layer(part[rows]), minlength=measured.shape[1]) / rows.sum()
             for part in (generated, measured)
         )
         assert torch.allclose(first, wanted, atol=0.04)
@@ -86,10 +90,25 @@ def test_what_follows_is_as_in_the_sample_wherever_the_shower_began(made):
 
 def test_layers_are_counted_from_the_first_with_energy():
     cells = torch.tensor([[0.0, 0.0, 0.3, 0.1], [0.2, 0.0, 0.1, 0.0], [0.0, 0.0, 0.0, 0.0]])
-    energies, beyond = counted(cells)
+    energies, beyond = Conversion(range(4), knots=1).counted(cells)
     assert torch.equal(energies[0], torch.tensor([0.3, 0.1, 0.0, 0.0]))
     assert torch.equal(energies[1:], cells[1:])
     assert beyond.sum(dim=1).tolist() == [2, 0, 0]
+
+
+def test_layers_that_are_not_alike_are_counted_in_steps_of_depth():
+    cells = torch.tensor([[0.0, 0.4, 0.3, 0.1], [0.2, 0.0, 0.1, 0.05]])
+    energies, unknown = Conversion((0, 1, 3, 4), knots=1).counted(cells)
+    assert torch.equal(energies[0], torch.tensor([0.4, 0.0, 0.3, 0.1, 0.0]))
+    assert torch.equal(energies[1], torch.tensor([0.2, 0.0, 0.0, 0.1, 0.05]))
+    assert torch.nonzero(unknown).tolist() == [[0, 1], [0, 4], [1, 2]]
+
+
+@pytest.mark.parametrize("places", [(0, 1), tuple(range(1, LAYERS + 1)), (0, 1, 1, *range(2, 7))])
+def test_places_are_one_for_each_layer_and_rise_from_the_first(places):
+    options = FactorisedOptions(conversion=True, layer_places=places)
+    with pytest.raises(ConfigError, match="layer_places must rise from 0"):
+        FactorisedGenerator(options, DOMAIN)
 
 
 def test_what_begins_late_has_no_lump_of_empty_layers():

@@ -113,3 +113,22 @@ def test_a_hit_where_nothing_is_expected_makes_no_rate_of_millions_with_a_prior(
     usual = generator.halo.per_gev[:, 1:].max()
     assert torch.isfinite(generator.halo.per_gev).all()
     assert (generator.halo.per_gev[:, 0].max() > 1000 * usual) == (prior == 0)
+
+
+@pytest.mark.parametrize("prior", [0.0, 10.0])
+def test_a_handful_of_hits_beside_the_window_are_what_the_halo_makes(before, prior):
+    """The table has many more places than there are hits, as of muons: none stays empty."""
+    generator, expected = copy.deepcopy(before[0]), before[1]
+    cells = torch.zeros_like(expected.showers.cells)
+    deposits = torch.tensor([1e-4, 2e-4, 9e-4])
+    cells[0, 0, 0, 0], cells[1, -1, 0, 1], cells[2, 0, -1, 2] = deposits
+    halo = measured_parts(generator, prior)["halo"]
+    with torch.no_grad():
+        halo.reset()
+        halo.add(expected._replace(showers=Batch(cells, *expected.condition[:2])))
+        halo.apply()
+    made = generator.halo.deposit
+    assert torch.isfinite(made).all()
+    assert (made > 0).all()
+    ratio = made[-1] / made[0]
+    assert ratio.item() == pytest.approx(9.0)

@@ -17,6 +17,7 @@ import pytest
 from caloforge import io
 from caloforge.beam import Conditions
 from caloforge.bench.baseline import recorded
+from caloforge.cli.app import main
 from caloforge.detector import Detector, Layer, Material, Slab
 from caloforge.errors import DetectorError, InputError, OutputError, SimulationError
 from caloforge.io import ShowerWriter
@@ -240,6 +241,32 @@ def test_empty_showers_are_kept_and_counted(tmp_path: Path, toy_detector: Detect
     showers, summary = source.sample_timed(Conditions.of([1e-3, 1e-3, 20.0]), seed=1)
     assert summary.empty == 2 and summary.aborted == 0
     assert (showers.cells.sum(axis=(1, 2, 3)) > 0).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize(("beside", "said"), [(0.004, False), (0.05, True)])
+def test_a_window_that_is_too_small_is_told(
+    tmp_path: Path,
+    toy_production: Production,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    beside: float,
+    said: bool,
+) -> None:
+    def run(self: LocalRunner, folder: ShardFolder, on_showers: OnShowers) -> None:
+        for number, events in enumerate(folder.production.shards):
+            one = ScoredHits(np.array([7]), np.array([1 - beside], np.float32), beside)
+            shard = Shard(events, [one] * len(events), np.ones(len(events)), "11.4.1")
+            shard.save(folder.file(number))
+
+    monkeypatch.setattr(LocalRunner, "__call__", run)
+    out = tmp_path / "a.h5"
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", "clic_ecal", "--energy", "10", "-n", "3", "-o", str(out)])
+    assert not ended.value.code
+    line = "5.0% of the energy lies beside window 'fixed' and is not in the sample"
+    assert (line in " ".join(capsys.readouterr().err.split())) == said
+    record = json.loads(out.with_suffix(".record.json").read_text())
+    assert record["config"]["energy_beside_window"] == pytest.approx(beside, rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,7 @@ def test_the_window_is_centred_on_the_barycentre_cell(
     image = found.image((5, 5, 4))
     assert image[2, 2, 0] == 1 and image[2, 2, 1] == 2
     assert np.count_nonzero(image) == 2
+    assert found.beside == pytest.approx(1e-8)
 
 
 def test_every_window_fits_around_every_barycentre() -> None:
@@ -163,7 +164,7 @@ def test_every_window_fits_around_every_barycentre() -> None:
 
 def test_shards_come_back_as_they_went(tmp_path: Path, toy_production: Production) -> None:
     hits = [
-        ScoredHits(np.array([1, 4]), np.array([0.5, 0.25], np.float32)),
+        ScoredHits(np.array([1, 4]), np.array([0.5, 0.25], np.float32), 0.125),
         ScoredHits(np.array([], int), np.array([], np.float32)),
     ]
     Shard(np.array([3, 4]), hits, np.array([0.1, 0.2]), "11.4.1", 2).save(tmp_path / "a.npz")
@@ -171,6 +172,7 @@ def test_shards_come_back_as_they_went(tmp_path: Path, toy_production: Productio
     assert found.events.tolist() == [3, 4] and found.seconds.tolist() == [0.1, 0.2]
     assert found.geant4 == "11.4.1" and found.aborted == 2
     assert found.hits[0].index.tolist() == [1, 4] and found.hits[1].energy.size == 0
+    assert [each.beside for each in found.hits] == [0.125, 0.0]
 
 
 def test_another_productions_shards_are_not_touched(

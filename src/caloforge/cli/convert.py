@@ -42,6 +42,9 @@ def convert(
         float | None, typer.Option(help="Write all but the share that --only would write.")
     ] = None,
     seed: Seed = 0,
+    particle: Annotated[
+        str | None, typer.Option(help="Particle of a sample that does not say of which it is.")
+    ] = None,
     detector: DetectorOption = None,
     from_layout: Annotated[
         str | None, typer.Option(help="Layout of the sample, if it is ambiguous.")
@@ -55,6 +58,7 @@ def convert(
     --only and --without split a sample: showers that are held out, and the others.
     """
     from caloforge.convert import convert as convert_sample
+    from caloforge.convert import state_particle
 
     chosen = parse_compression(compression)
     if cells and output.suffix != ".root":
@@ -63,6 +67,8 @@ def convert(
     factors = [] if calibrate is None else parse_factors(calibrate)
     reading = Reading(detector, from_layout, where)
     with _chosen(reading.open(sample), only, without, seed) as file, shower_progress() as progress:
+        if particle is not None:
+            state_particle(file, particle)
         task = progress.add_task(f"writing {output.name}", total=len(file))
         convert_sample(
             file, output, layout=layout, factors=factors, cells=cells, compression=chosen,

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from caloforge.simulate import Production, ProductionSummary
     from caloforge.simulate.produce import Runner
 
+MOST_BESIDE = 0.01
+"""More energy than this beside the window says that it is too small."""
+
 
 def simulate(
     detector: Annotated[str, typer.Argument(help="A bundled detector's name, or a .toml file.")],
@@ -96,6 +99,12 @@ def simulate(
     )
     if summary.empty:
         stderr.print(f"{summary.empty} showers are empty: no cell holds as much as 10 eV")
+    if summary.beside > MOST_BESIDE:
+        name = production.window
+        stderr.print(
+            f"note: {summary.beside:.1%} of the energy lies beside window '{name}' and is not in "
+            f"the sample: take a larger one, or widen it (windows.{name}.shape in the TOML)"
+        )
     if summary.aborted:
         stderr.print(f"Geant4 aborted {summary.aborted} events; they were made again")
 

@@ -93,26 +93,32 @@ class Gan3dFile(LayoutFile):
         return found
 
     def _find_particle(self) -> str:
-        notes: list[str] = []
-        found = only_particle(self.file, len(self), notes)
-        if found == UNKNOWN and (self._place is not None or TARGET in self.file):
-            column = self.file.column(TARGET) if TARGET in self.file else self._energy
-            return self._particle_of(self._check_length(column))
-        self.why += notes
-        return found
+        of_file: list[str] = []
+        of_rows: list[str] = []
+        said = only_particle(self.file, len(self), of_file)
+        found = self._particle_of_rows(of_rows)
+        if UNKNOWN not in (said, found):
+            sources = [line.removeprefix("particle: ") for line in (*of_file, *of_rows)]
+            one_particle(self.file, {said, found}, sources, [])
+        self.why += of_rows if said == UNKNOWN and of_rows else of_file
+        return found if said == UNKNOWN else said
 
-    def _particle_of(self, column: Column) -> str:
+    def _particle_of_rows(self, why: list[str]) -> str:
         """The particle by the first numbers of (pdg, Ep, ...), where they can be PDG numbers."""
+        if self._place is None and TARGET not in self.file:
+            return UNKNOWN
+        name = TARGET if TARGET in self.file else self._energy.name
+        column = self._check_length(self.file.column(name))
         if _place_of_energy(column) is None:
             return UNKNOWN
         found: set[str] = set()
         for block in column.blocks():
             numbers = np.unique(_column(block, 0))
             if not np.all(numbers == np.round(numbers)):
-                self.why.append(f"particle: {UNCERTAIN}")
+                why.append(f"particle: {UNCERTAIN}")
                 return UNKNOWN
             found |= particles_of(numbers)
-        return one_particle(self.file, found, [f"first column of {column.name}"], self.why)
+        return one_particle(self.file, found, [f"first column of {column.name}"], why)
 
     def _usual_calibration(self, fraction: float | None) -> Calibration:
         published = bundled_with(self._image_shape)

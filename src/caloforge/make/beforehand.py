@@ -8,7 +8,7 @@ from typing import Any
 from caloforge.atomic import check_room
 from caloforge.config import FrozenModel
 from caloforge.make.cost import disk_bytes, simulation_seconds, training_seconds
-from caloforge.make.data import EDGE_SHARE, edge_share, first_showers
+from caloforge.make.data import EDGE_SHARE, edge_share, some_showers
 from caloforge.make.journal import StepJournal
 from caloforge.make.probe import CONTAINED, HANDFUL, check_empty, empty_share, probe
 from caloforge.make.recipe import first_recipe
@@ -105,7 +105,7 @@ def _of_simulation(request: MakeRequest, jobs: int) -> Beforehand:
 
 def _of_data(request: MakeRequest) -> Beforehand:
     assert request.data is not None
-    showers = first_showers(request.data, request.detector, 4 * HANDFUL)
+    showers = some_showers(request.data, request.detector, 4 * HANDFUL)
     empty = empty_share(showers)
     check_empty(empty, request)
     return Beforehand(

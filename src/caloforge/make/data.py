@@ -11,33 +11,36 @@ from caloforge.errors import DetectorError, InputError
 from caloforge.io import open_showers
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_from_json
 from caloforge.make.request import MakeRequest
-from caloforge.particle import may_be_same
+from caloforge.particle import UNKNOWN, may_be_same, particle_name
 from caloforge.showers import Showers
 from caloforge.typing import FloatArray
 from caloforge.units import degree
 
 EDGE_SHARE = 0.01
 """More energy than this in the outermost pads says that the image cuts the showers off."""
+RUN = 4
+"""Showers that are read together."""
 
 
 def request_of_sample(
     path: Path, detector: Detector, given: str, particle: str | None, seed: int
 ) -> MakeRequest:
-    """The request that a sample answers; ``particle``: what it must be, None: what it says.
+    """The request that a sample answers; ``particle``: what it must be, or is where the sample does
+    not say, None: what it says.
 
     Raises
     ------
     InputError
-        if it is of another particle than asked for, says of none, or cannot be read.
+        if it is of another particle than asked for, of one that nothing tells, or cannot be read.
     DetectorError
         if it does not belong to the detector.
     """
     with open_showers(path, detector) as sample:
         text = sample.attributes.get(DETECTOR_ATTRIBUTE)
-        named = detector if text is None else detector_from_json(str(text), where=str(path))
-        if named.digest != detector.digest:
+        own = detector if text is None else detector_from_json(str(text), where=str(path))
+        if own.digest != detector.digest:
             msg = (
-                f"{path} belongs to {named.name} ({named.digest[:15]}...), asked for is "
+                f"{path} belongs to {own.name} ({own.digest[:15]}...), asked for is "
                 f"{detector.name} ({detector.digest[:15]}...)"
             )
             raise DetectorError(msg)
@@ -47,9 +50,15 @@ def request_of_sample(
                 f"give --particle {sample.particle}, or another sample"
             )
             raise InputError(msg)
+        named = sample.particle
+        if named == UNKNOWN:
+            named = particle_name(particle)
+        if named == UNKNOWN:
+            msg = f"{path} does not say of which particle its showers are: give --particle"
+            raise InputError(msg)
         energies, angles = sample.energy, sample.theta / degree
         return MakeRequest(
-            detector, given, sample.particle, _spread(energies), _spread(angles), sample.window,
+            detector, given, named, _spread(energies), _spread(angles), sample.window,
             len(sample), path, seed,
         )  # fmt: skip
 
@@ -59,10 +68,13 @@ def _spread(values: FloatArray) -> str:
     return low if low == high else f"{low}:{high}"
 
 
-def first_showers(path: Path, detector: Detector, n: int) -> Showers:
-    """The first n showers of a sample; errors as of open_showers."""
+def some_showers(path: Path, detector: Detector, n: int) -> Showers:
+    """About n showers, in runs from all over a sample, for it may be sorted; errors as of
+    open_showers."""
     with open_showers(path, detector) as sample:
-        return sample.read(0, min(n, len(sample)))
+        size = min(RUN, len(sample))
+        starts = np.linspace(0, len(sample) - size, max(1, n // size)).astype(int)
+        return Showers.concatenate([sample.read(start, start + size) for start in starts.tolist()])
 
 
 def edge_share(showers: Showers) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from caloforge.make.depth import layer_places
 from caloforge.scaling import ANGLE_TOLERANCE_RAD
 from caloforge.showers import Showers
 from caloforge.train.files import ShowerFiles
@@ -32,7 +33,7 @@ LATE = 0.2
 
 @dataclass(frozen=True)
 class Look:
-    """What the first showers of a sample show.
+    """What some showers, from all over a sample, show.
 
     Attributes
     ----------
@@ -40,26 +41,28 @@ class Look:
     halo_particles : places for particles beside it.
     sharing : how often a cell follows its neighbour, as particles do that cross two pads; None: of
         rings and sectors the training measures it.
-    converts: whether showers begin in one of several layers, all alike, as those of photons do.
+    places : depths of the layers in equal steps, where showers begin in one of several of them, as
+        those of photons do; None: where they do not.
     """
 
     window: tuple[int, int] | None
     halo_particles: int
     sharing: float | None
-    converts: bool
+    places: tuple[int, ...] | None
 
     @classmethod
     def at(cls, files: ShowerFiles) -> Look:
-        """Look at the first showers."""
-        stop = min(LOOKED_AT, len(files))
-        runs = [(first, min(last, stop)) for first, last in files.runs() if first < stop]
-        return cls.of(Showers.concatenate([files.read_run(*run) for run in runs]))
+        """Look at showers from all over the files, which may be sorted."""
+        rows = np.linspace(0, len(files) - 1, min(LOOKED_AT, len(files)))
+        return cls.of(files.read_rows(rows.astype(int)))
 
     def options(self) -> dict[str, Any]:
         """As options of the network."""
         found: dict[str, Any] = {"shared_pattern": True, "pattern_width": PATTERN_WIDTH}
-        if self.converts:
+        if self.places is not None:
             found["conversion"] = True
+            if self.places[-1] >= len(self.places):
+                found["layer_places"] = list(self.places)
         if self.window is not None:
             found |= {"window": list(self.window), "halo_particles": self.halo_particles}
         if self.sharing is not None:
@@ -79,33 +82,31 @@ class Look:
             lines.append(
                 f"sharing {self.sharing:g}: hits in neighbouring pads that are one particle's"
             )
-        if self.converts:
+        if self.places is not None:
             lines.append("conversion: showers begin late, in a layer that is drawn")
         return lines
 
     @classmethod
     def of(cls, showers: Showers) -> Look:
         """Look at these showers; of rings and sectors every cell is asked."""
-        converts = begin_late(showers)
+        places = layer_places(showers.detector) if begin_late(showers) else None
         if showers.detector.readout != "pads":
-            return cls(None, HALO_STEP, None, converts)
+            return cls(None, HALO_STEP, None, places)
         sharing = round(min(max(neighbours_follow(showers), 0.0), MOST_SHARING), 3)
         window = window_of(showers)
         if window is None:
-            return cls(None, HALO_STEP, sharing, converts)
+            return cls(None, HALO_STEP, sharing, places)
         beside = (showers.cells > 0) & ~_inside(showers, window)
         fullest = int(beside.sum(axis=(1, 2, 3)).max())
-        places = HALO_STEP * -(-int(ROOM * fullest + 1) // HALO_STEP)
-        return cls(window, places, sharing, converts)
+        particles = HALO_STEP * -(-int(ROOM * fullest + 1) // HALO_STEP)
+        return cls(window, particles, sharing, places)
 
 
 def begin_late(showers: Showers) -> bool:
-    """Whether many showers leave the first layer empty, in a calorimeter whose layers are alike: a
-    shower that begins in another one is then like all others."""
-    stacks = {(layer.stack, layer.thickness_mm) for layer in showers.detector.layers}
+    """Whether many showers leave the first layer empty."""
     layers = showers.cells.sum(axis=(1, 2))
     late = (layers[:, 0] == 0) & (layers.sum(axis=1) > 0)
-    return len(stacks) == 1 and float(late.mean()) > LATE
+    return float(late.mean()) > LATE
 
 
 def window_of(showers: Showers) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
 """The recipe that a training sample suggests: window, halo, symmetry, epochs.
 
-Nothing in it belongs to any one calorimeter; all is measured on the sample's first showers.
+Nothing in it belongs to any one calorimeter; all is measured on showers of the sample.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def _recipe(
             "name": "factorised",
             "empty_layers": "drawn",
             "halo_prior": HALO_PRIOR,
+            "smooth_response": True,
             "encoder_width": ENCODER_WIDTH,
             "flow_epochs": min(round(FLOW_EPOCHS * (n / FLOW_SHOWERS) ** 0.5), epochs - 1),
         },

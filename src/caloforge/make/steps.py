@@ -154,7 +154,8 @@ def _split(request: MakeRequest, data: Path, places: Places) -> list[MakeStep]:
             f"take {path.stem}",
             (
                 "convert", str(data), option, f"{share:.6g}", "--seed", str(request.seed),
-                "--compression", "none", "--detector", request.given, "-o", str(path),
+                "--compression", "none", "--detector", request.given,
+                "--particle", request.particle, "-o", str(path),
             ),
             (data,),
             path,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -58,6 +58,8 @@ class ProductionSummary:
     sample has it as ``geant4_ms_per_GeV``, samples of others as an attribute; ours hold no times,
     so that their bytes depend on nothing but the request. ``aborted`` counts the events that
     Geant4 aborted and that were made again, ``empty`` the showers that left nothing in a cell.
+    ``beside`` is the share of the energy beside the image, as far as it is scored: out to twice the
+    detector's largest window, and in a cylinder nowhere.
     """
 
     seconds_per_shower: Float64Array
@@ -65,6 +67,17 @@ class ProductionSummary:
     ms_per_gev: float
     aborted: int
     empty: int
+    beside: float = 0.0
+
+
+class Assembled(NamedTuple):
+    """Of the shards' showers: processor seconds (N,), how many events were aborted, how many
+    showers are empty, and which share of the energy lies beside the image."""
+
+    seconds: Float64Array
+    aborted: int
+    empty: int
+    beside: float
 
 
 def produce(
@@ -93,9 +106,11 @@ def produce(
     with sole_writer(output):
         folder = ShardFolder(shards_path(output), production)
         _fill(folder, runner or LocalRunner(), on_progress)
-        per_shower, aborted, empty = assemble(folder, output, compression)
-        rate = float(np.median(1e3 * per_shower / production.conditions.energy))
-        summary = ProductionSummary(per_shower, perf_counter() - began, rate, aborted, empty)
+        found = assemble(folder, output, compression)
+        rate = float(np.median(1e3 * found.seconds / production.conditions.energy))
+        summary = ProductionSummary(
+            found.seconds, perf_counter() - began, rate, found.aborted, found.empty, found.beside
+        )
         _record(production, output, summary)
         folder.remove()
     return summary
@@ -133,6 +148,7 @@ def _record(production: Production, output: Path, summary: ProductionSummary) ->
             "geant4_ms_per_GeV": round(summary.ms_per_gev, 4),
             "aborted_events_made_again": summary.aborted,
             "empty_showers": summary.empty,
+            "energy_beside_window": round(summary.beside, 6),
             "seconds_per_shower": [round(float(each), 6) for each in per_shower],
         },
         inputs={},
@@ -166,14 +182,12 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
     return shower, float(shard.seconds[0])
 
 
-def assemble(
-    folder: ShardFolder, output: Path, compression: str | None
-) -> tuple[Float64Array, int, int]:
-    """Write the sample from its shards; return the seconds of each shower, shape (N,), and how
-    many events were aborted and how many showers are empty."""
+def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Assembled:
+    """Write the sample from its shards; what they say of it."""
     production = folder.production
     shape = production.cell_shape
     seconds, aborted, empty = np.zeros(len(production)), 0, 0
+    inside = beside = 0.0
     version = folder.load(0).geant4
     at_once = max(1, IMAGE_BYTES // (4 * math.prod(shape)))
     attributes = {
@@ -197,8 +211,10 @@ def assemble(
             seconds[events] = shard.seconds
             aborted += shard.aborted
             empty += sum(each.index.size == 0 for each in shard.hits)
+            inside += sum(float(each.energy.sum(dtype=np.float64)) for each in shard.hits)
+            beside += sum(each.beside for each in shard.hits)
         writer.finish()
-    return seconds, aborted, empty
+    return Assembled(seconds, aborted, empty, beside / max(inside + beside, 1e-30))
 
 
 def check_output(production: Production, output: Path, compression: str | None) -> None:

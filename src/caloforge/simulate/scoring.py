@@ -12,10 +12,12 @@ from caloforge.typing import Float64Array, FloatArray, IntArray
 
 @dataclass(frozen=True)
 class ScoredHits:
-    """Cells of a shower that hold energy: index in the flattened image, energy in GeV."""
+    """Cells of a shower that hold energy: index in the flattened image, energy in GeV; and the GeV
+    that the scorer saw beside the image."""
 
     index: IntArray
     energy: FloatArray
+    beside: float = 0.0
 
     def image(self, shape: tuple[int, int, int]) -> FloatArray:
         """The image (X, Y, Z)."""
@@ -40,10 +42,11 @@ def window_hits(
         row = row - _barycentre_cell(row, energy) + n_x // 2
         column = column - _barycentre_cell(column, energy) + n_y // 2
     inside = (row >= 0) & (row < n_x) & (column >= 0) & (column < n_y)
+    beside = float(energy[~inside].sum())
     inside &= energy >= THRESHOLD_GEV
     index = ((row * n_y + column) * n_z + layer)[inside]
     order = np.argsort(index)
-    return ScoredHits(index[order], energy[inside][order].astype(np.float32))
+    return ScoredHits(index[order], energy[inside][order].astype(np.float32), beside)
 
 
 def _barycentre_cell(cell: IntArray, energy: Float64Array) -> int:

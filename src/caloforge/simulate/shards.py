@@ -47,6 +47,7 @@ class Shard:
                 counts=np.array(counts),
                 index=np.concatenate([hits.index for hits in self.hits]),
                 energy=np.concatenate([hits.energy for hits in self.hits]),
+                beside=np.array([hits.beside for hits in self.hits]),
             )
 
     @classmethod
@@ -62,7 +63,8 @@ class Shard:
             with np.load(path) as data:
                 ends = np.cumsum(data["counts"])[:-1]
                 parts = np.split(data["index"], ends), np.split(data["energy"], ends)
-                hits = [ScoredHits(index, energy) for index, energy in zip(*parts, strict=True)]
+                of_each = zip(*parts, data["beside"].tolist(), strict=True)
+                hits = [ScoredHits(*each) for each in of_each]
                 version, aborted = str(data["geant4"]), int(data["aborted"])
                 return cls(data["events"], hits, data["seconds"], version, aborted)
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as problem:

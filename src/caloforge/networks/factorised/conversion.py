@@ -2,10 +2,13 @@
 
 Until then it leaves nothing behind, and from there on its shower is like any other: counted from
 the layer in which it begins, the energies of the layers hardly know where that was.  So the first
-layer with energy is drawn, and the rest is made as if all showers began in the first one.
+layer with energy is drawn, and the rest is made as if all showers began in the first one.  Layers
+that are not alike are counted in radiation lengths: there are more places than layers then.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,24 +23,43 @@ FLOOR_GEV = 1e-5
 class Conversion(nn.Module):
     """The layer in which a shower begins, from one uniform number.
 
-    ``begun`` (knots, Z - 1): probability that it begins in a layer or before.
+    ``places`` (Z): depths of the layers in equal steps, the first one's 0.  ``begun`` (knots,
+    Z - 1): probability that a shower begins in a layer or before.
     """
 
     latent_dim = 1
 
-    def __init__(self, layers: int, knots: int) -> None:
+    def __init__(self, places: Sequence[int], knots: int) -> None:
         super().__init__()
-        self.register_buffer("begun", torch.ones(knots, layers - 1))
-        self.register_buffer("depth", torch.arange(float(layers)), persistent=False)
+        self.register_buffer("begun", torch.ones(knots, len(places) - 1))
+        depth = torch.tensor(places, dtype=torch.float32)
+        self.register_buffer("depth", depth, persistent=False)
+        self.register_buffer("steps", depth.diff(), persistent=False)
+        self.register_buffer("layer_at", _layer_at(places), persistent=False)
         self.begun: Tensor
         self.depth: Tensor
+        self.steps: Tensor
+        self.layer_at: Tensor
 
-    def forward(self, latent: Tensor, layer_energy: Tensor, condition: Condition) -> Tensor:
-        """Energies (N, Z) of the detector's layers, from those counted from the beginning, and a
-        uniform number (N, 1)."""
-        first = (latent >= condition.weights @ self.begun).float().sum(dim=1, keepdim=True)
-        back = self.depth - first
-        return torch.where(back < 0.0, 0.0, of_layers(layer_energy, back.clamp(min=0.0)))
+    def forward(self, latent: Tensor, energy_at: Tensor, condition: Condition) -> Tensor:
+        """Energies (N, Z) of the detector's layers, from those at depths counted from the beginning
+        (N, places), and a uniform number (N, 1)."""
+        later = (latent >= condition.weights @ self.begun).float()
+        back = self.depth - (later * self.steps).sum(dim=1, keepdim=True)
+        return torch.where(back < 0.0, 0.0, of_layers(energy_at, back.clamp(min=0.0)))
+
+    def counted(self, layer_energy: Tensor) -> tuple[Tensor, Tensor]:
+        """Energies (N, places) at depths counted from the layer in which each shower begins, of
+        those of its layers (N, Z); and whether no layer is there, so that they are unknown.
+
+        >>> Conversion([0, 1, 2], knots=1).counted(torch.tensor([[0.0, 0.2, 0.1]]))
+        (tensor([[0.2000, 0.1000, 0.0000]]), tensor([[False, False,  True]]))
+        >>> Conversion([0, 1, 3], knots=1).counted(torch.tensor([[0.0, 0.2, 0.1]]))
+        (tensor([[0.2000, 0.0000, 0.1000, 0.0000]]), tensor([[False,  True, False,  True]]))
+        """
+        layer = self.layer_at[first_layer(layer_energy)]
+        unknown = layer < 0
+        return torch.where(unknown, 0.0, layer_energy.gather(1, layer.clamp(min=0))), unknown
 
 
 def first_layer(layer_energy: Tensor) -> Tensor:
@@ -49,14 +71,10 @@ def first_layer(layer_energy: Tensor) -> Tensor:
     return (layer_energy >= FLOOR_GEV).int().argmax(dim=1)
 
 
-def counted(layer_energy: Tensor) -> tuple[Tensor, Tensor]:
-    """Energies (N, Z) counted from the layer in which each shower begins, and whether they are
-    beyond the last layer: unknown.
-
-    >>> counted(torch.tensor([[0.0, 0.2, 0.1]]))
-    (tensor([[0.2000, 0.1000, 0.0000]]), tensor([[False, False,  True]]))
-    """
-    last = layer_energy.shape[1] - 1
-    layer = torch.arange(last + 1) + first_layer(layer_energy)[:, None]
-    beyond = layer > last
-    return torch.where(beyond, 0.0, layer_energy.gather(1, layer.clamp(max=last))), beyond
+def _layer_at(places: Sequence[int]) -> Tensor:
+    """The layer (Z, places) at a depth counted from each of the layers; -1: none."""
+    found = torch.full((len(places), places[-1] + 1), -1)
+    for first, begins in enumerate(places):
+        for layer in range(first, len(places)):
+            found[first, places[layer] - begins] = layer
+    return found

@@ -19,6 +19,8 @@ theta and -y at pi - theta; in a cylinder all directions are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -27,6 +29,7 @@ from torch import Tensor
 
 from caloforge.card import TABLES
 from caloforge.config import FrozenModel
+from caloforge.errors import ConfigError
 from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.factorised.axis import CENTRE_DIM
 from caloforge.networks.factorised.deposits import DepositSampler
@@ -50,9 +53,10 @@ class FactorisedOptions(FrozenModel):
     it hits are drawn as points, those of at most ``halo_particles`` in a shower.
     What few showers ask for: ``local_correlations`` of the layer energies are measured around each
     knot of Ep instead of once; ``conversion`` draws the layer in which a shower begins, as photons'
-    showers begin late (with ``empty_layers = "drawn"`` in the objective); ``shared_pattern`` has
-    one network weigh the Gaussians in all layers.  ``off_centre``: energy beside the image has its
-    part in where the image's centre is, as it has in Geant4's.
+    showers begin late (with ``empty_layers = "drawn"`` in the objective), and ``layer_places`` says
+    where layers that are not alike lie for it, in equal steps of radiation lengths from the first
+    one's 0; ``shared_pattern`` has one network weigh the Gaussians in all layers.  ``off_centre``:
+    energy beside the image has its part in where the image's centre is, as it has in Geant4's.
     """
 
     name: Literal["factorised"] = "factorised"
@@ -65,6 +69,7 @@ class FactorisedOptions(FrozenModel):
     halo_particles: int = Field(384, gt=0)
     local_correlations: bool = False
     conversion: bool = False
+    layer_places: tuple[int, ...] | None = None
     shared_pattern: bool = False
     off_centre: bool = False
 
@@ -84,7 +89,7 @@ class FactorisedGenerator(GeneratorNetwork):
         self.knots = Knots(domain)
         self.layers = LayerEnergies(
             layers, options.flow_steps, options.flow_width, self.knots,
-            local=options.local_correlations, converts=options.conversion,
+            local=options.local_correlations, places=_places(options, layers),
         )  # fmt: skip
         self.axis, self.pattern, self.noise, self.halo = steps(options, domain, self.knots)
         self.deposits = DepositSampler(layers, self.knots)
@@ -128,6 +133,20 @@ class FactorisedGenerator(GeneratorNetwork):
             layer_energy, condition, axis[:, 0, 0], axis[..., 1] - centre
         )
         return expected
+
+
+def _places(options: FactorisedOptions, layers: int) -> Sequence[int] | None:
+    """Where the layers lie for a shower that begins late; None: showers are not taken for late."""
+    if not options.conversion:
+        return None
+    places = options.layer_places
+    if places is None:
+        return range(layers)
+    rising = all(one < other for one, other in pairwise(places))
+    if len(places) != layers or places[0] != 0 or not rising:
+        msg = f"layer_places must rise from 0 with one for each of {layers} layers, got {places}"
+        raise ConfigError(msg)
+    return places
 
 
 def scale_to_layers(

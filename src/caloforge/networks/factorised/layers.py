@@ -9,13 +9,14 @@ each other.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from caloforge.networks.factorised.circle import on_circle
-from caloforge.networks.factorised.conversion import FLOOR_GEV, Conversion, counted
+from caloforge.networks.factorised.conversion import FLOOR_GEV, Conversion
 from caloforge.networks.factorised.knots import Condition, Knots
 from caloforge.networks.meaning import Axes, AxisBlock
 from caloforge.typing import IntArray
@@ -31,8 +32,8 @@ class LayerEnergies(nn.Module):
     """Energies (N, Z) of the layers in GeV from uniform latents (N, latent_dim) and Ep.
 
     ``local``: the layers' correlations are those at the shower's condition, not one for all.
-    ``converts``: the layer in which the shower begins is drawn, and quantiles, correlations and
-    flow are of the layers counted from there (:mod:`.conversion`).
+    ``places`` (layers): the layer in which the shower begins is drawn, and quantiles, correlations
+    and flow are of what lies at these depths, counted from there (:mod:`.conversion`).
     """
 
     def __init__(
@@ -43,24 +44,25 @@ class LayerEnergies(nn.Module):
         knots: Knots,
         *,
         local: bool = False,
-        converts: bool = False,
+        places: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        self.size, self.knots, self.local = layers, knots, local
-        self.conversion = Conversion(layers, knots.size) if converts else None
-        self.flow_dim = 2 * math.ceil(layers / 2)
-        self.latent_dim = self.flow_dim + (Conversion.latent_dim if converts else 0)
+        self.size = layers if places is None else places[-1] + 1
+        self.knots, self.local = knots, local
+        self.conversion = None if places is None else Conversion(places, knots.size)
+        self.flow_dim = 2 * math.ceil(self.size / 2)
+        self.latent_dim = self.flow_dim + (0 if places is None else Conversion.latent_dim)
         shuffle = np.random.default_rng(0)
         self.couplings = nn.ModuleList(
-            Coupling(layers, knots.features, width, shuffle.permutation(layers))
+            Coupling(self.size, knots.features, width, shuffle.permutation(self.size))
             for _ in range(steps)
         )
-        self.register_buffer("whitening", torch.eye(layers))
-        colouring = torch.eye(layers)
+        self.register_buffer("whitening", torch.eye(self.size))
+        colouring = torch.eye(self.size)
         self.register_buffer(
             "colouring", colouring.repeat(knots.size, 1, 1) if local else colouring
         )
-        self.register_buffer("quantiles", torch.zeros(knots.size, layers, SCORE_STEPS + 1))
+        self.register_buffer("quantiles", torch.zeros(knots.size, self.size, SCORE_STEPS + 1))
         self.register_buffer("levels", torch.linspace(-SCORE_RANGE, SCORE_RANGE, SCORE_STEPS + 1))
         self.register_buffer("scale", torch.ones(layers))
         self.register_buffer("response", torch.tensor([[0.0, 1.0]]).repeat(knots.size, 1))
@@ -90,11 +92,11 @@ class LayerEnergies(nn.Module):
         return torch.where(layer_energy < FLOOR_GEV, 0.0, layer_energy)
 
     def counted(self, layer_energy: Tensor) -> tuple[Tensor, Tensor]:
-        """Energies (N, Z) of the layers whose scores the flow knows, of those of the detector's
-        layers; and which of them are unknown."""
+        """Energies (N, size) whose scores the flow knows, of those of the detector's layers (N, Z);
+        and which of them are unknown."""
         if self.conversion is None:
             return layer_energy, torch.zeros_like(layer_energy, dtype=torch.bool)
-        return counted(layer_energy)
+        return self.conversion.counted(layer_energy)
 
     def scores(self, layer_energy: Tensor, condition: Condition) -> Tensor:
         """Normal scores (N, Z) of measured layer energies (N, Z) in GeV."""

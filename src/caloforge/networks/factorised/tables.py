@@ -31,6 +31,9 @@ CONVERSION_VERSION = 3
 
 SHARED_VERSION = 4
 """Of networks with one pattern for all layers, or a centre that energy beside the image moves."""
+
+PLACED_VERSION = 5
+"""Of networks whose layers are not alike for showers that begin late."""
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
 ROUNDING, SMALLEST = 1e-5, 1e-6
@@ -59,6 +62,8 @@ def tables(generator: FactorisedGenerator) -> dict[str, NDArray[np.generic]]:
     }
     if layers.conversion is not None:
         found["layers.conversion.begun"] = layers.conversion.begun
+        if layers.size > layers.scale.numel():
+            found["layers.conversion.depth"] = layers.conversion.depth
     for name in ("axis", "pattern", "noise"):
         of_step = getattr(generator, name).tables()
         found |= {f"{name}.{table}": value for table, value in of_step.items()}
@@ -128,6 +133,8 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
 
 
 def _version(generator: FactorisedGenerator) -> int:
+    if generator.layers.size > generator.layers.scale.numel():
+        return PLACED_VERSION
     if generator.pattern.shared or generator.axis.moves_centre:
         return SHARED_VERSION
     if generator.layers.conversion is not None:

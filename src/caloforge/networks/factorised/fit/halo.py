@@ -83,7 +83,8 @@ class HaloMeasurement:
         made = weights.T @ made
         halo.per_gev.mul_((hits + self.prior) / (made + self.prior).clamp(min=1e-9))
         _, energy_made = _made(halo, showers)
-        halo.deposit.mul_(deposit.sum() / energy_made)
+        usual = self.prior * deposit.mean()
+        halo.deposit.mul_((deposit.sum() + usual) / (energy_made + usual).clamp(min=1e-12))
 
 
 class _HaloConditions(NamedTuple):
@@ -136,8 +137,8 @@ def _chance_of_neighbour(halo: Halo, showers: _HaloConditions, share: Tensor, at
 
 
 def _quantiles(deposit: Tensor) -> Tensor:
-    """Mean deposits (ENERGIES,) between equally spaced quantiles."""
-    sizes = torch.sort(deposit.double()).values
+    """Mean deposits (ENERGIES,) between equally spaced quantiles, of as few hits as there are."""
+    sizes = torch.sort(deposit.double()).values.repeat_interleave(-(-ENERGIES // len(deposit)))
     steps = (torch.arange(ENERGIES + 1) * len(sizes)) // ENERGIES
     total = torch.cat([torch.zeros(1, dtype=torch.float64), sizes.cumsum(0)])[steps]
     return total.diff() / steps.diff().clamp(min=1)

@@ -13,6 +13,7 @@ from torch import Tensor
 from caloforge.networks.factorised.conversion import first_layer
 from caloforge.networks.factorised.fit.empty import censored_at, first_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
+from caloforge.networks.factorised.fit.smooth import smooth_moments
 from caloforge.networks.factorised.fit.window import around_knots
 from caloforge.networks.factorised.knots import Condition, Knots
 from caloforge.networks.factorised.layers import LayerEnergies, log_fraction
@@ -23,6 +24,8 @@ NARROWER_BY = 0.25
 need more showers."""
 COPIES = 8
 """Showers that are made for each measured one, to calibrate the flow."""
+MOST_CHANGED = 2.0
+"""Factor by which the response is corrected; more is a knot that few showers tell of."""
 LONG_TAIL = 2.0
 """Standard deviation of the response, over the half of what the middle 68 % span, from which on it
 says only how many showers of a long tail were drawn; of a normal variable it is 1."""
@@ -98,12 +101,13 @@ class LayerCalibration(LayerCollection):
 
     The flow's response r, the sum of its layers over Ep, becomes offset + slope r.  Of
     one with a long tail the mean alone is corrected: few muons radiate, and those leave so much
-    that a correction of the width would take all energy from the others.
+    that a correction of the width would take all energy from the others.  ``smooth``: what few
+    showers do not tell of a knot, those of all do (:mod:`.smooth`).
     """
 
-    def __init__(self, layers: LayerEnergies) -> None:
+    def __init__(self, layers: LayerEnergies, *, smooth: bool = False) -> None:
         super().__init__()
-        self.layers = layers
+        self.layers, self.smooth = layers, smooth
 
     def reset(self) -> None:
         """Forget the showers, and leave the flow's energies as they are."""
@@ -124,14 +128,21 @@ class LayerCalibration(LayerCollection):
         made = fractions.mean(dim=0)
         layers.scale.copy_(torch.where(made > 0, wanted.mean(dim=0) / made, 1.0))
         seen = wanted.sum(dim=1)
-        mean, width = local_moments(condition.weights, seen)
-        made_mean, made_width = local_moments(many.weights, fractions @ layers.scale)
-        slope = width / made_width.clamp(min=1e-9)
+        mean, width = self._moments(condition.weights, seen)
+        made_mean, made_width = self._moments(many.weights, fractions @ layers.scale)
+        slope = (width / made_width.clamp(min=1e-9)).clamp(1.0 / MOST_CHANGED, MOST_CHANGED)
         offset = mean - slope * made_mean
         if has_long_tail(seen / (condition.weights @ mean)):
-            slope = (mean / made_mean.clamp(min=1e-9)).clamp(0.5, 2.0)
+            slope = mean / made_mean.clamp(min=1e-9)
+            slope = slope.clamp(1.0 / MOST_CHANGED, MOST_CHANGED)
             offset = torch.zeros_like(slope)
         layers.response.copy_(torch.stack([offset, slope], dim=1))
+
+    def _moments(self, weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and width (K,) at the knots of values (N,) with weights (N, K) between them."""
+        if self.smooth:
+            return smooth_moments(self.layers.knots, weights, values)
+        return local_moments(weights, values)
 
 
 def has_long_tail(response: Tensor) -> bool:

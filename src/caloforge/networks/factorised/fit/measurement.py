@@ -27,13 +27,13 @@ from caloforge.ranks import group
 
 
 def measured_parts(
-    generator: FactorisedGenerator, halo_prior: float = 0.0
+    generator: FactorisedGenerator, halo_prior: float = 0.0, *, smooth: bool = False
 ) -> dict[str, Measurement[ExpectedShowers]]:
     """What of a generator is measured, by name, in the order in which it is set."""
     noise = generator.noise
     in_rings = isinstance(noise, RingNoise)
     parts: dict[str, Measurement[ExpectedShowers]] = {
-        "layers": LayerCalibration(generator.layers),
+        "layers": LayerCalibration(generator.layers, smooth=smooth),
         "deposits": DepositMeasurement(generator.deposits, ranked=in_rings),
         "core": (
             RingMeasurement(generator, noise)
@@ -60,9 +60,11 @@ class GeneratorMeasurement:
         averaged: FactorisedGenerator,
         encoder: ImpactEncoder | NoImpact,
         halo_prior: float = 0.0,
+        *,
+        smooth: bool = False,
     ) -> None:
         self.generator, self.averaged, self.encoder = generator, averaged, encoder
-        self.parts = measured_parts(averaged, halo_prior)
+        self.parts = measured_parts(averaged, halo_prior, smooth=smooth)
 
     @torch.no_grad()
     def reset(self) -> None:

@@ -41,6 +41,7 @@ class FitOptions(ObjectiveOptions):
     energies is trained (None: as long as the rest); small samples teach it less than the pattern.
     ``encoder_width``: hidden units of what reads the impact points off the showers in training.
     ``halo_prior``: hits beside the window that every layer has beside its own, at the rate of all.
+    ``smooth_response``: mean and width of the response bend with Ep only as far as the showers say.
     """
 
     fewest_epochs: ClassVar[int] = 3
@@ -54,6 +55,7 @@ class FitOptions(ObjectiveOptions):
     empty_layers: Literal["lump", "drawn"] = "lump"
     flow_epochs: int | None = Field(None, ge=0)
     halo_prior: float = Field(0.0, ge=0)
+    smooth_response: bool = False
     encoder_width: int = Field(WIDTH, gt=0)
 
 
@@ -97,7 +99,9 @@ class FactorisedObjective:
         self.quantiles = LayerQuantiles(
             [generator.layers, averaged.layers], censored=options.empty_layers == "drawn"
         )
-        self.measurement = GeneratorMeasurement(generator, averaged, encoder, options.halo_prior)
+        self.measurement = GeneratorMeasurement(
+            generator, averaged, encoder, options.halo_prior, smooth=options.smooth_response
+        )
 
     @classmethod
     def of(
