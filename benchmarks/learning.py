@@ -18,21 +18,18 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from transfer import Silent, drawn, generated, told
+from transfer import Silent, distance, drawn, generated, reduced, told
 
 from caloforge import io
 from caloforge.make.recipe import choose_recipe
-from caloforge.physics.distances import scaled_wasserstein
 from caloforge.showers import Showers
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe, load_recipe
 from caloforge.train.trained import load_trained
 from caloforge.validate.classifier import boosted_trees, classify, high_level_inputs
-from caloforge.validate.comparison import Sample, reduce_showers
 
 
 class Scores(NamedTuple):
@@ -88,17 +85,6 @@ def learned(showers: Showers, held_out: Showers, recipe: Recipe | None, seed: in
         seed=seed,
     )
     return Scores(trees.value, distance(reference, model), distance(reference, seen), minutes)
-
-
-def reduced(showers: Showers) -> Sample:
-    """Features and summary of showers."""
-    return reduce_showers(iter([showers]), "showers")[0]
-
-
-def distance(reference: Sample, other: Sample) -> float:
-    """Mean distance of the features, in units of the reference's spread."""
-    pairs = zip(reference.features.values.T, other.features.values.T, strict=True)
-    return float(np.mean([scaled_wasserstein(*pair) for pair in pairs]))
 
 
 if __name__ == "__main__":

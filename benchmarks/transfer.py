@@ -33,7 +33,7 @@ from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe, load_recipe
 from caloforge.train.trained import load_trained
 from caloforge.train.validation import Validator
-from caloforge.validate.comparison import reduce_showers
+from caloforge.validate.comparison import Sample, reduce_showers
 
 KEPT, BATCH = 500, 64
 
@@ -138,7 +138,9 @@ def train(
     Training(recipe, [sample], run, Silent(), start=start).run()
     minutes = (time.process_time() - began) / 60
     generator, _ = load_trained(run)
-    return Validator(kept, seed=1).score(generator), wasserstein(generator, kept), minutes
+    made = generated(generator, kept)
+    score = Validator(kept, seed=1).score(generator)
+    return score, distance(reduced(kept), reduced(made)), minutes
 
 
 def generated(generator: GeneratorNetwork, kept: Showers) -> Showers:
@@ -153,14 +155,15 @@ def generated(generator: GeneratorNetwork, kept: Showers) -> Showers:
     return Showers(np.concatenate(cells), kept.energy, kept.theta, kept.detector, kept.particle)
 
 
-def wasserstein(generator: GeneratorNetwork, kept: Showers) -> float:
-    """Mean distance of the shower features, in units of their spread, at the kept conditions."""
-    samples = (
-        reduce_showers(iter([showers]), "showers")[0]
-        for showers in (kept, generated(generator, kept))
-    )
-    reference, made = (sample.features.values.T for sample in samples)
-    return float(np.mean(list(map(scaled_wasserstein, reference, made))))
+def reduced(showers: Showers) -> Sample:
+    """Features and summary of showers."""
+    return reduce_showers(iter([showers]), "showers")[0]
+
+
+def distance(reference: Sample, other: Sample) -> float:
+    """Mean Wasserstein distance of the features, in units of the reference's spread."""
+    pairs = zip(reference.features.values.T, other.features.values.T, strict=True)
+    return float(np.mean([scaled_wasserstein(*pair) for pair in pairs]))
 
 
 if __name__ == "__main__":
