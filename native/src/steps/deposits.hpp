@@ -108,8 +108,7 @@ void set_sorts(const Model& model, Shower& shower) {
 // eight bits of their own to dither.  Of one cell or of a vector.
 template <class Number, class Chance>
 CALOFORGE_INLINE Number asked_with(
-    const Number& own, const Number& along_x, const Number& along_y, const Chance& below_x,
-    const Chance& below_y) {
+    Number own, Number along_x, Number along_y, Chance below_x, Chance below_y) {
     const Chance second = (Chance)(own & 0xffu);
     const Number near_y = second < below_y ? along_y : own;
     const Number shared = second < below_x ? along_x : near_y;
