@@ -3,6 +3,7 @@
     python benchmarks/transfer.py RECIPE.toml SHOWERS.h5 START [--showers 250 500 1000] [--epochs N]
         [--first-epochs N] [--seeds 3]
 
+RECIPE.toml may be the word `make`: the recipe that `caloforge make` chooses for so many showers.
 START is a run folder, a model file or a bundled model, or a range of energies in GeV ("100:200"):
 then a first training on the showers of that range makes it.  The last 500 showers of the file are
 kept for the scores, the same for all: the validation number, and the mean Wasserstein distance of
@@ -24,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from caloforge import io
+from caloforge.make.recipe import choose_recipe
 from caloforge.networks.base import GeneratorNetwork
 from caloforge.physics.distances import scaled_wasserstein
 from caloforge.showers import Showers
@@ -31,7 +33,7 @@ from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe, load_recipe
 from caloforge.train.trained import load_trained
 from caloforge.train.validation import Validator
-from caloforge.validate.comparison import reduce_showers
+from caloforge.validate.comparison import Sample, reduce_showers
 
 KEPT, BATCH = 500, 64
 
@@ -48,7 +50,7 @@ class Silent:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe", type=Path)
+    parser.add_argument("recipe")
     parser.add_argument("data", type=Path)
     parser.add_argument("start")
     parser.add_argument("--showers", type=int, nargs="+", default=[250, 500, 1000])
@@ -59,7 +61,7 @@ def main() -> None:
     torch.set_num_threads(1)
     everything = io.read(options.data)
     kept, training = everything[-KEPT:], everything[: len(everything) - KEPT]
-    recipe = load_recipe(options.recipe)
+    recipe = None if options.recipe == "make" else load_recipe(Path(options.recipe))
     columns = ("validation number", "Wasserstein", "minutes")
     table = Table("showers", *columns, *(f"{name} from the start" for name in columns))
     with tempfile.TemporaryDirectory() as name:
@@ -69,7 +71,8 @@ def main() -> None:
             for begin in (None, start):
                 found = [
                     train(
-                        recipe.model_copy(update={"seed": seed}),
+                        recipe,
+                        seed,
                         drawn(training, number, seed),
                         Path(name) / f"{number}-{seed}-{'start' if begin else 'scratch'}",
                         options.epochs,
@@ -99,40 +102,49 @@ def told(values: Sequence[float]) -> str:
 
 
 def first_training(
-    recipe: Recipe, showers: Showers, options: argparse.Namespace, folder: Path
+    recipe: Recipe | None, showers: Showers, options: argparse.Namespace, folder: Path
 ) -> Path:
     """The start: as given, or trained on a range of energies."""
     if ":" not in options.start:
         return Path(options.start)
     low, high = map(float, options.start.split(":"))
     part = showers[np.flatnonzero((showers.energy >= low) & (showers.energy <= high))]
-    *_, minutes = train(recipe, part, folder / "first", options.first_epochs, None, part[:KEPT])
+    *_, minutes = train(recipe, 1, part, folder / "first", options.first_epochs, None, part[:KEPT])
     print(f"start: {len(part)} showers of {low:g}-{high:g} GeV, {minutes:.1f} minutes")
     return folder / "first"
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | None,
+    seed: int,
     showers: Showers,
     run: Path,
     epochs: int | None,
     start: Path | None,
     kept: Showers,
 ) -> tuple[float, float, float]:
-    """Validation number and mean Wasserstein distance on the kept showers, and minutes."""
+    """Validation number and mean Wasserstein distance on the kept showers, and minutes.
+
+    Without a recipe, the one that `caloforge make` chooses for these showers.
+    """
     sample = run.with_suffix(".h5")
     io.write(sample, showers)
+    if recipe is None:
+        recipe, _ = choose_recipe("transfer", [sample], seed)
+    recipe = recipe.model_copy(update={"seed": seed})
     if epochs:
         recipe = recipe.with_epochs(epochs)
     began = time.process_time()
     Training(recipe, [sample], run, Silent(), start=start).run()
     minutes = (time.process_time() - began) / 60
     generator, _ = load_trained(run)
-    return Validator(kept, seed=1).score(generator), wasserstein(generator, kept), minutes
+    made = generated(generator, kept)
+    score = Validator(kept, seed=1).score(generator)
+    return score, distance(reduced(kept), reduced(made)), minutes
 
 
-def wasserstein(generator: GeneratorNetwork, kept: Showers) -> float:
-    """Mean distance of the shower features, in units of their spread, at the kept conditions."""
+def generated(generator: GeneratorNetwork, kept: Showers) -> Showers:
+    """Showers at the kept ones' conditions."""
     torch.manual_seed(1)
     energy, theta = torch.from_numpy(kept.energy), torch.from_numpy(kept.theta)
     with torch.no_grad():
@@ -140,10 +152,18 @@ def wasserstein(generator: GeneratorNetwork, kept: Showers) -> float:
             generator.eval()(generator.draw_latent(len(some)), some, angle).numpy()
             for some, angle in zip(energy.split(BATCH), theta.split(BATCH), strict=True)
         ]
-    made = Showers(np.concatenate(cells), kept.energy, kept.theta, kept.detector, kept.particle)
-    samples = (reduce_showers(iter([showers]), "showers")[0] for showers in (kept, made))
-    reference, generated = (sample.features.values.T for sample in samples)
-    return float(np.mean(list(map(scaled_wasserstein, reference, generated))))
+    return Showers(np.concatenate(cells), kept.energy, kept.theta, kept.detector, kept.particle)
+
+
+def reduced(showers: Showers) -> Sample:
+    """Features and summary of showers."""
+    return reduce_showers(iter([showers]), "showers")[0]
+
+
+def distance(reference: Sample, other: Sample) -> float:
+    """Mean Wasserstein distance of the features, in units of the reference's spread."""
+    pairs = zip(reference.features.values.T, other.features.values.T, strict=True)
+    return float(np.mean([scaled_wasserstein(*pair) for pair in pairs]))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@
 #include "steps/knots.hpp"
 #include "steps/layers.hpp"
 #include "steps/noise.hpp"
+#include "steps/outgoing.hpp"
 #include "steps/pattern.hpp"
 #include "steps/pattern_weights.hpp"
 #include "steps/selection.hpp"
+#include "steps/shared_weights.hpp"
 
 CALOFORGE_BEGIN
 
@@ -18,7 +20,8 @@ class MakerOfSet final : public Maker {
   public:
     explicit MakerOfSet(const Model& model)
         : model_(model), group_(model), shower_(model),
-          numbers_(lanes_for(model.numbers())) {
+          numbers_(lanes_for(model.numbers())), energies_(most_values(model)), cells_(most_values(model)),
+          narrow_cells_(most_values(model)) {
         set_sharing(model, shower_);
     }
 
@@ -40,6 +43,11 @@ class MakerOfSet final : public Maker {
   private:
     static constexpr int worth_a_group = 4;  // fewer showers are made one by one in less time
 
+    // Values in memory that is written when a shower's hits are taken.
+    static std::size_t most_values(const Model& model) {
+        return static_cast<std::size_t>(model.cells()) + 2 * lanes;
+    }
+
     // At most `side` showers, whose layers and pattern are made side by side.
     template <int side>
     void make_side(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
@@ -51,17 +59,31 @@ class MakerOfSet final : public Maker {
             set_numbers_of_lane<side>(lane, numbers_.data());
         }
         make_group<side>(showers, energy, theta);
-        for (int lane = 0; lane < showers; ++lane) {
-            hits.reserve(static_cast<std::size_t>(model_.cells()) + 2 * lanes);
-            make_shower<side>(lane);
-            const int count = hits.narrow() ? take(hits.narrow_cell, hits) : take(hits.cell, hits);
-            hits.finish_shower(static_cast<std::size_t>(count));
-        }
+        if (hits.narrow())
+            make_hits<side>(showers, hits, hits.narrow_cell, narrow_cells_);
+        else
+            make_hits<side>(showers, hits, hits.cell, cells_);
     }
 
-    template <class Cell>
-    int take(Cell* cell, const HitBuffer& hits) {
-        return take_hits(model_, shower_, cell + hits.hits, hits.energy + hits.hits);
+    // The showers' hits; `cell` is the memory in the buffer that has their cells.
+    template <int side, class Cell>
+    void make_hits(int showers, HitBuffer& hits, Cell*& cell, Outgoing<Cell>& cells) {
+        if (hits.large()) cells.start(cell, hits.hits), energies_.start(hits.energy, hits.hits);
+        for (int lane = 0; lane < showers; ++lane) {
+            hits.reserve(most_values(model_));
+            make_shower<side>(lane);
+            const std::size_t there = hits.hits;
+            if (hits.large()) {
+                const int count = take_hits(model_, shower_, cells.next(), energies_.next());
+                cells.add(cell, there, static_cast<std::size_t>(count));
+                energies_.add(hits.energy, there, static_cast<std::size_t>(count));
+                hits.finish_shower(static_cast<std::size_t>(count));
+            } else {
+                const int count = take_hits(model_, shower_, cell + there, hits.energy + there);
+                hits.finish_shower(static_cast<std::size_t>(count));
+            }
+        }
+        if (hits.large()) cells.finish(cell, hits.hits), energies_.finish(hits.energy, hits.hits);
     }
 
     template <int side>
@@ -72,7 +94,10 @@ class MakerOfSet final : public Maker {
         group_.impact_y[lane] = numbers[flow + 1];
         group_.tilt[0][lane] = numbers[flow + 2];
         group_.tilt[1][lane] = numbers[flow + 3];
-        if (model_.converts) group_.beginning[lane] = numbers[flow + 4];
+        int next = flow + 4;
+        if (model_.converts) group_.beginning[lane] = numbers[next++];
+        if (model_.moves_centre)
+            for (int axis = 0; axis < 2; ++axis) group_.missed[axis][lane] = numbers[next++];
     }
 
     template <int side>
@@ -85,7 +110,10 @@ class MakerOfSet final : public Maker {
         }
         set_conditions<side>(model_, group_);
         make_layer_energies<side>(model_, group_);
-        make_pattern_weights<side>(model_, group_);
+        if (model_.shared)
+            make_shared_weights<side>(model_, group_);
+        else
+            make_pattern_weights<side>(model_, group_);
     }
 
     // One shower's energies and weights, and what its cells expect.
@@ -94,17 +122,19 @@ class MakerOfSet final : public Maker {
         const int layer_lanes = model_.layer_lanes;
         for (int layer = 0; layer < model_.layers; ++layer)
             shower_.energy[layer] = group_.layer_energy[layer * side + lane];
+        set_raised(model_, condition, shower_);
         const float* weight = &group_.rings[lane * model_.rings * layer_lanes];
         for (int ring = 0; ring < model_.rings; ++ring) {
             CALOFORGE_LANES
             for (int layer = 0; layer < layer_lanes; ++layer)
                 shower_.rings[ring * layer_lanes + layer] =
-                    weight[ring * layer_lanes + layer] * shower_.energy[layer];
+                    weight[ring * layer_lanes + layer] *
+                    (shower_.energy[layer] * shower_.raised[layer]);
         }
         set_axis(model_, group_, lane, condition, shower_);
+        if (model_.moves_centre) set_missed(model_, group_, lane, condition, shower_);
         set_shares(model_, condition, shower_);
         set_expected(model_, shower_);
-        condition.interpolate(model_.deposit_shift.data(), model_.layers, shower_.shifts.data());
     }
 
     template <int side>
@@ -126,6 +156,8 @@ class MakerOfSet final : public Maker {
             if (trace.axis_y) trace.axis_y[lane * layers + layer] = shower_.axis_y[layer];
             if (trace.beside) trace.beside[lane * layers + layer] = shower_.beside[layer];
         }
+        if (trace.missed)
+            for (int axis = 0; axis < 2; ++axis) trace.missed[lane * 2 + axis] = shower_.missed[axis];
         if (trace.rings)
             for (int i = 0; i < layers * rings; ++i)
                 trace.rings[lane * layers * rings + i] =
@@ -141,13 +173,16 @@ class MakerOfSet final : public Maker {
         for (int x = 0; x < model_.window_x; ++x) {
             for (int y = 0; y < model_.window_y; ++y) {
                 for (int layer = 0; layer < model_.layers; ++layer, ++cell) {
-                    const float expected = shower_.expected[shower_.place(model_, x, y, layer)];
+                    const float raised = shower_.expected[shower_.place(model_, x, y, layer)];
+                    const float expected = raised * shower_.lowered[layer];
                     if (trace.expected) trace.expected[cell] = expected;
                     if (!trace.deposit) continue;
-                    const float* table = table_of(model_, sort_of(layer, shower_.energy[layer]));
+                    const float energy = shower_.energy[layer];
+                    const float* table =
+                        table_of(model_, layer < first_layers ? sort_of_first(layer, energy)
+                                                              : sort_of_other(energy));
                     trace.deposit[cell] =
-                        expected * table[place_of(expected * raised_by(shower_.shifts[layer]),
-                                                  trace.cell_numbers[cell])];
+                        expected * table[place_of(raised, trace.cell_numbers[cell])];
                 }
             }
         }
@@ -157,6 +192,9 @@ class MakerOfSet final : public Maker {
     Group group_;
     Shower shower_;
     Array<float> numbers_;
+    Outgoing<float> energies_;
+    Outgoing<std::uint32_t> cells_;
+    Outgoing<std::uint16_t> narrow_cells_;
 };
 
 }  // namespace

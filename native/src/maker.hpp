@@ -8,8 +8,8 @@
 
 namespace caloforge {
 
-// The hits of showers one after the other, in memory that grows.  Cells are numbers of 32 bits in
-// `cell`, or of 16 in `narrow_cell`.
+// The hits of showers one after the other, in memory that grows and begins with lines of a cache.
+// Cells are numbers of 32 bits in `cell`, or of 16 in `narrow_cell`.
 class HitBuffer {
   public:
     explicit HitBuffer(bool narrow = false) : narrow_(narrow) {}
@@ -19,6 +19,8 @@ class HitBuffer {
 
     void start(std::size_t showers);
     bool narrow() const { return narrow_; }
+    // Whether there are more showers than the caches hold.
+    bool large() const { return large_; }
     // Room for so many hits more.
     void reserve(std::size_t hits);
     void finish_shower(std::size_t hits);
@@ -31,7 +33,8 @@ class HitBuffer {
     float* energy = nullptr;
 
   private:
-    bool narrow_;
+    static constexpr std::size_t many_showers = 64;
+    bool narrow_, large_ = false;
     std::size_t room_showers_ = 0, room_hits_ = 0;
 };
 
@@ -40,6 +43,7 @@ struct Trace {
     const float* numbers = nullptr;  // [showers][numbers]: uniform, in place of drawn ones
     float* layer_energy = nullptr;   // [showers][layers] GeV
     float* rings = nullptr;          // [showers][layers][rings]
+    float* missed = nullptr;         // [showers][2] pads
     float* axis_y = nullptr;         // [showers][layers] pads
     float* expected = nullptr;       // [showers][window_x][window_y][layers] GeV
     float* beside = nullptr;         // [showers][layers] GeV

@@ -83,7 +83,9 @@ class Tables {
     Tables(const ModelFile& file, const Description& description)
         : file_(file), description_(description) {}
 
-    bool has(const std::string& name) const { return found(name) != nullptr; }
+    bool has(const std::string& name) const {
+        return found(name) != nullptr || description_.zeros(name) != 0;
+    }
 
     std::size_t size(const std::string& name) const {
         return of(name, ElementType::float32, 4).raw.size() / 4;
@@ -276,8 +278,16 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
     if (rings == 0 || rings > 256) Tables::bad("pattern.steepness", "has an impossible size");
     model.rings = static_cast<int>(rings);
     model.steepness = tables.floats("pattern.steepness", rings, 0.0f, 1e6f);
-    model.pattern = tables.network(
-        "pattern.network", model.features + model.layers, model.layers * model.rings);
+    if (model.shared) {
+        model.pattern = tables.network(
+            "pattern.network.network", shared_inputs + model.features, model.rings);
+        model.pattern_bias = tables.floats("pattern.network.bias", layers * rings);
+    } else {
+        model.pattern = tables.network(
+            "pattern.network", model.features + model.layers, model.layers * model.rings);
+    }
+    if (model.moves_centre)
+        model.off_centre = tables.floats("axis.off_centre", model.knots, -1e3f, 1e3f);
     if (!model.inclined) return;
     model.shift_at = tables.floats("pattern.shift.at", layers * rings);
     model.shift_with_energy = tables.floats("pattern.shift.with_energy", layers * rings);
@@ -315,7 +325,7 @@ void read_halo(const Tables& tables, Model& model) {
     if (model.whole) return;
     Halo& halo = model.halo;
     const std::size_t particles = tables.size("halo.number");
-    if (particles == 0 || particles > 1u << 20) Tables::bad("halo.number", "has an impossible size");
+    if (particles == 0 || particles > most_particles) Tables::bad("halo.number", "has an impossible size");
     halo.particles = static_cast<int>(particles);
     halo.pads_x = model.image_x;
     halo.pads_y = model.image_y + 2 * model.most_followed;
@@ -325,11 +335,14 @@ void read_halo(const Tables& tables, Model& model) {
     if (places > largest_cells) Tables::bad("halo.kept", "would be too large");
     halo.per_gev = tables.floats(
         "halo.per_gev", static_cast<std::size_t>(model.knots) * model.layers, 0.0f, 1e30f);
-    halo.kept = tables.floats("halo.kept", places, -0.01f, 1.01f);
-    halo.instead = tables.places("halo.instead", places, static_cast<double>(pads));
+    const auto kept = tables.floats("halo.kept", places, -0.01f, 1.01f);
+    const auto instead = tables.places("halo.instead", places, static_cast<double>(pads));
+    halo.alias.resize(places);
+    for (std::size_t i = 0; i < places; ++i) halo.alias[i] = {kept[i], instead[i]};
     halo.deposit = tables.floats("halo.deposit", halo_energies, 0.0f, 1e9f);
-    halo.poisson = tables.places(
-        "halo.poisson", static_cast<std::size_t>(poisson_means) * poisson_columns, 1e6);
+    for (const std::int32_t count : tables.places(
+             "halo.poisson", static_cast<std::size_t>(poisson_means) * poisson_columns, 1e6))
+        halo.poisson.push_back(static_cast<std::uint16_t>(std::min(count, most_particles)));
     halo.few = tables.floats("halo.pairs.few", 1, 0.0f, 1.0f)[0];
     halo.more = tables.floats("halo.pairs.more", 1, 0.0f, 1.0f)[0];
 }
@@ -347,14 +360,17 @@ Model read_model(std::string_view bytes) {
                     "an older caloforge): only the engines onnx and openvino run it");
     }
     const Description description(description_text->second);
-    const bool converts = description.says("factorised", "3");
-    if (!converts && !description.says("factorised", "2") && !description.says("factorised", "1"))
+    bool known = false;
+    for (const char* form : {"1", "2", "3", "4"}) known = known || description.says("factorised", form);
+    if (!known)
         throw Error(CALOFORGE_NO_TABLES,
                     "its tables are of a form that this version does not know: only the engines "
                     "onnx and openvino run it");
     const Tables tables(file, description);
     Model model;
-    model.converts = converts;
+    model.converts = tables.has("layers.conversion.begun");
+    model.shared = tables.has("pattern.network.bias");
+    model.moves_centre = tables.has("axis.off_centre");
     model.local = !tables.has("layers.colouring.transposed");
     read_geometry(description, model);
     read_conditions(description, model);

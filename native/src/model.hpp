@@ -20,10 +20,12 @@ constexpr int first_layers = 3, first_layer_classes = 6, layer_classes = 8;
 constexpr int sorts = layer_classes + first_layers * first_layer_classes;
 constexpr float lowest_gev = 1e-8f, steps_per_decade = 8.0f;
 constexpr int halo_energies = 1024, halo_leans = 3;
+constexpr int most_particles = 65535;  // of the halo
 constexpr int poisson_means = 128, poisson_columns = 512, poisson_means_per_root = 16;
 constexpr float threshold_gev = 1e-8f;
 
 constexpr int outputs_at_once = 8;
+constexpr int shared_inputs = 7;  // what a shared pattern is told of a layer, beside the condition
 
 struct Linear {  // y = weight x + bias, with outputs of zero up to a multiple of those at once
     int in = 0, out = 0;
@@ -43,13 +45,18 @@ struct Bound {
     float steep, low, flat, high;
 };
 
+// A pad of the alias method: the chance that it is kept where it was drawn, and the one instead.
+struct Alias {
+    float kept;
+    std::int32_t instead;
+};
+
 struct Halo {
     int particles = 0, pads_x = 0, pads_y = 0, leans = 0;
     std::vector<float> per_gev;  // [knots][layers]
-    std::vector<float> kept;     // [leans][layers][pads_x][pads_y]
-    std::vector<std::int32_t> instead;
+    std::vector<Alias> alias;    // [leans][layers][pads_x][pads_y]
     std::vector<float> deposit;  // [halo_energies] GeV
-    std::vector<std::int32_t> poisson;
+    std::vector<std::uint16_t> poisson;  // [poisson_means][poisson_columns]
     float few = 0, more = 0;
 };
 
@@ -68,15 +75,19 @@ struct Model {
     bool local = false;            // correlations of the layers at every knot
     std::vector<float> colouring;  // [knots or 1][flow][layers]
     bool converts = false;         // showers begin in a layer that is drawn
+    bool shared = false;           // one network weighs the Gaussians in all layers
+    bool moves_centre = false;     // energy beside the image moves its centre
     std::vector<float> begun;      // [knots][layers - 1] chance that they have
     std::vector<float> quantiles;  // [knots][layers][score_steps + 1]
     std::vector<float> scale, response;
 
     Network pattern;
+    std::vector<float> pattern_bias;                   // [layers][rings], where it is shared
     int rings = 0;
     std::vector<float> steepness;                      // [rings], 1 / (sigma sqrt 2)
     std::vector<float> shift_at, shift_with_energy;    // [layers][rings]
     std::vector<float> depth, lean, wander;            // [layers], [knots], [knots]
+    std::vector<float> off_centre;                     // [knots] pads, where the centre is moved
 
     float sharing = 0;
     std::vector<float> memory;  // [layers before][layer_lanes]
@@ -92,8 +103,8 @@ struct Model {
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((layers + 1) / 2); }
     // Uniform numbers for layers and axis: of the flow, two for the impact point, two for the tilt of
-    // the axis, and one for the layer in which the shower begins.
-    int numbers() const { return flow_numbers() + 4 + (converts ? 1 : 0); }
+    // the axis, one for the layer in which the shower begins, two for the image's centre.
+    int numbers() const { return flow_numbers() + 4 + (converts ? 1 : 0) + (moves_centre ? 2 : 0); }
 };
 
 // From the bytes of a model file; throws Error.

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
 #include <new>
 
 #include "model_file.hpp"
@@ -11,11 +11,20 @@
 namespace caloforge {
 namespace {
 
+constexpr std::align_val_t line{64};
+
 template <class Value>
-void grow(Value*& values, std::size_t count) {
-    void* larger = std::realloc(values, count * sizeof(Value));
-    if (larger == nullptr) throw std::bad_alloc();
-    values = static_cast<Value*>(larger);
+void forget(Value* values) {
+    ::operator delete[](values, line);
+}
+
+// Room for `room` values, of which the first `kept` stay.
+template <class Value>
+void grow(Value*& values, std::size_t kept, std::size_t room) {
+    auto* larger = static_cast<Value*>(::operator new[](room * sizeof(Value), line));
+    if (kept != 0) std::memcpy(larger, values, kept * sizeof(Value));
+    forget(values);
+    values = larger;
 }
 
 void check_inside(const char* what, double value, double low, double high) {
@@ -28,26 +37,27 @@ void check_inside(const char* what, double value, double low, double high) {
 }  // namespace
 
 HitBuffer::~HitBuffer() {
-    std::free(offsets);
-    std::free(cell);
-    std::free(narrow_cell);
-    std::free(energy);
+    forget(offsets);
+    forget(cell);
+    forget(narrow_cell);
+    forget(energy);
 }
 
 void HitBuffer::start(std::size_t for_showers) {
-    if (for_showers + 1 > room_showers_) grow(offsets, room_showers_ = for_showers + 1);
+    if (for_showers + 1 > room_showers_) grow(offsets, 0, room_showers_ = for_showers + 1);
     offsets[0] = 0;
     showers = hits = 0;
+    large_ = for_showers >= many_showers;
 }
 
 void HitBuffer::reserve(std::size_t more) {
     if (hits + more <= room_hits_) return;
     const std::size_t room = (hits + more) + (hits + more) / 2;
     if (narrow_)
-        grow(narrow_cell, room);
+        grow(narrow_cell, hits, room);
     else
-        grow(cell, room);
-    grow(energy, room);
+        grow(cell, hits, room);
+    grow(energy, hits, room);
     room_hits_ = room;
 }
 

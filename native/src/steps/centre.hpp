@@ -33,11 +33,11 @@ CALOFORGE_INLINE Corner unmoved(const Model& model, const Shower& shower) {
     return {model.reach_x, model.reach_y + shower.lowest};
 }
 
-// Pads are counted from `from`.
-Moments moments(const Model& model, const Shower& shower, float from_x, float from_y) {
+// Sets the energies of the halo's hits, too.  Pads are counted from `from`.
+Moments moments(const Model& model, Shower& shower, float from_x, float from_y) {
     MomentLanes lane_sums = {};
     const Sums& sums = shower.sums;
-    const float* scale = shower.of_layers.scale.data();
+    const float* scale = shower.scale.data();
     const Corner corner = unmoved(model, shower);
     const float first_x = static_cast<float>(corner.x) - from_x;
     const float first_y = static_cast<float>(corner.y) - from_y;
@@ -51,30 +51,30 @@ Moments moments(const Model& model, const Shower& shower, float from_x, float fr
             lane_sums.y[lane] += scale[layer] * (sums.total_y[layer] + first_y * total);
         }
     }
-    const HaloHits& hits = shower.halo;
+    HaloHits& hits = shower.halo;
     const float *energy = hits.energy.data(), *x = hits.x.data(), *y = hits.y.data();
     const std::int32_t* layer = hits.layer.data();
+    float* scaled = hits.scaled.data();
     for (int i = 0; i < lanes_for(hits.count); i += lanes) {
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
-            const float scaled = energy[i + lane] * scale[layer[i + lane]];
-            lane_sums.energy[lane] += scaled;
-            lane_sums.x[lane] += scaled * (x[i + lane] - from_x);
-            lane_sums.y[lane] += scaled * (y[i + lane] - from_y);
+            scaled[i + lane] = energy[i + lane] * scale[layer[i + lane]];
+            lane_sums.energy[lane] += scaled[i + lane];
+            lane_sums.x[lane] += scaled[i + lane] * (x[i + lane] - from_x);
+            lane_sums.y[lane] += scaled[i + lane] * (y[i + lane] - from_y);
         }
     }
     return {sum_of_lanes(lane_sums.energy), sum_of_lanes(lane_sums.x), sum_of_lanes(lane_sums.y)};
 }
 
-// A place brought into 0 ... size - 1 by whole sizes; it is at most two of them away.
+// A place brought into 0 ... size - 1 by whole sizes.
 CALOFORGE_INLINE int within(int place, int size) {
     return ((place % size) + size) % size;
 }
 
 // Whole pads that a perpendicular shower's image is moved by: its barycentre, from the middle pad.
-CALOFORGE_INLINE int closed_move(float barycentre, int size) {
-    const float most = static_cast<float>(size);
-    return -static_cast<int>(whole(clamped(barycentre + 0.5f, -most, most)));
+CALOFORGE_INLINE int closed_move(float barycentre) {
+    return -static_cast<int>(whole(clamped(barycentre + 0.5f, -1e6f, 1e6f)));
 }
 
 // Whole pads that an inclined shower's image is moved by: at most `most`.
@@ -85,41 +85,58 @@ CALOFORGE_INLINE int open_move(float barycentre, int size, int most) {
 }
 
 // Whole pads along x and y by which the image is moved.
-CALOFORGE_INLINE Corner move_of(const Model& model, const Shower& shower) {
+CALOFORGE_INLINE Corner move_of(const Model& model, Shower& shower) {
     const bool closed = is_closed(model);
     const Moments sums = moments(model, shower, closed ? static_cast<float>(model.image_x / 2) : 0.0f,
                                  closed ? static_cast<float>(model.image_y / 2) : 0.0f);
     const float total = at_least(sums.energy, 1e-12f);
-    const float x = sums.x / total, y = sums.y / total;
-    if (closed) return {closed_move(x, model.image_x), closed_move(y, model.image_y)};
+    const float x = sums.x / total + shower.missed[0], y = sums.y / total + shower.missed[1];
+    if (closed) return {closed_move(x), closed_move(y)};
     return {open_move(x, model.image_x, model.most_moved),
             open_move(y, model.image_y, model.most_moved)};
 }
 
-// A place in the image of a row of pads: on the other side, or at the border.
-CALOFORGE_INLINE int in_image(int place, int size, bool closed) {
-    const int other_side = place < 0 ? place + size : place >= size ? place - size : place;
-    const int border = place < 0 ? 0 : place >= size ? size - 1 : place;
-    return closed ? other_side : border;
+// A place in a closed image of a row of pads, from 0 to below twice its size.
+CALOFORGE_INLINE int on_other_side(int place, int size) {
+    const auto on = static_cast<std::uint32_t>(place), over = on - static_cast<std::uint32_t>(size);
+    return static_cast<int>(on < over ? on : over);
 }
 
-// Sets where the halo's hits are in the image: in cells of their own, or among the window's.
-void place_halo(const Model& model, Corner move, Corner corner, Shower& shower) {
+// Sets where the halo's hits are in a closed image: beside the window, in cells of their own.
+void place_in_closed(const Model& model, Corner move, Shower& shower) {
+    HaloHits& hits = shower.halo;
+    const float *x = hits.x.data(), *y = hits.y.data(), *energy = hits.energy.data();
+    const std::int32_t* layer = hits.layer.data();
+    std::int32_t *cell = hits.cell.data(), *row = hits.row.data();
+    const int layers = model.layers, nowhere = shower.nowhere;
+    const int size_x = model.image_x, size_y = model.image_y;
+    const int move_x = within(move.x, size_x), move_y = within(move.y, size_y);
+    CALOFORGE_LANES
+    for (int i = 0; i < lanes_for(hits.count); ++i) {
+        const int in_x = on_other_side(static_cast<int>(x[i]) + move_x, size_x);
+        const int in_y = on_other_side(static_cast<int>(y[i]) + move_y, size_y);
+        const bool there = energy[i] > 0.0f;
+        row[i] = there ? in_x : size_x;
+        cell[i] = there ? (in_x * size_y + in_y) * layers + layer[i] : nowhere;
+    }
+}
+
+// Sets where they are in an open image, at whose border they stay: among the window's, or not.
+void place_in_open(const Model& model, Corner move, Corner corner, Shower& shower) {
     HaloHits& hits = shower.halo;
     const float *x = hits.x.data(), *y = hits.y.data(), *energy = hits.energy.data();
     const std::int32_t* layer = hits.layer.data();
     std::int32_t *cell = hits.cell.data(), *row = hits.row.data(), *inside = hits.inside.data();
-    const bool closed = is_closed(model);
     const int window_x = model.window_x, span = shower.span, layers = model.layers;
     const int size_x = model.image_x, size_y = model.image_y, nowhere = shower.nowhere;
     const int none = window_x * shower.row, shower_row = shower.row;
     CALOFORGE_LANES
     for (int i = 0; i < lanes_for(hits.count); ++i) {
-        const int in_x = in_image(static_cast<int>(x[i]) + move.x, size_x, closed);
-        const int in_y = in_image(static_cast<int>(y[i]) + move.y, size_y, closed);
+        const int in_x = larger(smaller(static_cast<int>(x[i]) + move.x, size_x - 1), 0);
+        const int in_y = larger(smaller(static_cast<int>(y[i]) + move.y, size_y - 1), 0);
         const int from_x = in_x - corner.x, from_y = in_y - corner.y;
-        const bool among = !closed & (from_x >= 0) & (from_x < window_x) & (from_y >= 0) &
-                           (from_y < span);
+        const bool among =
+            (from_x >= 0) & (from_x < window_x) & (from_y >= 0) & (from_y < span);
         const bool own = !among & (energy[i] > 0.0f);
         inside[i] = among ? from_x * shower_row + from_y * layers + layer[i] : none;
         row[i] = own ? in_x : size_x;
@@ -129,10 +146,14 @@ void place_halo(const Model& model, Corner move, Corner corner, Shower& shower) 
 
 // Adds the halo's hits that are among the window's cells to them; of the others, makes an image.
 void set_image(const Model& model, Corner move, Corner corner, Shower& shower) {
-    place_halo(model, move, corner, shower);
     HaloHits& hits = shower.halo;
-    if (!is_closed(model))
-        for (int i = 0; i < hits.count; ++i) shower.deposit[hits.inside[i]] += hits.energy[i];
+    if (is_closed(model)) {
+        place_in_closed(model, move, shower);
+    } else {
+        place_in_open(model, move, corner, shower);
+        for (int i = 0; i < hits.count; ++i)
+            shower.deposit[hits.inside[i]] += hits.energy[i] * shower.raised[hits.layer[i]];
+    }
     for (int i = 0; i < hits.count; ++i) {
         const auto cell = static_cast<std::uint32_t>(hits.cell[i]);
         std::uint64_t& cells = shower.image[cell / 64];
@@ -163,6 +184,7 @@ int take_row(
     const Shower& shower, int x, int begin, int end, int first_cell, Cell* cell, float* energy) {
     using Float = Floats<width>;
     using Int = Ints<width>;
+    const Float below = below_threshold_gev - Float{};
     Int step = {};
     for (int lane = 0; lane < width; ++lane) step[lane] = lane;
     const float* deposit = &shower.deposit[x * shower.row];
@@ -170,7 +192,7 @@ int take_row(
     int count = 0;
     for (int first = begin / width * width; first < end; first += width) {
         const Float made = loaded<Float>(deposit + first) * loaded<Float>(scale + first);
-        Wanted wanted(below_threshold_gev - made);
+        Wanted wanted(below, made);
         if (first < begin || first + width > end) wanted = wanted.between(begin - first, end - first);
         wanted.take(made, energy + count);
         wanted.take(step + (first + first_cell - begin), cell + count);
@@ -221,14 +243,12 @@ int take_hits(const Model& model, Shower& shower, Cell* cell, float* energy) {
     set_image(model, move, corner, shower);
     const int of_window = take_window(model, corner, shower, cell, energy);
     const HaloHits& hits = shower.halo;
-    const float* scale = shower.of_layers.scale.data();
     for (int i = 0; i < hits.count; ++i) {
         const RowPlaces& places = shower.row_places[hits.row[i]];
         const int place = rank(shower, hits.cell[i]) +
                           (hits.cell[i] < places.begin ? places.before : places.after);
         cell[place] = static_cast<Cell>(hits.cell[i]);
-        energy[place] =
-            (hits.again[i] ? energy[place] : 0.0f) + hits.energy[i] * scale[hits.layer[i]];
+        energy[place] = (hits.again[i] ? energy[place] : 0.0f) + hits.scaled[i];
     }
     const int count = of_window + rank(shower, shower.nowhere);
     std::memset(shower.image.data(), 0, shower.image.size() * sizeof(std::uint64_t));

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "mathematics.hpp"
+#include "noise.hpp"
 #include "selection.hpp"
 #include "shower.hpp"
 
@@ -25,19 +26,19 @@ void set_rates(const Model& model, const Condition& condition, Shower& shower, f
 // Draws the numbers of particles and lists their layers.
 void set_particles(const Model& model, const float* rate, Random& random, float* numbers, HaloHits& hits) {
     random.uniform(numbers, lanes_for(2 * model.layers));
-    std::int32_t* wanted = hits.cell.data();
-    const std::int32_t* poisson = model.halo.poisson.data();
+    std::int32_t* place = hits.cell.data();
     CALOFORGE_LANES
     for (int layer = 0; layer < model.layers; ++layer) {
-        const float place = std::sqrt(at_least(rate[layer], 0.0f)) * poisson_means_per_root;
+        const float mean = std::sqrt(at_least(rate[layer], 0.0f)) * poisson_means_per_root;
         const int row = static_cast<int>(
-            clamped(place + numbers[2 * layer], 0.0f, poisson_means - 1.0f));
+            clamped(mean + numbers[2 * layer], 0.0f, poisson_means - 1.0f));
         const int column = static_cast<int>(numbers[2 * layer + 1] * poisson_columns);
-        wanted[layer] = poisson[row * poisson_columns + column];
+        place[layer] = row * poisson_columns + column;
     }
+    const std::uint16_t* poisson = model.halo.poisson.data();
     int count = 0;
     for (int layer = 0; layer < model.layers; ++layer) {
-        const int end = count + smaller(wanted[layer], model.halo.particles - count);
+        const int end = count + smaller(poisson[place[layer]], model.halo.particles - count);
         for (; count < end; count += lanes)  // some too many, which the next layer overwrites
             for (int lane = 0; lane < lanes; ++lane) hits.layer[count + lane] = layer;
         count = end;
@@ -56,68 +57,95 @@ CALOFORGE_INLINE bool is_beside(const Model& model, float x, float y, float cent
                      (across > 0.5f * static_cast<float>(model.window_y - 1)));
 }
 
-// Pads, deposits and what follows, of all particles side by side.
+// Of a particle's number, the quantile of its deposit, and the rest that decides on a hit in the next
+// pad; both from 0 to below one.
+CALOFORGE_INLINE float quantile_of_size(std::uint32_t size) {
+    return static_cast<float>(static_cast<std::int32_t>(size >> 8)) * 5.9604645e-8f;
+}
+CALOFORGE_INLINE float rest_of_size(std::uint32_t size) {
+    return static_cast<float>(static_cast<std::int32_t>(size & 0x3fffff)) * 2.3841858e-7f;
+}
+
+// The chance that a hit follows in the next pad.
+CALOFORGE_INLINE float chance_of_next(const Halo& halo, std::uint32_t size) {
+    const float quantile = quantile_of_size(size);
+    const float two = quantile * quantile, four = two * two, eight = four * four;
+    return at_least(halo.few + halo.more * (eight * eight), 1e-6f);
+}
+
+// Pads and deposits of all particles side by side, and the chance of what follows.
+template <bool inclined>
 void set_pads(const Model& model, const Condition& condition, Shower& shower) {
     const Halo& halo = model.halo;
     HaloHits& hits = shower.halo;
-    const float all = static_cast<float>(halo.pads_x * halo.pads_y);
-    const float pads_y = static_cast<float>(halo.pads_y), half = 0.5f * (pads_y - 1.0f);
+    const int pads = halo.pads_x * halo.pads_y;
+    const float pads_y = static_cast<float>(halo.pads_y), per_row = 1.0f / pads_y;
+    const float half = 0.5f * (pads_y - 1.0f);
     const float middle = 0.5f * static_cast<float>(model.image_y - 1);
     const float last = static_cast<float>(halo.leans - 1);
-    const float lean = halo.leans > 1
-        ? at_most(std::fabs(condition.slope) * (last / model.steepest), last) : 0.0f;
-    const float side = halo.leans > 1 && condition.slope < 0.0f ? -1.0f : 1.0f;
+    const float lean =
+        inclined ? at_most(std::fabs(condition.slope) * (last / model.steepest), last) : 0.0f;
+    const float side = inclined && condition.slope < 0.0f ? -1.0f : 1.0f;
+    const Alias* alias = halo.alias.data();
     const int count = lanes_for(hits.count);
     CALOFORGE_LANES
     for (int i = 0; i < count; ++i) {
         const std::uint32_t where = hits.where[i], size = hits.size[i];
-        const float dither = static_cast<float>(static_cast<std::int32_t>(where & 0xff)) * 0.00390625f;
-        const int table = smaller(static_cast<int>(lean + dither), halo.leans - 1);
-        const float place = static_cast<float>(static_cast<std::int32_t>(where >> 8)) * 5.9604645e-8f * all;
-        const int drawn = smaller(static_cast<int>(place), halo.pads_x * halo.pads_y - 1);
-        const int index = (table * model.layers + hits.layer[i]) * (halo.pads_x * halo.pads_y) + drawn;
-        const bool keeps = place - static_cast<float>(drawn) < halo.kept[index];
-        const int instead = halo.instead[index];
+        const float dither = static_cast<float>(second_of(where)) * 0.00390625f;
+        const int table = inclined ? smaller(static_cast<int>(lean + dither), halo.leans - 1) : 0;
+        const float place =
+            static_cast<float>(quantile_of(where)) * 5.9604645e-8f * static_cast<float>(pads);
+        const int drawn = smaller(static_cast<int>(place), pads - 1);
+        const int entry = (table * model.layers + hits.layer[i]) * pads + drawn;
+        const float kept = alias[entry].kept;
+        const int instead = alias[entry].instead;
+        const bool keeps = place - static_cast<float>(drawn) < kept;
         const float pad = static_cast<float>(keeps ? drawn : instead);
-        const float x = static_cast<float>(static_cast<std::int32_t>((pad + 0.5f) / pads_y));
+        const float x = static_cast<float>(static_cast<std::int32_t>((pad + 0.5f) * per_row));
         const float from_window = (pad - x * pads_y - half) * side;
-        const float centre = shower.centre[hits.layer[i]];
-        const float y = from_window + (centre + middle);
-        const float quantile = static_cast<float>(static_cast<std::int32_t>(size >> 8)) * 5.9604645e-8f;
-        const float two = quantile * quantile, four = two * two, eight = four * four;
-        const float followed = at_least(halo.few + halo.more * (eight * eight), 1e-6f);
+        const float centre = inclined ? shower.centre[hits.layer[i]] : 0.0f;
         const float deposit = halo.deposit[size >> 22];
+        const float y = from_window + (centre + middle);
         hits.x[i] = x;
         hits.y[i] = y;
-        hits.follow[i] =
-            static_cast<float>(static_cast<std::int32_t>(size & 0x3fffff)) * 2.3841858e-7f / followed;
-        hits.margin[i] = hits.follow[i] - 1.0f;
+        hits.chance[i] = chance_of_next(halo, size);
         hits.energy[i] = is_beside(model, x, y, centre) ? deposit : 0.0f;
     }
 }
 
-// Adds the hits in the next pads, of those particles that have one.
-void add_partners(const Model& model, Shower& shower) {
-    HaloHits& hits = shower.halo;
+// Lists the particles that have a hit in the next pad, too: pads, layers and, for now as cells, their
+// numbers.  Returns how many hits there are.
+int list_partners(HaloHits& hits) {
     const int particles = hits.count;
-    for (int i = particles; i < lanes_for(particles); ++i) hits.margin[i] = 1.0f;
+    for (int i = particles; i < lanes_for(particles); ++i) hits.chance[i] = 0.0f;
     int count = particles;
     for (int i = 0; i < particles; i += width) {
-        const Wanted wanted(loaded<Floats<width>>(&hits.margin[i]));
-        wanted.take(loaded<Floats<width>>(&hits.follow[i]), &hits.energy[count]);
+        const auto size = loaded<Ints<width>>(&hits.size[i]);
+        const auto rest = __builtin_convertvector(size & 0x3fffff, Floats<width>) * 2.3841858e-7f;
+        const Wanted wanted(rest, loaded<Floats<width>>(&hits.chance[i]));
+        wanted.take(size, &hits.cell[count]);
         wanted.take(loaded<Floats<width>>(&hits.x[i]), &hits.x[count]);
         wanted.take(loaded<Floats<width>>(&hits.y[i]), &hits.y[count]);
         wanted.take(loaded<Ints<width>>(&hits.layer[i]), &hits.layer[count]);
         count += wanted.count();
     }
+    return count;
+}
+
+// Adds the hits in the next pads, of those particles that have one.
+void add_partners(const Model& model, Shower& shower) {
+    HaloHits& hits = shower.halo;
+    const int particles = hits.count, count = list_partners(hits);
     float *x = hits.x.data(), *y = hits.y.data(), *energy = hits.energy.data();
-    const std::int32_t* layer = hits.layer.data();
+    const std::int32_t *layer = hits.layer.data(), *its_size = hits.cell.data();
     const float *deposit = model.halo.deposit.data(), *centre = shower.centre.data();
     const int end = particles + lanes_for(count - particles);
     CALOFORGE_LANES
     for (int i = particles; i < end; ++i) {
-        const float four = at_most(4.0f * energy[i], 4.0f);
-        const int quarter = static_cast<int>(four);
+        const auto size = static_cast<std::uint32_t>(its_size[i]);
+        const float four =
+            at_most(4.0f * (rest_of_size(size) / chance_of_next(model.halo, size)), 4.0f);
+        const int quarter = smaller(static_cast<int>(four), 3);
         x[i] += static_cast<float>((quarter == 0) - (quarter == 1));
         y[i] += static_cast<float>((quarter == 2) - (quarter == 3));
         const int place = smaller(
@@ -155,7 +183,10 @@ void make_halo(const Model& model, const Condition& condition, Random& random, S
     set_particles(model, rate, random, rate + lanes_for(model.layers), hits);
     random.words(hits.where.data(), lanes_for(hits.count));
     random.words(hits.size.data(), lanes_for(hits.count));
-    set_pads(model, condition, shower);
+    if (model.inclined)
+        set_pads<true>(model, condition, shower);
+    else
+        set_pads<false>(model, condition, shower);
     add_partners(model, shower);
     add_up_halo(model, shower);
 }

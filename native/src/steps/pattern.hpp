@@ -32,6 +32,15 @@ CALOFORGE_INLINE float set_share(
     return whole ? 1.0f : sum;
 }
 
+// The first ring of `rings` shares [ring][stride] of which any is not zero, in one of `rows` places.
+CALOFORGE_INLINE int first_reaching(const float* share, int rings, int stride, int rows) {
+    int ring = 0;
+    for (; ring < rings; ++ring, share += stride)
+        for (int row = 0; row < rows; ++row)
+            if (share[row] != 0.0f) return ring;
+    return ring;
+}
+
 // Sets the shares in rows of pads along x.
 CALOFORGE_INLINE void set_shares_x(const Model& model, Shower& shower) {
     const int rings = model.rings, stride = stride_of(model.window_x);
@@ -39,7 +48,14 @@ CALOFORGE_INLINE void set_shares_x(const Model& model, Shower& shower) {
     for (int ring = 0; ring < rings; ++ring) {
         set_edges(shower.axis_x, model.steepness[ring], model.window_x, stride, edges);
         shower.sums_x[ring] = set_share(edges, model.window_x, stride, model.whole, column);
-        for (int x = 0; x < model.window_x; ++x) shower.in_x[x * rings + ring] = column[x];
+        for (int i = 0; i < shower.blocks_x; ++i) {
+            const Block& block = shower.block[i];
+            std::memcpy(block.share + ring * block.rows, column + block.x, block.rows * sizeof(float));
+        }
+    }
+    for (int i = 0; i < shower.blocks_x; ++i) {
+        Block& block = shower.block[i];
+        block.first = first_reaching(block.share, rings, block.rows, block.rows);
     }
 }
 
@@ -74,15 +90,16 @@ void set_shares(const Model& model, const Condition& condition, Shower& shower) 
         for (int ring = 0; ring < model.rings; ++ring)
             beside += shower.rings[ring * model.layer_lanes + layer] *
                       (1.0f - shower.sums_x[ring] * shower.sums_y[ring]);
-        shower.beside[layer] = beside;
+        shower.beside[layer] = beside * shower.lowered[layer];
     }
 }
 
-// Sets what each ring gives to pads of one place along y, in all layers; x shares it out.
-CALOFORGE_INLINE void weigh(const Model& model, int y, Shower& shower) {
+// Sets what each ring from the `first` on gives to pads of one place along y, in all layers; x shares
+// it out.
+CALOFORGE_INLINE void weigh(const Model& model, int y, int first, Shower& shower) {
     const int rings = model.rings, stride = stride_of(model.window_y);
     const float* in_y = shower.in_y.data();
-    for (int ring = 0; ring < rings; ++ring) {
+    for (int ring = first; ring < rings; ++ring) {
         const float* weight = &shower.rings[ring * model.layer_lanes];
         float* weighed = &shower.weighed[ring * model.layer_lanes];
         if (!model.inclined) {
@@ -103,80 +120,62 @@ CALOFORGE_INLINE void weigh(const Model& model, int y, Shower& shower) {
     }
 }
 
-// Some rows of pads at one place along y: sums over rings, in their order, of share_x times weighed
-// share_y, in as many layers as `parts` vectors have lanes.
+// Some rows of pads at one place along y: sums over `rings` rings, in their order, of share_x times
+// weighed share_y, in as many layers as `parts` vectors have lanes.
 template <int rows, int parts>
-CALOFORGE_INLINE void expect_rows(
-    const Active& active, const float* weighed, int row, float* expected) {
+CALOFORGE_INLINE void expect_rows(int rings, const float* factor, const float* weighed,
+                                  int layer_lanes, int row, float* expected) {
     using Vector = Floats<width>;
-    const float* factor = active.factor;
     Vector sum[rows][parts] = {};
-    for (int i = 0; i < active.count; ++i) {
-        const float* share = weighed + active.offset[i];
+    for (int ring = 0; ring < rings; ++ring, factor += rows, weighed += layer_lanes) {
         for (int part = 0; part < parts; ++part) {
-            const auto shares = loaded<Vector>(share + part * width);
+            const auto shares = loaded<Vector>(weighed + part * width);
             for (int x = 0; x < rows; ++x)
                 sum[x][part] = fused(shares, factor[x] - Vector{}, sum[x][part]);
         }
-        factor += rows;
     }
     for (int x = 0; x < rows; ++x)
         for (int part = 0; part < parts; ++part)
             store(sum[x][part], expected + x * row + part * width);
 }
 
+// The same in all layers, and of the rings from the `first` on that reach the pads along y.
 template <int rows>
 CALOFORGE_INLINE void expect_block(
-    const Active& active, const float* weighed, int layer_lanes, int row, float* expected) {
+    const Model& model, const Block& block, int first, Shower& shower, float* expected) {
     constexpr int at_once = 2;  // vectors, whose sums stay in registers
+    const int layer_lanes = model.layer_lanes, from = larger(first, block.first);
+    const int rings = model.rings - from;
+    const float* factor = block.share + from * rows;
+    const float* weighed = &shower.weighed[from * layer_lanes];
     int layer = 0;
     for (; layer + at_once * width <= layer_lanes; layer += at_once * width)
-        expect_rows<rows, at_once>(active, weighed + layer, row, expected + layer);
+        expect_rows<rows, at_once>(
+            rings, factor, weighed + layer, layer_lanes, shower.row, expected + layer);
     for (; layer < layer_lanes; layer += width)
-        expect_rows<rows, 1>(active, weighed + layer, row, expected + layer);
+        expect_rows<rows, 1>(
+            rings, factor, weighed + layer, layer_lanes, shower.row, expected + layer);
 }
 
-// Lists the rings that reach one of `rows` rows of pads.
-CALOFORGE_INLINE void list_active(const Model& model, const float* in_x, int rows, Active& active) {
-    active.count = 0;
-    for (int ring = 0; ring < model.rings; ++ring) {
-        bool reaches = false;
-        for (int row = 0; row < rows; ++row) {
-            const float share = in_x[row * model.rings + ring];
-            active.factor[active.count * rows + row] = share;
-            reaches |= share != 0.0f;
-        }
-        active.offset[active.count] = ring * model.layer_lanes;
-        active.count += reaches ? 1 : 0;
-    }
-}
-
-// Sets what the cells of the window expect, in GeV: pad by pad along y, so that what is written in
-// lanes behind the last layer is overwritten by the next pad's.
+// Sets what the cells of the window expect, in GeV, raised: pad by pad along y, so that what is written in
+// lanes behind the last layer is overwritten by the next pad's.  Narrow rings come first, and those
+// that do not reach a pad are left out.
 void set_expected(const Model& model, Shower& shower) {
-    constexpr int rows = 5;
-    const int rings = model.rings, window_x = model.window_x, row = shower.row;
-    const int blocks = window_x / rows, single = window_x - blocks * rows;
-    Active* active = shower.active.data();
-    for (int block = 0; block < blocks + single; ++block) {
-        const bool one = block >= blocks;
-        const int x = one ? window_x - single + (block - blocks) : block * rows;
-        active[block].offset = &shower.active_offset[block * rings];
-        active[block].factor = &shower.active_factor[x * rings];
-        list_active(model, &shower.in_x[x * rings], one ? 1 : rows, active[block]);
-    }
-    for (int x = 1; x <= window_x; ++x)
+    const int row = shower.row, stride = stride_of(model.window_y);
+    for (int x = 1; x <= model.window_x; ++x)
         std::memset(&shower.expected[x * row - lanes], 0, lanes * sizeof(float));
-    const float* weighed = shower.weighed.data();
     for (int y = 0; y < shower.span; ++y) {
-        weigh(model, y, shower);
-        float* expected = &shower.expected[y * model.layers];
-        for (int block = 0; block < blocks; ++block)
-            expect_block<rows>(active[block], weighed, model.layer_lanes, row,
-                               expected + block * rows * row);
-        for (int block = blocks; block < blocks + single; ++block)
-            expect_block<1>(active[block], weighed, model.layer_lanes, row,
-                            expected + (window_x - single + block - blocks) * row);
+        const int first =
+            model.inclined ? 0 : first_reaching(&shower.in_y[y], model.rings, stride, 1);
+        weigh(model, y, first, shower);
+        for (int i = 0; i < shower.blocks_x; ++i) {
+            const Block& block = shower.block[i];
+            float* expected = &shower.expected[block.x * row + y * model.layers];
+            if (block.rows == rows_of_block)
+                expect_block<rows_of_block>(model, block, first, shower, expected);
+            else
+                expect_block<1>(model, block, first, shower, expected);
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 // Those of many that are wanted, one after the other and in their order; and back to their places.
 //
 // Branches on random numbers are mispredicted, so the lanes of a vector are moved together, or apart,
-// by one instruction of the set.  Of what is moved together a whole vector is written: what is behind
+// by one instruction of the set.  Vectors come by value: a template's reference to one would be to
+// memory as aligned as the vector is long, which the memory of locals need not be.  Of what is moved together a whole vector is written: what is behind
 // the last wanted one is overwritten by the next ones.
 #pragma once
 
@@ -50,14 +51,14 @@ class Wanted {
     }
 
 #if defined(__AVX512F__)
-    // Those of numbers below zero.
-    explicit Wanted(const Floats<width>& margin)
-        : bits_(_mm512_cmp_ps_mask(
-              reinterpret_cast<__m512>(margin), _mm512_setzero_ps(), _CMP_LT_OQ)) {}
+    // Those whose number is below the bound.
+    Wanted(const Floats<width>& number, const Floats<width>& bound)
+        : bits_(_mm512_cmp_ps_mask(reinterpret_cast<__m512>(number),
+                                   reinterpret_cast<__m512>(bound), _CMP_LT_OQ)) {}
 
     // Moves the wanted ones together.
     template <class Vector, class Value>
-    void take(const Vector& from, Value* to) const {
+    CALOFORGE_INLINE void take(Vector from, Value* to) const {
         const __m512i together =
             _mm512_maskz_compress_epi32(bits_, reinterpret_cast<__m512i>(from));
         if constexpr (sizeof(Value) == 2)
@@ -72,12 +73,13 @@ class Wanted {
             _mm512_maskz_expand_ps(bits_, _mm512_loadu_ps(from)));
     }
 #elif defined(__AVX2__)
-    explicit Wanted(const Floats<width>& margin)
-        : bits_(static_cast<Bits>(_mm256_movemask_ps(_mm256_cmp_ps(
-              reinterpret_cast<__m256>(margin), _mm256_setzero_ps(), _CMP_LT_OQ)))) {}
+    Wanted(const Floats<width>& number, const Floats<width>& bound)
+        : bits_(static_cast<Bits>(_mm256_movemask_ps(
+              _mm256_cmp_ps(reinterpret_cast<__m256>(number), reinterpret_cast<__m256>(bound),
+                            _CMP_LT_OQ)))) {}
 
     template <class Vector, class Value>
-    void take(const Vector& from, Value* to) const {
+    CALOFORGE_INLINE void take(Vector from, Value* to) const {
         const __m256i together = _mm256_permutevar8x32_epi32(
             reinterpret_cast<__m256i>(from), eight(places_of_bits.places));
         if constexpr (sizeof(Value) == 2) {
@@ -97,13 +99,13 @@ class Wanted {
         return reinterpret_cast<Floats<width>>(_mm256_andnot_si256(unset, apart));
     }
 #else
-    explicit Wanted(const Floats<width>& margin) : bits_(0) {
+    Wanted(const Floats<width>& number, const Floats<width>& bound) : bits_(0) {
         for (int lane = 0; lane < width; ++lane)
-            bits_ = static_cast<Bits>(bits_ | (margin[lane] < 0.0f ? 1 << lane : 0));
+            bits_ = static_cast<Bits>(bits_ | (number[lane] < bound[lane] ? 1 << lane : 0));
     }
 
     template <class Vector, class Value>
-    void take(const Vector& from, Value* to) const {
+    CALOFORGE_INLINE void take(Vector from, Value* to) const {
         const std::uint8_t* places = places_of_bits.places[bits_];
         for (int lane = 0; lane < width; ++lane) to[lane] = static_cast<Value>(from[places[lane]]);
     }

@@ -29,16 +29,17 @@ CALOFORGE_INLINE int row_of(const Model& model, int span) {
 struct HaloHits {
     HaloHits(int layers, int particles)
         : x(2 * particles + lanes), y(2 * particles + lanes), energy(2 * particles + lanes),
-          layer(2 * particles + lanes), cell(2 * particles + lanes_for(layers)),
+          scaled(2 * particles + lanes), layer(2 * particles + lanes), cell(2 * particles + lanes_for(layers)),
           row(2 * particles + lanes), inside(2 * particles + lanes), again(2 * particles + lanes),
-          follow(particles + lanes), margin(particles + lanes), where(particles), size(particles) {}
+          chance(particles + lanes), where(particles + lanes), size(particles + lanes) {}
     int count = 0;
-    Array<float> x, y, energy;  // energy 0: no hit
+    Array<float> x, y, energy;  // GeV before the layers are scaled; 0: no hit
+    Array<float> scaled;        // GeV
     Array<std::int32_t> layer;
     Array<std::int32_t> cell, row;  // of the image; nowhere where the hit is `inside`
     Array<std::int32_t> inside;     // the place among the window's cells, or behind them
     Array<std::uint8_t> again;      // whether there is a hit in its cell already
-    Array<float> follow, margin;  // below one, and below zero: a hit in the next pad follows
+    Array<float> chance;            // of a hit in the next pad
     Array<std::uint32_t> where, size;
 };
 
@@ -49,7 +50,7 @@ struct Candidates {
           place(cells + 2 * lanes), value(cells + 2 * lanes) {}
 
     Array<Wanted::Bits> wanted;   // which of the cells they are
-    Array<std::int32_t> raised;   // what they expect in GeV, raised by the layer's shift, and its sort
+    Array<std::int32_t> raised;   // what they expect in GeV, raised, and their layer's sort
     Array<std::uint32_t> asked;   // 24 bits of its quantile, and eight more
     Array<std::int32_t> place;    // in the tables
     Array<float> value;           // deposit by expectation
@@ -58,12 +59,11 @@ struct Candidates {
 // What is the same in all cells of a layer, [widest row].
 struct OfLayers {
     OfLayers(int row)
-        : steep(row), low(row), flat(row), high(row), raised(row), scale(row), sort(row),
+        : steep(row), low(row), flat(row), high(row), scale(row), sort(row),
           below_x(row), below_y(row) {}
 
     Array<float> steep, low, flat, high;     // the bound of the chance of a hit
-    Array<float> raised;                     // what is expected, by the layer's shift
-    Array<float> scale;                      // from deposits to energies
+    Array<float> scale;                      // from deposits, raised ones, to energies
     Array<std::int32_t> sort;                // of the deposit table
     Array<std::int32_t> below_x, below_y;    // chances of sharing
 };
@@ -83,11 +83,13 @@ struct RowPlaces {
     std::int32_t before, after;  // hits of the window before cells in front of it, and before others
 };
 
-// The rings that reach a block of rows of pads, and their shares in each of the rows.
-struct Active {
-    std::int32_t* offset;  // where the ring's shares along y begin
-    float* factor;         // [rings][rows]
-    int count;
+constexpr int rows_of_block = 5;  // whose sums stay in registers
+
+// Rows of pads along x that are computed together, or a single one of those that are left.
+struct Block {
+    int x, rows;   // the first row, and how many
+    int first;     // ring that reaches them: those before do not
+    float* share;  // [rings][rows]
 };
 
 struct Shower {
@@ -99,26 +101,31 @@ struct Shower {
           beside(model.layers), sums_x(model.rings), sums_y(model.rings),
           edges_of_ring(stride_of(model.window_x) + stride_of(model.window_y) + lanes),
           edges(model.rings * edges_of_ring), weighed(model.rings * model.layer_lanes),
-          active(model.window_x), active_offset(model.rings * model.window_x),
-          active_factor(model.rings * (model.window_x + 1)),
-          in_x(model.rings * model.window_x),
+          block(model.window_x), in_x(model.rings * model.window_x),
           in_y(static_cast<std::size_t>(model.layers) * model.rings * stride_of(model.window_y)),
           expected(static_cast<std::size_t>(model.window_x) * widest_row),
           number(static_cast<std::size_t>(model.window_x + 1) * widest_row),
           core_numbers(2 * core * core * model.layer_lanes + lanes),
           core_normals(core * core * model.layer_lanes),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
-          shifts(model.layer_lanes),
+          raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
           of_layers(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
           deposit(expected.size() + 1), asked(lanes_for(model.window_x * model.window_y)),
           of_layer(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
           before(words), row_places(model.image_x + 1),
-          work(stride_of(model.window_x) + 5 * lanes_for(model.layers)) {}
+          work(stride_of(model.window_x) + 5 * lanes_for(model.layers)) {
+        for (int x = 0; x < model.window_x; ++blocks_x) {
+            const int rows = x + rows_of_block <= model.window_x ? rows_of_block : 1;
+            block[blocks_x] = {x, rows, 0, &in_x[x * model.rings]};
+            x += rows;
+        }
+    }
 
     int widest_row, span, row;
     Array<float> energy;  // [layers] GeV
-    Array<float> rings;   // [rings][layer_lanes] GeV
+    Array<float> rings;   // [rings][layer_lanes] GeV, raised
     float axis_x = 0.0f;  // pads from the image's centre
+    float missed[2] = {};  // pads by which energy beside the image pulls the barycentre, in x and y
     Array<float> axis_y;  // [layers]
     Array<float> centre;  // [layers] whole pads along y by which the layer's window is moved
     int lowest = 0;       // the least of them
@@ -127,22 +134,23 @@ struct Shower {
     Array<float> sums_x, sums_y;  // [rings]
     int edges_of_ring;
     Array<float> edges;    // [rings][edges_of_ring]: erf at the edges of pads
-    Array<float> weighed;  // [rings][layer_lanes] GeV in pads of one place along y
-    Array<Active> active;  // of the blocks of rows
-    Array<std::int32_t> active_offset;
-    Array<float> active_factor;
-    Array<float> in_x;            // [window_x][rings]: shares in each row of pads
+    Array<float> weighed;  // [rings][layer_lanes] GeV, raised, in pads of one place along y
+    int blocks_x = 0;
+    Array<Block> block;           // [blocks_x]
+    Array<float> in_x;            // the blocks' shares
     Array<float> in_y;            // [layers or 1][rings][stride]
-    Array<float> expected;        // [window_x][row] GeV
+    Array<float> expected;        // [window_x][row] GeV, raised
     Array<std::uint32_t> number;  // [window_x + 1][row]
     Array<float> core_numbers, core_normals;  // [2][core][core][layer_lanes], [core][core][layer_lanes]
     HaloHits halo;
     Array<float> in_halo;  // [layers] GeV
-    Array<float> shifts;   // [layers] rows of the deposit table
+    Array<float> raised;   // [layers] what cells expect, by the layer's shift; and its inverse
+    Array<float> lowered;
+    Array<float> scale;    // [layers] from the halo's deposits to energies
     OfLayers of_layers;
     Candidates candidates;
     Sums sums;
-    Array<float> deposit;           // [window_x][row], and one of no cell
+    Array<float> deposit;           // [window_x][row] GeV, raised, and one of no cell
     Array<std::uint32_t> asked;     // [window_x window_y] of one layer: as of the candidates
     Array<float> of_layer;          // [window_x window_y] of one layer: what is expected, then deposits
     int nowhere;                    // cell of hits that are none

@@ -25,7 +25,9 @@ from caloforge.train.recipe import DataOptions, Recipe
 
 SYMMETRIES = ("circle", "square", "mirror", "none")
 """Augmentations, the one that makes most of a sample first."""
-BATCH_SIZE = 64
+BATCH_SIZE, SMALL_BATCH, FEW_SHOWERS = 64, 16, 1000
+"""Showers in a step, with many and with fewer showers than that: what is left of an epoch's showers
+is measured nowhere, and of 200 showers that would be up to 63."""
 PASSES = 45
 """Epochs after which the lateral pattern has learned a small sample."""
 ENCODER_WIDTH = 24
@@ -39,7 +41,8 @@ FLOW_EPOCHS, FLOW_SHOWERS = 15, 2000
 """Epochs after which the flow of the layer energies learns so many showers by heart; with more
 showers the number grows as their root."""
 FEWEST_VALIDATED, MOST_VALIDATED = 64, 512
-"""Showers of the training sample that give the validation number, which chooses nothing here."""
+"""Showers of the training sample that give the validation number, which chooses nothing here: of
+a small sample no more than a tenth."""
 
 
 def choose_recipe(request: MakeRequest, paths: Sequence[Path]) -> tuple[Recipe, list[str]]:
@@ -68,8 +71,9 @@ def _recipe(
     look: Look,
     augment: str = "none",
 ) -> Recipe:
-    validated = min(max(n // 25, min(FEWEST_VALIDATED, n // 4)), MOST_VALIDATED)
-    steps = max(1, (n - validated) // BATCH_SIZE)
+    validated = min(max(n // 25, min(FEWEST_VALIDATED, max(n // 10, 2))), MOST_VALIDATED)
+    batch_size = SMALL_BATCH if n < FEW_SHOWERS else BATCH_SIZE
+    steps = max(1, (n - validated) // batch_size)
     enough = np.clip(PASSES * steps, FEWEST_STEPS, MOST_STEPS)
     epochs = max(round(enough / steps), FEWEST_EPOCHS)
     table: dict[str, Any] = {
@@ -85,7 +89,7 @@ def _recipe(
             "flow_epochs": min(round(FLOW_EPOCHS * (n / FLOW_SHOWERS) ** 0.5), epochs - 1),
         },
         "data": {"augment": augment, "validation_fraction": round(validated / n, 4)},
-        "training": {"epochs": epochs + 1, "batch_size": BATCH_SIZE, "ema_decay": 0.995},
+        "training": {"epochs": epochs + 1, "batch_size": batch_size, "ema_decay": 0.995},
     }
     table["data"] |= _asked_ranges(request)
     return build(Recipe, table, where="the recipe that make chose")

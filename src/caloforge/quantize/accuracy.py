@@ -76,6 +76,7 @@ class Search:
                 max_drop=self.max_drop, drop_type=nncf.DropType.ABSOLUTE,
                 subset_size=CALIBRATION_ITEMS,
                 ignored_scope=nncf.IgnoredScope(**float_scope(self.model, self._wanted())),
+                advanced_quantization_parameters=for_any_processor(nncf),
                 advanced_accuracy_restorer_parameters=advanced,
             )  # fmt: skip
 
@@ -86,6 +87,7 @@ class Search:
             return nncf.quantize(
                 self.model, self._dataset(nncf), subset_size=items,
                 ignored_scope=nncf.IgnoredScope(**float_scope(self.model, layers)),
+                advanced_parameters=for_any_processor(nncf),
             )  # fmt: skip
 
     def _wanted(self) -> list[str]:
@@ -117,6 +119,15 @@ class Search:
         )  # fmt: skip
         self.log.append(step)
         self.on_step(step)
+
+
+def for_any_processor(nncf: Any) -> Any:
+    """Weights of seven bits: without VNNI, a processor adds two products of 8 bits in 16.
+
+    Those of full-range weights do not fit in, and the model that was judged on one machine would
+    be another one there, whatever the engine.
+    """
+    return nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE)
 
 
 def quiet_nncf() -> Any:

@@ -16,6 +16,7 @@ from caloforge.quantize.accuracy import Search, Step
 from caloforge.quantize.candidate import cells_of, checked, judging_plan, timing_plan
 from caloforge.quantize.fold import folded
 from caloforge.quantize.graph import layer_names, load_float_model, quantized_layers, save
+from caloforge.quantize.layer_gains import calibrated, showers_to_measure
 from caloforge.quantize.score import judge_from
 from caloforge.quantize.sensitivity import Sensitivity, sensitivities
 from caloforge.quantize.speed import slower_layers
@@ -59,6 +60,8 @@ class Outcome(FrozenModel):
     recommended: str
     advice: str
     machine: str
+    gain_showers: int
+    """Geant4 showers, behind those that judge, that the gains of the layers were measured on."""
     notes: tuple[str, ...] = ()
     """Engines that were passed over, and why."""
 
@@ -83,7 +86,8 @@ def quantize(
 
     The score may get worse by ``max_drop`` (None: by the error of the score between two halves of
     the Geant4 sample ``data``). With ``drop_slower``, layers that INT8 makes slower on this machine
-    are not quantized.
+    are not quantized.  Showers of ``data`` behind the first ``showers``, which judge, set the INT8
+    model's mean layer energies, see :mod:`.layer_gains`.
 
     Raises
     ------
@@ -97,12 +101,15 @@ def quantize(
     model, card = load_float_model(path)
     with opens(data) as sample:
         judge = judge_from(sample, card, showers, score)
+        others = showers_to_measure(sample, card, showers)
     floor, error = judge.floor()
     allowed = error if max_drop is None else max_drop
     search = Search(folded(model), card, judge, judging_plan(cores), allowed, max_steps, on_step)
     search.choose_engine()
     search.left_in_float = slower_layers(search) if drop_slower else ()
     result = search.run()
+    if others is not None:
+        result = calibrated(result, card.model_copy(update={"format": "int8"}), others, search.plan)
     costs = tuple(sensitivities(search)) if sensitivity else ()
     cpu = capabilities or Capabilities.of_this_cpu()
     formats, notes = _formats(search, model, result, cores, cpu)
@@ -112,6 +119,7 @@ def quantize(
         layers=len(layer_names(model)), quantized=tuple(quantized_layers(result)),
         slower=tuple(search.left_in_float), log=tuple(search.log), sensitivity=costs,
         formats=formats, recommended=recommended, advice=advice, machine=str(cpu),
+        gain_showers=len(others) if others is not None else 0,
         notes=notes,
     )  # fmt: skip
     save(result, _card(card, path, data, outcome), output)
@@ -183,6 +191,7 @@ def _card(card: ModelCard, path: Path, data: Path, outcome: Outcome) -> ModelCar
         "quantized": list(outcome.quantized),
         "slower": list(outcome.slower),
         "layers": outcome.layers,
+        "gain_showers": outcome.gain_showers,
     }
     return card.model_copy(
         update={

@@ -1,18 +1,36 @@
-"""The model that make makes is for all that was asked, not only for what its showers reach."""
+"""The recipe that make chooses: of what a sample suggests, for all that was asked."""
 
 from pathlib import Path
 
 import pytest
 from tests.conftest import make_showers, make_toy_detector
+from tests.make.test_look import showers
 from tests.make.test_request import request
 
 pytest.importorskip("torch")
 
 from caloforge import io
-from caloforge.make.recipe import choose_recipe, recipe_text
+from caloforge.make.look import Look
+from caloforge.make.recipe import _recipe, choose_recipe, recipe_text
 from caloforge.train.data import TrainingData
 from caloforge.train.files import ShowerFiles
 from caloforge.train.recipe import load_recipe
+
+
+@pytest.mark.parametrize("number", [100, 200, 500, 999, 1000, 2200])
+def test_nearly_all_showers_are_trained_on_and_measured(number):
+    recipe = _recipe(request(), number, Look.of(showers(1.5)))
+    options = recipe.training
+    validated = max(2, round(number * recipe.data.validation_fraction))
+    measured = (number - validated) // options.batch_size * options.batch_size
+    assert measured >= 0.8 * number
+    assert validated >= 10
+
+
+def test_many_showers_keep_the_steps_of_64():
+    recipe = _recipe(request(), 2200, Look.of(showers(1.5)))
+    assert recipe.training.batch_size == 64
+    assert recipe.training.epochs == 46
 
 
 @pytest.mark.parametrize(("theta", "degrees"), [("90", None), ("60:120", (60.0, 120.0))])
