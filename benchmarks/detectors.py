@@ -45,7 +45,7 @@ def main() -> None:
     caloforge("generate", model, "--like", judge, "--seed", 7, "-o", made)
     caloforge("validate", judge, made, "--training", data, "--seed", 1, "-o", folder / "report")
     caloforge(
-        "bench", "run", model, "--geant4", judge, "--threads", 1, "--no-disk", "--repeats", 3,
+        "bench", "run", model, "--threads", 1, "--no-disk", "--repeats", 3,
         "-o", folder / "bench.json",
     )  # fmt: skip
     print(row(options.detector, folder, len_of(data), took))

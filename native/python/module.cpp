@@ -114,13 +114,14 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     check_equal(n, theta.size(), "energy and theta must have one value a shower");
     check_equal(n > 0 && n <= caloforge::lanes, true, "a trace is of 1 to 16 showers");
     check_equal(numbers.size(), n * model.numbers(), "numbers (N, sampler.numbers)");
-    auto layer_energy = array<float>({n, layers}), axis_y = array<float>({n, layers}),
+    auto layer_energy = array<float>({n, layers}), missed = array<float>({n, 2}), axis_y = array<float>({n, layers}),
          beside = array<float>({n, layers}), rate = array<float>({n, layers}),
          weights = array<float>({n, layers, rings}), expected = array<float>({n, x, y, layers}),
          deposit = array<float>({n, x, y, layers});
     caloforge::Trace wanted;
     wanted.numbers = numbers.data();
     wanted.layer_energy = layer_energy.data();
+    wanted.missed = missed.data();
     wanted.axis_y = axis_y.data();
     wanted.beside = beside.data();
     wanted.rate = rate.data();
@@ -135,6 +136,7 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     nb::dict made;
     made["layer_energy"] = layer_energy;
     made["weights"] = weights;
+    made["missed"] = missed;
     made["axis_y"] = axis_y;
     made["beside"] = beside;
     made["rate"] = rate;

@@ -12,6 +12,7 @@
 #include "steps/pattern.hpp"
 #include "steps/pattern_weights.hpp"
 #include "steps/selection.hpp"
+#include "steps/shared_weights.hpp"
 
 CALOFORGE_BEGIN
 
@@ -93,7 +94,10 @@ class MakerOfSet final : public Maker {
         group_.impact_y[lane] = numbers[flow + 1];
         group_.tilt[0][lane] = numbers[flow + 2];
         group_.tilt[1][lane] = numbers[flow + 3];
-        if (model_.converts) group_.beginning[lane] = numbers[flow + 4];
+        int next = flow + 4;
+        if (model_.converts) group_.beginning[lane] = numbers[next++];
+        if (model_.moves_centre)
+            for (int axis = 0; axis < 2; ++axis) group_.missed[axis][lane] = numbers[next++];
     }
 
     template <int side>
@@ -106,7 +110,10 @@ class MakerOfSet final : public Maker {
         }
         set_conditions<side>(model_, group_);
         make_layer_energies<side>(model_, group_);
-        make_pattern_weights<side>(model_, group_);
+        if (model_.shared)
+            make_shared_weights<side>(model_, group_);
+        else
+            make_pattern_weights<side>(model_, group_);
     }
 
     // One shower's energies and weights, and what its cells expect.
@@ -115,17 +122,19 @@ class MakerOfSet final : public Maker {
         const int layer_lanes = model_.layer_lanes;
         for (int layer = 0; layer < model_.layers; ++layer)
             shower_.energy[layer] = group_.layer_energy[layer * side + lane];
+        set_raised(model_, condition, shower_);
         const float* weight = &group_.rings[lane * model_.rings * layer_lanes];
         for (int ring = 0; ring < model_.rings; ++ring) {
             CALOFORGE_LANES
             for (int layer = 0; layer < layer_lanes; ++layer)
                 shower_.rings[ring * layer_lanes + layer] =
-                    weight[ring * layer_lanes + layer] * shower_.energy[layer];
+                    weight[ring * layer_lanes + layer] *
+                    (shower_.energy[layer] * shower_.raised[layer]);
         }
         set_axis(model_, group_, lane, condition, shower_);
+        if (model_.moves_centre) set_missed(model_, group_, lane, condition, shower_);
         set_shares(model_, condition, shower_);
         set_expected(model_, shower_);
-        condition.interpolate(model_.deposit_shift.data(), model_.layers, shower_.shifts.data());
     }
 
     template <int side>
@@ -147,6 +156,8 @@ class MakerOfSet final : public Maker {
             if (trace.axis_y) trace.axis_y[lane * layers + layer] = shower_.axis_y[layer];
             if (trace.beside) trace.beside[lane * layers + layer] = shower_.beside[layer];
         }
+        if (trace.missed)
+            for (int axis = 0; axis < 2; ++axis) trace.missed[lane * 2 + axis] = shower_.missed[axis];
         if (trace.rings)
             for (int i = 0; i < layers * rings; ++i)
                 trace.rings[lane * layers * rings + i] =
@@ -162,13 +173,16 @@ class MakerOfSet final : public Maker {
         for (int x = 0; x < model_.window_x; ++x) {
             for (int y = 0; y < model_.window_y; ++y) {
                 for (int layer = 0; layer < model_.layers; ++layer, ++cell) {
-                    const float expected = shower_.expected[shower_.place(model_, x, y, layer)];
+                    const float raised = shower_.expected[shower_.place(model_, x, y, layer)];
+                    const float expected = raised * shower_.lowered[layer];
                     if (trace.expected) trace.expected[cell] = expected;
                     if (!trace.deposit) continue;
-                    const float* table = table_of(model_, sort_of(layer, shower_.energy[layer]));
+                    const float energy = shower_.energy[layer];
+                    const float* table =
+                        table_of(model_, layer < first_layers ? sort_of_first(layer, energy)
+                                                              : sort_of_other(energy));
                     trace.deposit[cell] =
-                        expected * table[place_of(expected * raised_by(shower_.shifts[layer]),
-                                                  trace.cell_numbers[cell])];
+                        expected * table[place_of(raised, trace.cell_numbers[cell])];
                 }
             }
         }

@@ -83,7 +83,9 @@ class Tables {
     Tables(const ModelFile& file, const Description& description)
         : file_(file), description_(description) {}
 
-    bool has(const std::string& name) const { return found(name) != nullptr; }
+    bool has(const std::string& name) const {
+        return found(name) != nullptr || description_.zeros(name) != 0;
+    }
 
     std::size_t size(const std::string& name) const {
         return of(name, ElementType::float32, 4).raw.size() / 4;
@@ -276,8 +278,16 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
     if (rings == 0 || rings > 256) Tables::bad("pattern.steepness", "has an impossible size");
     model.rings = static_cast<int>(rings);
     model.steepness = tables.floats("pattern.steepness", rings, 0.0f, 1e6f);
-    model.pattern = tables.network(
-        "pattern.network", model.features + model.layers, model.layers * model.rings);
+    if (model.shared) {
+        model.pattern = tables.network(
+            "pattern.network.network", shared_inputs + model.features, model.rings);
+        model.pattern_bias = tables.floats("pattern.network.bias", layers * rings);
+    } else {
+        model.pattern = tables.network(
+            "pattern.network", model.features + model.layers, model.layers * model.rings);
+    }
+    if (model.moves_centre)
+        model.off_centre = tables.floats("axis.off_centre", model.knots, -1e3f, 1e3f);
     if (!model.inclined) return;
     model.shift_at = tables.floats("pattern.shift.at", layers * rings);
     model.shift_with_energy = tables.floats("pattern.shift.with_energy", layers * rings);
@@ -350,14 +360,17 @@ Model read_model(std::string_view bytes) {
                     "an older caloforge): only the engines onnx and openvino run it");
     }
     const Description description(description_text->second);
-    const bool converts = description.says("factorised", "3");
-    if (!converts && !description.says("factorised", "2") && !description.says("factorised", "1"))
+    bool known = false;
+    for (const char* form : {"1", "2", "3", "4"}) known = known || description.says("factorised", form);
+    if (!known)
         throw Error(CALOFORGE_NO_TABLES,
                     "its tables are of a form that this version does not know: only the engines "
                     "onnx and openvino run it");
     const Tables tables(file, description);
     Model model;
-    model.converts = converts;
+    model.converts = tables.has("layers.conversion.begun");
+    model.shared = tables.has("pattern.network.bias");
+    model.moves_centre = tables.has("axis.off_centre");
     model.local = !tables.has("layers.colouring.transposed");
     read_geometry(description, model);
     read_conditions(description, model);

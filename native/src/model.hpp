@@ -25,6 +25,7 @@ constexpr int poisson_means = 128, poisson_columns = 512, poisson_means_per_root
 constexpr float threshold_gev = 1e-8f;
 
 constexpr int outputs_at_once = 8;
+constexpr int shared_inputs = 7;  // what a shared pattern is told of a layer, beside the condition
 
 struct Linear {  // y = weight x + bias, with outputs of zero up to a multiple of those at once
     int in = 0, out = 0;
@@ -74,15 +75,19 @@ struct Model {
     bool local = false;            // correlations of the layers at every knot
     std::vector<float> colouring;  // [knots or 1][flow][layers]
     bool converts = false;         // showers begin in a layer that is drawn
+    bool shared = false;           // one network weighs the Gaussians in all layers
+    bool moves_centre = false;     // energy beside the image moves its centre
     std::vector<float> begun;      // [knots][layers - 1] chance that they have
     std::vector<float> quantiles;  // [knots][layers][score_steps + 1]
     std::vector<float> scale, response;
 
     Network pattern;
+    std::vector<float> pattern_bias;                   // [layers][rings], where it is shared
     int rings = 0;
     std::vector<float> steepness;                      // [rings], 1 / (sigma sqrt 2)
     std::vector<float> shift_at, shift_with_energy;    // [layers][rings]
     std::vector<float> depth, lean, wander;            // [layers], [knots], [knots]
+    std::vector<float> off_centre;                     // [knots] pads, where the centre is moved
 
     float sharing = 0;
     std::vector<float> memory;  // [layers before][layer_lanes]
@@ -98,8 +103,8 @@ struct Model {
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((layers + 1) / 2); }
     // Uniform numbers for layers and axis: of the flow, two for the impact point, two for the tilt of
-    // the axis, and one for the layer in which the shower begins.
-    int numbers() const { return flow_numbers() + 4 + (converts ? 1 : 0); }
+    // the axis, one for the layer in which the shower begins, two for the image's centre.
+    int numbers() const { return flow_numbers() + 4 + (converts ? 1 : 0) + (moves_centre ? 2 : 0); }
 };
 
 // From the bytes of a model file; throws Error.

@@ -163,12 +163,8 @@ class ModelCard(FrozenModel):
 
     @property
     def has_native_tables(self) -> bool:
-        """Whether its tables are of a form that the native sampler knows: on pads, without a
-        pattern that all layers share, and with a centre that only the image moves."""
-        network = self.training.recipe.get("network", {})
-        on_pads = self.detector.readout == "pads"
-        unknown = ("shared_pattern", "off_centre")
-        return self.float32_only and on_pads and not any(network.get(each) for each in unknown)
+        """Whether its tables are of a form that the native sampler knows: on pads."""
+        return self.float32_only and self.detector.readout == "pads"
 
     @model_validator(mode="before")
     @classmethod

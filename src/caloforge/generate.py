@@ -15,6 +15,7 @@ from caloforge.engine import AskedPrecision, Engine, read_card
 from caloforge.engine.base import HitEngine
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import advice, choose_plan
+from caloforge.engine.runtimes import runtime_named
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
 from caloforge.hits import Hits
@@ -158,7 +159,7 @@ def generate_file(
     Raises
     ------
     InputError
-        if there is no such layout.
+        if there is no such layout, or the unfinished file is of another version of the sampler.
     RangeError
         if the conditions leave the model's range.
     OutputError
@@ -189,6 +190,7 @@ def _write(
 ) -> None:
     """Write what the request asks for, from where its journal ends."""
     journal = Journal(path, request)
+    journal.check_same("sampler", "sampler")
     card = generator.card
     identity = identity_attributes(card.detector, card.particle, card.calibration)
     about = {"generator": "caloforge", **identity, **request}
@@ -249,12 +251,14 @@ def _request(
     generator: Generator, conditions: Conditions, seed: int, layout: str, compression: str | None
 ) -> dict[str, Any]:
     """What fixes the content of a generated file."""
-    return {
+    runtime = generator.engine.plan.runtime
+    sampler = runtime_named(runtime).sampler_version
+    return ({"sampler": sampler} if sampler else {}) | {
         "model": generator.card.name,
         "model_digest": file_digest(generator.path),
         "conditions_digest": array_digest(conditions.energy, conditions.theta),
         "seed": seed,
-        "runtime": generator.engine.plan.runtime,
+        "runtime": runtime,
         "precision": generator.engine.plan.precision,
         "layout": layout,
         "compression": compression or "none",

@@ -20,6 +20,7 @@ from caloforge.beam import Conditions, draw
 from caloforge.cluster import Cluster
 from caloforge.config import FrozenModel, build
 from caloforge.engine.plan import Precision
+from caloforge.engine.runtimes import runtime_named
 from caloforge.errors import InputError, OutputError
 from caloforge.generate import Generator, generate_file, load
 from caloforge.io.parts import REQUEST, Manifest, Part, read_json, save_manifest
@@ -44,6 +45,7 @@ class DatasetRequest(FrozenModel):
     energy, theta : as of :func:`caloforge.beam.draw`, in GeV and degrees.
     layout, compression : of each part, as of :func:`caloforge.generate.generate_file`.
     runtime, precision : of the engine.
+    sampler : name and version of what draws the showers, where that is not the model's graph.
     """
 
     model: str
@@ -57,6 +59,7 @@ class DatasetRequest(FrozenModel):
     compression: Literal["none", "lzf", "gzip"]
     runtime: str
     precision: Precision
+    sampler: str | None = None
 
     def showers_of(self, part: int) -> int:
         """Showers of a part; the first ones have one more where it does not come out even."""
@@ -162,6 +165,13 @@ class Dataset:
         asked = self.request
         if file_digest(self.model) != asked.model_digest:
             msg = f"{self.model} is not the model that {REQUEST} names: restore it"
+            raise InputError(msg)
+        sampler = runtime_named(asked.runtime).sampler_version
+        if sampler != asked.sampler:
+            msg = (
+                f"{self.folder} was begun with {asked.sampler or 'another sampler'}, here is "
+                f"{sampler}, of which a seed makes other showers: install that one"
+            )
             raise InputError(msg)
         return load(
             self.model, runtime=asked.runtime, precision=asked.precision, threads=threads,

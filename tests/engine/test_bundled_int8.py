@@ -1,4 +1,4 @@
-"""The bundled 2021 network in INT8 keeps the physics of the published showers, 100-500 GeV."""
+"""The bundled published networks in INT8 keep the physics of the published showers, 100-500 GeV."""
 
 import numpy as np
 import pytest
@@ -9,15 +9,16 @@ from caloforge.physics import observables
 from caloforge.zoo import sample_path
 
 COPIES = 3
+SAMPLES = {"conv2d_int8": "clic_ecal_fixed", "conv3d_int8": "clic_ecal_fixed"}
 
 
-@pytest.fixture(scope="module")
-def pair():
+@pytest.fixture(scope="module", params=SAMPLES)
+def pair(request):
     """Geant4 showers of 100-500 GeV that no training has seen, and the model's, three of each."""
-    geant4 = caloforge.read(sample_path("clic_ecal_fixed"))
+    geant4 = caloforge.read(sample_path(SAMPLES[request.param]))
     geant4 = geant4[np.flatnonzero(geant4.energy >= 100)]
     conditions = Conditions(geant4.energy, geant4.theta).repeated(COPIES * len(geant4))
-    return geant4, caloforge.load("conv2d_int8", threads=1).sample(conditions, seed=1)
+    return geant4, caloforge.load(request.param, threads=1).sample(conditions, seed=1)
 
 
 def test_response_and_its_spread(pair):

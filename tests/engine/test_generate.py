@@ -4,17 +4,22 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from tests.conftest import write_toy_model
 
 from caloforge import io
 from caloforge.beam import Conditions, draw
+from caloforge.cli.app import main
+from caloforge.engine import RUNTIMES
 from caloforge.errors import InputError, ModelError, OutputError, RangeError
 from caloforge.generate import Generator, generate_file, load
 from caloforge.hit_arrays import HitArrays
 from caloforge.hits import Hits
+from caloforge.io.hits_writer import HitsWriter
 from caloforge.lock import claimed
 
 
@@ -152,6 +157,37 @@ def test_a_journal_of_another_request_is_not_continued(tmp_path, toy_model):
     seen = []
     generate_file(generator, Conditions.of([50.0] * 100), path, seed=2, on_progress=seen.append)
     assert seen[0] == 0
+
+
+def test_another_version_of_the_sampler_does_not_go_on(tmp_path, toy_model, monkeypatch, capsys):
+    def generated(version):
+        monkeypatch.setattr("importlib.metadata.version", lambda name: version)
+        options = ["-n", "50", "--layout", "hits", "--runtime", "onnx", "-o", str(path)]
+        with pytest.raises(SystemExit) as ended:
+            main(["generate", str(toy_model), *options])
+        return ended.value.code
+
+    def stop(writer):
+        raise KeyboardInterrupt
+
+    path, finish = tmp_path / "out.h5", HitsWriter.finish
+    monkeypatch.setitem(RUNTIMES, "onnx", replace(RUNTIMES["onnx"], sampler="toy-sampler"))
+    monkeypatch.setattr(HitsWriter, "finish", stop)
+    assert generated("1.0") not in (0, None)
+    monkeypatch.setattr(HitsWriter, "finish", finish)
+    partial = tmp_path / "out.h5.partial"
+    begun = partial.read_bytes()
+    assert generated("1.1") == 2
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert (
+        "out.h5.partial was begun with toy-sampler 1.0, the sampler is toy-sampler 1.1 now" in said
+    )
+    assert "Traceback" not in said and partial.read_bytes() == begun and not path.exists()
+    assert not generated("1.0")
+    with h5py.File(path) as file:
+        assert file.attrs["sampler"] == "toy-sampler 1.0"
+    record = json.loads(path.with_suffix(".record.json").read_text())
+    assert record["config"]["sampler"] == "toy-sampler 1.0"
 
 
 def test_hits_are_those_of_the_cells(tmp_path, toy_model):

@@ -93,8 +93,28 @@ def late_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_toy(path, "angle", (5, 5), local_correlations=True, conversion=True)
 
 
+@pytest.fixture(scope="session")
+def shared_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that :mod:`caloforge.make` would train: one pattern for all layers, a moved centre."""
+    path = tmp_path_factory.mktemp("native") / "shared.onnx"
+    return export_toy(
+        path, "fixed", (5, 5), local_correlations=True, shared_pattern=True, off_centre=True
+    )
+
+
+@pytest.fixture(scope="session")
+def shared_inclined_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of inclined showers, which begin late."""
+    path = tmp_path_factory.mktemp("native") / "shared_inclined.onnx"
+    return export_toy(
+        path, "angle", (5, 5), local_correlations=True, conversion=True, shared_pattern=True,
+        off_centre=True,
+    )  # fmt: skip
+
+
 TOYS = [
-    pytest.param(name, marks=pytest.mark.slow) for name in ("whole_toy", "inclined_toy", "late_toy")
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in ("whole_toy", "inclined_toy", "late_toy", "shared_toy", "shared_inclined_toy")
 ]
 """Slow, because exporting them is."""
 
@@ -156,6 +176,8 @@ def fill(network: FactorisedGenerator) -> None:
     network.deposits.shift.copy_(0.5 * torch.randn_like(network.deposits.shift))
     rows = torch.stack([deposit_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])
     network.deposits.table.copy_(rows.repeat(CLASSES, 1).flatten())
+    if network.axis.moves_centre:
+        network.axis.off_centre.copy_(torch.linspace(0.05, 0.1, len(network.axis.off_centre)))
     if network.knots.inclined:
         network.axis.lean.fill_(-0.1)
         network.axis.wander.fill_(0.05)

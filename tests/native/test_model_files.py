@@ -111,7 +111,7 @@ def test_a_missing_table_is_refused(proto):
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("factorised 1", "factorised 4", "does not know"),
+        ("factorised 1", "factorised 5", "does not know"),
         ("image 25 25 25", "image 25 25", "description of tables is damaged: image"),
         ("image 25 25 25", "image 25 -25 25", "description of tables is damaged: image"),
         ("window 15 15", "window 16 15", "description of tables is damaged: window"),

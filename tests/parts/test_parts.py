@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from tests.conftest import write_toy_model
 from caloforge import io
 from caloforge.cli.app import main
 from caloforge.cluster import Cluster
-from caloforge.errors import ClusterError
+from caloforge.engine import RUNTIMES
+from caloforge.errors import ClusterError, InputError
 from caloforge.generate import generate_file, load
 from caloforge.io.parts import sample_digest
 from caloforge.parts import Dataset
@@ -182,6 +184,19 @@ def test_options_that_do_not_go_together(tmp_path, toy_model, toy_detector, data
     assert call("generate", toy_model, "-n", 5, "--part", 1, "-o", tmp_path / "x.h5") == 2
     assert "give --parts" in capsys.readouterr().err
     assert not (tmp_path / "new").exists() and not (tmp_path / "x.h5").exists()
+
+
+def test_another_version_of_the_sampler_does_not_go_on(tmp_path, toy_model, monkeypatch, capsys):
+    monkeypatch.setitem(RUNTIMES, "onnx", replace(RUNTIMES["onnx"], sampler="toy-sampler"))
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.0")
+    assert make(toy_model, tmp_path / "set", "--part", 0) == 0
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.1")
+    capsys.readouterr()
+    assert make(toy_model, tmp_path / "set") == 2
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "its sampler is toy-sampler 1.0, not toy-sampler 1.1" in said
+    with pytest.raises(InputError, match=r"begun with toy-sampler 1\.0, here is toy-sampler 1\.1"):
+        Dataset.at(tmp_path / "set").load()
 
 
 @pytest.mark.slow

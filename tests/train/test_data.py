@@ -129,3 +129,13 @@ def test_files_that_do_not_fit_together_are_refused(paths, tmp_path, toy_detecto
         training_data([other], augment="mirror")
     with pytest.raises(InputError, match="fewer than one batch of 8"):
         training_data([paths[2]])
+
+
+def test_a_model_may_be_for_more_than_the_showers_reach_by_chance(paths):
+    own = training_data(paths).domain()
+    wider = training_data(paths, energy_gev=(1.0, 900.0), theta_deg=(60.0, 120.0)).domain()
+    assert wider.energy_range_gev == (1.0, 900.0)
+    assert np.allclose(np.degrees(wider.theta_range_rad), [60.0, 120.0], atol=1e-4)
+    assert training_data(paths, energy_gev=own.energy_range_gev).domain() == own
+    narrower = training_data(paths, energy_gev=(50.0, 51.0)).domain()
+    assert narrower.energy_range_gev == own.energy_range_gev

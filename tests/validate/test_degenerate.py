@@ -92,6 +92,15 @@ def test_what_has_no_spread_is_said():
     assert result["wasserstein"].verdict == "fail"
 
 
+def test_a_layer_that_one_shower_reaches_has_no_spread_to_compare_with():
+    """Else the mean over features is what rounding, or that one shower, says of one of them."""
+    reference, made = never_hit(1), make_showers(make_toy_detector(), 60, 2)
+    reference.cells[0, 2, 2, 3] = 1e-7
+    result = score(compare([reference], [made]))
+    assert result.to_dict()["spread_by_feature"]["layer 3"] is None
+    assert result["spread"].value < 3
+
+
 def test_an_empty_reference_is_refused_and_empty_showers_are_judged():
     full = make_showers(make_toy_detector(), 60)
     empty = Showers(0 * full.cells, full.energy, full.theta, full.detector)

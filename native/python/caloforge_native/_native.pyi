@@ -20,7 +20,7 @@ class Sampler:
         """Uniform numbers that a shower's layer energies are made from."""
     @property
     def numbers(self) -> int:
-        """These, four for its axis, and one for where it begins, if that is drawn."""
+        """These, four for its axis, one for where it begins and two for its centre, if drawn."""
 
 class Maker:
     """Makes showers in one thread at a time."""

@@ -51,4 +51,19 @@ void set_axis(
     set_span(model, shower);
 }
 
+// How far in pads energy beside the image pulls the shower's barycentre: mostly hardly at all, by a
+// far hit now and then.
+//
+//     missed = +-log(|2 u - 1|)**2 off_centre, with the sign of 2 u - 1
+void set_missed(
+    const Model& model, const Group& group, int lane, const Condition& condition, Shower& shower) {
+    float pull;
+    condition.interpolate(model.off_centre.data(), 1, &pull);
+    for (int side = 0; side < 2; ++side) {
+        const float either = 2.0f * group.missed[side][lane] - 1.0f;
+        const float log = logarithm(at_least(std::fabs(either), 1e-6f)), size = log * log;
+        shower.missed[side] = (either < 0.0f ? -size : size) * pull;
+    }
+}
+
 CALOFORGE_END

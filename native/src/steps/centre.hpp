@@ -37,7 +37,7 @@ CALOFORGE_INLINE Corner unmoved(const Model& model, const Shower& shower) {
 Moments moments(const Model& model, Shower& shower, float from_x, float from_y) {
     MomentLanes lane_sums = {};
     const Sums& sums = shower.sums;
-    const float* scale = shower.of_layers.scale.data();
+    const float* scale = shower.scale.data();
     const Corner corner = unmoved(model, shower);
     const float first_x = static_cast<float>(corner.x) - from_x;
     const float first_y = static_cast<float>(corner.y) - from_y;
@@ -67,15 +67,14 @@ Moments moments(const Model& model, Shower& shower, float from_x, float from_y) 
     return {sum_of_lanes(lane_sums.energy), sum_of_lanes(lane_sums.x), sum_of_lanes(lane_sums.y)};
 }
 
-// A place brought into 0 ... size - 1 by whole sizes; it is at most two of them away.
+// A place brought into 0 ... size - 1 by whole sizes.
 CALOFORGE_INLINE int within(int place, int size) {
     return ((place % size) + size) % size;
 }
 
 // Whole pads that a perpendicular shower's image is moved by: its barycentre, from the middle pad.
-CALOFORGE_INLINE int closed_move(float barycentre, int size) {
-    const float most = static_cast<float>(size);
-    return -static_cast<int>(whole(clamped(barycentre + 0.5f, -most, most)));
+CALOFORGE_INLINE int closed_move(float barycentre) {
+    return -static_cast<int>(whole(clamped(barycentre + 0.5f, -1e6f, 1e6f)));
 }
 
 // Whole pads that an inclined shower's image is moved by: at most `most`.
@@ -91,8 +90,8 @@ CALOFORGE_INLINE Corner move_of(const Model& model, Shower& shower) {
     const Moments sums = moments(model, shower, closed ? static_cast<float>(model.image_x / 2) : 0.0f,
                                  closed ? static_cast<float>(model.image_y / 2) : 0.0f);
     const float total = at_least(sums.energy, 1e-12f);
-    const float x = sums.x / total, y = sums.y / total;
-    if (closed) return {closed_move(x, model.image_x), closed_move(y, model.image_y)};
+    const float x = sums.x / total + shower.missed[0], y = sums.y / total + shower.missed[1];
+    if (closed) return {closed_move(x), closed_move(y)};
     return {open_move(x, model.image_x, model.most_moved),
             open_move(y, model.image_y, model.most_moved)};
 }
@@ -152,7 +151,8 @@ void set_image(const Model& model, Corner move, Corner corner, Shower& shower) {
         place_in_closed(model, move, shower);
     } else {
         place_in_open(model, move, corner, shower);
-        for (int i = 0; i < hits.count; ++i) shower.deposit[hits.inside[i]] += hits.energy[i];
+        for (int i = 0; i < hits.count; ++i)
+            shower.deposit[hits.inside[i]] += hits.energy[i] * shower.raised[hits.layer[i]];
     }
     for (int i = 0; i < hits.count; ++i) {
         const auto cell = static_cast<std::uint32_t>(hits.cell[i]);

@@ -3,7 +3,8 @@
 //     row = floor(8 log10(m / 10 eV) + shift + dither), column = floor(u**(1/4) 511.99)
 //     deposit = m table[sort][row][column]
 //
-// where the sort of a layer is the class of a factor of two in its energy.  Most cells are not hit:
+// A layer's shift is in what its cells expect from the start, and so in the deposits until these are
+// energies: `raised`.  The sort of a layer is the class of a factor of two in its energy.  Most cells are not hit:
 // two lines bound the chance of a hit (bounds.cpp), and only cells whose quantile is below them are
 // asked.  Where a layer gets nothing, all its cells are asked, and the one that came nearest to a hit
 // has the layer's energy.
@@ -24,18 +25,30 @@ constexpr int sort_bits = 31;  // the last bits of what a candidate expects: a m
 static_assert(sorts <= sort_bits + 1);
 constexpr float faint_layer_gev = 1e-3f, faint_first_layer_gev = 2.5e-4f;
 
-// The table's sort of a layer of this energy in GeV.
-CALOFORGE_INLINE int sort_of(int layer, float energy) {
-    const bool first = layer < first_layers;
-    const int classes = first ? first_layer_classes : layer_classes;
-    const float faint = first ? faint_first_layer_gev : faint_layer_gev;
+// The class of a factor of two in a layer's energy in GeV, from `faint` on.
+CALOFORGE_INLINE int class_of(float energy, float faint, int classes) {
     const float doublings = logarithm(at_least(energy, 1e-9f) / faint) * 1.44269504f + 1.0f;
-    const int place = static_cast<int>(clamped(doublings, 0.0f, static_cast<float>(classes - 1)));
-    return first ? layer_classes + first_layer_classes * layer + place : place;
+    return static_cast<int>(clamped(doublings, 0.0f, static_cast<float>(classes - 1)));
 }
 
-// The factor by which a shift raises what cells expect.
-CALOFORGE_INLINE float raised_by(float shift) { return exponential(shift / rows_per_log); }
+// The table's sort of a layer of this energy in GeV: of one of the first layers, and of another.
+CALOFORGE_INLINE int sort_of_first(int layer, float energy) {
+    return layer_classes + first_layer_classes * layer +
+           class_of(energy, faint_first_layer_gev, first_layer_classes);
+}
+CALOFORGE_INLINE int sort_of_other(float energy) {
+    return class_of(energy, faint_layer_gev, layer_classes);
+}
+
+// Sets the factors by which the layers' shifts raise what cells expect, and their inverses.
+void set_raised(const Model& model, const Condition& condition, Shower& shower) {
+    condition.interpolate(model.deposit_shift.data(), model.layers, shower.raised.data());
+    CALOFORGE_LANES
+    for (int layer = 0; layer < model.layers; ++layer) {
+        shower.raised[layer] = exponential(shower.raised[layer] / rows_per_log);
+        shower.lowered[layer] = 1.0f / shower.raised[layer];
+    }
+}
 
 // The place in the table of a sort, for a cell with what it expects, raised by the shift, and is asked
 // with: 24 bits of the quantile and eight that dither the row.
@@ -77,17 +90,17 @@ void set_sharing(const Model& model, Shower& shower) {
 void set_sorts(const Model& model, Shower& shower) {
     OfLayers& of = shower.of_layers;
     CALOFORGE_LANES
-    for (int layer = 0; layer < model.layer_lanes; ++layer) {
-        of.sort[layer] = sort_of(layer, shower.energy[layer]);
-        of.raised[layer] = raised_by(shower.shifts[layer]);
-    }
+    for (int layer = 0; layer < model.layer_lanes; ++layer)
+        of.sort[layer] = sort_of_other(shower.energy[layer]);
+    for (int layer = 0; layer < smaller(first_layers, model.layers); ++layer)
+        of.sort[layer] = sort_of_first(layer, shower.energy[layer]);
     for (int layer = 0; layer < model.layers; ++layer) {
         const Bound& bound = model.bounds[static_cast<std::size_t>(of.sort[layer])];
         of.steep[layer] = bound.steep, of.low[layer] = bound.low;
         of.flat[layer] = bound.flat, of.high[layer] = bound.high;
     }
     repeat(model, shower.span, of.sort);
-    for (Array<float>* values : {&of.raised, &of.steep, &of.low, &of.flat, &of.high})
+    for (Array<float>* values : {&of.steep, &of.low, &of.flat, &of.high})
         repeat(model, shower.span, *values);
 }
 
@@ -95,8 +108,7 @@ void set_sorts(const Model& model, Shower& shower) {
 // eight bits of their own to dither.  Of one cell or of a vector.
 template <class Number, class Chance>
 CALOFORGE_INLINE Number asked_with(
-    const Number& own, const Number& along_x, const Number& along_y, const Chance& below_x,
-    const Chance& below_y) {
+    Number own, Number along_x, Number along_y, Chance below_x, Chance below_y) {
     const Chance second = (Chance)(own & 0xffu);
     const Number near_y = second < below_y ? along_y : own;
     const Number shared = second < below_x ? along_x : near_y;
@@ -118,7 +130,6 @@ int find_candidates(const Model& model, Shower& shower) {
     for (int first = 0; first < row; first += width) {
         const auto steep = loaded<Float>(&of.steep[first]), low = loaded<Float>(&of.low[first]);
         const auto flat = loaded<Float>(&of.flat[first]), high = loaded<Float>(&of.high[first]);
-        const auto raised_by = loaded<Float>(&of.raised[first]);
         const auto sort = loaded<Int>(&of.sort[first]);
         const auto below_x = loaded<Int>(&of.below_x[first]);
         const auto below_y = loaded<Int>(&of.below_y[first]);
@@ -129,7 +140,7 @@ int find_candidates(const Model& model, Shower& shower) {
             const auto along_x = loaded<Word>(number + row);
             const auto asked =
                 asked_with(own, along_x, loaded<Word>(number + layers), below_x, below_y);
-            const Float raised = loaded<Float>(expected) * raised_by;
+            const auto raised = loaded<Float>(expected);
             const Float line = fused(steep, raised, low), other = fused(flat, raised, high);
             const auto quantile = __builtin_convertvector((Int)(asked >> 8), Float);
             const Wanted wanted(quantile, line < other ? line : other);
@@ -187,7 +198,7 @@ void set_deposits(const Model& model, Shower& shower) {
     }
 }
 
-// Adds up the layers' sums.
+// Adds up the layers' sums, in GeV.
 void add_up(const Model& model, Shower& shower) {
     Sums& sums = shower.sums;
     const int layers = model.layers;
@@ -206,16 +217,16 @@ void add_up(const Model& model, Shower& shower) {
         }
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
-            const bool there = first + lane < layers;
-            sums.total[first + lane] = there ? total[lane] : 0.0f;
-            sums.total_x[first + lane] = there ? total_x[lane] : 0.0f;
-            sums.total_y[first + lane] = there ? total_y[lane] : 0.0f;
+            const float lowered = first + lane < layers ? shower.lowered[first + lane] : 0.0f;
+            sums.total[first + lane] = total[lane] * lowered;
+            sums.total_x[first + lane] = total_x[lane] * lowered;
+            sums.total_y[first + lane] = total_y[lane] * lowered;
         }
     }
 }
 
 // In a layer where nothing is hit, asks all cells and lets those have deposits that came nearest to a
-// hit; returns the factor from deposits to energies.
+// hit; returns the factor from deposits in GeV to energies.
 float keep_nearest(const Model& model, int layer, Shower& shower) {
     const OfLayers& of = shower.of_layers;
     const int count = model.window_x * model.window_y;
@@ -230,10 +241,9 @@ float keep_nearest(const Model& model, int layer, Shower& shower) {
         expected[pad] = shower.expected[i];
     }
     const float* table = table_of(model, of.sort[layer]);
-    const float raised_by = of.raised[layer];
     CALOFORGE_LANES
     for (int pad = 0; pad < count; ++pad)
-        deposit[pad] = expected[pad] * table[place_of(expected[pad] * raised_by, asked[pad])];
+        deposit[pad] = expected[pad] * table[place_of(expected[pad], asked[pad])];
     float most = 1e-30f;
     for (int pad = 0; pad < count; ++pad) most = at_least(deposit[pad], most);
     const float energy = shower.energy[layer], scale = energy / most;
@@ -244,11 +254,12 @@ float keep_nearest(const Model& model, int layer, Shower& shower) {
         const int x = pad / model.window_y, y = pad % model.window_y;
         const float kept = deposit[pad] * scale >= threshold ? deposit[pad] : 0.0f;
         shower.deposit[shower.place(model, x, y, layer)] = kept;
-        sums.total[layer] += kept;
-        sums.total_x[layer] += kept * static_cast<float>(x);
-        sums.total_y[layer] += kept * static_cast<float>(y + shower.rise[layer]);
+        const float in_gev = kept * shower.lowered[layer];
+        sums.total[layer] += in_gev;
+        sums.total_x[layer] += in_gev * static_cast<float>(x);
+        sums.total_y[layer] += in_gev * static_cast<float>(y + shower.rise[layer]);
     }
-    return scale;
+    return scale * shower.raised[layer];
 }
 
 // Makes the deposits of the window, and sets the factors by which they and the halo's have the
@@ -258,15 +269,16 @@ void make_deposits(const Model& model, Shower& shower) {
     look_up(model, find_candidates(model, shower), shower.candidates);
     set_deposits(model, shower);
     add_up(model, shower);
-    Array<float>& scale = shower.of_layers.scale;
+    Array<float>&scale = shower.scale, &of_cells = shower.of_layers.scale;
     for (int layer = 0; layer < model.layers; ++layer) {
         const float energy = shower.energy[layer];
         const float total = shower.sums.total[layer] + shower.in_halo[layer];
         scale[layer] = energy >= threshold_gev ? energy / at_least(total, threshold_gev) : 0.0f;
         if ((energy >= threshold_gev) & (total < threshold_gev))
             scale[layer] = keep_nearest(model, layer, shower);
+        of_cells[layer] = scale[layer] * shower.lowered[layer];
     }
-    repeat(model, shower.span, scale);
+    repeat(model, shower.span, of_cells);
 }
 
 CALOFORGE_END

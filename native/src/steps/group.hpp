@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "../model.hpp"
+#include "mathematics.hpp"
 #include "random.hpp"
 #include "set.hpp"
 
@@ -21,13 +22,14 @@ struct Group {
           score(model.layers * lanes),
           of_one(model.layers),
           layer_energy(model.layers * lanes),
+          shares(model.shared ? model.layers * lanes : 0),
           rings(lanes * model.rings * model.layer_lanes),
           in(widest(model) * lanes),
           out(widest(model) * lanes) {}
 
     // The most numbers that a network's layer takes or gives.
     static std::size_t widest(const Model& model) {
-        int most = 2 * model.layers + model.features;
+        int most = larger(2 * model.layers, shared_inputs) + model.features;
         for (const Coupling& coupling : model.couplings)
             if (coupling.network[0].out > most) most = coupling.network[0].out;
         for (const Linear& layer : model.pattern)
@@ -43,6 +45,7 @@ struct Group {
     alignas(64) float impact_x[lanes] = {}, impact_y[lanes] = {};  // uniform numbers
     alignas(64) float tilt[2][lanes] = {};                         // uniform, then [0] is normal
     alignas(64) float beginning[lanes] = {};                       // uniform
+    alignas(64) float missed[2][lanes] = {};                       // uniform
     // Sets what a network is told of the showers' conditions.
     template <int side>
     void set_features(const Model& model, float* values) const {
@@ -55,6 +58,7 @@ struct Group {
     Array<float> score;         // [layers]
     Array<float> of_one;        // [layers] of one shower
     Array<float> layer_energy;  // [layers] GeV
+    Array<float> shares;        // [layers] of the shower's energy
     Array<float> rings;         // [lanes][rings][layer_lanes]: weights of the Gaussians
     Array<float> in, out;       // of a network's layer
     Random random[lanes];

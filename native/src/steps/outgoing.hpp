@@ -53,7 +53,8 @@ class Outgoing {
     // Behind the first `there` values of the memory.
     void start(const Value* memory, std::size_t there) {
         waiting_ = there % of_line;
-        std::memcpy(values_.data(), memory + (there - waiting_), waiting_ * sizeof(Value));
+        if (waiting_ != 0)
+            std::memcpy(values_.data(), memory + (there - waiting_), waiting_ * sizeof(Value));
     }
 
     // Where the next ones are to be made.
@@ -69,7 +70,8 @@ class Outgoing {
 
     // Puts the rest there, too, so that any thread may read all `there` values.
     void finish(Value* memory, std::size_t there) {
-        std::memcpy(memory + (there - waiting_), values_.data(), waiting_ * sizeof(Value));
+        if (waiting_ != 0)
+            std::memcpy(memory + (there - waiting_), values_.data(), waiting_ * sizeof(Value));
 #if defined(__SSE2__)
         _mm_sfence();
 #endif

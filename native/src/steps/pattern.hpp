@@ -90,7 +90,7 @@ void set_shares(const Model& model, const Condition& condition, Shower& shower) 
         for (int ring = 0; ring < model.rings; ++ring)
             beside += shower.rings[ring * model.layer_lanes + layer] *
                       (1.0f - shower.sums_x[ring] * shower.sums_y[ring]);
-        shower.beside[layer] = beside;
+        shower.beside[layer] = beside * shower.lowered[layer];
     }
 }
 
@@ -157,7 +157,7 @@ CALOFORGE_INLINE void expect_block(
             rings, factor, weighed + layer, layer_lanes, shower.row, expected + layer);
 }
 
-// Sets what the cells of the window expect, in GeV: pad by pad along y, so that what is written in
+// Sets what the cells of the window expect, in GeV, raised: pad by pad along y, so that what is written in
 // lanes behind the last layer is overwritten by the next pad's.  Narrow rings come first, and those
 // that do not reach a pad are left out.
 void set_expected(const Model& model, Shower& shower) {

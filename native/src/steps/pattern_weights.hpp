@@ -27,30 +27,41 @@ void softmax(float* values, int rings, int layer_lanes, float* weights) {
             weights[(lane * rings + ring) * layer_lanes] = values[ring * side + lane] / sum[lane];
 }
 
+// Sets the layers' fractions [layers][side] of the showers' energies.
+template <int side>
+void set_fractions(const Model& model, const Group& group, float* share) {
+    float total[side] = {};
+    for (int layer = 0; layer < model.layers; ++layer)
+        for (int lane = 0; lane < side; ++lane)
+            total[lane] += group.layer_energy[layer * side + lane];
+    for (int layer = 0; layer < model.layers; ++layer)
+        for (int lane = 0; lane < side; ++lane)
+            share[layer * side + lane] =
+                group.layer_energy[layer * side + lane] / at_least(total[lane], 1e-12f);
+}
+
+// What a network makes of `in`, which it overwrites: rectified in its hidden layers.
+template <int side>
+void rectified_network(const Network& network, float* in, float* out) {
+    for (int layer = 0; layer < 2; ++layer) {
+        linear<side>(network[layer], in, out);
+        const int count = network[layer].out * side;
+        CALOFORGE_LANES
+        for (int i = 0; i < count; ++i) in[i] = at_least(out[i], 0.0f);
+    }
+    linear<side>(network[2], in, out);
+}
+
 // Sets the weights of the Gaussians from the group's layer energies.
 template <int side>
 void make_pattern_weights(const Model& model, Group& group) {
     const int layers = model.layers;
     float* in = group.in.data();
     float* out = group.out.data();
-    float total[side] = {};
-    for (int layer = 0; layer < layers; ++layer)
-        for (int lane = 0; lane < side; ++lane)
-            total[lane] += group.layer_energy[layer * side + lane];
-    for (int layer = 0; layer < layers; ++layer)
-        for (int lane = 0; lane < side; ++lane) {
-            const float share =
-                group.layer_energy[layer * side + lane] / at_least(total[lane], 1e-12f);
-            in[layer * side + lane] = (logarithm(share + 1e-4f) + 4.0f) * 0.5f;
-        }
+    set_fractions<side>(model, group, in);
+    for (int i = 0; i < layers * side; ++i) in[i] = (logarithm(in[i] + 1e-4f) + 4.0f) * 0.5f;
     group.set_features<side>(model, in + layers * side);
-    for (int layer = 0; layer < 2; ++layer) {
-        linear<side>(model.pattern[layer], in, out);
-        const int count = model.pattern[layer].out * side;
-        CALOFORGE_LANES
-        for (int i = 0; i < count; ++i) in[i] = at_least(out[i], 0.0f);
-    }
-    linear<side>(model.pattern[2], in, out);
+    rectified_network<side>(model.pattern, in, out);
     for (int layer = 0; layer < layers; ++layer)
         softmax<side>(&out[layer * model.rings * side], model.rings, model.layer_lanes,
                       &group.rings[layer]);

@@ -1,7 +1,8 @@
 // Those of many that are wanted, one after the other and in their order; and back to their places.
 //
 // Branches on random numbers are mispredicted, so the lanes of a vector are moved together, or apart,
-// by one instruction of the set.  Of what is moved together a whole vector is written: what is behind
+// by one instruction of the set.  Vectors come by value: a template's reference to one would be to
+// memory as aligned as the vector is long, which the memory of locals need not be.  Of what is moved together a whole vector is written: what is behind
 // the last wanted one is overwritten by the next ones.
 #pragma once
 
@@ -57,7 +58,7 @@ class Wanted {
 
     // Moves the wanted ones together.
     template <class Vector, class Value>
-    void take(const Vector& from, Value* to) const {
+    CALOFORGE_INLINE void take(Vector from, Value* to) const {
         const __m512i together =
             _mm512_maskz_compress_epi32(bits_, reinterpret_cast<__m512i>(from));
         if constexpr (sizeof(Value) == 2)
@@ -78,7 +79,7 @@ class Wanted {
                             _CMP_LT_OQ)))) {}
 
     template <class Vector, class Value>
-    void take(const Vector& from, Value* to) const {
+    CALOFORGE_INLINE void take(Vector from, Value* to) const {
         const __m256i together = _mm256_permutevar8x32_epi32(
             reinterpret_cast<__m256i>(from), eight(places_of_bits.places));
         if constexpr (sizeof(Value) == 2) {
@@ -104,7 +105,7 @@ class Wanted {
     }
 
     template <class Vector, class Value>
-    void take(const Vector& from, Value* to) const {
+    CALOFORGE_INLINE void take(Vector from, Value* to) const {
         const std::uint8_t* places = places_of_bits.places[bits_];
         for (int lane = 0; lane < width; ++lane) to[lane] = static_cast<Value>(from[places[lane]]);
     }

@@ -50,7 +50,7 @@ struct Candidates {
           place(cells + 2 * lanes), value(cells + 2 * lanes) {}
 
     Array<Wanted::Bits> wanted;   // which of the cells they are
-    Array<std::int32_t> raised;   // what they expect in GeV, raised by the layer's shift, and its sort
+    Array<std::int32_t> raised;   // what they expect in GeV, raised, and their layer's sort
     Array<std::uint32_t> asked;   // 24 bits of its quantile, and eight more
     Array<std::int32_t> place;    // in the tables
     Array<float> value;           // deposit by expectation
@@ -59,12 +59,11 @@ struct Candidates {
 // What is the same in all cells of a layer, [widest row].
 struct OfLayers {
     OfLayers(int row)
-        : steep(row), low(row), flat(row), high(row), raised(row), scale(row), sort(row),
+        : steep(row), low(row), flat(row), high(row), scale(row), sort(row),
           below_x(row), below_y(row) {}
 
     Array<float> steep, low, flat, high;     // the bound of the chance of a hit
-    Array<float> raised;                     // what is expected, by the layer's shift
-    Array<float> scale;                      // from deposits to energies
+    Array<float> scale;                      // from deposits, raised ones, to energies
     Array<std::int32_t> sort;                // of the deposit table
     Array<std::int32_t> below_x, below_y;    // chances of sharing
 };
@@ -109,7 +108,7 @@ struct Shower {
           core_numbers(2 * core * core * model.layer_lanes + lanes),
           core_normals(core * core * model.layer_lanes),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
-          shifts(model.layer_lanes),
+          raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
           of_layers(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
           deposit(expected.size() + 1), asked(lanes_for(model.window_x * model.window_y)),
           of_layer(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
@@ -124,8 +123,9 @@ struct Shower {
 
     int widest_row, span, row;
     Array<float> energy;  // [layers] GeV
-    Array<float> rings;   // [rings][layer_lanes] GeV
+    Array<float> rings;   // [rings][layer_lanes] GeV, raised
     float axis_x = 0.0f;  // pads from the image's centre
+    float missed[2] = {};  // pads by which energy beside the image pulls the barycentre, in x and y
     Array<float> axis_y;  // [layers]
     Array<float> centre;  // [layers] whole pads along y by which the layer's window is moved
     int lowest = 0;       // the least of them
@@ -134,21 +134,23 @@ struct Shower {
     Array<float> sums_x, sums_y;  // [rings]
     int edges_of_ring;
     Array<float> edges;    // [rings][edges_of_ring]: erf at the edges of pads
-    Array<float> weighed;  // [rings][layer_lanes] GeV in pads of one place along y
+    Array<float> weighed;  // [rings][layer_lanes] GeV, raised, in pads of one place along y
     int blocks_x = 0;
     Array<Block> block;           // [blocks_x]
     Array<float> in_x;            // the blocks' shares
     Array<float> in_y;            // [layers or 1][rings][stride]
-    Array<float> expected;        // [window_x][row] GeV
+    Array<float> expected;        // [window_x][row] GeV, raised
     Array<std::uint32_t> number;  // [window_x + 1][row]
     Array<float> core_numbers, core_normals;  // [2][core][core][layer_lanes], [core][core][layer_lanes]
     HaloHits halo;
     Array<float> in_halo;  // [layers] GeV
-    Array<float> shifts;   // [layers] rows of the deposit table
+    Array<float> raised;   // [layers] what cells expect, by the layer's shift; and its inverse
+    Array<float> lowered;
+    Array<float> scale;    // [layers] from the halo's deposits to energies
     OfLayers of_layers;
     Candidates candidates;
     Sums sums;
-    Array<float> deposit;           // [window_x][row], and one of no cell
+    Array<float> deposit;           // [window_x][row] GeV, raised, and one of no cell
     Array<std::uint32_t> asked;     // [window_x window_y] of one layer: as of the candidates
     Array<float> of_layer;          // [window_x window_y] of one layer: what is expected, then deposits
     int nowhere;                    // cell of hits that are none

@@ -78,6 +78,7 @@ def _begun(
 
     The runtime of a dataset that was begun is kept, unless another one is named.
     """
+    from caloforge.engine.runtimes import runtime_named
     from caloforge.generate import load
     from caloforge.io.parts import REQUEST
     from caloforge.parts import Dataset, DatasetRequest
@@ -96,5 +97,6 @@ def _begun(
         model=card.name, model_digest=file_digest(generator.path), showers=n, parts=parts,
         seed=seed, energy=ranges[0], theta=ranges[1], layout=layout, compression=compression,
         runtime=plan.runtime, precision=plan.precision,
+        sampler=runtime_named(plan.runtime).sampler_version,
     )  # fmt: skip
     return Dataset.begin(folder, request, generator.path), generator

@@ -1,7 +1,7 @@
 """The table of runtimes: one line for each way in which a model file can be run."""
 
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +22,8 @@ class Runtime:
         ModelError for a model that the engine cannot run.
     package : what has to be installed for it, as Python imports it.
     bfloat16 : whether it computes in bfloat16 where the processor does.
+    sampler : distribution that draws the showers by itself, of which another version makes others
+        of a seed; none where the model's graph draws them.
     tables_only : whether it runs only models that turn random numbers into places in tables, of
         the forms that the native sampler knows.
     """
@@ -31,6 +33,12 @@ class Runtime:
     package: str
     bfloat16: bool = False
     tables_only: bool = False
+    sampler: str | None = None
+
+    @property
+    def sampler_version(self) -> str | None:
+        """Name and version of what draws the showers, as ``caloforge-native 0.3.0``."""
+        return self.sampler and f"{self.sampler} {metadata.version(self.sampler)}"
 
     @property
     def installed(self) -> bool:
@@ -48,7 +56,13 @@ class Runtime:
 
 
 RUNTIMES = {
-    "native": Runtime("native sampler", "native", package="caloforge_native", tables_only=True),
+    "native": Runtime(
+        "native sampler",
+        "native",
+        package="caloforge_native",
+        tables_only=True,
+        sampler="caloforge-native",
+    ),
     "openvino": Runtime("OpenVINO", "openvino", package="openvino", bfloat16=True),
     "onnx": Runtime("ONNX Runtime", "onnx", package="onnxruntime"),
 }

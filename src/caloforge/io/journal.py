@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.atomic import partial_path, replacing
+from caloforge.errors import InputError
 
 
 class Journal:
@@ -17,17 +18,38 @@ class Journal:
     """
 
     def __init__(self, path: Path, request: dict[str, Any]) -> None:
-        self.path = partial_path(path).with_suffix(".partial.json")
+        self._partial = partial_path(path)
+        self.path = self._partial.with_suffix(".partial.json")
         self.request = request
-        noted = self._read()
-        self.found, self.done = noted is not None, noted or 0
+        self._noted, done = self._read()
+        self.found = self._noted == request
+        self.done = done if self.found else 0
 
-    def _read(self) -> int | None:
+    def _read(self) -> tuple[dict[str, Any], int]:
+        """The request that was noted, empty if none was, and how many showers are there."""
         try:
             found = json.loads(self.path.read_text())
-            return int(found["done"]) if found["request"] == self.request else None
+            return dict(found["request"]), int(found["done"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None
+            return {}, 0
+
+    def check_same(self, key: str, what: str) -> None:
+        """Refuse to go on with a file of the same request but for ``key``, called ``what``.
+
+        Raises
+        ------
+        InputError
+            if there is one.
+        """
+        mine, theirs = self.request.get(key), self._noted.get(key)
+        if mine == theirs or self._noted | {key: mine} != self.request | {key: mine}:
+            return
+        begun, now = theirs or f"another {what}", mine or "none"
+        msg = (
+            f"{self._partial} was begun with {begun}, the {what} is {now} now and makes other "
+            f"showers of a seed: go on with that one, or remove {self._partial}"
+        )
+        raise InputError(msg)
 
     def note(self, done: int) -> None:
         """Write that ``done`` showers are there; OutputError if that fails."""

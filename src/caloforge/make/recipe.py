@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from caloforge.beam import Spread
 from caloforge.config import build
 from caloforge.errors import InputError
 from caloforge.make.look import Look
@@ -44,8 +45,8 @@ FEWEST_VALIDATED, MOST_VALIDATED = 64, 512
 a small sample no more than a tenth."""
 
 
-def choose_recipe(name: str, paths: Sequence[Path], seed: int) -> tuple[Recipe, list[str]]:
-    """The recipe for the samples in these files, and a line for each choice.
+def choose_recipe(request: MakeRequest, paths: Sequence[Path]) -> tuple[Recipe, list[str]]:
+    """The recipe of a request for the samples in these files, and a line for each choice.
 
     Raises
     ------
@@ -54,19 +55,18 @@ def choose_recipe(name: str, paths: Sequence[Path], seed: int) -> tuple[Recipe, 
     """
     files = ShowerFiles(paths)
     look = Look.at(files)
-    augment = symmetry_of(files, seed)
-    recipe = _recipe(name, seed, len(files), look, augment)
+    augment = symmetry_of(files, request.seed)
+    recipe = _recipe(request, len(files), look, augment)
     return recipe, [*look.lines(), f"augment {augment}: the symmetry of the showers"]
 
 
 def first_recipe(request: MakeRequest, handful: Showers) -> Recipe:
     """About the recipe that a request will get, from a handful of showers: what it costs."""
-    return _recipe(request.name, request.seed, request.training, Look.of(handful))
+    return _recipe(request, request.training, Look.of(handful))
 
 
 def _recipe(
-    name: str,
-    seed: int,
+    request: MakeRequest,
     n: int,
     look: Look,
     augment: str = "none",
@@ -76,9 +76,9 @@ def _recipe(
     steps = max(1, (n - validated) // batch_size)
     enough = np.clip(PASSES * steps, FEWEST_STEPS, MOST_STEPS)
     epochs = max(round(enough / steps), FEWEST_EPOCHS)
-    table = {
-        "name": name,
-        "seed": seed,
+    table: dict[str, Any] = {
+        "name": request.name,
+        "seed": request.seed,
         "network": {"name": "factorised", "local_correlations": True, **look.options()},
         "objective": {
             "name": "factorised",
@@ -91,7 +91,16 @@ def _recipe(
         "data": {"augment": augment, "validation_fraction": round(validated / n, 4)},
         "training": {"epochs": epochs + 1, "batch_size": batch_size, "ema_decay": 0.995},
     }
+    table["data"] |= _asked_ranges(request)
     return build(Recipe, table, where="the recipe that make chose")
+
+
+def _asked_ranges(request: MakeRequest) -> dict[str, list[float]]:
+    """The ranges that the model is for: fewer showers train than were asked for, and the held-out
+    ones may have the highest energy of all."""
+    energy, theta = Spread.parse(request.energy), Spread.parse(request.theta, "theta")
+    found = {"energy_gev": [energy.low, energy.high]}
+    return found if theta.low == theta.high else found | {"theta_deg": [theta.low, theta.high]}
 
 
 def symmetry_of(files: ShowerFiles, seed: int) -> str:

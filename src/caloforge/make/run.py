@@ -105,7 +105,7 @@ class Maker:
             return
         self.say("choosing the recipe")
         began = time.monotonic()
-        recipe, why = choose_recipe(self.request.name, places.training, self.request.seed)
+        recipe, why = choose_recipe(self.request, places.training)
         with replacing(places.recipe) as partial:
             partial.write_text(recipe_text(recipe, why))
         self.journal.note(step, time.monotonic() - began)

@@ -25,6 +25,7 @@ from caloforge.train.augment import augment, symmetries
 from caloforge.train.files import ShowerFiles, energy_range, theta_range
 from caloforge.train.recipe import DataOptions
 from caloforge.typing import BoolArray, FloatArray, IntArray
+from caloforge.units import degree
 
 FEWEST_CENTRED, CENTRED_SHOWERS, LARGEST_OFFSET_PADS = 32, 256, 0.25
 """How many showers, at least and at most, tell whether all are centred, and how far their mean may
@@ -79,11 +80,16 @@ class TrainingData:
         return self.files.read_rows(self.validation_rows[:limit])
 
     def domain(self) -> Domain:
-        """Image shape and ranges of the showers."""
-        files = self.files
+        """Image shape, and ranges of the showers and of what the options say beside them."""
+        files, options = self.files, self.options
         window = files.detector.window_of(files.shape)
-        ranges = energy_range(files.energy), theta_range(files.theta)
-        return Domain.of(files.detector, window, *ranges)
+        energies, angles = [energy_range(files.energy)], [theta_range(files.theta)]
+        if options.energy_gev is not None:
+            energies.append(options.energy_gev)
+        if options.theta_deg is not None:
+            low, high = options.theta_deg
+            angles.append((low * degree, high * degree))
+        return Domain.of(files.detector, window, _joined(energies), _joined(angles))
 
     def batches(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from ``first_step`` on, augmented."""
@@ -220,6 +226,12 @@ class TrainingData:
             )
             raise InputError(msg)
         self._check_centred()
+
+
+def _joined(ranges: list[tuple[float, float]]) -> tuple[float, float]:
+    """The range that holds them all."""
+    lows, highs = zip(*ranges, strict=True)
+    return min(lows), max(highs)
 
 
 def _with_energy(cells: FloatArray) -> BoolArray:

@@ -55,6 +55,8 @@ class DataOptions(FrozenModel):
     rings and sectors (turns by sectors, and their mirrors).
     ``cache``: keep the showers in memory, stream them from disk, or decide by the free memory.
     ``shuffle_showers``: showers that are shuffled together (all, where there are fewer).
+    ``energy_gev``, ``theta_deg``: ranges that the model is for, where the showers' own, by chance,
+    end before.
     """
 
     validation_fraction: float = Field(0.1, gt=0, lt=1)
@@ -62,6 +64,8 @@ class DataOptions(FrozenModel):
     augment: Literal["none", "square", "mirror", "circle"] = "none"
     cache: Literal["auto", "memory", "stream"] = "auto"
     shuffle_showers: int = Field(16384, gt=0)
+    energy_gev: tuple[float, float] | None = None
+    theta_deg: tuple[float, float] | None = None
     teacher: TeacherOptions | None = None
 
 

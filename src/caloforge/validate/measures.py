@@ -20,6 +20,10 @@ from caloforge.validate.comparison import Sample
 
 Scores = dict[str, float]
 
+FEWEST_APART, LEAST_APART = 5, 1e-3
+"""Showers of an energy bin that must differ from its median, by how much of the feature's standard
+deviation: the spread of fewer is that of one far shower, or of rounding."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -220,9 +224,11 @@ def _angle_entry(reference: Sample, generated: Sample) -> dict[str, float]:
 def spread_ratios(reference: Sample, generated: Sample) -> Float64Array:
     """Spread of every feature at equal energy over the reference's (F,), mean over energy bins.
 
-    In every energy bin: the standard deviation around a straight line in log Ep. Bins where the
-    reference has no spread are left out; NaN for a feature that has none in any.
+    In every energy bin: the standard deviation around a straight line in log Ep. Bins where all
+    but a few showers of the reference agree, as in layers that they do not reach, are left out; NaN
+    for a feature where they do in every bin.
     """
+    least = LEAST_APART * np.std(reference.features.values, axis=0)
     ratios = []
     for rows, other in _bins(reference, generated):
         spread = [
@@ -230,7 +236,9 @@ def spread_ratios(reference: Sample, generated: Sample) -> Float64Array:
             for s, r in ((reference, rows), (generated, other))
         ]
         undefined = np.full_like(spread[0], np.nan)
-        varies = spread[0] > scaling.NO_SPREAD * np.abs(reference.features.values).max(axis=0)
+        of_bin = reference.features.values[rows]
+        apart = np.abs(of_bin - np.median(of_bin, axis=0)) > least
+        varies = np.sum(apart, axis=0) >= min(FEWEST_APART, len(of_bin) // 2)
         ratios.append(np.divide(spread[1], spread[0], out=undefined, where=varies))
     return np.array([distances.defined_mean(column) for column in np.array(ratios).T])
 

@@ -130,7 +130,7 @@ class LayerCalibration(LayerCollection):
         seen = wanted.sum(dim=1)
         mean, width = self._moments(condition.weights, seen)
         made_mean, made_width = self._moments(many.weights, fractions @ layers.scale)
-        slope = (width / made_width.clamp(min=1e-9)).clamp(1.0 / MOST_CHANGED, MOST_CHANGED)
+        slope = (width / made_width.clamp(min=1e-9)).clamp(max=MOST_CHANGED)
         offset = mean - slope * made_mean
         if has_long_tail(seen / (condition.weights @ mean)):
             slope = mean / made_mean.clamp(min=1e-9)
