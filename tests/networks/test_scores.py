@@ -117,7 +117,7 @@ def test_training_halves_the_scores(repeats):
         torch.manual_seed(step)
         history.append(trained.step(batch(step, 24 // repeats, repeats)))
     before, after = (
-        sum(values[name] for values in part for name in ScoreWeights.model_fields)
+        sum(values.get(name, 0.0) for values in part for name in ScoreWeights.model_fields)
         for part in (history[:5], history[-5:])
     )
     assert after < 0.5 * before
@@ -133,7 +133,7 @@ def test_a_teachers_shower_is_compared_with_that_of_the_same_latent():
             cells = trained.generator(latent, conditions.energy, conditions.theta)
         made = Batch(cells, conditions.energy, conditions.theta, latent=given)
         values = trained.step(made)
-        losses.append(sum(values[name] for name in ScoreWeights.model_fields))
+        losses.append(sum(values.get(name, 0.0) for name in ScoreWeights.model_fields))
     same, other = losses
     assert same < 0.01 < 1 < other
 
@@ -184,3 +184,18 @@ def test_too_few_showers_for_the_ranks_are_refused(monkeypatch):
     monkeypatch.setattr("caloforge.networks.scores.objective.group.size", lambda: 5)
     with pytest.raises(ConfigError, match=r"objective\.made 12"):
         objective(network=Layered2dOptions(channels=16))
+
+
+def test_the_slope_is_that_of_a_shower_that_leans():
+    straight = torch.zeros(2, 5, 9, 5)
+    straight[0, 2, 4] = 1.0
+    for layer in range(5):
+        straight[1, 2, 2 + layer, layer] = 1.0 + layer
+    (found,) = features(straight, torch.tensor([50.0, 50.0]))["slope"]
+    assert found[:, 0].tolist() == pytest.approx([0.0, 1.0], abs=1e-4)
+
+
+def test_a_group_of_weight_zero_is_not_looked_at():
+    trained = objective()
+    values = trained.step(batch(1))
+    assert "slope" not in values and "cores" in values

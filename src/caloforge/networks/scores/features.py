@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from caloforge.networks.slope import measured_slope
 from caloforge.scaling import CORE_SIDES
 
 SOFT_THRESHOLDS_GEV = (2e-5, 2e-4)
@@ -22,7 +23,8 @@ def features(cells: Tensor, energy: Tensor) -> dict[str, list[Tensor]]:
     """Groups of features, each a list of (N, D), of cells (N, X, Y, Z) and energies (N,) in GeV.
 
     response, profiles (x, y, z), barycentre and widths (in cells), cores (shares of the middle
-    towers of CORE_SIDES), projections (xy, xz, yz), hits (by layer and in all), cells.
+    towers of CORE_SIDES), projections (xy, xz, yz), hits (by layer and in all), cells, slope of the
+    axis.
     """
     relative = cells / energy.reshape(-1, 1, 1, 1)
     profiles = [relative.sum(axes) for axes in ((2, 3), (1, 3), (1, 2))]
@@ -42,7 +44,14 @@ def features(cells: Tensor, energy: Tensor) -> dict[str, list[Tensor]]:
             *(hits.sum((1, 2, 3)).unsqueeze(1) for hits in soft),
         ],
         "cells": [(relative + CELL_FLOOR).sqrt().flatten(1)],
+        "slope": [_slope(cells)],
     }
+
+
+def _slope(cells: Tensor) -> Tensor:
+    """Pads along y for a layer (N, 1) of the line through the layers' barycentres."""
+    depth = torch.arange(cells.shape[3], dtype=cells.dtype, device=cells.device)
+    return measured_slope(cells, depth).unsqueeze(1)
 
 
 def _cores(image: Tensor) -> list[Tensor]:

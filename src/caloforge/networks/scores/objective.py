@@ -145,7 +145,8 @@ class EnergyScoreObjective:
         compare: Callable[[Tensor, Tensor], Tensor],
     ) -> dict[str, Tensor]:
         """Weighted comparisons of the groups of features."""
-        weights = self.options.weights.model_dump()
+        every = self.options.weights.model_dump()
+        weights = {name: weight for name, weight in every.items() if weight > 0}
         made, wanted = features(cells, energy), features(true.cells, true.energy)
         self.spread.learn(
             {_place(name, i): f for name in weights for i, f in enumerate(wanted[name])},

@@ -11,7 +11,7 @@ from caloforge.networks.objective import ObjectiveOptions
 
 
 class ScoreWeights(FrozenModel):
-    """Weights of the groups of features (see :mod:`.features`)."""
+    """Weights of the groups of features (see :mod:`.features`); weight 0 leaves one out."""
 
     response: float = Field(2.0, ge=0)
     profiles: float = Field(0.7, ge=0)
@@ -21,6 +21,7 @@ class ScoreWeights(FrozenModel):
     projections: float = Field(0.5, ge=0)
     hits: float = Field(0.5, ge=0)
     cells: float = Field(1.0, ge=0)
+    slope: float = Field(0.0, ge=0)
 
 
 class EnergyScoreOptions(ObjectiveOptions):
