@@ -163,8 +163,10 @@ class ModelCard(FrozenModel):
 
     @property
     def has_native_tables(self) -> bool:
-        """Whether its tables are of a form that the native sampler knows: on pads."""
-        return self.float32_only and self.detector.readout == "pads"
+        """Whether its tables are of a form that the native sampler knows: on pads, of layers that
+        are alike for showers that begin late."""
+        placed = self.training.recipe.get("network", {}).get("layer_places")
+        return self.float32_only and self.detector.readout == "pads" and not placed
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from caloforge import io
 from caloforge.engine import Plan, load_engine, read_card, run
 from caloforge.engine.latent import draw_latent
 from caloforge.physics import observables
+from caloforge.showers import Showers
 
 pytest.importorskip("nncf")
 pytest.importorskip("openvino")
@@ -13,6 +14,7 @@ pytest.importorskip("openvino")
 from caloforge.quantize import layer_gains
 from caloforge.quantize.accuracy import for_any_processor, quiet_nncf
 from caloforge.quantize.graph import load_float_model, save
+from caloforge.quantize.score import judge_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 PLAN = Plan(runtime="onnx", batch=32)
@@ -27,7 +29,7 @@ def pair(tmp_path, toy_detector):
     inside = (np.log(showers.energy) - np.log(low)) / np.log(high / low)
     depth = np.linspace(-0.1, 0.1, showers.cells.shape[3])
     wanted = showers.cells * np.exp(np.outer(inside, depth))[:, None, None, :]
-    return model, showers.__class__(
+    return model, Showers(
         wanted.astype(np.float32), showers.energy, showers.theta, showers.detector
     )
 
@@ -42,7 +44,7 @@ def test_mean_layers_become_those_of_the_showers_at_every_energy(tmp_path, pair)
     path, showers = pair
     model, card = load_float_model(path)
     mended = tmp_path / "mended.onnx"
-    save(layer_gains.calibrated(model, card, showers, PLAN), card, mended)
+    save(layer_gains.calibrated(model, card, judge_of(showers, card), PLAN), card, mended)
     wanted = observables.fractions(observables.profile(showers.cells, "z"))
     before, after = (observables.fractions(layers_of(each, showers)) for each in (path, mended))
     middle = np.median(showers.energy)

@@ -16,13 +16,11 @@ import numpy as np
 
 from caloforge._extras import require
 from caloforge.card import ModelCard
-from caloforge.engine import Plan, run
-from caloforge.engine.latent import draw_latent
+from caloforge.engine import Plan
 from caloforge.io import ShowerFile
 from caloforge.physics import observables
-from caloforge.quantize.candidate import loaded
-from caloforge.quantize.score import ITEM
-from caloforge.showers import Showers
+from caloforge.quantize.candidate import cells_of, loaded
+from caloforge.quantize.score import Judge, judge_of
 from caloforge.typing import AnyArray, Float64Array
 
 LIKELY_GAIN = 0.2
@@ -40,7 +38,7 @@ class ConditionPowers:
         low, high = np.log(card.energy_range_gev)
         self.terms = [("energy", 0.5 * (low + high), max(0.5 * (high - low), 1e-3))]
         low, high = card.theta_range_rad
-        if high - low > 1e-3:
+        if not card.one_angle:
             self.terms.append(("theta", 0.5 * (low + high), 0.5 * (high - low)))
 
     def __call__(self, energy: AnyArray, theta: AnyArray) -> Float64Array:
@@ -53,24 +51,21 @@ class ConditionPowers:
         return np.stack(columns, 1).astype(np.float64)
 
 
-def showers_to_measure(sample: ShowerFile, card: ModelCard, judged: int) -> Showers | None:
-    """Those behind the judged ones, in the model's range; None where they are too few."""
-    read = sample.read(judged, judged + MOST)
-    low, high = card.energy_range_gev
-    inside = read[(read.energy >= low) & (read.energy <= high)]
-    return inside if len(inside) >= FEWEST else None
+def judge_to_measure(sample: ShowerFile, card: ModelCard, judged: int) -> Judge | None:
+    """The showers behind the judged ones, in the model's range; None where they are too few."""
+    judge = judge_of(sample.read(judged, judged + MOST), card)
+    return judge if len(judge.reference) >= FEWEST else None
 
 
-def calibrated(model: Any, card: ModelCard, showers: Showers, plan: Plan) -> Any:
+def calibrated(model: Any, card: ModelCard, judge: Judge, plan: Plan) -> Any:
     """The model with gains that are measured on Geant4's showers, for which it makes its own."""
-    powers = ConditionPowers(card)
+    powers, showers = ConditionPowers(card), judge.reference
     features = powers(showers.energy, showers.theta)
     wanted = _layers(showers.cells, showers.energy)
     gains = np.zeros((features.shape[1], wanted.shape[1]))
     for _ in range(ROUNDS):
-        gains += solved(
-            features, wanted, _made(with_gains(model, powers, gains), card, showers, plan)
-        )
+        made = _made(with_gains(model, powers, gains), card, judge, plan)
+        gains += solved(features, wanted, made)
     return with_gains(model, powers, gains)
 
 
@@ -153,15 +148,12 @@ class _GraphSteps:
         return f"layer_gains_{self.count}"
 
 
-def _made(model: Any, card: ModelCard, showers: Showers, plan: Plan) -> Float64Array:
-    """Layer energies over Ep of the model's showers at these showers' conditions."""
-    latent = draw_latent(card.latent, seed=1, start=0, stop=len(showers))
-    parts = []
+def _made(model: Any, card: ModelCard, judge: Judge, plan: Plan) -> Float64Array:
+    """Layer energies over Ep of the model's showers at the judge's conditions, an item at a time:
+    the cells of all would not fit into every memory."""
+    energy = judge.reference.energy
     with loaded(model, card, plan) as engine:
-        for first in range(0, len(showers), ITEM):
-            rows = slice(first, first + ITEM)
-            energy, theta = showers.energy[rows], showers.theta[rows]
-            parts.append(_layers(run(engine, latent[rows], energy, theta), energy))
+        parts = [_layers(cells_of(engine, judge, [rows]), energy[rows]) for rows in judge.items]
     return np.concatenate(parts)
 
 

@@ -16,7 +16,7 @@ from caloforge.quantize.accuracy import Search, Step
 from caloforge.quantize.candidate import cells_of, checked, judging_plan, timing_plan
 from caloforge.quantize.fold import folded
 from caloforge.quantize.graph import layer_names, load_float_model, quantized_layers, save
-from caloforge.quantize.layer_gains import calibrated, showers_to_measure
+from caloforge.quantize.layer_gains import calibrated, judge_to_measure
 from caloforge.quantize.score import judge_from
 from caloforge.quantize.sensitivity import Sensitivity, sensitivities
 from caloforge.quantize.speed import slower_layers
@@ -101,13 +101,14 @@ def quantize(
     model, card = load_float_model(path)
     with opens(data) as sample:
         judge = judge_from(sample, card, showers, score)
-        others = showers_to_measure(sample, card, showers)
     floor, error = judge.floor()
     allowed = error if max_drop is None else max_drop
     search = Search(folded(model), card, judge, judging_plan(cores), allowed, max_steps, on_step)
     search.choose_engine()
     search.left_in_float = slower_layers(search) if drop_slower else ()
     result = search.run()
+    with opens(data) as sample:
+        others = judge_to_measure(sample, card, showers)
     if others is not None:
         result = calibrated(result, card.model_copy(update={"format": "int8"}), others, search.plan)
     costs = tuple(sensitivities(search)) if sensitivity else ()
@@ -119,7 +120,7 @@ def quantize(
         layers=len(layer_names(model)), quantized=tuple(quantized_layers(result)),
         slower=tuple(search.left_in_float), log=tuple(search.log), sensitivity=costs,
         formats=formats, recommended=recommended, advice=advice, machine=str(cpu),
-        gain_showers=len(others) if others is not None else 0,
+        gain_showers=len(others.reference) if others is not None else 0,
         notes=notes,
     )  # fmt: skip
     save(result, _card(card, path, data, outcome), output)

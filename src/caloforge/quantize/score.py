@@ -86,15 +86,21 @@ def judge_from(sample: ShowerFile, card: ModelCard, showers: int, score: str) ->
         msg = f"score '{score}' is unknown: allowed are {', '.join(SCORES)}"
         raise InputError(msg)
     sample.check_model(card)
-    read = sample.read(0, showers)
-    low, high = card.energy_range_gev
-    reference = read[(read.energy >= low) & (read.energy <= high)]
-    if len(reference) < 2 * ITEM:
+    judge = judge_of(sample.read(0, showers), card, score)
+    if len(judge.reference) < 2 * ITEM:
+        low, high = card.energy_range_gev
         msg = (
-            f"{sample.path} has {len(reference)} showers in the model's range "
+            f"{sample.path} has {len(judge.reference)} showers in the model's range "
             f"{low:g}-{high:g} GeV: at least {2 * ITEM} are needed"
         )
         raise InputError(msg)
+    return judge
+
+
+def judge_of(showers: Showers, card: ModelCard, score: str = "validation_number") -> Judge:
+    """Those of the showers that lie inside the model's range, with latents for each."""
+    low, high = card.energy_range_gev
+    reference = showers[(showers.energy >= low) & (showers.energy <= high)]
     latent = draw_latent(card.latent, seed=1, start=0, stop=len(reference))
     return Judge(reference, latent, score)
 
