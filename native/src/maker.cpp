@@ -133,8 +133,7 @@ class MakerOfSet final : public Maker {
         }
         set_axis(model_, group_, lane, condition, shower_);
         if (model_.moves_centre) set_missed(model_, group_, lane, condition, shower_);
-        set_shares(model_, condition, shower_);
-        set_expected(model_, shower_);
+        set_expected(model_, condition, shower_);
     }
 
     template <int side>
