@@ -177,9 +177,7 @@ class MakerOfSet final : public Maker {
                     if (trace.expected) trace.expected[cell] = expected;
                     if (!trace.deposit) continue;
                     const float energy = shower_.energy[layer];
-                    const float* table =
-                        table_of(model_, layer < first_layers ? sort_of_first(layer, energy)
-                                                              : sort_of_other(energy));
+                    const float* table = table_of(model_, sort_of(layer, energy));
                     trace.deposit[cell] =
                         expected * table[place_of(raised, trace.cell_numbers[cell])];
                 }

@@ -188,7 +188,7 @@ int take_row(
     Int step = {};
     for (int lane = 0; lane < width; ++lane) step[lane] = lane;
     const float* deposit = &shower.deposit[x * shower.row];
-    const float* scale = shower.of_layers.scale.data();
+    const float* scale = shower.of_cells.scale.data();
     int count = 0;
     for (int first = begin / width * width; first < end; first += width) {
         const Float made = loaded<Float>(deposit + first) * loaded<Float>(scale + first);

@@ -25,19 +25,14 @@ constexpr int sort_bits = 31;  // the last bits of what a candidate expects: a m
 static_assert(sorts <= sort_bits + 1);
 constexpr float faint_layer_gev = 1e-3f, faint_first_layer_gev = 2.5e-4f;
 
-// The class of a factor of two in a layer's energy in GeV, from `faint` on.
-CALOFORGE_INLINE int class_of(float energy, float faint, int classes) {
-    const float doublings = logarithm(at_least(energy, 1e-9f) / faint) * 1.44269504f + 1.0f;
-    return static_cast<int>(clamped(doublings, 0.0f, static_cast<float>(classes - 1)));
-}
-
-// The table's sort of a layer of this energy in GeV: of one of the first layers, and of another.
-CALOFORGE_INLINE int sort_of_first(int layer, float energy) {
-    return layer_classes + first_layer_classes * layer +
-           class_of(energy, faint_first_layer_gev, first_layer_classes);
-}
-CALOFORGE_INLINE int sort_of_other(float energy) {
-    return class_of(energy, faint_layer_gev, layer_classes);
+// The table's sort of a layer of this energy in GeV: the class of a factor of two, from a faint one on.
+CALOFORGE_INLINE int sort_of(int layer, float energy) {
+    const bool first = layer < first_layers;
+    const float per_faint = 1.0f / (first ? faint_first_layer_gev : faint_layer_gev);
+    const int classes = first ? first_layer_classes : layer_classes;
+    const float doublings = logarithm(at_least(energy, 1e-9f) * per_faint) * 1.44269504f + 1.0f;
+    const int of = static_cast<int>(clamped(doublings, 0.0f, static_cast<float>(classes - 1)));
+    return of + (first ? layer_classes + first_layer_classes * layer : 0);
 }
 
 // Sets the factors by which the layers' shifts raise what cells expect, and their inverses.
@@ -45,7 +40,7 @@ void set_raised(const Model& model, const Condition& condition, Shower& shower) 
     condition.interpolate(model.deposit_shift.data(), model.layers, shower.raised.data());
     CALOFORGE_LANES
     for (int layer = 0; layer < model.layers; ++layer) {
-        shower.raised[layer] = exponential(shower.raised[layer] / rows_per_log);
+        shower.raised[layer] = exponential(shower.raised[layer] * (1.0f / rows_per_log));
         shower.lowered[layer] = 1.0f / shower.raised[layer];
     }
 }
@@ -66,42 +61,48 @@ CALOFORGE_INLINE const float* table_of(const Model& model, int sort) {
     return &model.deposit_table[static_cast<std::size_t>(sort) * expectations * quantiles];
 }
 
-// Repeats the values that the layers have in a row's first pad for all its pads.  What is written
-// behind a pad's last layer is overwritten by the next pad's.
+// Repeats the layers' values for all pads of a row, last layers first: what is written in lanes behind
+// a pad's last layer is overwritten by the next pad's first ones.
 template <class Value>
-CALOFORGE_INLINE void repeat(const Model& model, int span, Array<Value>& values) {
-    for (int y = 1; y < span; ++y)
-        for (int layer = 0; layer < model.layer_lanes; layer += lanes)
-            std::memcpy(&values[y * model.layers + layer], &values[layer], lanes * sizeof(Value));
+CALOFORGE_INLINE void repeat(
+    const Model& model, int span, const Array<Value>& of_layer, Array<Value>& values) {
+    struct Some {
+        Floats<width> parts[lanes / width];
+    };
+    for (int first = model.layer_lanes - lanes; first >= 0; first -= lanes) {
+        const auto some = loaded<Some>(&of_layer[first]);
+        for (int y = 0; y < span; ++y)
+            std::memcpy(&values[y * model.layers + first], &some, sizeof some);
+    }
 }
 
 // Sets the chances of sharing of all cells, which are the same in all showers.
 void set_sharing(const Model& model, Shower& shower) {
-    OfLayers& of = shower.of_layers;
+    PerLayer &of = shower.of_layers, &all = shower.of_cells;
     for (int layer = 0; layer < model.layers; ++layer) {
         of.below_x[layer] = in_layer(model.sharing, layer);
         of.below_y[layer] = in_layer(2.0f * model.sharing, layer);
     }
-    repeat(model, model.widest_span(), of.below_x);
-    repeat(model, model.widest_span(), of.below_y);
+    repeat(model, model.widest_span(), of.below_x, all.below_x);
+    repeat(model, model.widest_span(), of.below_y, all.below_y);
 }
 
 // Sets the tables of the layers' sorts, and the bounds of their cells' chances of a hit.
 void set_sorts(const Model& model, Shower& shower) {
-    OfLayers& of = shower.of_layers;
+    PerLayer &of = shower.of_layers, &all = shower.of_cells;
+    const float* bound = &model.bounds[0].steep;
     CALOFORGE_LANES
-    for (int layer = 0; layer < model.layer_lanes; ++layer)
-        of.sort[layer] = sort_of_other(shower.energy[layer]);
-    for (int layer = 0; layer < smaller(first_layers, model.layers); ++layer)
-        of.sort[layer] = sort_of_first(layer, shower.energy[layer]);
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const Bound& bound = model.bounds[static_cast<std::size_t>(of.sort[layer])];
-        of.steep[layer] = bound.steep, of.low[layer] = bound.low;
-        of.flat[layer] = bound.flat, of.high[layer] = bound.high;
+    for (int layer = 0; layer < model.layer_lanes; ++layer) {
+        const int sort = sort_of(layer, shower.energy[layer]);
+        of.sort[layer] = sort;
+        of.steep[layer] = bound[4 * sort], of.low[layer] = bound[4 * sort + 1];
+        of.flat[layer] = bound[4 * sort + 2], of.high[layer] = bound[4 * sort + 3];
     }
-    repeat(model, shower.span, of.sort);
-    for (Array<float>* values : {&of.steep, &of.low, &of.flat, &of.high})
-        repeat(model, shower.span, *values);
+    repeat(model, shower.span, of.sort, all.sort);
+    repeat(model, shower.span, of.steep, all.steep);
+    repeat(model, shower.span, of.low, all.low);
+    repeat(model, shower.span, of.flat, all.flat);
+    repeat(model, shower.span, of.high, all.high);
 }
 
 // What cells are asked with: the quantile, their own or that of a neighbour with which they share, and
@@ -121,7 +122,7 @@ int find_candidates(const Model& model, Shower& shower) {
     using Int = Ints<width>;
     using Word = Words<width>;
     Candidates& candidates = shower.candidates;
-    const OfLayers& of = shower.of_layers;
+    const PerLayer& of = shower.of_cells;
     const int row = shower.row, layers = model.layers, window_x = model.window_x;
     Wanted::Bits* bits = candidates.wanted.data();
     std::int32_t* its_raised = candidates.raised.data();
@@ -228,7 +229,7 @@ void add_up(const Model& model, Shower& shower) {
 // In a layer where nothing is hit, asks all cells and lets those have deposits that came nearest to a
 // hit; returns the factor from deposits in GeV to energies.
 float keep_nearest(const Model& model, int layer, Shower& shower) {
-    const OfLayers& of = shower.of_layers;
+    const PerLayer& of = shower.of_layers;
     const int count = model.window_x * model.window_y;
     std::uint32_t* asked = shower.asked.data();
     float *expected = shower.of_layer.data(), *deposit = expected;
@@ -269,16 +270,21 @@ void make_deposits(const Model& model, Shower& shower) {
     look_up(model, find_candidates(model, shower), shower.candidates);
     set_deposits(model, shower);
     add_up(model, shower);
-    Array<float>&scale = shower.scale, &of_cells = shower.of_layers.scale;
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const float energy = shower.energy[layer];
-        const float total = shower.sums.total[layer] + shower.in_halo[layer];
-        scale[layer] = energy >= threshold_gev ? energy / at_least(total, threshold_gev) : 0.0f;
-        if ((energy >= threshold_gev) & (total < threshold_gev))
-            scale[layer] = keep_nearest(model, layer, shower);
-        of_cells[layer] = scale[layer] * shower.lowered[layer];
+    const int layer_lanes = model.layer_lanes;
+    const float *energy = shower.energy.data(), *in_halo = shower.in_halo.data();
+    float *total = shower.sums.total.data(), *scale = shower.scale.data();
+    CALOFORGE_LANES
+    for (int layer = 0; layer < layer_lanes; ++layer) {
+        const float quotient = energy[layer] / at_least(total[layer] + in_halo[layer], threshold_gev);
+        scale[layer] = energy[layer] >= threshold_gev ? quotient : 0.0f;
     }
-    repeat(model, shower.span, of_cells);
+    for (int layer = 0; layer < model.layers; ++layer)
+        if ((energy[layer] >= threshold_gev) & (total[layer] + in_halo[layer] < threshold_gev))
+            scale[layer] = keep_nearest(model, layer, shower);
+    CALOFORGE_LANES
+    for (int layer = 0; layer < layer_lanes; ++layer)
+        shower.of_layers.scale[layer] = scale[layer] * shower.lowered[layer];
+    repeat(model, shower.span, shower.of_layers.scale, shower.of_cells.scale);
 }
 
 CALOFORGE_END

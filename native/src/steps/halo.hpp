@@ -39,8 +39,9 @@ void set_particles(const Model& model, const float* rate, Random& random, float*
     int count = 0;
     for (int layer = 0; layer < model.layers; ++layer) {
         const int end = count + smaller(poisson[place[layer]], model.halo.particles - count);
-        for (; count < end; count += lanes)  // some too many, which the next layer overwrites
+        do {  // some too many, which the next layer overwrites
             for (int lane = 0; lane < lanes; ++lane) hits.layer[count + lane] = layer;
+        } while ((count += lanes) < end);
         count = end;
     }
     hits.count = count;

@@ -53,11 +53,11 @@ struct Candidates {
     Array<float> value;           // deposit by expectation
 };
 
-// What is the same in all cells of a layer, [widest row].
-struct OfLayers {
-    OfLayers(int row)
-        : steep(row), low(row), flat(row), high(row), scale(row), sort(row),
-          below_x(row), below_y(row) {}
+// What is the same in all cells of a layer: of the layers, or of a row's cells.
+struct PerLayer {
+    explicit PerLayer(int count)
+        : steep(count), low(count), flat(count), high(count), scale(count), sort(count),
+          below_x(count), below_y(count) {}
 
     Array<float> steep, low, flat, high;     // the bound of the chance of a hit
     Array<float> scale;                      // from deposits, raised ones, to energies
@@ -114,7 +114,7 @@ struct Shower {
           core_normals(core * core * model.layer_lanes),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
           raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
-          of_layers(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
+          of_layers(model.layer_lanes), of_cells(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
           deposit(expected.size() + 1), asked(lanes_for(model.window_x * model.window_y)),
           of_layer(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
           before(words), row_places(model.image_x + 1),
@@ -149,7 +149,7 @@ struct Shower {
     Array<float> raised;   // [layers] what cells expect, by the layer's shift; and its inverse
     Array<float> lowered;
     Array<float> scale;    // [layers] from the halo's deposits to energies
-    OfLayers of_layers;
+    PerLayer of_layers, of_cells;
     Candidates candidates;
     Sums sums;
     Array<float> deposit;           // [window_x][row] GeV, raised, and one of no cell
