@@ -12,6 +12,7 @@
 
 #include "mathematics.hpp"
 #include "noise.hpp"
+#include "pattern.hpp"
 #include "selection.hpp"
 #include "shower.hpp"
 
@@ -116,8 +117,8 @@ CALOFORGE_INLINE Number asked_with(
     return (shared & 0xffffff00u) | (own & 0xffu);
 }
 
-// Lists the cells whose quantile is below the bound of their chance; returns how many.
-int find_candidates(const Model& model, Shower& shower) {
+// Lists the cells of a strip whose quantile is below the bound of their chance; returns how many.
+CALOFORGE_INLINE int find_candidates(const Model& model, int cell, Shower& shower) {
     using Float = Floats<width>;
     using Int = Ints<width>;
     using Word = Words<width>;
@@ -128,16 +129,17 @@ int find_candidates(const Model& model, Shower& shower) {
     std::int32_t* its_raised = candidates.raised.data();
     std::uint32_t* its_asked = candidates.asked.data();
     int end = 0;
-    for (int first = 0; first < row; first += width) {
+    for (int part = 0; part < parts_of_strip; ++part) {
+        const int first = cell + part * width;
         const auto steep = loaded<Float>(&of.steep[first]), low = loaded<Float>(&of.low[first]);
         const auto flat = loaded<Float>(&of.flat[first]), high = loaded<Float>(&of.high[first]);
         const auto sort = loaded<Int>(&of.sort[first]);
         const auto below_x = loaded<Int>(&of.below_x[first]);
         const auto below_y = loaded<Int>(&of.below_y[first]);
-        const float* expected = &shower.expected[first];
+        const float* expected = &shower.expected[part * width];
         const std::uint32_t* number = &shower.number[first];
         auto own = loaded<Word>(number);
-        for (int x = 0; x < window_x; ++x, number += row, expected += row) {
+        for (int x = 0; x < window_x; ++x, number += row, expected += cells_of_strip) {
             const auto along_x = loaded<Word>(number + row);
             const auto asked =
                 asked_with(own, along_x, loaded<Word>(number + layers), below_x, below_y);
@@ -157,7 +159,7 @@ int find_candidates(const Model& model, Shower& shower) {
 
 // Looks up the candidates' deposits by what they expect.  The memory of a vector's is fetched while
 // the places of the next ones are computed.
-void look_up(const Model& model, int count, Candidates& candidates) {
+CALOFORGE_INLINE void look_up(const Model& model, int count, Candidates& candidates) {
     const float* table = model.deposit_table.data();
     const std::int32_t* raised = candidates.raised.data();
     const std::uint32_t* asked = candidates.asked.data();
@@ -171,21 +173,24 @@ void look_up(const Model& model, int count, Candidates& candidates) {
                        place_of(from_bits(raised[i]), asked[i]);
         for (int i = first; i < first + lanes; ++i) __builtin_prefetch(table + place[i]);
     }
-    CALOFORGE_LANES
-    for (int i = 0; i < end; ++i) value[i] = table[place[i]];
+    for (int first = 0; first < end; first += lanes) {
+        CALOFORGE_LANES
+        for (int i = first; i < first + lanes; ++i) value[i] = table[place[i]];
+    }
 }
 
-// Sets the deposits of all cells, and their sums over rows.
-void set_deposits(const Model& model, Shower& shower) {
+// Sets the deposits of all cells of a strip, and their sums over rows.
+CALOFORGE_INLINE void set_deposits(const Model& model, int cell, Shower& shower) {
     using Float = Floats<width>;
     const int row = shower.row, window_x = model.window_x;
     const Wanted::Bits* bits = shower.candidates.wanted.data();
     const float* value = shower.candidates.value.data();
-    for (int first = 0; first < row; first += width) {
-        const float* expected = &shower.expected[first];
+    for (int part = 0; part < parts_of_strip; ++part) {
+        const int first = cell + part * width;
+        const float* expected = &shower.expected[part * width];
         float* deposit = &shower.deposit[first];
         Float energy = {}, energy_x = {}, place = {};
-        for (int x = 0; x < window_x; ++x, expected += row, deposit += row) {
+        for (int x = 0; x < window_x; ++x, expected += cells_of_strip, deposit += row) {
             const Wanted wanted(*bits++);
             const Float made = wanted.put(value) * loaded<Float>(expected);
             value += wanted.count();
@@ -230,17 +235,16 @@ void add_up(const Model& model, Shower& shower) {
 // hit; returns the factor from deposits in GeV to energies.
 float keep_nearest(const Model& model, int layer, Shower& shower) {
     const PerLayer& of = shower.of_layers;
-    const int count = model.window_x * model.window_y;
+    const int stride = shower.in_x.stride, count = model.window_y * stride;
     std::uint32_t* asked = shower.asked.data();
     float *expected = shower.of_layer.data(), *deposit = expected;
-    for (int pad = 0; pad < count; ++pad) {
-        const std::size_t i =
-            shower.place(model, pad / model.window_y, pad % model.window_y, layer);
-        const std::uint32_t* own = &shower.number[i];
-        asked[pad] = asked_with(
-            *own, own[shower.row], own[model.layers], of.below_x[layer], of.below_y[layer]);
-        expected[pad] = shower.expected[i];
-    }
+    expect_layer(model, layer, shower, expected);
+    for (int y = 0; y < model.window_y; ++y)
+        for (int x = 0; x < model.window_x; ++x) {
+            const std::uint32_t* own = &shower.number[shower.place(model, x, y, layer)];
+            asked[y * stride + x] = asked_with(
+                *own, own[shower.row], own[model.layers], of.below_x[layer], of.below_y[layer]);
+        }
     const float* table = table_of(model, of.sort[layer]);
     CALOFORGE_LANES
     for (int pad = 0; pad < count; ++pad)
@@ -251,15 +255,16 @@ float keep_nearest(const Model& model, int layer, Shower& shower) {
     const float threshold = at_least(0.999f * energy, threshold_gev);
     Sums& sums = shower.sums;
     sums.total[layer] = sums.total_x[layer] = sums.total_y[layer] = 0.0f;
-    for (int pad = 0; pad < count; ++pad) {
-        const int x = pad / model.window_y, y = pad % model.window_y;
-        const float kept = deposit[pad] * scale >= threshold ? deposit[pad] : 0.0f;
-        shower.deposit[shower.place(model, x, y, layer)] = kept;
-        const float in_gev = kept * shower.lowered[layer];
-        sums.total[layer] += in_gev;
-        sums.total_x[layer] += in_gev * static_cast<float>(x);
-        sums.total_y[layer] += in_gev * static_cast<float>(y + shower.rise[layer]);
-    }
+    for (int x = 0; x < model.window_x; ++x)
+        for (int y = 0; y < model.window_y; ++y) {
+            const float made = deposit[y * stride + x];
+            const float kept = made * scale >= threshold ? made : 0.0f;
+            shower.deposit[shower.place(model, x, y, layer)] = kept;
+            const float in_gev = kept * shower.lowered[layer];
+            sums.total[layer] += in_gev;
+            sums.total_x[layer] += in_gev * static_cast<float>(x);
+            sums.total_y[layer] += in_gev * static_cast<float>(y + shower.rise[layer]);
+        }
     return scale * shower.raised[layer];
 }
 
@@ -267,8 +272,11 @@ float keep_nearest(const Model& model, int layer, Shower& shower) {
 // layers' energies.
 void make_deposits(const Model& model, Shower& shower) {
     set_sorts(model, shower);
-    look_up(model, find_candidates(model, shower), shower.candidates);
-    set_deposits(model, shower);
+    for (int cell = 0; cell < shower.row; cell += cells_of_strip) {
+        expect_strip(model, cell, shower);
+        look_up(model, find_candidates(model, cell, shower), shower.candidates);
+        set_deposits(model, cell, shower);
+    }
     add_up(model, shower);
     const int layer_lanes = model.layer_lanes;
     const float *energy = shower.energy.data(), *in_halo = shower.in_halo.data();

@@ -140,51 +140,67 @@ CALOFORGE_INLINE void set_beside(const Model& model, Shower& shower) {
     }
 }
 
-// Some rows of pads: sums over `rings` rings, in their order, of share_x times weighed share_y, in as
-// many cells of each as `parts` vectors have lanes.
-template <int rows, int parts>
+// Some rows of pads: sums over `rings` rings, in their order, of share_x times weighed share_y, in a
+// strip of cells.
+template <int rows>
 CALOFORGE_INLINE void expect_rows(int rings, const float* factor, int stride, const float* weighed,
                                   int row, float* expected) {
     using Vector = Floats<width>;
-    Vector sum[rows][parts] = {};
+    Vector sum[rows][parts_of_strip] = {};
     for (int ring = 0; ring < rings; ++ring, factor += stride, weighed += row) {
-        for (int part = 0; part < parts; ++part) {
+        for (int part = 0; part < parts_of_strip; ++part) {
             const auto shares = loaded<Vector>(weighed + part * width);
             for (int x = 0; x < rows; ++x)
                 sum[x][part] = fused(shares, factor[x] - Vector{}, sum[x][part]);
         }
     }
     for (int x = 0; x < rows; ++x)
-        for (int part = 0; part < parts; ++part)
-            store(sum[x][part], expected + x * row + part * width);
+        for (int part = 0; part < parts_of_strip; ++part)
+            store(sum[x][part], expected + x * cells_of_strip + part * width);
 }
 
-// The first ring of those from `ring` on that gives any to as many cells of a row.
-template <int parts>
+// The first of the rings that gives any to the cells of a strip.
 CALOFORGE_INLINE int first_reaching(int rings, const float* weighed, int row) {
     using Vector = Floats<width>;
     for (int ring = 0; ring < rings; ++ring, weighed += row)
-        for (int part = 0; part < parts; ++part)
+        for (int part = 0; part < parts_of_strip; ++part)
             if (Wanted(Vector{}, loaded<Vector>(weighed + part * width)).bits() != 0) return ring;
     return rings;
 }
 
-// All rows of pads, in as many cells of each from `cell` on.  Narrow rings come first, and those that
-// do not reach the cells are left out.
-template <int parts>
-CALOFORGE_INLINE void expect_cells(const Model& model, int cell, Shower& shower) {
+// Sets what the strip's cells from `cell` on expect, in GeV, raised.  Narrow rings come first, and those
+// that do not reach the cells are left out.
+CALOFORGE_INLINE void expect_strip(const Model& model, int cell, Shower& shower) {
     const int row = shower.row, stride = shower.in_x.stride;
-    const int first = first_reaching<parts>(model.rings, &shower.weighed[cell], row);
+    const int first = first_reaching(model.rings, &shower.weighed[cell], row);
     for (int i = 0; i < shower.blocks_x; ++i) {
         const Block& block = shower.block[i];
         const int from = larger(first, block.first), rings = model.rings - from;
         const float* factor = &shower.in_x.share[from * stride + block.x];
         const float* weighed = &shower.weighed[from * row + cell];
-        float* expected = &shower.expected[block.x * row + cell];
+        float* expected = &shower.expected[block.x * cells_of_strip];
         if (block.rows == rows_of_block)
-            expect_rows<rows_of_block, parts>(rings, factor, stride, weighed, row, expected);
+            expect_rows<rows_of_block>(rings, factor, stride, weighed, row, expected);
         else
-            expect_rows<1, parts>(rings, factor, stride, weighed, row, expected);
+            expect_rows<1>(rings, factor, stride, weighed, row, expected);
+    }
+}
+
+// Sets the same of all cells of one layer: [window_y][in_x.stride].
+void expect_layer(const Model& model, int layer, const Shower& shower, float* expected) {
+    const int stride = shower.in_x.stride;
+    for (int y = 0; y < model.window_y; ++y) {
+        for (int first = 0; first < stride; first += lanes) {
+            const float* weighed = &shower.weighed[shower.place(model, 0, y, layer)];
+            const float* share = &shower.in_x.share[first];
+            float sum[lanes] = {};
+            for (int ring = 0; ring < model.rings; ++ring, share += stride, weighed += shower.row) {
+                CALOFORGE_LANES
+                for (int lane = 0; lane < lanes; ++lane)
+                    sum[lane] = fused(*weighed, share[lane], sum[lane]);
+            }
+            std::memcpy(expected + y * stride + first, sum, sizeof sum);
+        }
     }
 }
 
@@ -202,8 +218,8 @@ CALOFORGE_INLINE void set_blocks(const Model& model, Shower& shower) {
     }
 }
 
-// Sets what the cells of the window expect, in GeV, raised, and what the layers expect beside it.
-void set_expected(const Model& model, const Condition& condition, Shower& shower) {
+// Sets what the rings give to rows of pads, and what the layers expect beside the window.
+void set_weighed(const Model& model, const Condition& condition, Shower& shower) {
     set_shares(model, shower.axis_x, model.window_x, shower.in_x);
     set_blocks(model, shower);
     if (!model.inclined) set_shares(model, shower.axis_y[0], model.window_y, shower.in_y);
@@ -214,11 +230,6 @@ void set_expected(const Model& model, const Condition& condition, Shower& shower
             weigh(model, ring, shower);
     }
     set_beside(model, shower);
-    constexpr int at_once = 2;  // vectors, whose sums stay in registers
-    int cell = 0;
-    for (; cell + at_once * width <= shower.row; cell += at_once * width)
-        expect_cells<at_once>(model, cell, shower);
-    for (; cell < shower.row; cell += width) expect_cells<1>(model, cell, shower);
 }
 
 CALOFORGE_END

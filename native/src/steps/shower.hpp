@@ -19,7 +19,9 @@ constexpr int lanes_for(int count) { return (count + lanes - 1) / lanes * lanes;
 
 // Numbers in memory for a row of cells: what is written for the last pad's `layer_lanes` is in it.
 CALOFORGE_INLINE int row_of(const Model& model, int span) {
-    return lanes_for((span - 1) * model.layers + model.layer_lanes);
+    constexpr int whole_strips = 2 * lanes;  // of any set
+    return ((span - 1) * model.layers + model.layer_lanes + whole_strips - 1) / whole_strips *
+           whole_strips;
 }
 
 // Hits beside the window; pads counted from the image's corner.
@@ -40,7 +42,7 @@ struct HaloHits {
     Array<std::uint32_t> where, size;
 };
 
-// The cells that may be hit.
+// The cells of a strip that may be hit.
 struct Candidates {
     Candidates(std::size_t cells)
         : wanted(cells / width + 1), raised(cells + 2 * lanes), asked(cells + 2 * lanes),
@@ -82,6 +84,10 @@ struct RowPlaces {
 
 constexpr int rows_of_block = 5;  // whose sums stay in registers
 
+// Rows of cells are computed strip by strip, which stays in the nearest cache.
+constexpr int parts_of_strip = 2;  // vectors, whose sums stay in registers
+constexpr int cells_of_strip = parts_of_strip * width;
+
 // Rows of pads along x that are computed together, or a single one of those that are left.
 struct Block {
     int x, rows;  // the first row, and how many
@@ -108,14 +114,15 @@ struct Shower {
           beside(model.layer_lanes), in_x(model.rings, model.window_x),
           in_y(model.rings, model.window_y), sums_y(model.rings * model.layer_lanes),
           weighed(static_cast<std::size_t>(model.rings) * widest_row), block(model.window_x),
-          expected(static_cast<std::size_t>(model.window_x) * widest_row),
+          expected(model.window_x * cells_of_strip),
           number(static_cast<std::size_t>(model.window_x + 1) * widest_row),
           core_numbers(2 * core * core * model.layer_lanes + lanes),
           core_normals(core * core * model.layer_lanes),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
           raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
           of_layers(model.layer_lanes), of_cells(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
-          deposit(expected.size() + 1), asked(lanes_for(model.window_x * model.window_y)),
+          deposit(static_cast<std::size_t>(model.window_x) * widest_row + 1),
+          asked(model.window_y * in_x.stride),
           of_layer(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
           before(words), row_places(model.image_x + 1),
           work(5 * lanes_for(model.layers)) {
@@ -141,7 +148,7 @@ struct Shower {
     Array<float> weighed;  // [rings][row] GeV, raised, in all rows of pads along x together
     int blocks_x = 0;
     Array<Block> block;           // [blocks_x]
-    Array<float> expected;        // [window_x][row] GeV, raised
+    Array<float> expected;        // [window_x][cells_of_strip] of a strip, GeV, raised
     Array<std::uint32_t> number;  // [window_x + 1][row]
     Array<float> core_numbers, core_normals;  // [2][core][core][layer_lanes], [core][core][layer_lanes]
     HaloHits halo;
@@ -153,8 +160,8 @@ struct Shower {
     Candidates candidates;
     Sums sums;
     Array<float> deposit;           // [window_x][row] GeV, raised, and one of no cell
-    Array<std::uint32_t> asked;     // [window_x window_y] of one layer: as of the candidates
-    Array<float> of_layer;          // [window_x window_y] of one layer: what is expected, then deposits
+    Array<std::uint32_t> asked;     // [window_y][in_x.stride] of one layer: as of the candidates
+    Array<float> of_layer;          // [window_y][in_x.stride] of one layer: what is expected, then deposits
     int nowhere;                    // cell of hits that are none
     int words;                      // of 64 cells
     Array<std::uint64_t> image;     // [words]: a bit a cell, set where there is a hit of the halo
