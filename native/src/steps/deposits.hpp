@@ -38,11 +38,13 @@ CALOFORGE_INLINE int sort_of(int layer, float energy) {
 
 // Sets the factors by which the layers' shifts raise what cells expect, and their inverses.
 void set_raised(const Model& model, const Condition& condition, Shower& shower) {
-    condition.interpolate(model.deposit_shift.data(), model.layers, shower.raised.data());
+    float *raised = shower.raised.data(), *lowered = shower.lowered.data();
+    const int layers = model.layers;
+    condition.interpolate(model.deposit_shift.data(), layers, raised);
     CALOFORGE_LANES
-    for (int layer = 0; layer < model.layers; ++layer) {
-        shower.raised[layer] = exponential(shower.raised[layer] * (1.0f / rows_per_log));
-        shower.lowered[layer] = 1.0f / shower.raised[layer];
+    for (int layer = 0; layer < layers; ++layer) {
+        raised[layer] = exponential(raised[layer] * (1.0f / rows_per_log));
+        lowered[layer] = 1.0f / raised[layer];
     }
 }
 
@@ -91,13 +93,16 @@ void set_sharing(const Model& model, Shower& shower) {
 // Sets the tables of the layers' sorts, and the bounds of their cells' chances of a hit.
 void set_sorts(const Model& model, Shower& shower) {
     PerLayer &of = shower.of_layers, &all = shower.of_cells;
-    const float* bound = &model.bounds[0].steep;
+    const float *bound = &model.bounds[0].steep, *energy = shower.energy.data();
+    float *steep = of.steep.data(), *low = of.low.data(), *flat = of.flat.data(), *high = of.high.data();
+    std::int32_t* sort = of.sort.data();
+    const int layer_lanes = model.layer_lanes;
     CALOFORGE_LANES
-    for (int layer = 0; layer < model.layer_lanes; ++layer) {
-        const int sort = sort_of(layer, shower.energy[layer]);
-        of.sort[layer] = sort;
-        of.steep[layer] = bound[4 * sort], of.low[layer] = bound[4 * sort + 1];
-        of.flat[layer] = bound[4 * sort + 2], of.high[layer] = bound[4 * sort + 3];
+    for (int layer = 0; layer < layer_lanes; ++layer) {
+        const int its = sort_of(layer, energy[layer]);
+        sort[layer] = its;
+        steep[layer] = bound[4 * its], low[layer] = bound[4 * its + 1];
+        flat[layer] = bound[4 * its + 2], high[layer] = bound[4 * its + 3];
     }
     repeat(model, shower.span, of.sort, all.sort);
     repeat(model, shower.span, of.steep, all.steep);
@@ -221,12 +226,13 @@ void add_up(const Model& model, Shower& shower) {
                 total_y[lane] += place * energy[lane];
             }
         }
+        const float* lowered = &shower.lowered[first];
+        float *all = &sums.total[first], *all_x = &sums.total_x[first], *all_y = &sums.total_y[first];
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
-            const float lowered = first + lane < layers ? shower.lowered[first + lane] : 0.0f;
-            sums.total[first + lane] = total[lane] * lowered;
-            sums.total_x[first + lane] = total_x[lane] * lowered;
-            sums.total_y[first + lane] = total_y[lane] * lowered;
+            all[lane] = total[lane] * lowered[lane];
+            all_x[lane] = total_x[lane] * lowered[lane];
+            all_y[lane] = total_y[lane] * lowered[lane];
         }
     }
 }

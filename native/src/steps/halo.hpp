@@ -27,8 +27,9 @@ void set_rates(const Model& model, const Condition& condition, Shower& shower, f
 void set_particles(const Model& model, const float* rate, Random& random, float* numbers, HaloHits& hits) {
     random.uniform(numbers, lanes_for(2 * model.layers));
     std::int32_t* place = hits.cell.data();
+    const int layers = model.layers;
     CALOFORGE_LANES
-    for (int layer = 0; layer < model.layers; ++layer) {
+    for (int layer = 0; layer < layers; ++layer) {
         const float mean = std::sqrt(at_least(rate[layer], 0.0f)) * poisson_means_per_root;
         const int row = static_cast<int>(
             clamped(mean + numbers[2 * layer], 0.0f, poisson_means - 1.0f));

@@ -81,7 +81,9 @@ CALOFORGE_INLINE Rises rises_of(const std::int32_t* rise, int count) {
 CALOFORGE_INLINE void weigh_inclined(
     const Model& model, const Condition& condition, int ring, Shower& shower) {
     const float steepness = model.steepness[ring] / condition.stretch;
+    const float slope = condition.slope, feature = condition.energy_feature;
     const int layer_lanes = model.layer_lanes, layers = model.layers, pads = model.window_y;
+    const float of_pads = static_cast<float>(pads);
     const float *shift_at = &model.shift_at[ring * layer_lanes],
                 *shift_with_energy = &model.shift_with_energy[ring * layer_lanes];
     const std::int32_t* rise = shower.rise.data();
@@ -90,22 +92,25 @@ CALOFORGE_INLINE void weigh_inclined(
     // The last layers first: what they write behind a pad's last layer the next pad's first overwrite.
     for (int first = layer_lanes - lanes; first >= 0; first -= lanes) {
         const Rises of = rises_of(rise + first, smaller(lanes, layers - first));
-        float begin[lanes], edge[lanes], factor[lanes], weight[lanes];
+        const float *axis = &shower.axis_y[first], *middle = &shower.centre[first];
+        const float* weight = &shower.rings[ring * layer_lanes + first];
+        float* all = &shower.sums_y[ring * layer_lanes + first];
+        float begin[lanes], edge[lanes], factor[lanes];
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
-            const int layer = first + lane;
-            const float off_axis = condition.slope *
-                (shift_at[layer] + shift_with_energy[layer] * condition.energy_feature);
-            const float centre = shower.axis_y[layer] - shower.centre[layer] + off_axis;
-            begin[lane] = -0.5f * static_cast<float>(pads) - centre;
-            const float sum = 0.5f * (error_function((begin[lane] + static_cast<float>(pads)) * steepness) -
+            const float off_axis =
+                slope * (shift_at[first + lane] + shift_with_energy[first + lane] * feature);
+            begin[lane] = -0.5f * of_pads - (axis[lane] - middle[lane] + off_axis);
+            const float sum = 0.5f * (error_function((begin[lane] + of_pads) * steepness) -
                                       error_function(begin[lane] * steepness));
-            factor[lane] = model.whole ? 0.5f / sum : 0.5f;
-            shower.sums_y[ring * layer_lanes + layer] = model.whole ? 1.0f : sum;
-            weight[lane] = shower.rings[ring * layer_lanes + layer];
-            edge[lane] = error_function(
-                (begin[lane] + static_cast<float>(of.least - rise[layer])) * steepness);
+            factor[lane] = 0.5f;
+            all[lane] = sum;
+            const float from_first = static_cast<float>(of.least - rise[first + lane]);
+            edge[lane] = error_function((begin[lane] + from_first) * steepness);
         }
+        if (model.whole)
+            for (int lane = 0; lane < lanes; ++lane)
+                factor[lane] = 0.5f / all[lane], all[lane] = 1.0f;
         for (int y = of.least; y < of.most + pads; ++y) {
             float* of_pad = weighed + y * layers + first;
             CALOFORGE_LANES
