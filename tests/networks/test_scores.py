@@ -182,6 +182,29 @@ def test_a_drawn_response_needs_relative_cells():
         objective("conv2d", NETWORKS["conv2d"].options(drawn_response=True, channels=16))
 
 
+@pytest.mark.parametrize("name", ["conv2d", "conv3d"])
+def test_drawn_layers_have_their_shares_of_the_drawn_sum(name):
+    """Whatever the convolutions draw; before any training the mean shower is largest at 0.4."""
+    options = {"relative": True, "drawn_response": True, "drawn_layers": True, "channels": 16}
+    generator = objective(name, NETWORKS[name].options(**options)).generator
+    latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
+    theta = torch.full((8,), math.pi / 2)
+    vector = torch.cat([latent, generator.conditions(energy, theta)], 1)
+    shares = generator.shares(vector)
+    cells = generator(latent, energy, theta)
+    sums = energy * generator.response.response(latent, energy, theta)
+    assert torch.allclose(cells.sum((1, 2)), sums[:, None] * shares, rtol=0.02, atol=1e-3)
+    assert shares.mean(0).argmax() in (3, 4)
+    features(cells, energy)["barycentre"][2].sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in generator.shares.parameters())
+
+
+def test_drawn_layers_need_a_drawn_sum():
+    options = NETWORKS["conv3d"].options(relative=True, drawn_layers=True, channels=16)
+    with pytest.raises(ConfigError, match=r"drawn_layers needs network\.drawn_response"):
+        objective("conv3d", options)
+
+
 def test_too_few_showers_for_the_ranks_are_refused(monkeypatch):
     monkeypatch.setattr("caloforge.networks.scores.objective.group.size", lambda: 5)
     with pytest.raises(ConfigError, match=r"objective\.made 12"):

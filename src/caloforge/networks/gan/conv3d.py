@@ -13,7 +13,8 @@ the barycentres of the layers.  ``coarseness`` 3 then grows 9 x 9 x 8 to 51 x 51
 
 With ``relative`` the conditions stand beside the latent numbers as features of order one, and the
 cells are relative to Ep, as in :mod:`.conv2d`; with ``drawn_response`` their sum is drawn, and with
-``lateral`` they are multiplied by a profile about the shower's axis (:mod:`.lateral`).
+``lateral`` they are multiplied by a profile about the shower's axis (:mod:`.lateral`); with
+``drawn_layers`` the layers' shares of the sum are drawn (:mod:`.response`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from caloforge.networks.channels import Channels
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
 from caloforge.networks.gan.lateral import lateral_of
-from caloforge.networks.gan.response import response_of
+from caloforge.networks.gan.response import response_of, shares_of
 from caloforge.networks.meaning import Axes, AxisBlock
 from caloforge.networks.slope import measured_slope
 from caloforge.scaling import TRAINING_POWER
@@ -57,7 +58,8 @@ class Conv3dOptions(FrozenModel):
     """Size of the network: latent numbers and channels of its widest generator layer.
 
     ``coarseness``: factor in x and y of the first upsampling.  ``angle``: condition the generator
-    on theta, and measure it.  ``relative``, ``drawn_response``, ``lateral``: see the module.
+    on theta, and measure it.  ``relative``, ``drawn_response``, ``lateral``,
+    ``drawn_layers``: see the module.
     """
 
     name: Literal["conv3d"] = "conv3d"
@@ -68,6 +70,7 @@ class Conv3dOptions(FrozenModel):
     relative: bool = False
     drawn_response: bool = False
     lateral: bool = False
+    drawn_layers: bool = False
 
 
 def _start(size: int, added: int, factor: int) -> int:
@@ -107,6 +110,8 @@ class Conv3dGenerator(GeneratorNetwork):
         self.fine = nn.Sequential(FoldedConv3d(6, 6, (3, 3, 8), (1, 0, 3)), nn.LeakyReLU(0.3))
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
         self.lateral = lateral_of(options.relative, options.lateral, self.inputs, domain)
+        drawn = options.drawn_response, options.drawn_layers
+        self.shares = shares_of(*drawn, self.inputs, z)
 
     def _blocks(self) -> tuple[AxisBlock, ...]:
         """What the dense layer is given; with ``angle``, Ep does not multiply the latent numbers,
@@ -137,7 +142,8 @@ class Conv3dGenerator(GeneratorNetwork):
         if self.lateral is not None:
             amplitude = amplitude * self.lateral(vector, theta)
         if self.response is not None:
-            cells: Tensor = self.response(amplitude, latent, energy, theta)
+            shares = None if self.shares is None else self.shares(vector)[:, None, None]
+            cells: Tensor = self.response(amplitude, latent, energy, theta, shares)
             return cells
         return zero_below_threshold(amplitude * IMAGE_UNIT_GEV)
 
