@@ -11,6 +11,7 @@ from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.gan.lateral import LateralProfile  # noqa: E402
 from caloforge.networks.gan.layered2d import Layered2dOptions  # noqa: E402
+from caloforge.networks.gan.response import DrawnResponse  # noqa: E402
 from caloforge.networks.meaning import AxisBlock  # noqa: E402
 from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
 from caloforge.networks.scores.energy_score import energy_score  # noqa: E402
@@ -263,3 +264,18 @@ def test_the_lateral_profile_is_that_of_its_formula():
 def test_a_lateral_profile_needs_relative_cells():
     with pytest.raises(ConfigError, match=r"network\.lateral needs network\.relative"):
         objective("conv3d", NETWORKS["conv3d"].options(lateral=True, channels=16))
+
+
+def test_a_layer_in_which_nothing_is_drawn_has_a_gradient():
+    """Convolutions end in a ReLU: a whole layer may be zero."""
+    response = DrawnResponse(
+        Domain(shape=(3, 3, 2), energy_range_gev=(1, 2), theta_range_rad=(1, 2))
+    )
+    amplitude = torch.ones(1, 3, 3, 2)
+    amplitude[..., 1] = 0.0
+    amplitude.requires_grad_()
+    shares = torch.tensor([0.5, 0.5]).reshape(1, 1, 1, 2)
+    cells = response(amplitude, torch.zeros(1, 4), torch.ones(1), torch.ones(1), shares)
+    cells.square().sum().backward()
+    assert torch.isfinite(cells).all() and torch.isfinite(amplitude.grad).all()
+    assert cells[..., 1].sum() == 0

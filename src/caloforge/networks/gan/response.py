@@ -25,6 +25,8 @@ FIRST_RESPONSE, FIRST_WIDTH = 0.02, 0.05
 """Mean response and relative width before the training: a silicon-tungsten calorimeter's."""
 SMALLEST_RESPONSE = 0.1
 """Of the mean: far below any draw."""
+SMALLEST_LAYER = 1e-4
+"""Squares of amplitudes in a layer: a layer of less has less than its share, and a gradient."""
 HIDDEN = 64
 """Units of the network that draws the layers' shares."""
 FIRST_MAXIMUM, FIRST_POWER = 0.4, 3.0
@@ -75,12 +77,11 @@ class DrawnResponse(nn.Module):
         """
         squares = amplitude * amplitude
         scale = energy * self.response(latent, energy, theta)
-        smallest = torch.finfo(torch.float32).tiny
         if shares is None:
-            total = squares.flatten(1).sum(1) + smallest
+            total = squares.flatten(1).sum(1) + torch.finfo(torch.float32).tiny
             return zero_below_threshold(squares * _over_cells(scale / total, squares))
         cells = [axis for axis in range(1, shares.dim()) if shares.shape[axis] == 1]
-        total = squares.sum(cells, keepdim=True) + smallest
+        total = squares.sum(cells, keepdim=True) + SMALLEST_LAYER
         return zero_below_threshold(squares * (_over_cells(scale, squares) * shares / total))
 
     def response(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
