@@ -19,7 +19,7 @@ from caloforge.showers import (
     Showers,
     check_alike,
     check_unit,
-    joined,
+    joined_directions,
     refuse_absent,
     rows_of,
 )
@@ -162,6 +162,5 @@ class Hits:
             np.concatenate([part.energy for part in parts]),
             np.concatenate([part.theta for part in parts]),
             first.detector, first.window, first.particle, first.calibration,
-            joined([part.phi for part in parts], "phi"),
-            joined([part.impact for part in parts], "impact points"),
+            *joined_directions(parts),
         )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from caloforge.beam import Conditions, as_points
+from caloforge.beam import IN_PLANE, Conditions, as_points
 from caloforge.calibration import DEPOSITED, Calibration
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
@@ -127,8 +127,7 @@ class Showers:
             first.detector,
             first.particle,
             first.calibration,
-            joined([part.phi for part in parts], "phi"),
-            joined([part.impact for part in parts], "impact points"),
+            *joined_directions(parts),
         )
 
 
@@ -137,13 +136,17 @@ def rows_of(values: FloatArray | None, index: Any) -> FloatArray | None:
     return None if values is None else values[index]
 
 
-def joined(parts: Sequence[FloatArray | None], what: str) -> FloatArray | None:
-    """What showers may have, of all parts or of none; InputError if only some have it."""
-    told = [part for part in parts if part is not None]
-    if told and len(told) < len(parts):
-        msg = f"showers with {what} cannot be joined with others that have none"
-        raise InputError(msg)
-    return np.concatenate(told) if told else None
+def joined_directions(
+    parts: "Sequence[Showers | Hits]",
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Phi of all parts, if one of them tells it; and impact points, if all tell them."""
+    phi, impact = ([getattr(part, name) for part in parts] for name in ("phi", "impact"))
+    along_y = (np.full(len(part), IN_PLANE, np.float32) for part in parts)
+    known = (along if told is None else told for told, along in zip(phi, along_y, strict=True))
+    return (
+        None if all(told is None for told in phi) else np.concatenate([*known]),
+        None if any(told is None for told in impact) else np.concatenate(impact),
+    )
 
 
 def check_alike(one: "Showers | Hits", other: "Showers | Hits") -> None:

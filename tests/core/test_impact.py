@@ -124,14 +124,19 @@ def test_directions_and_impacts_go_where_the_showers_go(tmp_path, toy_detector, 
         assert sample.conditions.impact is None
 
 
-def test_showers_of_which_some_tell_the_impact_cannot_be_joined(toy_showers):
+def test_joined_showers_tell_what_all_of_them_tell(toy_showers):
     told = Showers(
         toy_showers.cells, toy_showers.energy, toy_showers.theta, toy_showers.detector,
         impact=np.zeros((20, 2)),
     )  # fmt: skip
     assert Showers.concatenate([told, told[:3]]).impact.shape == (23, 2)
-    with pytest.raises(InputError, match="showers with impact points cannot be joined"):
-        Showers.concatenate([told, toy_showers])
+    assert Showers.concatenate([told, toy_showers]).impact is None
+    turned = Showers(
+        told.cells, told.energy, told.theta, told.detector, phi=np.full(20, 0.3)
+    )  # fmt: skip
+    both = Hits.concatenate([turned.hits(), told.hits()])
+    assert both.impact is None
+    assert np.allclose(both.phi, np.repeat([0.3, np.pi / 2], 20))
     with pytest.raises(InputError, match="impact must be x and y in mm for each of 20 showers"):
         Showers(
             told.cells, told.energy, told.theta, told.detector, impact=np.zeros((3, 2))

@@ -187,10 +187,6 @@ class PartsFile(ShowerFile):
     def _has_phi(self) -> bool:
         return self._part(0)._azimuths(0, 1) is not None
 
-    @cached_property
-    def _has_impact(self) -> bool:
-        return self._part(0)._impacts(0, 1) is not None
-
     def _pieces(self, start: int, stop: int) -> Iterator[tuple[ShowerFile, int, int]]:
         """The parts that hold rows ``start`` to ``stop``, and which of their rows those are."""
         while start < stop:
@@ -221,10 +217,9 @@ class PartsFile(ShowerFile):
         return np.concatenate([each for each in found if each is not None])
 
     def _impacts(self, start: int, stop: int) -> AnyArray | None:
-        if not self._has_impact:
-            return None
         found = [p._impacts(a, b) for p, a, b in self._pieces(start, stop)]
-        return np.concatenate([each for each in found if each is not None])
+        told = [each for each in found if each is not None]
+        return np.concatenate(told) if told and len(told) == len(found) else None
 
 
 def _identity(sample: ShowerFile) -> tuple[object, ...]:
