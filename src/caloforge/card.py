@@ -17,7 +17,7 @@ from caloforge.errors import DetectorError, InputError, ModelError, RangeError
 from caloforge.impact import asked_impact, check_impact
 from caloforge.particle import UNKNOWN, may_be_same
 from caloforge.placement import Placement, placement_of
-from caloforge.turn import along_y
+from caloforge.turn import along_y, turns
 from caloforge.typing import Float64Array, FloatArray
 from caloforge.units import degree
 
@@ -312,7 +312,7 @@ class ModelCard(FrozenModel):
         energy_range = self.energy_range_gev
         _check_inside(conditions.energy, energy_range, 1.0, f"{self.name}: energy", "GeV")
         self._check_phi(conditions)
-        theta, angles = along_y(conditions).theta, self.theta_range_rad
+        theta, angles = along_y(conditions, self.detector).theta, self.theta_range_rad
         _check_inside(theta, angles, degree, f"{self.name}: theta", "degrees")
         if conditions.impact is not None and self.impact_latent is None:
             msg = (
@@ -324,7 +324,7 @@ class ModelCard(FrozenModel):
 
     def _check_phi(self, conditions: Conditions) -> None:
         """Refuse directions that no symmetry of the pads makes one along y; RangeError."""
-        if conditions.phi is None or self.detector.readout != "pads" or not conditions.inclined:
+        if conditions.phi is None or not turns(conditions, self.detector):
             return
         quarters = conditions.phi / (np.pi / 2)
         off = np.abs(quarters - np.rint(quarters)) > POINT

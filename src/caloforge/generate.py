@@ -233,8 +233,7 @@ def _hits(
 ) -> Iteration[tuple[int, HitArrays]]:
     """As of HitEngine, also from an engine that makes cells."""
     if isinstance(engine, HitEngine):
-        shape = engine.card.cell_shape
-        yield from hits_of(engine, conditions, shape, seed=seed, start=start)
+        yield from hits_of(engine, engine.card, conditions, seed=seed, start=start)
         return
     found: dict[int, HitArrays] = {}
 
@@ -282,8 +281,7 @@ def _made(
     if not (isinstance(writer, HitsWriter) and isinstance(engine, HitEngine)):
         yield from batches_of(engine, conditions, into.cells, seed=seed, start=start)
         return
-    shape = engine.card.cell_shape
-    with closing(hits_of(engine, conditions, shape, seed=seed, start=start)) as batches:
+    with closing(hits_of(engine, engine.card, conditions, seed=seed, start=start)) as batches:
         for first, hits in batches:
             into.hits(first, hits)
             yield writer.done

@@ -62,7 +62,7 @@ def in_pad(impact: AnyArray, detector: Detector) -> FloatArray:
     """Impact points (N, 2) in mm, from the middle of the pad that each of them is in.
 
     >>> from caloforge.detector import load_detector
-    >>> in_pad(np.array([[5.0, -11.0]]), load_detector("clic_ecal")).round(4).tolist()
+    >>> in_pad(np.array([[5.0, -11.0]]), load_detector("clic_ecal")).astype(float).round(4).tolist()
     [[-0.1, -0.8]]
     """
     pad = 2 * _half_pad(detector)

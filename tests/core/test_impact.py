@@ -92,16 +92,19 @@ def test_positions_begin_at_the_impact(toy_detector):
     assert np.all(np.abs(position[:, :2] - on_line) <= 2.5 + 1e-4)
 
 
-def test_quarter_turns_lead_to_the_plane_of_y():
+def test_quarter_turns_lead_to_the_plane_of_y(toy_detector):
     theta = np.radians(65)
     asked = Conditions.of(20.0, theta, np.radians([90, 270, 0, 180]), (1, -2))
-    made = along_y(asked)
+    made = along_y(asked, toy_detector)
     assert made.phi is None
     assert np.allclose(made.theta, [theta, np.pi - theta, theta, np.pi - theta])
-    assert leans_along_x(asked).tolist() == [False, False, True, True]
+    assert leans_along_x(asked, toy_detector).tolist() == [False, False, True, True]
     assert made.impact.tolist() == [[1, -2], [1, -2], [-2, 1], [-2, 1]]
     perpendicular = Conditions.of(20.0, np.pi / 2, 0.3)
-    assert np.array_equal(along_y(perpendicular).theta, perpendicular.theta)
+    assert np.array_equal(along_y(perpendicular, toy_detector).theta, perpendicular.theta)
+    rings = along_y(asked, load_detector("par04_siw"))  # turn with the particle
+    assert np.array_equal(rings.theta, asked.theta) and rings.phi is None
+    assert not leans_along_x(asked, load_detector("par04_siw")).any()
 
 
 @pytest.mark.parametrize("name", ["a.h5", "hits.h5", "a.parquet", "a.root"])

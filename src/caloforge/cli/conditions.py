@@ -34,9 +34,10 @@ def conditions_like(
         if the sample does not tell what is asked for.
     """
     from caloforge.impact import asked_impact, in_pad
+    from caloforge.turn import turns
 
     found = sample.conditions
-    if detector.readout != "pads" or not found.inclined:
+    if not turns(found, detector):
         found = replace(found, phi=None)
     if impact == OF_THE_SAMPLE:
         points = sample.impact_points()

@@ -17,6 +17,7 @@ from caloforge.errors import InputError
 from caloforge.io import open_showers
 from caloforge.io.parts import sample_digest
 from caloforge.showers import Showers
+from caloforge.turn import turns
 from caloforge.typing import FloatArray, IntArray
 from caloforge.units import degree
 
@@ -115,7 +116,7 @@ class ShowerFiles:
 
 def _check_plane(path: Path, conditions: Conditions, detector: Detector) -> None:
     """Refuse showers in pads that lean out of the y-z plane; InputError."""
-    if conditions.phi is None or detector.readout != "pads":
+    if conditions.phi is None or not turns(conditions, detector):
         return
     off = np.abs(conditions.lean[:, 0]) > SIDEWAYS
     if np.any(off):
