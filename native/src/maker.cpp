@@ -119,7 +119,7 @@ class MakerOfSet final : public Maker {
             make_pattern_weights<side>(model_, group_);
     }
 
-    // One shower's energies and weights, and what its cells expect.
+    // One shower's energies and weights, and what they give to rows of pads.
     template <int side>
     void expect(int lane, const Condition& condition) {
         const int layer_lanes = model_.layer_lanes;
@@ -136,8 +136,7 @@ class MakerOfSet final : public Maker {
         }
         set_axis(model_, group_, lane, condition, shower_);
         if (model_.moves_centre) set_missed(model_, group_, lane, condition, shower_);
-        set_shares(model_, condition, shower_);
-        set_expected(model_, shower_);
+        set_weighed(model_, condition, shower_);
     }
 
     template <int side>
@@ -171,23 +170,23 @@ class MakerOfSet final : public Maker {
     }
 
     void trace_cells(int lane, const Trace& trace) {
-        std::size_t cell =
-            static_cast<std::size_t>(lane) * model_.window_x * model_.window_y * model_.layers;
-        for (int x = 0; x < model_.window_x; ++x) {
-            for (int y = 0; y < model_.window_y; ++y) {
-                for (int layer = 0; layer < model_.layers; ++layer, ++cell) {
-                    const float raised = shower_.expected[shower_.place(model_, x, y, layer)];
-                    const float expected = raised * shower_.lowered[layer];
+        const int layers = model_.layers, stride = shower_.in_x.stride;
+        const std::size_t cells =
+            static_cast<std::size_t>(model_.window_x) * model_.window_y * layers;
+        for (int layer = 0; layer < layers; ++layer) {
+            const float* raised = shower_.of_layer.data();
+            expect_layer(model_, layer, shower_, shower_.of_layer.data());
+            const float* table = table_of(model_, sort_of(layer, shower_.energy[layer]));
+            std::size_t cell = lane * cells + layer;
+            for (int x = 0; x < model_.window_x; ++x)
+                for (int y = 0; y < model_.window_y; ++y, cell += layers) {
+                    const float of_cell = raised[y * stride + x];
+                    const float expected = of_cell * shower_.lowered[layer];
                     if (trace.expected) trace.expected[cell] = expected;
-                    if (!trace.deposit) continue;
-                    const float energy = shower_.energy[layer];
-                    const float* table =
-                        table_of(model_, layer < first_layers ? sort_of_first(layer, energy)
-                                                              : sort_of_other(energy));
-                    trace.deposit[cell] =
-                        expected * table[place_of(raised, trace.cell_numbers[cell])];
+                    if (trace.deposit)
+                        trace.deposit[cell] =
+                            expected * table[place_of(of_cell, trace.cell_numbers[cell])];
                 }
-            }
         }
     }
 

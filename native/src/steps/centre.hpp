@@ -111,8 +111,9 @@ void place_in_closed(const Model& model, Corner move, Shower& shower) {
     const int layers = model.layers, nowhere = shower.nowhere;
     const int size_x = model.image_x, size_y = model.image_y;
     const int move_x = within(move.x, size_x), move_y = within(move.y, size_y);
+    const int count = lanes_for(hits.count);
     CALOFORGE_LANES
-    for (int i = 0; i < lanes_for(hits.count); ++i) {
+    for (int i = 0; i < count; ++i) {
         const int in_x = on_other_side(static_cast<int>(x[i]) + move_x, size_x);
         const int in_y = on_other_side(static_cast<int>(y[i]) + move_y, size_y);
         const bool there = energy[i] > 0.0f;
@@ -130,8 +131,9 @@ void place_in_open(const Model& model, Corner move, Corner corner, Shower& showe
     const int window_x = model.window_x, span = shower.span, layers = model.layers;
     const int size_x = model.image_x, size_y = model.image_y, nowhere = shower.nowhere;
     const int none = window_x * shower.row, shower_row = shower.row;
+    const int count = lanes_for(hits.count);
     CALOFORGE_LANES
-    for (int i = 0; i < lanes_for(hits.count); ++i) {
+    for (int i = 0; i < count; ++i) {
         const int in_x = larger(smaller(static_cast<int>(x[i]) + move.x, size_x - 1), 0);
         const int in_y = larger(smaller(static_cast<int>(y[i]) + move.y, size_y - 1), 0);
         const int from_x = in_x - corner.x, from_y = in_y - corner.y;
@@ -188,7 +190,7 @@ int take_row(
     Int step = {};
     for (int lane = 0; lane < width; ++lane) step[lane] = lane;
     const float* deposit = &shower.deposit[x * shower.row];
-    const float* scale = shower.of_layers.scale.data();
+    const float* scale = shower.of_cells.scale.data();
     int count = 0;
     for (int first = begin / width * width; first < end; first += width) {
         const Float made = loaded<Float>(deposit + first) * loaded<Float>(scale + first);

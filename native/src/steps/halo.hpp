@@ -27,8 +27,9 @@ void set_rates(const Model& model, const Condition& condition, Shower& shower, f
 void set_particles(const Model& model, const float* rate, Random& random, float* numbers, HaloHits& hits) {
     random.uniform(numbers, lanes_for(2 * model.layers));
     std::int32_t* place = hits.cell.data();
+    const int layers = model.layers;
     CALOFORGE_LANES
-    for (int layer = 0; layer < model.layers; ++layer) {
+    for (int layer = 0; layer < layers; ++layer) {
         const float mean = std::sqrt(at_least(rate[layer], 0.0f)) * poisson_means_per_root;
         const int row = static_cast<int>(
             clamped(mean + numbers[2 * layer], 0.0f, poisson_means - 1.0f));
@@ -39,8 +40,9 @@ void set_particles(const Model& model, const float* rate, Random& random, float*
     int count = 0;
     for (int layer = 0; layer < model.layers; ++layer) {
         const int end = count + smaller(poisson[place[layer]], model.halo.particles - count);
-        for (; count < end; count += lanes)  // some too many, which the next layer overwrites
+        do {  // some too many, which the next layer overwrites
             for (int lane = 0; lane < lanes; ++lane) hits.layer[count + lane] = layer;
+        } while ((count += lanes) < end);
         count = end;
     }
     hits.count = count;
