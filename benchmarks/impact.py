@@ -5,8 +5,9 @@
 
 A line for Geant4 and one a runtime: along x and y the mean distance in mm of the barycentre from
 the particle's flight, which part of the way the barycentre goes when the flight's place in the pad
-moves (at the depth of the barycentre), how it scatters around that, and the largest distance.  A
-model makes each of the sample's conditions ``--times`` over.
+moves (at the depth of the barycentre), how it scatters around that, and the largest distance; then
+the mean distance of the energy from the flight.  A model makes each of the sample's conditions
+``--times`` over.
 """
 
 import argparse
@@ -32,6 +33,18 @@ def away_and_place(showers: Showers) -> tuple[Float64Array, Float64Array]:
     return np.stack([x, y], axis=1) - flight, in_pad(flight, detector).astype(np.float64)
 
 
+def distances(showers: Showers) -> Float64Array:
+    """Mean distance of each shower's energy from the particle's flight, (N,) in mm."""
+    detector, geometry = showers.detector, showers.detector.geometry(showers.window)
+    flights = showers.impact, showers.conditions.lean, showers.cells
+    found = []
+    for impact, lean, cells in zip(*flights, strict=True):
+        x = geometry.x_mm - impact[0] - detector.layer_centres_mm * lean[0]
+        y = geometry.y_mm - impact[1] - detector.layer_centres_mm * lean[1]
+        found.append(np.average(np.hypot(x, y), weights=cells))
+    return np.array(found)
+
+
 def line(showers: Showers) -> str:
     """What the module says, of some showers."""
     said = []
@@ -45,7 +58,9 @@ def line(showers: Showers) -> str:
             f"{errors[1]:.2f}, scatters by {left:.2f} +- {left / np.sqrt(2 * len(away)):.2f}, "
             f"largest {np.abs(away).max():.2f}"
         )
-    return "; ".join(said)
+    away = distances(showers)
+    error = away.std() / np.sqrt(len(away))
+    return "; ".join([*said, f"energy {away.mean():.2f} +- {error:.2f} from the flight"])
 
 
 def main() -> None:

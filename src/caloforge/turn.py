@@ -8,14 +8,33 @@ from dataclasses import replace
 
 import numpy as np
 
-from caloforge.beam import Conditions
+from caloforge.beam import SIDEWAYS, Conditions
 from caloforge.detector import Detector
+from caloforge.errors import InputError
 from caloforge.typing import BoolArray
+from caloforge.units import degree
 
 
 def turns(conditions: Conditions, detector: Detector) -> bool:
     """Whether phi means anything: of inclined showers in pads, where it is told."""
     return detector.readout == "pads" and conditions.phi is not None and conditions.inclined
+
+
+def check_plane(conditions: Conditions, detector: Detector, *, where: object) -> None:
+    """Refuse showers in pads that lean out of the y-z plane; ``where`` names their origin.
+
+    Raises
+    ------
+    InputError
+        naming the first such phi.
+    """
+    if conditions.phi is None or not turns(conditions, detector):
+        return
+    off = np.abs(conditions.lean[:, 0]) > SIDEWAYS
+    if np.any(off):
+        phi = conditions.phi[off][0] / degree
+        msg = f"{where} holds showers that lean out of the y-z plane (phi {phi:.4g} degrees): "
+        raise InputError(f"{msg}networks know those in it, and make others of them by symmetry")
 
 
 def leans_along_x(conditions: Conditions, detector: Detector) -> BoolArray:

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from caloforge.beam import SIDEWAYS, Conditions
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.io import open_showers
 from caloforge.io.parts import sample_digest
 from caloforge.showers import Showers
-from caloforge.turn import turns
+from caloforge.turn import check_plane
 from caloforge.typing import FloatArray, IntArray
 from caloforge.units import degree
 
@@ -44,7 +43,7 @@ class ShowerFiles:
         for path in self.paths:
             with open_showers(path, detector) as stored:
                 rows = len(stored) if limit is None else min(limit, len(stored))
-                _check_plane(path, stored.conditions[:rows], stored.detector)
+                check_plane(stored.conditions[:rows], stored.detector, where=path)
                 lengths.append(rows)
                 energies.append(stored.energy[:rows])
                 thetas.append(stored.theta[:rows])
@@ -112,17 +111,6 @@ class ShowerFiles:
         inverse = np.empty_like(order)
         inverse[order] = np.arange(len(order))
         return Showers.concatenate(pieces)[inverse]
-
-
-def _check_plane(path: Path, conditions: Conditions, detector: Detector) -> None:
-    """Refuse showers in pads that lean out of the y-z plane; InputError."""
-    if conditions.phi is None or not turns(conditions, detector):
-        return
-    off = np.abs(conditions.lean[:, 0]) > SIDEWAYS
-    if np.any(off):
-        phi = conditions.phi[off][0] / degree
-        msg = f"{path} holds showers that lean out of the y-z plane (phi {phi:.4g} degrees): "
-        raise InputError(f"{msg}networks learn those in it, and make others of them by symmetry")
 
 
 def energy_range(energy: FloatArray) -> tuple[float, float]:
