@@ -25,10 +25,12 @@ class MakerOfSet final : public Maker {
     }
 
     void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-              const float* theta, HitBuffer& hits) override {
-        if (showers >= worth_a_group) return make_side<lanes>(seed, first, showers, energy, theta, hits);
+              const float* theta, const float* impact, HitBuffer& hits) override {
+        if (showers >= worth_a_group)
+            return make_side<lanes>(seed, first, showers, energy, theta, impact, hits);
         for (int i = 0; i < showers; ++i)
-            make_side<1>(seed, first + static_cast<std::uint64_t>(i), 1, energy + i, theta + i, hits);
+            make_side<1>(seed, first + static_cast<std::uint64_t>(i), 1, energy + i, theta + i,
+                         impact == nullptr ? nullptr : impact + 2 * i, hits);
     }
 
     void trace(int showers, const float* energy, const float* theta, const Trace& trace) override {
@@ -50,13 +52,14 @@ class MakerOfSet final : public Maker {
     // At most `side` showers, whose layers and pattern are made side by side.
     template <int side>
     void make_side(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-                   const float* theta, HitBuffer& hits) {
+                   const float* theta, const float* impact, HitBuffer& hits) {
         for (int lane = 0; lane < side; ++lane) {
             Random& random = group_.random[lane];
             random.start(seed, first + static_cast<std::uint64_t>(smaller(lane, showers - 1)));
             random.uniform(numbers_.data(), static_cast<int>(numbers_.size()));
             set_numbers_of_lane<side>(lane, numbers_.data());
         }
+        set_entry(group_, showers, impact);
         make_group<side>(showers, energy, theta);
         if (hits.narrow())
             make_hits<side>(showers, hits, hits.narrow_cell);
