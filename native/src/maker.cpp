@@ -20,8 +20,7 @@ class MakerOfSet final : public Maker {
   public:
     explicit MakerOfSet(const Model& model)
         : model_(model), group_(model), shower_(model),
-          numbers_(lanes_for(model.numbers())), energies_(most_values(model)), cells_(most_values(model)),
-          narrow_cells_(most_values(model)) {
+          numbers_(words_for(model.numbers())), energies_(most_values(model)), cells_(most_values(model)) {
         set_sharing(model, shower_);
     }
 
@@ -63,22 +62,22 @@ class MakerOfSet final : public Maker {
         set_entry(group_, showers, impact);
         make_group<side>(showers, energy, theta);
         if (hits.narrow())
-            make_hits<side>(showers, hits, hits.narrow_cell, narrow_cells_);
+            make_hits<side>(showers, hits, hits.narrow_cell);
         else
-            make_hits<side>(showers, hits, hits.cell, cells_);
+            make_hits<side>(showers, hits, hits.cell);
     }
 
     // The showers' hits; `cell` is the memory in the buffer that has their cells.
     template <int side, class Cell>
-    void make_hits(int showers, HitBuffer& hits, Cell*& cell, Outgoing<Cell>& cells) {
-        if (hits.large()) cells.start(cell, hits.hits), energies_.start(hits.energy, hits.hits);
+    void make_hits(int showers, HitBuffer& hits, Cell*& cell) {
+        if (hits.large()) cells_.start(cell, hits.hits), energies_.start(hits.energy, hits.hits);
         for (int lane = 0; lane < showers; ++lane) {
             hits.reserve(most_values(model_));
             make_shower<side>(lane);
             const std::size_t there = hits.hits;
             if (hits.large()) {
-                const int count = take_hits(model_, shower_, cells.next(), energies_.next());
-                cells.add(cell, there, static_cast<std::size_t>(count));
+                const int count = take_hits(model_, shower_, cells_.next(), energies_.next());
+                cells_.add(cell, there, static_cast<std::size_t>(count));
                 energies_.add(hits.energy, there, static_cast<std::size_t>(count));
                 hits.finish_shower(static_cast<std::size_t>(count));
             } else {
@@ -86,7 +85,7 @@ class MakerOfSet final : public Maker {
                 hits.finish_shower(static_cast<std::size_t>(count));
             }
         }
-        if (hits.large()) cells.finish(cell, hits.hits), energies_.finish(hits.energy, hits.hits);
+        if (hits.large()) cells_.finish(cell, hits.hits), energies_.finish(hits.energy, hits.hits);
     }
 
     template <int side>
@@ -196,7 +195,6 @@ class MakerOfSet final : public Maker {
     Array<float> numbers_;
     Outgoing<float> energies_;
     Outgoing<std::uint32_t> cells_;
-    Outgoing<std::uint16_t> narrow_cells_;
 };
 
 }  // namespace

@@ -5,7 +5,9 @@ import pytest
 from tests.conftest import make_toy_detector
 
 from caloforge.detector import Window
-from caloforge.make.look import IN_WINDOW, Look, begin_late, neighbours_follow, window_of
+from caloforge.make.depth import faint_gev
+from caloforge.make.look import IN_WINDOW, Look, window_of
+from caloforge.make.sharing import Sharing, neighbours_follow
 from caloforge.showers import Showers
 from caloforge.units import degree
 
@@ -44,7 +46,7 @@ def test_wide_showers_have_no_window():
     look = Look.of(showers(4.0))
     assert look.window is None
     assert "window" not in look.options()
-    assert look.options()["sharing"] == look.sharing
+    assert look.options()["sharing"] == look.sharing.beside
 
 
 def test_the_window_of_inclined_showers_follows_the_axis():
@@ -89,7 +91,6 @@ def test_neighbours_that_share_particles_are_told_from_neighbours_that_do_not():
 def test_showers_that_leave_the_first_layer_empty_begin_late(empty, late):
     found = showers(1.5)
     found.cells[: round(empty * SHOWERS), ..., 0] = 0.0
-    assert begin_late(found) == late
     assert Look.of(found).options().get("conversion", False) == late
 
 
@@ -115,3 +116,52 @@ def test_late_showers_are_counted_in_radiation_lengths_where_layers_are_not_alik
     assert "layer_places" not in options(thin)
     assert options(thin)["conversion"]
     assert "conversion" not in options(other_part)
+
+
+def test_what_scatters_back_into_a_thick_layer_is_no_beginning():
+    """A particle leaves twice the faint energy; half a shower's worth in the first layer is one."""
+    found = showers(1.5)
+    faint = faint_gev(found.detector)
+    assert 0 < faint < 1e-3
+    assert "layers_before" not in Look.of(found).options()
+    first = found.cells[: SHOWERS // 2, ..., 0]
+    first *= 0.5 * faint / first.sum(axis=(1, 2), keepdims=True)
+    options = Look.of(found).options()
+    assert options["conversion"]
+    assert options["layers_before"] == 1
+    assert options["begins_above_gev"] == 2 * faint
+
+
+def test_layers_that_share_all_energy_draw_their_sum():
+    found = showers(1.5)
+    found.cells[:] *= np.random.default_rng(2).uniform(0.2, 1.8, (SHOWERS, 1, 1, LAYERS))
+    assert not Look.of(found).layers.draws_sum
+    found.cells[:] /= found.cells.sum(axis=(1, 2, 3), keepdims=True) / found.energy[0]
+    assert Look.of(found).options()["draws_sum"]
+
+
+def test_thick_layers_have_classes_of_their_own():
+    found = showers(1.5)
+    assert Look.of(found).layers.classes is None
+    found.cells[:] *= 10.0 ** np.random.default_rng(3).uniform(0, 3, (SHOWERS, 1, 1, LAYERS))
+    faint, ratio = Look.of(found).options()["layer_classes"]
+    layers = found.cells.sum(axis=(1, 2))
+    assert np.mean(layers < faint) == pytest.approx(0.1, abs=0.03)
+    assert np.mean(layers > faint * ratio**6) == pytest.approx(0.01, abs=0.04)
+
+
+def test_cells_that_follow_those_behind_them_are_found():
+    rng = np.random.default_rng(4)
+    chance = 0.02 + 0.1 * np.exp(-np.abs(np.arange(SIDE) - 10.0) / 3)
+    own = rng.random((4000, SIDE, 3, LAYERS))
+    follows = np.where(rng.random(own.shape) < 0.15, np.roll(own, 1, axis=3), own)
+    detector = make_toy_detector().model_copy(update={"windows": {"w": Window(shape=(SIDE, 3))}})
+    energy = np.full(len(own), 50, np.float32)
+
+    def behind(number):
+        cells = (number < chance[:, None, None]).astype(np.float32)
+        upright = np.full_like(energy, np.pi / 2)
+        return Sharing.of(Showers(cells, energy, upright, detector, "gamma"))
+
+    assert behind(own).options().keys() == {"sharing"}
+    assert behind(follows).options()["deep_sharing"] == pytest.approx(0.13, abs=0.03)

@@ -48,7 +48,9 @@ def made(request):
     layer_energy, energy = photons()
     layer_energy = layer_energy[:, list(places)]
     torch.manual_seed(1)
-    layers = LayerEnergies(len(places), 2, 8, Knots(DOMAIN), local=True, places=places)
+    knots = Knots(DOMAIN)
+    conversion = Conversion(places, knots.size)
+    layers = LayerEnergies(len(places), 2, 8, knots, local=True, conversion=conversion)
     condition = layers.knots(energy, torch.full_like(energy, math.pi / 2))
     measure(
         LayerQuantiles([layers], censored=True), [expected(condition, layer_energy=layer_energy)]

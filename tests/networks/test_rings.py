@@ -227,10 +227,15 @@ def test_the_native_sampler_is_not_asked_for_what_it_does_not_know(card):
     on_pads = card.model_copy(update={"detector": pads, "window": "fixed"})
     assert on_pads.has_native_tables and not card.has_native_tables
     assert "native" not in runtimes_for(card)
-    recipe = {"network": {"conversion": True, "layer_places": [0, 1, 3]}}
-    training = on_pads.training.model_copy(update={"recipe": recipe})
-    placed = on_pads.model_copy(update={"training": training})
-    assert not placed.has_native_tables
+    for option in (
+        {"layer_places": [0, 1, 3]},
+        {"draws_sum": True},
+        {"layer_classes": [0.01, 3.0]},
+    ):
+        recipe = {"network": {"conversion": True, "deep_sharing": 0.0, **option}}
+        training = on_pads.training.model_copy(update={"recipe": recipe})
+        newer = on_pads.model_copy(update={"training": training})
+        assert not newer.has_native_tables
 
 
 @pytest.mark.slow

@@ -20,7 +20,6 @@ CALOFORGE_BEGIN
 
 constexpr float rows_per_log = 3.4743559f;    // 8 / log(10)
 constexpr float first_row = -64.0f;           // 8 log10(10 eV / 1 GeV)
-constexpr float least_expected = 1e-12f;      // far below the first row, whatever the shift
 constexpr float columns_per_root = quantiles - 0.01f;
 constexpr int sort_bits = 31;  // the last bits of what a candidate expects: a millionth of it
 static_assert(sorts <= sort_bits + 1);
@@ -48,15 +47,31 @@ void set_raised(const Model& model, const Condition& condition, Shower& shower) 
     }
 }
 
+// The row of the table, before it is rounded down, for what a cell expects; `dither` is of 256.
+//
+// 8 log10(m / 10 eV) = k 8 log10(2) + 8 log10(1 + f) with 1 + f between sqrt(1/2) and sqrt(2); right to
+// 1e-6 rows.
+CALOFORGE_INLINE float in_rows(float raised, std::int32_t dither) {
+    const std::int32_t from_root = bits_of(raised) - 0x3f3504f3;
+    const float k = static_cast<float>(from_root >> 23);
+    const float f = from_bits((from_root & 0x007fffff) + 0x3f3504f3) - 1.0f;
+    float sum = fused(f, 4.10928739e-1f, -6.56722023e-1f);
+    sum = fused(sum, f, 7.15879659e-1f);
+    sum = fused(sum, f, -8.64466277e-1f);
+    sum = fused(sum, f, 1.15707509f);
+    sum = fused(sum, f, -1.7372462f);
+    sum = fused(sum, f, 3.47436714f);
+    const float first = fused(static_cast<float>(dither), 1.0f / 256, 0.5f / 256 - first_row);
+    return fused(sum, f, fused(k, 2.40823997f, first));
+}
+
 // The place in the table of a sort, for a cell with what it expects, raised by the shift, and is asked
 // with: 24 bits of the quantile and eight that dither the row.
 CALOFORGE_INLINE std::int32_t place_of(float raised, std::uint32_t asked) {
-    const float dither = (static_cast<float>(second_of(asked)) + 0.5f) * 0.00390625f;
-    const float in_rows = fused(logarithm(above_bound(raised, least_expected)), rows_per_log,
-                                dither - first_row);
-    const int row = larger(smaller(static_cast<int>(in_rows), expectations - 1), 0);
-    const float u = static_cast<float>(quantile_of(asked)) * 5.9604645e-8f;
-    return row * quantiles + static_cast<int>(fourth_root(u) * columns_per_root);
+    const float place = in_rows(above_bound(raised, lowest_gev), second_of(asked));
+    const int row = smaller(static_cast<int>(place), expectations - 1);
+    const float root = fourth_root(static_cast<float>(quantile_of(asked)));  // of 2**24: 64
+    return row * quantiles + static_cast<int>(root * (columns_per_root / 64));
 }
 
 // The table of a sort.
@@ -133,7 +148,7 @@ CALOFORGE_INLINE int find_candidates(const Model& model, int cell, Shower& showe
     Wanted::Bits* bits = candidates.wanted.data();
     std::int32_t* its_raised = candidates.raised.data();
     std::uint32_t* its_asked = candidates.asked.data();
-    int end = 0;
+    std::size_t end = 0;
     for (int part = 0; part < parts_of_strip; ++part) {
         const int first = cell + part * width;
         const auto steep = loaded<Float>(&of.steep[first]), low = loaded<Float>(&of.low[first]);
@@ -155,11 +170,11 @@ CALOFORGE_INLINE int find_candidates(const Model& model, int cell, Shower& showe
             wanted.take(((Int)raised & ~sort_bits) | sort, its_raised + end);
             wanted.take(asked, its_asked + end);
             *bits++ = wanted.bits();
-            end += wanted.count();
+            end += static_cast<std::size_t>(wanted.count());
             own = along_x;
         }
     }
-    return end;
+    return static_cast<int>(end);
 }
 
 // Looks up the candidates' deposits by what they expect.  The memory of a vector's is fetched while
@@ -176,7 +191,8 @@ CALOFORGE_INLINE void look_up(const Model& model, int count, Candidates& candida
         for (int i = first; i < first + lanes; ++i)
             place[i] = (raised[i] & sort_bits) * (expectations * quantiles) +
                        place_of(from_bits(raised[i]), asked[i]);
-        for (int i = first; i < first + lanes; ++i) __builtin_prefetch(table + place[i]);
+        CALOFORGE_UNROLL
+        for (int lane = 0; lane < lanes; ++lane) __builtin_prefetch(table + place[first + lane]);
     }
     for (int first = 0; first < end; first += lanes) {
         CALOFORGE_LANES

@@ -54,13 +54,11 @@ CALOFORGE_INLINE void weigh(const Model& model, int ring, Shower& shower) {
     const float* share = &shower.in_y.share[ring * shower.in_y.stride];
     const float* weight = &shower.rings[ring * model.layer_lanes];
     float* weighed = &shower.weighed[ring * shower.row];
-    std::memset(weighed + shower.row - lanes, 0, lanes * sizeof(float));
-    for (int y = 0; y < model.window_y; ++y, weighed += model.layers) {
-        for (int first = 0; first < model.layer_lanes; first += lanes) {
-            CALOFORGE_LANES
-            for (int layer = first; layer < first + lanes; ++layer)
-                weighed[layer] = share[y] * weight[layer];
-        }
+    // The last layers first: what they write behind a pad's last layer the next pad's first overwrite.
+    for (int first = model.layer_lanes - width; first >= 0; first -= width) {
+        const auto of_layers = loaded<Floats<width>>(weight + first);
+        for (int y = 0; y < model.window_y; ++y)
+            store(share[y] * of_layers, weighed + y * model.layers + first);
     }
     for (int layer = 0; layer < model.layer_lanes; ++layer)
         shower.sums_y[ring * model.layer_lanes + layer] = shower.in_y.sum[ring];
@@ -89,7 +87,6 @@ CALOFORGE_INLINE void weigh_inclined(
     const std::int32_t* rise = shower.rise.data();
     float* weighed = &shower.weighed[ring * shower.row];
     std::memset(weighed, 0, shower.row * sizeof(float));
-    // The last layers first: what they write behind a pad's last layer the next pad's first overwrite.
     for (int first = layer_lanes - lanes; first >= 0; first -= lanes) {
         const Rises of = rises_of(rise + first, smaller(lanes, layers - first));
         const float *axis = &shower.axis_y[first], *middle = &shower.centre[first];

@@ -30,16 +30,17 @@ struct HaloHits {
         : x(2 * particles + lanes), y(2 * particles + lanes), energy(2 * particles + lanes),
           scaled(2 * particles + lanes), layer(2 * particles + lanes), cell(2 * particles + lanes_for(layers)),
           row(2 * particles + lanes), inside(2 * particles + lanes), again(2 * particles + lanes),
-          chance(particles + lanes), where(particles + lanes), size(particles + lanes) {}
+          chance(particles + lanes), where(2 * (particles + lanes)) {}
     int count = 0;
     Array<float> x, y, energy;  // GeV before the layers are scaled; 0: no hit
     Array<float> scaled;        // GeV
     Array<std::int32_t> layer;
     Array<std::int32_t> cell, row;  // of the image; nowhere where the hit is `inside`
     Array<std::int32_t> inside;     // the place among the window's cells, or behind them
-    Array<std::uint8_t> again;      // whether there is a hit in its cell already
+    Array<std::int32_t> again;      // whether there is a hit in its cell already
     Array<float> chance;            // of a hit in the next pad
-    Array<std::uint32_t> where, size;
+    Array<std::uint32_t> where;    // the particles' numbers: of their places, and behind these
+    std::uint32_t* size = nullptr;  // of their sizes
 };
 
 // The cells of a strip that may be hit.

@@ -10,9 +10,12 @@ from caloforge.layer import Layer
 from caloforge.material import Material
 from caloforge.radiation import budget_of
 from caloforge.typing import Float64Array
+from caloforge.units import MeV
 
 MOST_PLACES = 2
 """Times the number of layers: more places leave most of them unknown in every shower."""
+LEAST_LOSS_GEV_CM2_G = 1.5 * MeV
+"""What a minimum-ionising particle loses, within a third in all matter but hydrogen."""
 
 
 def layer_places(detector: Detector) -> tuple[int, ...] | None:
@@ -37,6 +40,19 @@ def layer_places(detector: Detector) -> tuple[int, ...] | None:
     step = np.diff(depth).min() * (1.0 - 1e-6)
     places = np.floor((depth - depth[0]) / step + 0.5).astype(int)
     return tuple(places.tolist()) if places[-1] < MOST_PLACES * len(places) else None
+
+
+def faint_gev(detector: Detector) -> float:
+    """Half of what a minimum-ionising particle leaves in the sensitive part of a layer, in GeV: a
+    shower that has begun leaves more.  0 where the materials are unknown."""
+    if not detector.has_material:
+        return 0.0
+    sensitive = [slab for slab in detector.layers[0].stack if slab.sensitive]
+    try:
+        budgets = [budget_of(detector.materials[s.material], s.thickness_mm) for s in sensitive]
+    except DetectorError:  # a material of Geant4's that the tables do not know
+        return 0.0
+    return float(f"{0.5 * LEAST_LOSS_GEV_CM2_G * sum(b.g_cm2 for b in budgets):.2g}")
 
 
 def _depths(detector: Detector) -> Float64Array:

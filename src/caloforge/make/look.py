@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from caloforge.make.depth import layer_places
+from caloforge.make.layer_look import LayerLook
+from caloforge.make.sharing import Sharing
 from caloforge.scaling import ANGLE_TOLERANCE_RAD
 from caloforge.showers import Showers
 from caloforge.train.files import ShowerFiles
@@ -22,13 +23,8 @@ MOST_OF_IMAGE = 0.6
 ROOM = 1.3
 """Places for particles beside the window, for one in the fullest shower."""
 HALO_STEP = 32
-MOST_SHARING = 0.2
-FAINT = 0.3
-"""Cells that are hit more often have more than one particle."""
 PATTERN_WIDTH = 32
 """Hidden units of the network that all layers share."""
-LATE = 0.2
-"""Share of showers without energy in the first layer from which on they begin late."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +35,15 @@ class Look:
     ----------
     window : pads in x and y about the axis; None: the whole image.
     halo_particles : places for particles beside it.
-    sharing : how often a cell follows its neighbour, as particles do that cross two pads; None: of
-        rings and sectors the training measures it.
-    places : depths of the layers in equal steps, where showers begin in one of several of them, as
-        those of photons do; None: where they do not.
+    sharing : how often a cell follows its neighbour; None: of rings and sectors the training
+        measures it.
+    layers : what the energies of the layers are like.
     """
 
     window: tuple[int, int] | None
     halo_particles: int
-    sharing: float | None
-    places: tuple[int, ...] | None
+    sharing: Sharing | None
+    layers: LayerLook
 
     @classmethod
     def at(cls, files: ShowerFiles) -> Look:
@@ -59,14 +54,11 @@ class Look:
     def options(self) -> dict[str, Any]:
         """As options of the network."""
         found: dict[str, Any] = {"shared_pattern": True, "pattern_width": PATTERN_WIDTH}
-        if self.places is not None:
-            found["conversion"] = True
-            if self.places[-1] >= len(self.places):
-                found["layer_places"] = list(self.places)
+        found |= self.layers.options()
         if self.window is not None:
             found |= {"window": list(self.window), "halo_particles": self.halo_particles}
         if self.sharing is not None:
-            found |= {"sharing": self.sharing, "off_centre": True}
+            found |= {**self.sharing.options(), "off_centre": True}
         return found
 
     def lines(self) -> list[str]:
@@ -79,34 +71,22 @@ class Look:
                 f"{self.halo_particles} places for particles"
             ]
         if self.sharing is not None:
-            lines.append(
-                f"sharing {self.sharing:g}: hits in neighbouring pads that are one particle's"
-            )
-        if self.places is not None:
-            lines.append("conversion: showers begin late, in a layer that is drawn")
-        return lines
+            lines += self.sharing.lines()
+        return lines + self.layers.lines()
 
     @classmethod
     def of(cls, showers: Showers) -> Look:
         """Look at these showers; of rings and sectors every cell is asked."""
-        places = layer_places(showers.detector) if begin_late(showers) else None
+        layers = LayerLook.of(showers)
         if showers.detector.readout != "pads":
-            return cls(None, HALO_STEP, None, places)
-        sharing = round(min(max(neighbours_follow(showers), 0.0), MOST_SHARING), 3)
-        window = window_of(showers)
+            return cls(None, HALO_STEP, None, layers)
+        sharing, window = Sharing.of(showers), window_of(showers)
         if window is None:
-            return cls(None, HALO_STEP, sharing, places)
+            return cls(None, HALO_STEP, sharing, layers)
         beside = (showers.cells > 0) & ~_inside(showers, window)
         fullest = int(beside.sum(axis=(1, 2, 3)).max())
         particles = HALO_STEP * -(-int(ROOM * fullest + 1) // HALO_STEP)
-        return cls(window, particles, sharing, places)
-
-
-def begin_late(showers: Showers) -> bool:
-    """Whether many showers leave the first layer empty."""
-    layers = showers.cells.sum(axis=(1, 2))
-    late = (layers[:, 0] == 0) & (layers.sum(axis=1) > 0)
-    return float(late.mean()) > LATE
+        return cls(window, particles, sharing, layers)
 
 
 def window_of(showers: Showers) -> tuple[int, int] | None:
@@ -118,33 +98,6 @@ def window_of(showers: Showers) -> tuple[int, int] | None:
     if x == y and not _inclined(showers):
         window = (max(window), max(window))
     return window if np.prod(window) <= MOST_OF_IMAGE * x * y else None
-
-
-def neighbours_follow(showers: Showers) -> float:
-    """Probability that a cell's energy is that of a particle which its neighbour in x has, too.
-
-    Neighbours are hit together more often than cells two pads apart, which are near each other in
-    the shower as well but share no particle: by the probability of a hit times what is sought.
-    """
-    hit = showers.cells > 0
-    chance = hit.mean(axis=0, dtype=np.float64)
-    chance[chance > FAINT] = 0.0
-    (both, apart, follow), (near, near_apart, _) = _pairs(hit, chance, 1), _pairs(hit, chance, 2)
-    together = near / max(near_apart, 1e-12)
-    return float((both - together * apart) / max(follow - apart, 1e-12))
-
-
-def _pairs(hit: BoolArray, chance: Float64Array, pads: int) -> tuple[float, float, float]:
-    """Pairs of cells so many pads apart in x: how many are hit, would be if they were
-    independent, and if one always followed the other."""
-    first, second = chance[:-pads], chance[pads:]
-    used = (first > 0) & (second > 0)
-    hits = (hit[:, :-pads] & hit[:, pads:]).mean(axis=0, dtype=np.float64)
-    return (
-        float(hits[used].sum()),
-        float((first * second)[used].sum()),
-        float(np.minimum(first, second)[used].sum()),
-    )
 
 
 def _inclined(showers: Showers) -> bool:

@@ -4,8 +4,8 @@ A cell that expects m GeV is crossed by about m / 0.29 MeV particles (half a mil
 silicon): most cells get none, some one, few many. Measured on Geant4 showers, this distribution
 depends on m; in faint layers on the layer's energy (no cell gets more); in the first layers on the
 track of the primary particle, which always crosses its pad; and hardly on anything else. So a
-table of E / m is all that is needed. Its axes: the layer's class, a factor of two in
-its energy, apart for each of the first layers; log m, in steps between which the table is drawn at
+table of E / m is all that is needed. Its axes: the layer's class, a factor in its energy (of two in
+silicon), apart for each of the first layers; log m, in steps between which the table is drawn at
 random; and the quantile u as u**(1/4), which resolves cells that are hit in one shower of ten
 thousand.
 """
@@ -13,6 +13,7 @@ thousand.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,17 +27,46 @@ EXPECTED_GEV = (2e-9, 3.0)
 STEPS_PER_DECADE = 8
 EXPECTATIONS = 64
 QUANTILES = 512
-FAINT_LAYER_GEV, LAYER_CLASSES = 1e-3, 8
-FIRST_LAYERS = 3
-FAINT_FIRST_LAYER_GEV, FIRST_LAYER_CLASSES = 2.5e-4, 6
+LAYER_CLASSES = 8
+FIRST_LAYERS, FIRST_LAYER_CLASSES = 3, 6
 CLASSES = LAYER_CLASSES + FIRST_LAYERS * FIRST_LAYER_CLASSES
+
+
+class LayerClasses(NamedTuple):
+    """Layers by their energy: those below ``faint_gev``, and one class more for every ``ratio``."""
+
+    faint_gev: float = 1e-3
+    ratio: float = 2.0
+
+    def of(self, layer_energy: Tensor) -> Tensor:
+        """The table's class (N, Z), as a float, of layers with these energies (N, Z) in GeV.
+
+        >>> LayerClasses().of(torch.tensor([[0.0005, 0.0005, 0.0005, 0.0005, 0.0015, 0.003, 1.0]]))
+        tensor([[10., 16., 22.,  0.,  1.,  2.,  7.]])
+        >>> LayerClasses(0.002, 4.0).of(torch.tensor([[0.0, 0.0, 0.0, 0.001, 0.003, 0.01, 100.0]]))
+        tensor([[ 8., 14., 20.,  0.,  1.,  2.,  7.]])
+        """
+        first, others = layer_energy[:, :FIRST_LAYERS], layer_energy[:, FIRST_LAYERS:]
+        begin = LAYER_CLASSES + FIRST_LAYER_CLASSES * torch.arange(first.shape[1])
+        first = begin + self._steps(first, self.faint_gev / 4, FIRST_LAYER_CLASSES)
+        return torch.cat([first, self._steps(others, self.faint_gev, LAYER_CLASSES)], dim=1)
+
+    def _steps(self, energy: Tensor, faint: float, classes: int) -> Tensor:
+        """Class of an energy: 0 below ``faint``, one more for every ratio."""
+        steps = torch.log2(energy.clamp(min=1e-9) / faint) / math.log2(self.ratio) + 1.0
+        return torch.floor(steps.clamp(0.0, classes - 1.0))
+
+
+SILICON = LayerClasses()
+"""For layers of half a millimetre of silicon."""
 
 
 class DepositSampler(nn.Module):
     """Cell energies (N, X, Y, Z) in GeV, given what they expect."""
 
-    def __init__(self, layers: int, knots: Knots) -> None:
+    def __init__(self, layers: int, knots: Knots, classes: LayerClasses = SILICON) -> None:
         super().__init__()
+        self.classes = classes
         self.register_buffer("shift", torch.zeros(knots.size, layers))
         self.register_buffer("table", torch.zeros(CLASSES * EXPECTATIONS * QUANTILES))
         self.shift: Tensor
@@ -57,7 +87,7 @@ class DepositSampler(nn.Module):
         quantile, dither = uniform
         place = self.coordinate(expected, condition) + dither
         row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
-        row = row + (layer_class(layer_energy) * EXPECTATIONS)[:, None, None]
+        row = row + (self.classes.of(layer_energy) * EXPECTATIONS)[:, None, None]
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
         return expected * look_up(self.table, row * QUANTILES + column)
 
@@ -66,21 +96,3 @@ class DepositSampler(nn.Module):
         per_log = STEPS_PER_DECADE / math.log(10.0)
         shift = condition.weights @ self.shift - math.log(LOWEST_GEV) * per_log
         return ranged_logarithm(expected, *EXPECTED_GEV) * per_log + shift[:, None, None]
-
-
-def layer_class(layer_energy: Tensor) -> Tensor:
-    """The table's class (N, Z), as a float, of layers with these energies (N, Z) in GeV.
-
-    >>> layer_class(torch.tensor([[0.0005, 0.0005, 0.0005, 0.0005, 0.0015, 0.003, 1.0]]))
-    tensor([[10., 16., 22.,  0.,  1.,  2.,  7.]])
-    """
-    first, others = layer_energy[:, :FIRST_LAYERS], layer_energy[:, FIRST_LAYERS:]
-    begin = LAYER_CLASSES + FIRST_LAYER_CLASSES * torch.arange(first.shape[1])
-    first = begin + _doublings(first, FAINT_FIRST_LAYER_GEV, FIRST_LAYER_CLASSES)
-    return torch.cat([first, _doublings(others, FAINT_LAYER_GEV, LAYER_CLASSES)], dim=1)
-
-
-def _doublings(energy: Tensor, faint: float, classes: int) -> Tensor:
-    """Class of an energy: 0 below ``faint``, one more for every doubling."""
-    doublings = torch.log2(energy.clamp(min=1e-9) / faint) + 1.0
-    return torch.floor(doublings.clamp(0.0, classes - 1.0))

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -32,7 +32,8 @@ from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.factorised.axis import CENTRE_DIM
-from caloforge.networks.factorised.deposits import DepositSampler
+from caloforge.networks.factorised.conversion import Conversion
+from caloforge.networks.factorised.deposits import SILICON, DepositSampler, LayerClasses
 from caloforge.networks.factorised.geometry import steps
 from caloforge.networks.factorised.knots import Condition, Knots
 from caloforge.networks.factorised.layers import LayerEnergies, normal_from_uniform
@@ -48,14 +49,20 @@ class FactorisedOptions(FrozenModel):
     ``flow_steps``, ``flow_width``: coupling steps of the layer energies' flow and hidden units of
     each.  ``rings``: Gaussians in a layer's transverse pattern; ``pattern_width``: hidden units of
     the network that weighs them.  ``sharing``: probability that a cell's deposits follow those of a
-    neighbour (particles that cross two pads; in a cylinder it is measured).  ``window``: pads in x
+    neighbour (particles that cross two pads; in a cylinder it is measured); ``deep_sharing``: the
+    same for the cell behind (photons that scatter twice, where no absorber lies between layers).
+    ``layer_classes``: energy in GeV of the faintest layers, and factor between classes of layers
+    whose deposits are told apart (None: those of silicon).  ``window``: pads in x
     and y about the axis in which every cell is asked for its energy (None: the whole image); beside
     it hits are drawn as points, those of at most ``halo_particles`` in a shower.
     What few showers ask for: ``local_correlations`` of the layer energies are measured around each
     knot of Ep instead of once; ``conversion`` draws the layer in which a shower begins, as photons'
     showers begin late (with ``empty_layers = "drawn"`` in the objective), and ``layer_places`` says
     where layers that are not alike lie for it, in equal steps of radiation lengths from the first
-    one's 0; ``shared_pattern`` has one network weigh the Gaussians in all layers.  ``off_centre``:
+    one's 0; where ``layers_before`` is not 0, the shower begins in the first layer with more than
+    ``begins_above_gev``, and so many places before it have energies, too.  ``draws_sum`` takes the
+    sum of the layers for a variable of its own; ``shared_pattern`` has one network weigh the
+    Gaussians in all layers.  ``off_centre``:
     energy beside the image has its part in where the image's centre is, as it has in Geant4's.
     """
 
@@ -65,13 +72,23 @@ class FactorisedOptions(FrozenModel):
     rings: int = Field(10, gt=1)
     pattern_width: int = Field(96, gt=0)
     sharing: float = Field(0.09, ge=0, lt=0.5)
+    deep_sharing: float = Field(0.0, ge=0, lt=0.5)
+    layer_classes: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=1)]] | None = None
     window: tuple[int, int] | None = None
     halo_particles: int = Field(384, gt=0)
     local_correlations: bool = False
     conversion: bool = False
     layer_places: tuple[int, ...] | None = None
+    begins_above_gev: float = Field(0.0, ge=0)
+    layers_before: int = Field(0, ge=0)
+    draws_sum: bool = False
     shared_pattern: bool = False
     off_centre: bool = False
+
+    @property
+    def for_thick_layers(self) -> bool:
+        """Whether a step is as only thick layers need it, which see most of a shower's energy."""
+        return bool(self.draws_sum or self.layers_before or self.deep_sharing or self.layer_classes)
 
 
 class FactorisedGenerator(GeneratorNetwork):
@@ -89,10 +106,15 @@ class FactorisedGenerator(GeneratorNetwork):
         self.knots = Knots(domain)
         self.layers = LayerEnergies(
             layers, options.flow_steps, options.flow_width, self.knots,
-            local=options.local_correlations, places=_places(options, layers),
+            local=options.local_correlations, draws_sum=options.draws_sum,
+            conversion=_conversion(options, layers, self.knots),
         )  # fmt: skip
         self.axis, self.pattern, self.noise, self.halo = steps(options, domain, self.knots)
-        self.deposits = DepositSampler(layers, self.knots)
+        classes = options.layer_classes
+        self.deposits = DepositSampler(
+            layers, self.knots, SILICON if classes is None else LayerClasses(*classes)
+        )
+        self.for_thick_layers = options.for_thick_layers
         self.parts = [
             self.layers.latent_dim,
             self.axis.latent_dim,
@@ -136,10 +158,16 @@ class FactorisedGenerator(GeneratorNetwork):
         return expected
 
 
-def _places(options: FactorisedOptions, layers: int) -> Sequence[int] | None:
-    """Where the layers lie for a shower that begins late; None: showers are not taken for late."""
+def _conversion(options: FactorisedOptions, layers: int, knots: Knots) -> Conversion | None:
+    """Where showers begin that begin late; None: they are not taken for late."""
     if not options.conversion:
         return None
+    places = _places(options, layers)
+    return Conversion(places, knots.size, options.begins_above_gev, options.layers_before)
+
+
+def _places(options: FactorisedOptions, layers: int) -> Sequence[int]:
+    """Where the layers lie for a shower that begins late."""
     places = options.layer_places
     if places is None:
         return range(layers)

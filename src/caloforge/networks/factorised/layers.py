@@ -9,7 +9,6 @@ each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -32,8 +31,11 @@ class LayerEnergies(nn.Module):
     """Energies (N, Z) of the layers in GeV from uniform latents (N, latent_dim) and Ep.
 
     ``local``: the layers' correlations are those at the shower's condition, not one for all.
-    ``places`` (layers): the layer in which the shower begins is drawn, and quantiles, correlations
-    and flow are of what lies at these depths, counted from there (:mod:`.conversion`).
+    ``conversion``: the layer in which the shower begins is drawn, and quantiles, correlations and
+    flow are of what lies at depths counted from there (:mod:`.conversion`).
+    ``draws_sum``: the sum of all layers, and of what leaks out behind the last, is a variable of
+    its own, which the layers share: where hardly any energy is lost, they say it far less well than
+    it is known.  ``weight`` (Z): of the layers in it, 1 but for the leakage.
     """
 
     def __init__(
@@ -44,14 +46,15 @@ class LayerEnergies(nn.Module):
         knots: Knots,
         *,
         local: bool = False,
-        places: Sequence[int] | None = None,
+        conversion: Conversion | None = None,
+        draws_sum: bool = False,
     ) -> None:
         super().__init__()
-        self.size = layers if places is None else places[-1] + 1
-        self.knots, self.local = knots, local
-        self.conversion = None if places is None else Conversion(places, knots.size)
+        self.size = (layers if conversion is None else conversion.size) + draws_sum
+        self.knots, self.local, self.draws_sum = knots, local, draws_sum
+        self.conversion = conversion
         self.flow_dim = 2 * math.ceil(self.size / 2)
-        self.latent_dim = self.flow_dim + (0 if places is None else Conversion.latent_dim)
+        self.latent_dim = self.flow_dim + (0 if conversion is None else Conversion.latent_dim)
         shuffle = np.random.default_rng(0)
         self.couplings = nn.ModuleList(
             Coupling(self.size, knots.features, width, shuffle.permutation(self.size))
@@ -65,12 +68,15 @@ class LayerEnergies(nn.Module):
         self.register_buffer("quantiles", torch.zeros(knots.size, self.size, SCORE_STEPS + 1))
         self.register_buffer("levels", torch.linspace(-SCORE_RANGE, SCORE_RANGE, SCORE_STEPS + 1))
         self.register_buffer("scale", torch.ones(layers))
+        if draws_sum:
+            self.register_buffer("weight", torch.ones(layers))
         self.register_buffer("response", torch.tensor([[0.0, 1.0]]).repeat(knots.size, 1))
         self.whitening: Tensor
         self.colouring: Tensor
         self.quantiles: Tensor
         self.levels: Tensor
         self.scale: Tensor
+        self.weight: Tensor
         self.response: Tensor
 
     def forward(self, latent: Tensor, condition: Condition) -> Tensor:
@@ -83,9 +89,15 @@ class LayerEnergies(nn.Module):
         steps = ((score[..., None] - self.levels[:-1]) / self._step).clamp(0.0, 1.0)
         log_fraction = table[..., 0] + (steps * (table[..., 1:] - table[..., :-1])).sum(dim=2)
         layer_energy = log_fraction.exp()
+        if self.draws_sum:
+            layer_energy, whole = layer_energy[:, :-1], layer_energy[:, -1:]
         if self.conversion is not None:
             layer_energy = self.conversion(latent[:, self.flow_dim :], layer_energy, condition)
-        layer_energy = layer_energy * self.scale * condition.energy[:, None]
+        layer_energy = layer_energy * self.scale
+        if self.draws_sum:
+            made = (layer_energy * self.weight).sum(dim=1, keepdim=True)
+            layer_energy = layer_energy * (whole / made.clamp(min=1e-9))
+        layer_energy = layer_energy * condition.energy[:, None]
         offset, slope = (condition.weights @ self.response).chunk(2, dim=1)
         sampled = layer_energy.sum(dim=1, keepdim=True) / condition.energy[:, None]
         layer_energy = layer_energy * (slope + offset / sampled.clamp(min=1e-9))
@@ -94,9 +106,14 @@ class LayerEnergies(nn.Module):
     def counted(self, layer_energy: Tensor) -> tuple[Tensor, Tensor]:
         """Energies (N, size) whose scores the flow knows, of those of the detector's layers (N, Z);
         and which of them are unknown."""
-        if self.conversion is None:
-            return layer_energy, torch.zeros_like(layer_energy, dtype=torch.bool)
-        return self.conversion.counted(layer_energy)
+        counted, unknown = layer_energy, torch.zeros_like(layer_energy, dtype=torch.bool)
+        if self.conversion is not None:
+            counted, unknown = self.conversion.counted(layer_energy)
+        if not self.draws_sum:
+            return counted, unknown
+        whole = (layer_energy * self.weight).sum(dim=1, keepdim=True)
+        known = torch.zeros_like(unknown[:, :1])
+        return torch.cat([counted, whole], dim=1), torch.cat([unknown, known], dim=1)
 
     def scores(self, layer_energy: Tensor, condition: Condition) -> Tensor:
         """Normal scores (N, Z) of measured layer energies (N, Z) in GeV."""

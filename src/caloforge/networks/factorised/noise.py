@@ -27,14 +27,21 @@ class CellNoise(nn.Module):
     """Two uniform numbers for every cell, from uniform latents (N, latent_dim).
 
     With probability ``sharing`` along x, and again along y, a cell takes the first number of its
-    neighbour: particles that cross the border of two pads leave energy in both.
+    neighbour: particles that cross the border of two pads leave energy in both.  With probability
+    ``deep_sharing`` it takes that of the cell behind it, outside the core, which has a memory.
     """
 
-    def __init__(self, shape: tuple[int, int, int], sharing: float, knots: Knots) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        sharing: float,
+        knots: Knots,
+        deep_sharing: float = 0.0,
+    ) -> None:
         super().__init__()
         x, y, z = shape
         self.planes = ((x, y, 1), (x, 1, z), (1, y, z))
-        self.sharing = sharing
+        self.sharing, self.deep_sharing = sharing, deep_sharing
         self.core = CoreNoise(shape, knots)
         numbers = sum(math.prod(plane) for plane in self.planes)
         self.parts = [numbers, numbers, self.core.latent_dim]
@@ -54,7 +61,11 @@ class CellNoise(nn.Module):
         second = fraction(a + b + c)
         a, b, c = split_planes(for_first, self.planes)
         along_x, along_y = _roll(a, 1) + _roll(b, 1) + c, _roll(a, 2) + b + _roll(c, 2)
-        first = fraction(self._shared(second, a + b + c, along_x, along_y))
+        first = a + b + c
+        if self.deep_sharing:
+            reach = 2.0 * self.sharing + self.deep_sharing
+            first = torch.where(second < reach, a + _roll(b, 3) + _roll(c, 3), first)
+        first = fraction(self._shared(second, first, along_x, along_y))
         near = self.core([a, b, c], for_core, condition)
         near = self._shared(
             second[:, *self.reach], near[:, :-1, :-1], near[:, 1:, :-1], near[:, :-1, 1:]

@@ -34,6 +34,9 @@ SHARED_VERSION = 4
 
 PLACED_VERSION = 5
 """Of networks whose layers are not alike for showers that begin late."""
+
+THICK_VERSION = 6
+"""Of networks with steps for thick layers."""
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
 ROUNDING, SMALLEST = 1e-5, 1e-6
@@ -133,13 +136,16 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
 
 
 def _version(generator: FactorisedGenerator) -> int:
-    if generator.layers.size > generator.layers.scale.numel():
+    layers = generator.layers
+    if generator.for_thick_layers:
+        return THICK_VERSION
+    if layers.size > layers.scale.numel():
         return PLACED_VERSION
     if generator.pattern.shared or generator.axis.moves_centre:
         return SHARED_VERSION
-    if generator.layers.conversion is not None:
+    if layers.conversion is not None:
         return CONVERSION_VERSION
-    return LOCAL_VERSION if generator.layers.local else VERSION
+    return LOCAL_VERSION if layers.local else VERSION
 
 
 def named(initializers: Initializers, wanted: Initializers) -> dict[str, str]:

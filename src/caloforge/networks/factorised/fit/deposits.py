@@ -24,7 +24,6 @@ from caloforge.networks.factorised.deposits import (
     QUANTILES,
     STEPS_PER_DECADE,
     DepositSampler,
-    layer_class,
 )
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.knots import Condition
@@ -40,7 +39,8 @@ FINE = 4
 LARGEST_SHIFT = 3.0
 MISSED_LOG_RATIO, FAINTEST_LOG_RATIO = -20.0, -50.0
 LARGEST_SHARE = 0.95
-FAINT_GEV = 4e-3
+FAINT = 4.0
+"""Times what the classes call faint."""
 GOLDEN = 0.6180339887
 """Steps of the golden ratio fill the unit interval evenly, however many rows there are."""
 
@@ -81,8 +81,10 @@ class DepositMeasurement:
         cells, expected = showers.window, showers.expected
         layer_energy, condition = showers.layer_energy, showers.condition
         place = self._place(expected, condition)
-        classes = layer_class(layer_energy).long()[:, None, None]
-        whole = torch.where(layer_energy < FAINT_GEV, math.inf, layer_energy)[:, None, None]
+        known = self.sampler.classes
+        classes = known.of(layer_energy).long()[:, None, None]
+        faint = FAINT * known.faint_gev
+        whole = torch.where(layer_energy < faint, math.inf, layer_energy)[:, None, None]
         independent = expected / (1.0 - (expected / whole).clamp(max=LARGEST_SHARE))
         row = torch.round(self._place(independent, condition)).long() + classes * EXPECTATIONS
         self.cells += torch.bincount(row.flatten(), minlength=self.cells.numel()).view_as(

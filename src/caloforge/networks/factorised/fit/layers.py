@@ -10,9 +10,9 @@ import torch
 from scipy.special import ndtr
 from torch import Tensor
 
-from caloforge.networks.factorised.conversion import first_layer
 from caloforge.networks.factorised.fit.empty import censored_at, first_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
+from caloforge.networks.factorised.fit.leakage import leakage
 from caloforge.networks.factorised.fit.smooth import smooth_moments
 from caloforge.networks.factorised.fit.window import around_knots
 from caloforge.networks.factorised.knots import Condition, Knots
@@ -24,6 +24,8 @@ NARROWER_BY = 0.25
 need more showers."""
 COPIES = 8
 """Showers that are made for each measured one, to calibrate the flow."""
+ROUNDS = 3
+"""Times that the layers' means are corrected where these share a sum: each correction moves all."""
 MOST_CHANGED = 2.0
 """Factor by which the response is corrected; more is a knot that few showers tell of."""
 LONG_TAIL = 2.0
@@ -78,8 +80,11 @@ class LayerQuantiles(LayerCollection):
         for layers in self.modules:
             condition = layers.knots(energy, theta)
             if layers.conversion is not None:
-                begun = begun_at(layers.knots, layer_energy, condition)
+                first = layers.conversion.first(layer_energy)
+                begun = begun_at(layers.knots, first, layer_energy.shape[1], condition)
                 layers.conversion.begun.copy_(begun)
+            if layers.draws_sum:
+                layers.weight[-1] = 1.0 + leakage(layer_energy, condition)
             if self.censored:
                 layers.quantiles.copy_(censored_at(layers, layer_energy, condition))
                 scores = first_scores(layers, layer_energy, condition)
@@ -101,7 +106,8 @@ class LayerCalibration(LayerCollection):
 
     The flow's response r, the sum of its layers over Ep, becomes offset + slope r.  Of
     one with a long tail the mean alone is corrected: few muons radiate, and those leave so much
-    that a correction of the width would take all energy from the others.  ``smooth``: what few
+    that a correction of the width would take all energy from the others; and of one that is drawn
+    by its own quantiles, whose width is right.  ``smooth``: what few
     showers do not tell of a knot, those of all do (:mod:`.smooth`).
     """
 
@@ -122,17 +128,19 @@ class LayerCalibration(LayerCollection):
         layer_energy, energy, theta = self.all()
         condition = layers.knots(energy, theta)
         many = condition.repeat(COPIES)
-        fractions = layers(torch.rand(len(many.energy), layers.latent_dim), many)
-        fractions = fractions / many.energy[:, None]
         wanted = layer_energy / condition.energy[:, None]
-        made = fractions.mean(dim=0)
-        layers.scale.copy_(torch.where(made > 0, wanted.mean(dim=0) / made, 1.0))
+        for _ in range(ROUNDS if layers.draws_sum else 1):
+            fractions = layers(torch.rand(len(many.energy), layers.latent_dim), many)
+            fractions = fractions / many.energy[:, None]
+            made = fractions.mean(dim=0)
+            layers.scale.mul_(torch.where(made > 0, wanted.mean(dim=0) / made, 1.0))
         seen = wanted.sum(dim=1)
+        response = fractions.sum(dim=1) if layers.draws_sum else fractions @ layers.scale
         mean, width = self._moments(condition.weights, seen)
-        made_mean, made_width = self._moments(many.weights, fractions @ layers.scale)
+        made_mean, made_width = self._moments(many.weights, response)
         slope = (width / made_width.clamp(min=1e-9)).clamp(max=MOST_CHANGED)
         offset = mean - slope * made_mean
-        if has_long_tail(seen / (condition.weights @ mean)):
+        if layers.draws_sum or has_long_tail(seen / (condition.weights @ mean)):
             slope = mean / made_mean.clamp(min=1e-9)
             slope = slope.clamp(1.0 / MOST_CHANGED, MOST_CHANGED)
             offset = torch.zeros_like(slope)
@@ -162,10 +170,10 @@ def quantiles_at(
     return torch.from_numpy(np.stack(tables)).float()
 
 
-def begun_at(knots: Knots, layer_energy: Tensor, condition: Condition) -> Tensor:
-    """Probability (knots, Z - 1) that showers of these layer energies (N, Z) have begun."""
-    depth = torch.arange(layer_energy.shape[1] - 1)
-    begun = (first_layer(layer_energy)[:, None] <= depth).double()
+def begun_at(knots: Knots, first: Tensor, layers: int, condition: Condition) -> Tensor:
+    """Probability (knots, layers - 1) that showers have begun, of the layer (N,) in which each
+    does."""
+    begun = (first[:, None] <= torch.arange(layers - 1)).double()
     return torch.stack([weight @ begun for weight in wide_windows(knots, condition)]).float()
 
 

@@ -1,0 +1,85 @@
+"""What a sample says of the energies of the layers: where showers begin, whether the layers share a
+sum, and into which classes they fall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from caloforge.make.beginning import Beginning
+from caloforge.showers import Showers
+from caloforge.units import MeV
+
+SHARED = 0.02
+"""Of the variance that the response would have if layers fluctuated apart: where it has less, the
+layers share an energy that is known much better than each of them."""
+LARGEST_OF_SILICON_GEV, MOST_LARGER = 64 * MeV, 0.3
+"""Energy from which on the largest class of silicon's layers takes all, and share of the layers
+that may be in it."""
+FAINT_SHARE, LARGE_SHARE = 0.1, 0.99
+"""Of the layers, between which those of other calorimeters are divided into classes."""
+STEPS = 6
+"""Classes between these two."""
+
+
+@dataclass(frozen=True)
+class LayerLook:
+    """What some showers show of their layers.
+
+    Attributes
+    ----------
+    beginning : where showers begin, if in one of several layers, as those of photons do.
+    draws_sum : whether the layers share an energy that is hardly lost.
+    classes : layer energy in GeV, and factor from there on, by which deposits are told apart; None:
+        those of thin silicon.
+    """
+
+    beginning: Beginning | None
+    draws_sum: bool
+    classes: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, showers: Showers) -> LayerLook:
+        """Look at these showers."""
+        return cls(Beginning.of(showers), share_a_sum(showers), layer_classes(showers))
+
+    def options(self) -> dict[str, Any]:
+        """As options of the network."""
+        found = {} if self.beginning is None else self.beginning.options()
+        if self.draws_sum:
+            found["draws_sum"] = True
+        if self.classes is not None:
+            found["layer_classes"] = list(self.classes)
+        return found
+
+    def lines(self) -> list[str]:
+        """What was found, in words."""
+        lines = [] if self.beginning is None else [self.beginning.line()]
+        if self.draws_sum:
+            lines.append(
+                "draws_sum: hardly any energy is lost; what all layers have is drawn first"
+            )
+        if self.classes is not None:
+            faint, ratio = self.classes
+            lines.append(f"layers in classes from {faint:g} GeV on, each {ratio:g} times the last")
+        return lines
+
+
+def share_a_sum(showers: Showers) -> bool:
+    """Whether the layers' energies add up to one that hardly varies."""
+    layers = showers.cells.sum(axis=(1, 2), dtype=np.float64) / showers.energy[:, None]
+    return float(layers.sum(axis=1).var()) < SHARED * float(layers.var(axis=0).sum())
+
+
+def layer_classes(showers: Showers) -> tuple[float, float] | None:
+    """Energy in GeV of the faintest class of layers, and the factor between classes; None where
+    those of silicon do."""
+    layers = showers.cells.sum(axis=(1, 2))
+    layers = layers[layers > 0]
+    if not len(layers) or np.mean(layers > LARGEST_OF_SILICON_GEV) < MOST_LARGER:
+        return None
+    faint, large = np.quantile(layers, [FAINT_SHARE, LARGE_SHARE])
+    ratio = (large / faint) ** (1 / STEPS)
+    return float(f"{faint:.2g}"), float(f"{ratio:.2g}")
