@@ -7,12 +7,14 @@
 #include "steps/halo.hpp"
 #include "steps/knots.hpp"
 #include "steps/layers.hpp"
+#include "steps/nearest.hpp"
 #include "steps/noise.hpp"
 #include "steps/outgoing.hpp"
 #include "steps/pattern.hpp"
 #include "steps/pattern_weights.hpp"
 #include "steps/selection.hpp"
 #include "steps/shared_weights.hpp"
+#include "steps/table.hpp"
 
 CALOFORGE_BEGIN
 
@@ -146,6 +148,7 @@ class MakerOfSet final : public Maker {
         make_halo(model_, condition, random, shower_);
         set_numbers(model_, condition, random, shower_);
         make_deposits(model_, shower_);
+        set_scales(model_, shower_);
     }
 
     void trace_shower(int lane, const Trace& trace) {

@@ -24,7 +24,8 @@ CALOFORGE_INLINE void set_edges(
     }
 }
 
-// Sets the shares of one Gaussian in rows of pads, and zeros up to `stride`; returns their sum.
+// Sets the shares of one Gaussian in rows of pads, and zeros up to `stride`; returns their sum.  None is
+// below zero by rounding: rings are left out where their shares are zero.
 CALOFORGE_INLINE float set_share(
     const float* edges, int pads, int stride, bool whole, float* share) {
     const float sum = 0.5f * (edges[pads] - edges[0]);
@@ -32,7 +33,7 @@ CALOFORGE_INLINE float set_share(
     for (int first = 0; first < stride; first += lanes) {
         CALOFORGE_LANES
         for (int i = first; i < first + lanes; ++i)
-            share[i] = i < pads ? factor * (edges[i + 1] - edges[i]) : 0.0f;
+            share[i] = i < pads ? at_least(factor * (edges[i + 1] - edges[i]), 0.0f) : 0.0f;
     }
     return whole ? 1.0f : sum;
 }
@@ -115,8 +116,8 @@ CALOFORGE_INLINE void weigh_inclined(
                 const int next = y + 1 - rise[first + lane];
                 const float after =
                     error_function((begin[lane] + static_cast<float>(next)) * steepness);
-                const float share = factor[lane] * (after - edge[lane]) * weight[lane];
-                of_pad[lane] = (next > 0) & (next <= pads) ? share : 0.0f;
+                const float share = at_least(factor[lane] * (after - edge[lane]), 0.0f);
+                of_pad[lane] = (next > 0) & (next <= pads) ? share * weight[lane] : 0.0f;
                 edge[lane] = after;
             }
         }

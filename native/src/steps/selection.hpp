@@ -2,8 +2,9 @@
 //
 // Branches on random numbers are mispredicted, so the lanes of a vector are moved together, or apart,
 // by one instruction of the set.  Vectors come by value: a template's reference to one would be to
-// memory as aligned as the vector is long, which the memory of locals need not be.  Of what is moved together a whole vector is written: what is behind
-// the last wanted one is overwritten by the next ones.
+// memory as aligned as the vector is long, which the memory of locals need not be.  Of what is moved
+// together a whole vector is written: what is behind the last wanted one is overwritten by the next
+// ones.
 #pragma once
 
 #include <cstdint>

@@ -28,7 +28,8 @@ CALOFORGE_INLINE int row_of(const Model& model, int span) {
 struct HaloHits {
     HaloHits(int layers, int particles)
         : x(2 * particles + lanes), y(2 * particles + lanes), energy(2 * particles + lanes),
-          scaled(2 * particles + lanes), layer(2 * particles + lanes), cell(2 * particles + lanes_for(layers)),
+          scaled(2 * particles + lanes), layer(2 * particles + lanes),
+          cell(2 * particles + lanes_for(layers)),
           row(2 * particles + lanes), inside(2 * particles + lanes), again(2 * particles + lanes),
           chance(particles + lanes), where(2 * (particles + lanes)) {}
     int count = 0;
@@ -121,7 +122,8 @@ struct Shower {
           core_normals(core * core * model.layer_lanes),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
           raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
-          of_layers(model.layer_lanes), of_cells(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
+          of_layers(model.layer_lanes), of_cells(widest_row), candidates(expected.size()),
+          sums(widest_row, model.layer_lanes),
           deposit(static_cast<std::size_t>(model.window_x) * widest_row + 1),
           asked(model.window_y * in_x.stride),
           of_layer(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
