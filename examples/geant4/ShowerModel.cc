@@ -14,6 +14,7 @@
 
 namespace {
 constexpr G4double atTheFront = 1e-3 * mm;
+constexpr caloforge::Vector3 pad{0, 0, 0};  // the middle of any of the envelope's pads, mm
 }
 
 ShowerModel::ShowerModel(const G4String& name, G4Region* envelope, const caloforge::Model& model,
@@ -45,7 +46,7 @@ void ShowerModel::DoIt(const G4FastTrack& track, G4FastStep& step) {
     // Geant4's random numbers, and so the event's seed, fix the shower.
     const auto seed = static_cast<std::uint64_t>(std::ldexp(G4UniformRand(), 53));
     const G4double arrived = track.GetPrimaryTrack()->GetGlobalTime();
-    for (const caloforge::Hit& hit : fMaker.simulate(seed, 0, Entering(track))) {
+    for (const caloforge::Hit& hit : fMaker.simulate(seed, 0, Entering(track), &pad)) {
         const G4ThreeVector place(hit.x * mm, hit.y * mm, hit.z * mm);
         if (fSink == nullptr) {
             fHitMaker.make(G4FastHit(place, hit.energy * GeV), track);

@@ -141,6 +141,15 @@ CALOFORGE_API caloforge_status caloforge_simulate(
     const caloforge_particle *particles, caloforge_hit *hits, size_t room, size_t *offsets,
     char *message, size_t size);
 
+/* The same on pads that stand still, of which `pad` is the middle of any one, mm in the frame of the
+ * particles.  Showers have the shape that they have where in its pad their particle enters, and hits
+ * lie in the middles of these pads.  Particles must tell `normal` and `pad_y`, unless they fly along
+ * the one and the other is the frame's y.  NULL: as caloforge_simulate. */
+CALOFORGE_API caloforge_status caloforge_simulate_on_pads(
+    caloforge_shower_maker *maker, uint64_t seed, uint64_t first, size_t showers,
+    const caloforge_particle *particles, const double *pad, caloforge_hit *hits, size_t room,
+    size_t *offsets, char *message, size_t size);
+
 /* Make showers without placing them: of energies in GeV and angles in rad.
  * `hits` stays valid until the maker is used again. */
 CALOFORGE_API caloforge_status caloforge_make(

@@ -92,22 +92,24 @@ class Maker {
         if (maker_ == nullptr) throw std::bad_alloc();
     }
 
-    // Shower `number` of a seed.
-    Hits simulate(std::uint64_t seed, std::uint64_t number, const caloforge_particle& particle) {
-        simulate(seed, number, &particle, 1);
+    // Shower `number` of a seed; `pad`: middle of any pad, as of caloforge_simulate_on_pads.
+    Hits simulate(std::uint64_t seed, std::uint64_t number, const caloforge_particle& particle,
+                  const Vector3* pad = nullptr) {
+        simulate(seed, number, &particle, 1, pad);
         return shower(0);
     }
 
     // Showers first ... first + count - 1 of a seed; their memory grows where it must.
     void simulate(std::uint64_t seed, std::uint64_t first, const caloforge_particle* particles,
-                  std::size_t count) {
+                  std::size_t count, const Vector3* pad = nullptr) {
         if (offsets_.size() < count + 1) offsets_.resize(count + 1);
         char message[CALOFORGE_MESSAGE];
         caloforge_status status;
         do {
             if (offsets_[count] > hits_.size()) hits_.resize(offsets_[count]);
-            status = caloforge_simulate(maker_.get(), seed, first, count, particles, hits_.data(),
-                                        hits_.size(), offsets_.data(), message, sizeof message);
+            status = caloforge_simulate_on_pads(
+                maker_.get(), seed, first, count, particles, pad == nullptr ? nullptr : pad->data(),
+                hits_.data(), hits_.size(), offsets_.data(), message, sizeof message);
         } while (status == CALOFORGE_TOO_SMALL);
         if (status != CALOFORGE_OK) throw Error(status, message);
     }

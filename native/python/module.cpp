@@ -90,14 +90,16 @@ void check_equal(std::size_t one, std::size_t other, const char* what) {
 }
 
 nb::tuple make(Maker& self, std::uint64_t seed, std::uint64_t first, Vector<float> energy,
-               Vector<float> theta) {
+               Vector<float> theta, std::optional<Table<float>> impact) {
     check_equal(energy.size(), theta.size(), "energy and theta must have one value a shower");
+    if (impact) check_equal(impact->size(), 2 * energy.size(), "impact (N, 2) in pads");
     auto* lease = new Lease{self.memory, self.memory->take()};
     nb::capsule owner(lease, [](void* p) noexcept { delete static_cast<Lease*>(p); });
     caloforge::HitBuffer* hits = lease->hits.get();
     {
         nb::gil_scoped_release released;
-        self.maker.make(seed, first, energy.size(), energy.data(), theta.data(), *hits);
+        self.maker.make(seed, first, energy.size(), energy.data(), theta.data(), *hits,
+                        impact ? impact->data() : nullptr);
     }
     const nb::object cell = hits->narrow()
         ? nb::cast(view(owner, hits->narrow_cell, hits->hits))
@@ -162,6 +164,6 @@ NB_MODULE(_native, module) {
     nb::class_<Maker>(module, "Maker")
         .def(nb::init<const Sampler&, const std::string&>(), "sampler"_a, "instruction_set"_a = "",
              nb::keep_alive<1, 2>())
-        .def("make", &make, "seed"_a, "first"_a, "energy"_a, "theta"_a)
+        .def("make", &make, "seed"_a, "first"_a, "energy"_a, "theta"_a, "impact"_a = nb::none())
         .def("trace", &trace, "energy"_a, "theta"_a, "numbers"_a, "cell_numbers"_a = nb::none());
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <new>
 #include <optional>
@@ -66,26 +67,37 @@ caloforge::Entry entry_of(const caloforge_sampler& sampler, const caloforge_part
     return entry;
 }
 
-// As many showers as there are lanes, placed where there is room; returns how many hits they are.
+// As many showers as there are lanes, placed where there is room, on the pads of which `pad` is one if
+// there is any; returns how many hits they are.
 std::size_t simulate_lanes(
     caloforge_shower_maker& maker, std::uint64_t seed, std::uint64_t first, int showers,
-    const caloforge_particle* particles, caloforge_hit* hits, std::size_t room,
+    const caloforge_particle* particles, const double* pad, caloforge_hit* hits, std::size_t room,
     std::size_t* offsets) {
     caloforge::Entry entries[caloforge::lanes];
-    float energy[caloforge::lanes], theta[caloforge::lanes];
+    caloforge::Place entered[caloforge::lanes];
+    float energy[caloforge::lanes], theta[caloforge::lanes], impact[2 * caloforge::lanes];
+    const caloforge::Placer& placer = *maker.sampler.placer;
     for (int i = 0; i < showers; ++i) {
         entries[i] = entry_of(maker.sampler, particles[i]);
         energy[i] = particles[i].energy;
         theta[i] = static_cast<float>(entries[i].theta);
+        if (pad == nullptr) continue;
+        entered[i] = placer.in_pad(entries[i], {pad[0], pad[1], pad[2]});
+        const std::array<float, 2> pads = placer.pads(entered[i]);
+        std::copy(pads.begin(), pads.end(), impact + 2 * i);
     }
     const caloforge::HitBuffer& made = maker.hits;
-    maker.maker.make(seed, first, static_cast<std::size_t>(showers), energy, theta, maker.hits);
+    maker.maker.make(seed, first, static_cast<std::size_t>(showers), energy, theta, maker.hits,
+                     pad == nullptr ? nullptr : impact);
     for (int i = 0; i < showers; ++i) {
         const auto begin = static_cast<std::size_t>(made.offsets[i]);
         const auto end = static_cast<std::size_t>(made.offsets[i + 1]);
-        if (end <= room)
-            maker.sampler.placer->place(
-                entries[i], end - begin, made.cell + begin, made.energy + begin, hits + begin);
+        const std::uint32_t* cell = made.cell + begin;
+        if (end <= room && pad == nullptr)
+            placer.place(entries[i], end - begin, cell, made.energy + begin, hits + begin);
+        else if (end <= room)
+            placer.place_on_pads(
+                entries[i], entered[i], end - begin, cell, made.energy + begin, hits + begin);
         offsets[i + 1] = offsets[0] + end;
     }
     return made.hits;
@@ -191,6 +203,14 @@ caloforge_status caloforge_simulate(
     caloforge_shower_maker* maker, uint64_t seed, uint64_t first, size_t showers,
     const caloforge_particle* particles, caloforge_hit* hits, size_t room, size_t* offsets,
     char* message, size_t size) {
+    return caloforge_simulate_on_pads(
+        maker, seed, first, showers, particles, nullptr, hits, room, offsets, message, size);
+}
+
+caloforge_status caloforge_simulate_on_pads(
+    caloforge_shower_maker* maker, uint64_t seed, uint64_t first, size_t showers,
+    const caloforge_particle* particles, const double* pad, caloforge_hit* hits, size_t room,
+    size_t* offsets, char* message, size_t size) {
     return guarded(message, size, [&] {
         must_be(maker, "maker");
         must_be(particles, "particles");
@@ -198,12 +218,15 @@ caloforge_status caloforge_simulate(
         must_be(offsets, "offsets");
         std::fill(offsets, offsets + showers + 1, 0);
         for (size_t i = 0; i < showers; ++i) entry_of(maker->sampler, particles[i]);
+        for (int axis = 0; pad != nullptr && axis < 3; ++axis)
+            if (!std::isfinite(pad[axis]))
+                throw caloforge::Error(CALOFORGE_BAD_INPUT, "pad must be finite");
         size_t there = 0;
         for (size_t done = 0; done < showers; done += caloforge::lanes) {
             const size_t count = std::min<size_t>(caloforge::lanes, showers - done);
             const size_t begin = std::min(there, room);
             there += simulate_lanes(
-                *maker, seed, first + done, static_cast<int>(count), particles + done,
+                *maker, seed, first + done, static_cast<int>(count), particles + done, pad,
                 hits + begin, room - begin, offsets + done);
         }
         if (there > room)

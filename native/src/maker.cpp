@@ -20,16 +20,17 @@ class MakerOfSet final : public Maker {
   public:
     explicit MakerOfSet(const Model& model)
         : model_(model), group_(model), shower_(model),
-          numbers_(lanes_for(model.numbers())), energies_(most_values(model)), cells_(most_values(model)),
-          narrow_cells_(most_values(model)) {
+          numbers_(words_for(model.numbers())), energies_(most_values(model)), cells_(most_values(model)) {
         set_sharing(model, shower_);
     }
 
     void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-              const float* theta, HitBuffer& hits) override {
-        if (showers >= worth_a_group) return make_side<lanes>(seed, first, showers, energy, theta, hits);
+              const float* theta, const float* impact, HitBuffer& hits) override {
+        if (showers >= worth_a_group)
+            return make_side<lanes>(seed, first, showers, energy, theta, impact, hits);
         for (int i = 0; i < showers; ++i)
-            make_side<1>(seed, first + static_cast<std::uint64_t>(i), 1, energy + i, theta + i, hits);
+            make_side<1>(seed, first + static_cast<std::uint64_t>(i), 1, energy + i, theta + i,
+                         impact == nullptr ? nullptr : impact + 2 * i, hits);
     }
 
     void trace(int showers, const float* energy, const float* theta, const Trace& trace) override {
@@ -51,31 +52,32 @@ class MakerOfSet final : public Maker {
     // At most `side` showers, whose layers and pattern are made side by side.
     template <int side>
     void make_side(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-                   const float* theta, HitBuffer& hits) {
+                   const float* theta, const float* impact, HitBuffer& hits) {
         for (int lane = 0; lane < side; ++lane) {
             Random& random = group_.random[lane];
             random.start(seed, first + static_cast<std::uint64_t>(smaller(lane, showers - 1)));
             random.uniform(numbers_.data(), static_cast<int>(numbers_.size()));
             set_numbers_of_lane<side>(lane, numbers_.data());
         }
+        set_entry(group_, showers, impact);
         make_group<side>(showers, energy, theta);
         if (hits.narrow())
-            make_hits<side>(showers, hits, hits.narrow_cell, narrow_cells_);
+            make_hits<side>(showers, hits, hits.narrow_cell);
         else
-            make_hits<side>(showers, hits, hits.cell, cells_);
+            make_hits<side>(showers, hits, hits.cell);
     }
 
     // The showers' hits; `cell` is the memory in the buffer that has their cells.
     template <int side, class Cell>
-    void make_hits(int showers, HitBuffer& hits, Cell*& cell, Outgoing<Cell>& cells) {
-        if (hits.large()) cells.start(cell, hits.hits), energies_.start(hits.energy, hits.hits);
+    void make_hits(int showers, HitBuffer& hits, Cell*& cell) {
+        if (hits.large()) cells_.start(cell, hits.hits), energies_.start(hits.energy, hits.hits);
         for (int lane = 0; lane < showers; ++lane) {
             hits.reserve(most_values(model_));
             make_shower<side>(lane);
             const std::size_t there = hits.hits;
             if (hits.large()) {
-                const int count = take_hits(model_, shower_, cells.next(), energies_.next());
-                cells.add(cell, there, static_cast<std::size_t>(count));
+                const int count = take_hits(model_, shower_, cells_.next(), energies_.next());
+                cells_.add(cell, there, static_cast<std::size_t>(count));
                 energies_.add(hits.energy, there, static_cast<std::size_t>(count));
                 hits.finish_shower(static_cast<std::size_t>(count));
             } else {
@@ -83,7 +85,7 @@ class MakerOfSet final : public Maker {
                 hits.finish_shower(static_cast<std::size_t>(count));
             }
         }
-        if (hits.large()) cells.finish(cell, hits.hits), energies_.finish(hits.energy, hits.hits);
+        if (hits.large()) cells_.finish(cell, hits.hits), energies_.finish(hits.energy, hits.hits);
     }
 
     template <int side>
@@ -116,7 +118,7 @@ class MakerOfSet final : public Maker {
             make_pattern_weights<side>(model_, group_);
     }
 
-    // One shower's energies and weights, and what its cells expect.
+    // One shower's energies and weights, and what they give to rows of pads.
     template <int side>
     void expect(int lane, const Condition& condition) {
         const int layer_lanes = model_.layer_lanes;
@@ -133,8 +135,7 @@ class MakerOfSet final : public Maker {
         }
         set_axis(model_, group_, lane, condition, shower_);
         if (model_.moves_centre) set_missed(model_, group_, lane, condition, shower_);
-        set_shares(model_, condition, shower_);
-        set_expected(model_, shower_);
+        set_weighed(model_, condition, shower_);
     }
 
     template <int side>
@@ -168,23 +169,23 @@ class MakerOfSet final : public Maker {
     }
 
     void trace_cells(int lane, const Trace& trace) {
-        std::size_t cell =
-            static_cast<std::size_t>(lane) * model_.window_x * model_.window_y * model_.layers;
-        for (int x = 0; x < model_.window_x; ++x) {
-            for (int y = 0; y < model_.window_y; ++y) {
-                for (int layer = 0; layer < model_.layers; ++layer, ++cell) {
-                    const float raised = shower_.expected[shower_.place(model_, x, y, layer)];
-                    const float expected = raised * shower_.lowered[layer];
+        const int layers = model_.layers, stride = shower_.in_x.stride;
+        const std::size_t cells =
+            static_cast<std::size_t>(model_.window_x) * model_.window_y * layers;
+        for (int layer = 0; layer < layers; ++layer) {
+            const float* raised = shower_.of_layer.data();
+            expect_layer(model_, layer, shower_, shower_.of_layer.data());
+            const float* table = table_of(model_, sort_of(layer, shower_.energy[layer]));
+            std::size_t cell = lane * cells + layer;
+            for (int x = 0; x < model_.window_x; ++x)
+                for (int y = 0; y < model_.window_y; ++y, cell += layers) {
+                    const float of_cell = raised[y * stride + x];
+                    const float expected = of_cell * shower_.lowered[layer];
                     if (trace.expected) trace.expected[cell] = expected;
-                    if (!trace.deposit) continue;
-                    const float energy = shower_.energy[layer];
-                    const float* table =
-                        table_of(model_, layer < first_layers ? sort_of_first(layer, energy)
-                                                              : sort_of_other(energy));
-                    trace.deposit[cell] =
-                        expected * table[place_of(raised, trace.cell_numbers[cell])];
+                    if (trace.deposit)
+                        trace.deposit[cell] =
+                            expected * table[place_of(of_cell, trace.cell_numbers[cell])];
                 }
-            }
         }
     }
 
@@ -194,7 +195,6 @@ class MakerOfSet final : public Maker {
     Array<float> numbers_;
     Outgoing<float> energies_;
     Outgoing<std::uint32_t> cells_;
-    Outgoing<std::uint16_t> narrow_cells_;
 };
 
 }  // namespace

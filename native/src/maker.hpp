@@ -56,9 +56,10 @@ struct Trace {
 class Maker {
   public:
     virtual ~Maker() = default;
-    // At most `lanes` showers, numbered from `first` on.
+    // At most `lanes` showers, numbered from `first` on.  `impact` [showers][2]: where the particles
+    // enter the front, in pads from the middle of one; null: anywhere, drawn.
     virtual void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-                      const float* theta, HitBuffer& hits) = 0;
+                      const float* theta, const float* impact, HitBuffer& hits) = 0;
     virtual void trace(int showers, const float* energy, const float* theta, const Trace& trace) = 0;
 };
 

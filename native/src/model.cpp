@@ -273,6 +273,15 @@ void read_layers(const Tables& tables, Model& model) {
     model.response = tables.floats("layers.response", knots * 2);
 }
 
+// A table [layers][rings] as [rings][layer_lanes].
+std::vector<float> of_rings(const std::vector<float>& values, const Model& model) {
+    std::vector<float> turned(static_cast<std::size_t>(model.rings) * model.layer_lanes);
+    for (int layer = 0; layer < model.layers; ++layer)
+        for (int ring = 0; ring < model.rings; ++ring)
+            turned[ring * model.layer_lanes + layer] = values[layer * model.rings + ring];
+    return turned;
+}
+
 void read_axis_and_pattern(const Tables& tables, Model& model) {
     const std::size_t rings = tables.size("pattern.steepness"), layers = model.layers;
     if (rings == 0 || rings > 256) Tables::bad("pattern.steepness", "has an impossible size");
@@ -289,8 +298,9 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
     if (model.moves_centre)
         model.off_centre = tables.floats("axis.off_centre", model.knots, -1e3f, 1e3f);
     if (!model.inclined) return;
-    model.shift_at = tables.floats("pattern.shift.at", layers * rings);
-    model.shift_with_energy = tables.floats("pattern.shift.with_energy", layers * rings);
+    model.shift_at = of_rings(tables.floats("pattern.shift.at", layers * rings), model);
+    model.shift_with_energy =
+        of_rings(tables.floats("pattern.shift.with_energy", layers * rings), model);
     model.depth = tables.floats("axis.depth", layers, -1e6f, 1e6f);
     model.lean = tables.floats("axis.lean", model.knots, -1e3f, 1e3f);
     model.wander = tables.floats("axis.wander", model.knots, -1e3f, 1e3f);

@@ -85,7 +85,7 @@ struct Model {
     std::vector<float> pattern_bias;                   // [layers][rings], where it is shared
     int rings = 0;
     std::vector<float> steepness;                      // [rings], 1 / (sigma sqrt 2)
-    std::vector<float> shift_at, shift_with_energy;    // [layers][rings]
+    std::vector<float> shift_at, shift_with_energy;    // [rings][layer_lanes]
     std::vector<float> depth, lean, wander;            // [layers], [knots], [knots]
     std::vector<float> off_centre;                     // [knots] pads, where the centre is moved
 

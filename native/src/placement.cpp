@@ -70,7 +70,8 @@ Entry::Entry(const caloforge_particle& particle) : impact(finite(particle.impact
 }
 
 Placer::Placer(const Card& card)
-    : layers_(static_cast<std::uint32_t>(card.shape[2])), depths_(card.depths_mm) {
+    : layers_(static_cast<std::uint32_t>(card.shape[2])), pitch_(card.pitch_mm),
+      depths_(card.depths_mm) {
     for (int x = 0; x < card.shape[0]; ++x)
         for (int y = 0; y < card.shape[1]; ++y) {
             pad_x_.push_back(card.origin_mm[0] + x * card.pitch_mm[0]);
@@ -78,23 +79,56 @@ Placer::Placer(const Card& card)
         }
 }
 
-double Placer::barycentre(
+Vector3 Placer::barycentre(
     std::size_t count, const std::uint32_t* cell, const float* energy) const {
-    double sum = 0, moment = 0;
+    double sum = 0;
+    Vector3 moment{};
     for (std::size_t i = 0; i < count; ++i) {
+        const std::uint32_t pad = cell[i] / layers_;
         sum += energy[i];
-        moment += energy[i] * depths_[cell[i] % layers_];
+        moment[0] += energy[i] * pad_x_[pad];
+        moment[1] += energy[i] * pad_y_[pad];
+        moment[2] += energy[i] * depths_[cell[i] % layers_];
     }
-    return sum > 0 ? moment / sum : 0;
+    for (double& each : moment) each = sum > 0 ? each / sum : 0;
+    return moment;
+}
+
+Place Placer::in_pad(const Entry& entry, const Vector3& pad) const {
+    const Vector3 from = plus(entry.impact, -1, pad);
+    Place place{dot(from, entry.x), dot(from, entry.y)};
+    for (int axis = 0; axis < 2; ++axis)
+        place[axis] -= pitch_[axis] * std::rint(place[axis] / pitch_[axis]);
+    return place;
+}
+
+std::array<float, 2> Placer::pads(const Place& place) const {
+    return {static_cast<float>(place[0] / pitch_[0]), static_cast<float>(place[1] / pitch_[1])};
 }
 
 void Placer::place(const Entry& entry, std::size_t count, const std::uint32_t* cell,
                    const float* energy, caloforge_hit* hits) const {
     const double shift =
-        entry.slope == 0 ? 0 : entry.slope * barycentre(count, cell, energy);
+        entry.slope == 0 ? 0 : entry.slope * barycentre(count, cell, energy)[2];
+    put(entry, {0, shift}, count, cell, energy, hits);
+}
+
+void Placer::place_on_pads(const Entry& entry, const Place& entered, std::size_t count,
+                           const std::uint32_t* cell, const float* energy,
+                           caloforge_hit* hits) const {
+    const Vector3 centre = barycentre(count, cell, energy);
+    const Place flight{entered[0], entered[1] + entry.slope * centre[2]};
+    Place middle;
+    for (int axis = 0; axis < 2; ++axis)
+        middle[axis] = pitch_[axis] * std::rint((flight[axis] - centre[axis]) / pitch_[axis]) - entered[axis];
+    put(entry, middle, count, cell, energy, hits);
+}
+
+void Placer::put(const Entry& entry, const Place& middle, std::size_t count,
+                 const std::uint32_t* cell, const float* energy, caloforge_hit* hits) const {
     for (std::size_t i = 0; i < count; ++i) {
         const std::uint32_t pad = cell[i] / layers_, layer = cell[i] - pad * layers_;
-        const double x = pad_x_[pad], y = pad_y_[pad] + shift, z = depths_[layer];
+        const double x = pad_x_[pad] + middle[0], y = pad_y_[pad] + middle[1], z = depths_[layer];
         const Vector3 from = plus(plus(plus(Vector3{}, x, entry.x), y, entry.y), z, entry.z);
         const auto distance = std::sqrt(static_cast<float>(x * x + y * y + z * z));
         hits[i] = {static_cast<float>(entry.impact[0] + from[0]),

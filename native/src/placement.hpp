@@ -5,6 +5,8 @@
 //     hit = impact + pad_x x + (pad_y + depth slope) y + layer's depth z
 //
 // The image is centred on the barycentre, which the axis crosses at its depth: hence the one shift.
+// On pads that stand still the image is moved by whole pads from the one that the particle enters, so
+// that the flight passes the barycentre most closely.
 #pragma once
 
 #include <vector>
@@ -15,6 +17,7 @@
 namespace caloforge {
 
 using Vector3 = std::array<double, 3>;
+using Place = std::array<double, 2>;  // mm along the pads' x and y
 
 // How a particle enters the layers.
 struct Entry {
@@ -35,11 +38,25 @@ class Placer {
     void place(const Entry& entry, std::size_t count, const std::uint32_t* cell,
                const float* energy, caloforge_hit* hits) const;
 
+    // Where in its pad a particle enters, mm along x and y from the middle; `pad`: that of any pad.
+    Place in_pad(const Entry& entry, const Vector3& pad) const;
+
+    // Place them in the pads that stand still, for a particle that enters there.
+    void place_on_pads(const Entry& entry, const Place& entered, std::size_t count,
+                       const std::uint32_t* cell, const float* energy, caloforge_hit* hits) const;
+
+    // In pads, as makers take it.
+    std::array<float, 2> pads(const Place& place) const;
+
   private:
-    // Mean depth of a shower's energy, mm.
-    double barycentre(std::size_t count, const std::uint32_t* cell, const float* energy) const;
+    // Where a shower's energy is on the average: x and y from the image's middle, and depth, mm.
+    Vector3 barycentre(std::size_t count, const std::uint32_t* cell, const float* energy) const;
+    // Place hits whose image's middle is at `middle` from the impact.
+    void put(const Entry& entry, const Place& middle, std::size_t count, const std::uint32_t* cell,
+             const float* energy, caloforge_hit* hits) const;
 
     std::uint32_t layers_;
+    Place pitch_;                        // mm
     std::vector<double> depths_;         // [layers] mm
     std::vector<double> pad_x_, pad_y_;  // [pads] mm, from the image's axis
 };

@@ -119,12 +119,14 @@ void ShowerMaker::check(std::size_t showers, const float* energy, const float* t
 }
 
 void ShowerMaker::make(std::uint64_t seed, std::uint64_t first, std::size_t showers,
-                       const float* energy, const float* theta, HitBuffer& hits) {
+                       const float* energy, const float* theta, HitBuffer& hits,
+                       const float* impact) {
     check(showers, energy, theta);
     hits.start(showers);
     for (std::size_t done = 0; done < showers; done += lanes) {
         const int count = static_cast<int>(std::min<std::size_t>(lanes, showers - done));
-        maker_->make(seed, first + done, count, energy + done, theta + done, hits);
+        maker_->make(seed, first + done, count, energy + done, theta + done,
+                     impact == nullptr ? nullptr : impact + 2 * done, hits);
     }
 }
 

@@ -175,6 +175,41 @@ void calls_allocate_nothing(Host& host) {
     CHECK(allocations == before);
 }
 
+// Whole pads from it, and where the particle flies: 5.1 mm pads, and the image half a pad off at most.
+void hits_lie_in_the_pads_that_stand_still(Host& host) {
+    constexpr double pitch = 5.1, near_by = 1e-3;
+    const double pad[3] = {0.7, -1.9, 1500};
+    caloforge_particle particle = host.particle();
+    const bool inclined = host.card.theta_rad[0] < host.card.theta_rad[1];
+    particle.direction[1] = inclined ? 0.3 : 0;
+    particle.normal[2] = particle.pad_y[1] = 1;
+    for (int number = 0; number < 20; ++number) {
+        particle.impact[0] = 10 + 0.5 * number;
+        const std::size_t before = allocations;
+        CHECK(caloforge_simulate_on_pads(
+                  host.maker, 7, number, 1, &particle, pad, host.hits.data(), host.hits.size(),
+                  host.offsets, host.message, CALOFORGE_MESSAGE) == CALOFORGE_OK);
+        CHECK(allocations == before && host.offsets[1] > 10);
+        double sum = 0, away_x = 0, away_y = 0;
+        for (std::size_t i = 0; i < host.offsets[1]; ++i) {
+            const caloforge_hit& hit = host.hits[i];
+            const double x = (hit.x - pad[0]) / pitch, y = (hit.y - pad[1]) / pitch;
+            CHECK(std::abs(x - std::rint(x)) < near_by && std::abs(y - std::rint(y)) < near_by);
+            const double depth = hit.z - particle.impact[2];
+            sum += hit.energy;
+            away_x += hit.energy * (hit.x - particle.impact[0]);
+            away_y += hit.energy * (hit.y - particle.impact[1] - depth * particle.direction[1]);
+        }
+        CHECK(std::abs(away_x / sum) <= pitch / 2 + near_by);
+        CHECK(std::abs(away_y / sum) <= pitch / 2 + near_by);
+    }
+    const double nowhere[3] = {0, std::numeric_limits<double>::infinity(), 0};
+    CHECK(caloforge_simulate_on_pads(
+              host.maker, 7, 0, 1, &particle, nowhere, host.hits.data(), host.hits.size(),
+              host.offsets, host.message, CALOFORGE_MESSAGE) == CALOFORGE_BAD_INPUT);
+    CHECK(host.offsets[1] == 0 && std::strcmp(host.message, "pad must be finite") == 0);
+}
+
 void damaged_cards_are_refused(const std::string& bytes) {
     const char* changes[][3] = {
         {"{\"schema_version\":", "[\"schema_version\":", "damaged: it is no JSON"},
@@ -233,6 +268,7 @@ int main(int count, char** words) {
     null_pointers_are_refused(host);
     a_small_buffer_is_refused(host);
     calls_allocate_nothing(host);
+    hits_lie_in_the_pads_that_stand_still(host);
     damaged_cards_are_refused(bytes);
     json_is_read();
     return 0;

@@ -9,18 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field, ValidationError, computed_field, model_validator
 
-from caloforge.beam import Conditions, extremes
+from caloforge.beam import Conditions, Ranges, extremes
 from caloforge.calibration import Calibration
 from caloforge.config import FrozenModel
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError, ModelError, RangeError
+from caloforge.impact import asked_impact, check_impact
 from caloforge.particle import UNKNOWN, may_be_same
 from caloforge.placement import Placement, placement_of
+from caloforge.turn import along_y, turns
 from caloforge.typing import Float64Array, FloatArray
 from caloforge.units import degree
 
 METADATA_KEY = "caloforge.card"
-SCHEMA_VERSION: Literal[3] = 3
+SCHEMA_VERSION: Literal[4] = 4
 """Of the cards that are written; docs/model-file.md says what came with which."""
 REPEATED = ("particles", "placement")
 """Fields that say what others say, for hosts that read the file without caloforge."""
@@ -33,10 +35,15 @@ RANGE_TOLERANCE = 1e-4
 
 
 class Latent(FrozenModel):
-    """The random numbers that a shower is made from: how many, and how distributed."""
+    """The random numbers that a shower is made from: how many, and how distributed.
+
+    ``impact``: number of the first of the two that say where the shower's axis crosses its pad
+    along x and y, 0 and 1 being the pad's borders; None where none do.
+    """
 
     dim: Annotated[int, Field(ge=1)]
     distribution: Literal["normal", "uniform"] = "normal"
+    impact: Annotated[int, Field(ge=0)] | None = None
 
 
 class Score(FrozenModel):
@@ -118,7 +125,7 @@ class ModelCard(FrozenModel):
     cells.
     """
 
-    schema_version: Literal[1, 2, 3] = SCHEMA_VERSION
+    schema_version: Literal[1, 2, 3, 4] = SCHEMA_VERSION
     name: str
     network: str
     detector: Detector
@@ -169,6 +176,13 @@ class ModelCard(FrozenModel):
         are alike for showers that begin late, and thin."""
         newer = any(map(self.training.recipe.get("network", {}).get, NOT_NATIVE))
         return self.float32_only and self.detector.readout == "pads" and not newer
+
+    @property
+    def impact_latent(self) -> int | None:
+        """As of ``latent.impact``, which cards did not say before version 4."""
+        if self.latent.impact is not None or self.detector.readout != "pads":
+            return self.latent.impact
+        return _impact_of_older(self) if self.network == "factorised" else None
 
     @model_validator(mode="before")
     @classmethod
@@ -261,17 +275,29 @@ class ModelCard(FrozenModel):
             )
             raise InputError(msg)
 
-    def asked_ranges(self, energy: str | None, theta: str | None) -> tuple[str, str]:
-        """Energies in GeV and angles in degrees as asked for, else the model's whole range.
+    def asked_ranges(
+        self,
+        energy: str | None,
+        theta: str | None,
+        phi: str | None = None,
+        impact: str | None = None,
+    ) -> Ranges:
+        """What is asked for; of energies and angles else the model's whole range.
 
-        Both as of :func:`caloforge.beam.draw`; errors as there and as of check_range.
+        All as of :func:`caloforge.beam.draw`, ``impact`` also ``uniform``; errors as there and as
+        of check_range.
         """
         low, high = self.energy_range_gev
         angles = [angle / degree for angle in self.theta_range_rad]
-        asked = (
+        asked = Ranges(
             f"{low:g}:{high:g}" if energy is None else energy,
             f"{angles[0]:.6g}:{angles[1]:.6g}" if theta is None else theta,
+            phi,
+            asked_impact(impact, self.detector),
         )
+        if phi is not None and ":" in phi and not self.one_angle:
+            msg = f"{self.name}: phi '{phi}' is outside the model's: allowed are 0, 90, 180 and 270"
+            raise RangeError(f"{msg} degrees, as its showers lean along the pads")
         self.check_range(extremes(*asked))
         return asked
 
@@ -282,11 +308,47 @@ class ModelCard(FrozenModel):
         ------
         RangeError
             naming the value and the range.
+        InputError
+            for impact points outside the pad, or of a model that draws its own.
         """
         energy_range = self.energy_range_gev
         _check_inside(conditions.energy, energy_range, 1.0, f"{self.name}: energy", "GeV")
-        angles = self.theta_range_rad
-        _check_inside(conditions.theta, angles, degree, f"{self.name}: theta", "degrees")
+        self._check_phi(conditions)
+        theta, angles = along_y(conditions, self.detector).theta, self.theta_range_rad
+        _check_inside(theta, angles, degree, f"{self.name}: theta", "degrees")
+        if conditions.impact is not None and self.impact_latent is None:
+            msg = (
+                f"{self.name} cannot place the impact: none of its random numbers says where in "
+                "the pad the particle enters, as factorised models' do"
+            )
+            raise InputError(msg)
+        check_impact(conditions, self.detector)
+
+    def _check_phi(self, conditions: Conditions) -> None:
+        """Refuse directions that no symmetry of the pads makes one along y; RangeError."""
+        if conditions.phi is None or not turns(conditions, self.detector):
+            return
+        quarters = conditions.phi / (np.pi / 2)
+        off = np.abs(quarters - np.rint(quarters)) > POINT
+        if off.any():
+            wrong = conditions.phi[off][0] / degree
+            msg = f"{self.name}: phi {wrong:g} degrees is outside the model's: its showers lean"
+            raise RangeError(f"{msg} along the pads, so allowed are 0, 90, 180 and 270 degrees")
+        x, y, _ = self.cell_shape
+        pad_x, pad_y = self.detector.pad_mm
+        if (x, pad_x) != (y, pad_y) and np.any(np.rint(quarters) % 2 == 0):
+            msg = f"{self.name}: phi 0 and 180 degrees need square pads in a square image, its are "
+            raise RangeError(f"{msg}{x} x {y} pads of {pad_x:g} x {pad_y:g} mm")
+
+
+def _impact_of_older(card: ModelCard) -> int:
+    """Of a factorised model on pads: behind the numbers of the layers' energies."""
+    options, layers = card.training.recipe.get("network", {}), card.cell_shape[2]
+    if not options.get("conversion"):
+        return layers + layers % 2
+    places = options.get("layer_places")
+    size = places[-1] + 1 if places else layers
+    return int(size + size % 2 + 1)
 
 
 def read_scores(metrics: Path) -> dict[str, Score]:

@@ -10,6 +10,7 @@ import numpy as np
 from caloforge.calibration import Calibration
 from caloforge.errors import InputError
 from caloforge.io import Block, ShowerFile
+from caloforge.io.gan3d_writer import IMPACT_COLUMNS
 from caloforge.io.layouts import layout_named
 from caloforge.io.root import PHI, write_tree
 from caloforge.io.rows import SampleHead
@@ -93,10 +94,10 @@ def calibrated(sample: ShowerFile, factors: Sequence[float]) -> Calibration:
 
 
 def _head(sample: ShowerFile, calibration: Calibration) -> SampleHead:
-    has_phi = sample.block(0, 1).phi is not None
+    first = sample.block(0, 1)
     return SampleHead(
         len(sample), sample.cell_shape, sample.known_detector, sample.particle, calibration,
-        sample.attributes, has_phi,
+        sample.attributes, first.phi is not None, first.impact is not None,
     )  # fmt: skip
 
 
@@ -155,5 +156,7 @@ def cell_branches(showers: Block | Showers) -> dict[str, Any]:
 
 
 def _branches(block: Block, cells: bool) -> dict[str, Any]:
-    azimuth = {} if block.phi is None else {PHI: block.phi}
-    return analysis_branches(block) | azimuth | (cell_branches(block) if cells else {})
+    told: dict[str, AnyArray] = {} if block.phi is None else {PHI: block.phi}
+    if block.impact is not None:
+        told |= dict(zip(IMPACT_COLUMNS, block.impact.T, strict=True))
+    return analysis_branches(block) | told | (cell_branches(block) if cells else {})

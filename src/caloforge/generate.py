@@ -16,14 +16,16 @@ from caloforge.engine.base import HitEngine
 from caloforge.engine.checked import load_checked
 from caloforge.engine.choose import advice, choose_plan
 from caloforge.engine.runtimes import runtime_named
+from caloforge.engine.turned import batches_of, hits_of
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
 from caloforge.hits import Hits
+from caloforge.impact import ImageImpact
 from caloforge.io import ShowerWriter
 from caloforge.io.hits_writer import HitsWriter
 from caloforge.io.identity import identity_attributes
 from caloforge.io.journal import Journal
-from caloforge.provenance import array_digest, file_digest, write_record
+from caloforge.provenance import file_digest, write_record
 from caloforge.showers import Showers
 from caloforge.source import ShowerSource, Sink, collected
 from caloforge.typing import FloatArray
@@ -67,6 +69,9 @@ class Generator(ShowerSource):
     def sample(self, conditions: ConditionsLike, *, seed: int) -> Showers:
         """One shower for each condition; plain numbers are energies (GeV) of perpendicular ones.
 
+        An impact point that is given says where in its pad the particle enters; the showers say it
+        from the middle of their image, which may be another pad's.
+
         Raises
         ------
         InputError
@@ -77,9 +82,13 @@ class Generator(ShowerSource):
         asked, card = Conditions.like(conditions), self.card
         make = partial(self.batches, asked, seed=seed)
         cells = collected(make, (len(asked), *card.cell_shape))
+        impact = None
+        if asked.impact is not None:
+            impact = ImageImpact(card.detector, card.window).of_cells(cells, asked)
         return Showers(
-            cells, asked.energy, asked.theta, card.detector, card.particle, card.calibration
-        )
+            cells, asked.energy, asked.theta, card.detector, card.particle, card.calibration,
+            asked.phi, impact,
+        )  # fmt: skip
 
     def batches(
         self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0
@@ -89,18 +98,20 @@ class Generator(ShowerSource):
         As :meth:`caloforge.source.ShowerSource.batches`; errors, at once, as of :meth:`sample`.
         """
         self.card.check_range(conditions)
-        return self.engine.batches(conditions, sink, seed=seed, start=start)
+        return batches_of(self.engine, conditions, sink, seed=seed, start=start)
 
     def hits(self, conditions: ConditionsLike, *, seed: int, start: int = 0) -> Iteration[Hits]:
         """The showers from ``start`` on as hits, batch by batch, in order; errors as sample."""
         asked, card = Conditions.like(conditions), self.card
         card.check_range(asked)
+        places = None if asked.impact is None else ImageImpact(card.detector, card.window)
         with closing(_hits(self.engine, asked, seed, start)) as batches:
             for first, hits in batches:
-                rows = slice(first, first + len(hits.offsets) - 1)
+                part = asked[first : first + len(hits.offsets) - 1]
                 yield Hits(
-                    *hits, asked.energy[rows], asked.theta[rows],
-                    card.detector, card.window, card.particle, card.calibration,
+                    *hits, part.energy, part.theta, card.detector, card.window, card.particle,
+                    card.calibration, part.phi,
+                    None if places is None else places.of_hits(hits, part),
                 )  # fmt: skip
 
 
@@ -199,13 +210,15 @@ def _write(
     with WRITERS[request["layout"]](
         path, card.detector, card.cell_shape, len(conditions),
         compression=compression, attributes=about, resume=journal.found,
+        has_phi=conditions.phi is not None, has_impact=conditions.impact is not None,
     ) as writer:  # fmt: skip
         done = writer.goes_on_at(journal.done)
         on_progress(done)
         with journal:
             journal.note(done)
             writer.write_conditions(0, conditions)
-            made = _made(generator.engine, conditions, writer, request["seed"], done)
+            entered = _ImpactWriter(writer, card, conditions)
+            made = _made(generator.engine, conditions, entered, request["seed"], done)
             with closing(made) as batches:
                 for number, stop in enumerate(batches, 1):
                     on_progress(stop)
@@ -220,30 +233,57 @@ def _hits(
 ) -> Iteration[tuple[int, HitArrays]]:
     """As of HitEngine, also from an engine that makes cells."""
     if isinstance(engine, HitEngine):
-        yield from engine.hits(conditions, seed=seed, start=start)
+        yield from hits_of(engine, engine.card, conditions, seed=seed, start=start)
         return
     found: dict[int, HitArrays] = {}
 
     def keep(first: int, cells: FloatArray) -> None:
         found[first] = HitArrays.of(cells)
 
-    for stop in engine.batches(conditions, keep, seed=seed, start=start):
+    for stop in batches_of(engine, conditions, keep, seed=seed, start=start):
         while start < stop:
             batch = found.pop(start)
             yield start, batch
             start += len(batch.offsets) - 1
 
 
+class _ImpactWriter:
+    """Writes batches, and with them where their particles entered if the conditions say it."""
+
+    def __init__(
+        self, writer: ShowerWriter | HitsWriter, card: ModelCard, conditions: Conditions
+    ) -> None:
+        self.writer, self._conditions = writer, conditions
+        told = conditions.impact is not None
+        self._places = ImageImpact(card.detector, card.window) if told else None
+
+    def cells(self, first: int, cells: FloatArray) -> None:
+        """Write the cells (n, X, Y, Z) in GeV of showers from ``first`` on."""
+        if self._places is not None:
+            part = self._conditions[first : first + len(cells)]
+            self.writer.write_impact(first, self._places.of_cells(cells, part))
+        self.writer.write_cells(first, cells)
+
+    def hits(self, first: int, hits: HitArrays) -> None:
+        """Write the hits of showers from ``first`` on; the writer takes hits."""
+        assert isinstance(self.writer, HitsWriter)
+        if self._places is not None:
+            part = self._conditions[first : first + len(hits.offsets) - 1]
+            self.writer.write_impact(first, self._places.of_hits(hits, part))
+        self.writer.write(first, hits)
+
+
 def _made(
-    engine: Engine, conditions: Conditions, writer: ShowerWriter | HitsWriter, seed: int, start: int
+    engine: Engine, conditions: Conditions, into: _ImpactWriter, seed: int, start: int
 ) -> Iteration[int]:
     """Hand the showers from ``start`` on to the writer, as hits where both deal in them."""
+    writer = into.writer
     if not (isinstance(writer, HitsWriter) and isinstance(engine, HitEngine)):
-        yield from engine.batches(conditions, writer.write_cells, seed=seed, start=start)
+        yield from batches_of(engine, conditions, into.cells, seed=seed, start=start)
         return
-    with closing(engine.hits(conditions, seed=seed, start=start)) as batches:
+    with closing(hits_of(engine, engine.card, conditions, seed=seed, start=start)) as batches:
         for first, hits in batches:
-            writer.write(first, hits)
+            into.hits(first, hits)
             yield writer.done
 
 
@@ -256,7 +296,7 @@ def _request(
     return ({"sampler": sampler} if sampler else {}) | {
         "model": generator.card.name,
         "model_digest": file_digest(generator.path),
-        "conditions_digest": array_digest(conditions.energy, conditions.theta),
+        "conditions_digest": conditions.digest,
         "seed": seed,
         "runtime": runtime,
         "precision": generator.engine.plan.precision,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from caloforge.errors import InputError
-from caloforge.typing import AnyArray, FloatArray, IntArray
+from caloforge.typing import AnyArray, BoolArray, FloatArray, IntArray
 
 
 def cell_type(shape: Sequence[int]) -> Any:
@@ -58,6 +58,15 @@ class HitArrays(NamedTuple):
         place = self.cell + np.repeat(starts, np.diff(self.offsets))
         cells.reshape(-1)[place] = self.cell_energy
         return cells.reshape(-1, *shape)
+
+    def transposed(self, which: BoolArray, shape: tuple[int, int, int]) -> Self:
+        """With x and y exchanged in some showers (N,) of a square image (X, Y, Z)."""
+        shower = np.repeat(np.arange(len(which)), np.diff(self.offsets))
+        x, y, z = np.unravel_index(self.cell, shape)
+        turned = np.ravel_multi_index((y, x, z), shape)
+        cell = np.where(which[shower], turned, self.cell).astype(self.cell.dtype)
+        order = np.lexsort((cell, shower))
+        return type(self)(self.offsets, cell[order], self.cell_energy[order])
 
     @classmethod
     def checked(

@@ -9,13 +9,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from caloforge.beam import Conditions
+from caloforge.beam import Conditions, as_points
 from caloforge.calibration import DEPOSITED, Calibration
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
 from caloforge.particle import UNKNOWN, particle_name
-from caloforge.showers import Showers, check_alike, check_unit, refuse_absent
+from caloforge.showers import (
+    Showers,
+    check_alike,
+    check_unit,
+    joined_directions,
+    refuse_absent,
+    rows_of,
+)
 from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
 
 
@@ -31,7 +38,7 @@ class Hits:
     energy : float32 (N,), primary energy Ep in GeV.
     theta : float32 (N,), polar angle in rad, pi / 2 = perpendicular.
     detector, window : the calorimeter that they belong to, and which image of it.
-    particle, calibration : as of :class:`~caloforge.showers.Showers`.
+    particle, calibration, phi, impact : as of :class:`~caloforge.showers.Showers`.
 
     Raises
     ------
@@ -50,9 +57,11 @@ class Hits:
     window: str
     particle: str = UNKNOWN
     calibration: Calibration = DEPOSITED
+    phi: FloatArray | None = None
+    impact: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        conditions = Conditions(self.energy, self.theta)
+        conditions = Conditions(self.energy, self.theta, self.phi)
         shape = self.detector.cell_shape(self.window)
         offsets, cell, cell_energy = HitArrays.checked(
             self.offsets, self.cell, self.cell_energy, shape, showers=len(conditions)
@@ -62,6 +71,9 @@ class Hits:
         object.__setattr__(self, "cell_energy", cell_energy)
         object.__setattr__(self, "energy", conditions.energy)
         object.__setattr__(self, "theta", conditions.theta)
+        object.__setattr__(self, "phi", conditions.phi)
+        if self.impact is not None:
+            object.__setattr__(self, "impact", as_points(self.impact, len(conditions)))
         object.__setattr__(self, "particle", particle_name(self.particle))
         if len(conditions):
             check_unit(self.deposited_energy, conditions.energy, self.calibration)
@@ -82,12 +94,13 @@ class Hits:
         return type(self)(
             offsets, self.cell[place], self.cell_energy[place], self.energy[rows],
             self.theta[rows], self.detector, self.window, self.particle, self.calibration,
+            rows_of(self.phi, rows), rows_of(self.impact, rows),
         )  # fmt: skip
 
     @property
     def conditions(self) -> Conditions:
-        """The primary energies and angles."""
-        return Conditions(self.energy, self.theta)
+        """The primary energies and directions, as of :attr:`Showers.conditions`."""
+        return Conditions(self.energy, self.theta, self.phi)
 
     @property
     def cell_shape(self) -> tuple[int, int, int]:
@@ -120,15 +133,16 @@ class Hits:
         """The hits of showers; :meth:`dense` is the inverse."""
         return cls(
             *HitArrays.of(showers.cells), showers.energy, showers.theta, showers.detector,
-            showers.window, showers.particle, showers.calibration,
+            showers.window, showers.particle, showers.calibration, showers.phi, showers.impact,
         )  # fmt: skip
 
     def dense(self) -> Showers:
         """The showers with all their cells; :meth:`Showers.hits` is the inverse."""
         cells = self.arrays.dense(self.cell_shape)
         return Showers(
-            cells, self.energy, self.theta, self.detector, self.particle, self.calibration
-        )
+            cells, self.energy, self.theta, self.detector, self.particle, self.calibration,
+            self.phi, self.impact,
+        )  # fmt: skip
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
@@ -148,4 +162,5 @@ class Hits:
             np.concatenate([part.energy for part in parts]),
             np.concatenate([part.theta for part in parts]),
             first.detector, first.window, first.particle, first.calibration,
+            *joined_directions(parts),
         )  # fmt: skip

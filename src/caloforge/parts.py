@@ -42,7 +42,7 @@ class DatasetRequest(FrozenModel):
     ----------
     model, model_digest : its name and the SHA-256 of its file.
     showers, parts, seed : their numbers, and the seed of all.
-    energy, theta : as of :func:`caloforge.beam.draw`, in GeV and degrees.
+    energy, theta, phi, impact : as of :func:`caloforge.beam.draw`, in GeV, degrees and mm.
     layout, compression : of each part, as of :func:`caloforge.generate.generate_file`.
     runtime, precision : of the engine.
     sampler : name and version of what draws the showers, where that is not the model's graph.
@@ -55,6 +55,8 @@ class DatasetRequest(FrozenModel):
     seed: Annotated[int, Field(ge=0)]
     energy: str
     theta: str
+    phi: str | None = None
+    impact: str | None = None
     layout: str
     compression: Literal["none", "lzf", "gzip"]
     runtime: str
@@ -74,8 +76,9 @@ class DatasetRequest(FrozenModel):
         return int(np.random.SeedSequence([self.seed, part]).generate_state(1, np.uint64)[0] >> 1)
 
     def conditions_of(self, part: int) -> Conditions:
-        """Energies and angles of a part's showers, drawn by its seed."""
-        return draw(self.showers_of(part), self.energy, self.theta, seed=self.seed_of(part))
+        """The conditions of a part's showers, drawn by its seed."""
+        ranges = self.energy, self.theta, self.phi, self.impact
+        return draw(self.showers_of(part), *ranges, seed=self.seed_of(part))
 
 
 @dataclass(frozen=True)

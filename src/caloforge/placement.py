@@ -87,9 +87,9 @@ def placement_of(detector: Detector, window: str) -> Placement:
 def positions_mm(hits: Hits) -> Float64Array:
     """Where hits are, (H, 3) mm, from where the particle met the calorimeter's front.
 
-    x and y are the pads' directions, z is the depth. The image of pads is centred on the shower's
-    barycentre, which an inclined flight, in the plane of y and z, meets at its depth: y is moved by
-    that. A cylinder's image is around the flight itself.
+    x and y are the pads' directions, z is the depth. Where the hits do not tell the impact, the
+    image of pads is taken for centred on the shower's barycentre, which an inclined flight meets at
+    its depth: x and y are moved by that. A cylinder's image is around the flight itself.
 
     >>> from caloforge.detector import load_detector
     >>> one = np.array([0, 1]), np.array([(12 * 25 + 13) * 25 + 2]), np.array([0.1], np.float32)
@@ -100,13 +100,14 @@ def positions_mm(hits: Hits) -> Float64Array:
     geometry = hits.detector.geometry(hits.window)
     cell = np.unravel_index(hits.cell, hits.cell_shape)
     depth = hits.detector.layer_centres_mm[cell[2]]
-    y = geometry.y_mm[cell]
-    if hits.detector.readout == "pads":
+    along = np.stack([geometry.x_mm[cell], geometry.y_mm[cell]], axis=1)
+    if hits.impact is not None:
+        along = along - hits.impact.astype(np.float64)[hits.shower]
+    elif hits.detector.readout == "pads":
         moment = np.bincount(hits.shower, hits.cell_energy * depth, minlength=len(hits))
         barycentre = moment / np.maximum(hits.deposited_energy, np.finfo(float).tiny)
-        theta = hits.theta.astype(np.float64)
-        y = y + (barycentre * np.cos(theta) / np.sin(theta))[hits.shower]
-    return np.stack([geometry.x_mm[cell], y, depth], axis=1)
+        along = along + (barycentre[:, None] * hits.conditions.lean)[hits.shower]
+    return np.concatenate([along, depth[:, None]], axis=1)
 
 
 def times_ns(positions: Float64Array) -> Float64Array:

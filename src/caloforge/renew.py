@@ -33,6 +33,7 @@ def renew(
     card = card.model_copy(
         update={
             "schema_version": SCHEMA_VERSION,
+            "latent": card.latent.model_copy(update={"impact": card.impact_latent}),
             "name": name or card.name,
             "scores": {**card.scores, **(scores or {})},
         }

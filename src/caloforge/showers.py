@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from caloforge.beam import Conditions
+from caloforge.beam import IN_PLANE, Conditions, as_points
 from caloforge.calibration import DEPOSITED, Calibration
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
@@ -31,6 +31,9 @@ class Showers:
     detector : the calorimeter that they belong to.
     particle : Geant4's name of the primary, or ``unknown``.
     calibration : what the energies in cells mean.
+    phi : float32 (N,), which way inclined showers lean, in rad from x towards y; None: along y.
+    impact : float32 (N, 2), where the particles entered the front, in mm along x and y from the
+        middle of the image's middle pad; None where it is not known.
 
     Raises
     ------
@@ -46,6 +49,8 @@ class Showers:
     detector: Detector
     particle: str = UNKNOWN
     calibration: Calibration = DEPOSITED
+    phi: FloatArray | None = None
+    impact: FloatArray | None = None
 
     def __post_init__(self) -> None:
         cells = np.asarray(self.cells, dtype=np.float32)
@@ -53,7 +58,7 @@ class Showers:
             msg = f"cells must have the shape (N, X, Y, Z), got {cells.shape}"
             raise InputError(msg)
         self.detector.window_of(cells.shape[1:])
-        conditions = Conditions(self.energy, self.theta)
+        conditions = Conditions(self.energy, self.theta, self.phi)
         if len(conditions) != len(cells):
             msg = f"{len(cells)} showers in cells but {len(conditions)} energies"
             raise InputError(msg)
@@ -61,6 +66,9 @@ class Showers:
         object.__setattr__(self, "cells", cells)
         object.__setattr__(self, "energy", conditions.energy)
         object.__setattr__(self, "theta", conditions.theta)
+        object.__setattr__(self, "phi", conditions.phi)
+        if self.impact is not None:
+            object.__setattr__(self, "impact", as_points(self.impact, len(cells)))
         object.__setattr__(self, "particle", particle_name(self.particle))
         if self.detector.layers_differ:
             refuse_absent(np.any(cells > 0, axis=0), self.detector, self.window)
@@ -70,13 +78,16 @@ class Showers:
 
     def __getitem__(self, index: Any) -> Self:
         """A subset by slice, index array or mask."""
-        cells, energy, theta = self.cells[index], self.energy[index], self.theta[index]
-        return type(self)(cells, energy, theta, self.detector, self.particle, self.calibration)
+        return type(self)(
+            self.cells[index], self.energy[index], self.theta[index], self.detector, self.particle,
+            self.calibration, rows_of(self.phi, index), rows_of(self.impact, index),
+        )  # fmt: skip
 
     @property
     def conditions(self) -> Conditions:
-        """The primary energies and angles."""
-        return Conditions(self.energy, self.theta)
+        """The primary energies and directions; not where the particles entered, which may be
+        another pad than the image's middle one."""
+        return Conditions(self.energy, self.theta, self.phi)
 
     @property
     def cell_shape(self) -> tuple[int, int, int]:
@@ -116,7 +127,26 @@ class Showers:
             first.detector,
             first.particle,
             first.calibration,
+            *joined_directions(parts),
         )
+
+
+def rows_of(values: FloatArray | None, index: Any) -> FloatArray | None:
+    """Rows of what showers may have."""
+    return None if values is None else values[index]
+
+
+def joined_directions(
+    parts: "Sequence[Showers | Hits]",
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Phi of all parts, if one of them tells it; and impact points, if all tell them."""
+    phi, impact = ([getattr(part, name) for part in parts] for name in ("phi", "impact"))
+    along_y = (np.full(len(part), IN_PLANE, np.float32) for part in parts)
+    known = (along if told is None else told for told, along in zip(phi, along_y, strict=True))
+    return (
+        None if all(told is None for told in phi) else np.concatenate([*known]),
+        None if any(told is None for told in impact) else np.concatenate(impact),
+    )
 
 
 def check_alike(one: "Showers | Hits", other: "Showers | Hits") -> None:

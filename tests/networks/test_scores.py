@@ -9,7 +9,10 @@ torch = pytest.importorskip("torch")
 
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.gan.lateral import LateralProfile  # noqa: E402
 from caloforge.networks.gan.layered2d import Layered2dOptions  # noqa: E402
+from caloforge.networks.gan.response import DrawnResponse  # noqa: E402
+from caloforge.networks.meaning import AxisBlock  # noqa: E402
 from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
 from caloforge.networks.scores.energy_score import energy_score  # noqa: E402
 from caloforge.networks.scores.features import features  # noqa: E402
@@ -180,6 +183,29 @@ def test_a_drawn_response_needs_relative_cells():
         objective("conv2d", NETWORKS["conv2d"].options(drawn_response=True, channels=16))
 
 
+@pytest.mark.parametrize("name", ["conv2d", "conv3d"])
+def test_drawn_layers_have_their_shares_of_the_drawn_sum(name):
+    """Whatever the convolutions draw; before any training the mean shower is largest at 0.4."""
+    options = {"relative": True, "drawn_response": True, "drawn_layers": True, "channels": 16}
+    generator = objective(name, NETWORKS[name].options(**options)).generator
+    latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
+    theta = torch.full((8,), math.pi / 2)
+    vector = torch.cat([latent, generator.conditions(energy, theta)], 1)
+    shares = generator.shares(vector)
+    cells = generator(latent, energy, theta)
+    sums = energy * generator.response.response(latent, energy, theta)
+    assert torch.allclose(cells.sum((1, 2)), sums[:, None] * shares, rtol=0.02, atol=1e-3)
+    assert shares.mean(0).argmax() in (3, 4)
+    features(cells, energy)["barycentre"][2].sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in generator.shares.parameters())
+
+
+def test_drawn_layers_need_a_drawn_sum():
+    options = NETWORKS["conv3d"].options(relative=True, drawn_layers=True, channels=16)
+    with pytest.raises(ConfigError, match=r"drawn_layers needs network\.drawn_response"):
+        objective("conv3d", options)
+
+
 def test_too_few_showers_for_the_ranks_are_refused(monkeypatch):
     monkeypatch.setattr("caloforge.networks.scores.objective.group.size", lambda: 5)
     with pytest.raises(ConfigError, match=r"objective\.made 12"):
@@ -199,3 +225,57 @@ def test_a_group_of_weight_zero_is_not_looked_at():
     trained = objective()
     values = trained.step(batch(1))
     assert "slope" not in values and "cores" in values
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv3d"])
+def test_a_lateral_profile_leans_as_the_shower_does(name):
+    """Before any training: the slope of the barycentres is that of theta, for both signs."""
+    shape, theta = (9, 25, 10), torch.tensor([1.2, math.pi / 2, 1.9]).repeat_interleave(16)
+    domain = Domain(shape=shape, energy_range_gev=(10, 100), theta_range_rad=(1.2, 1.9))
+    options = NETWORKS[name].options(relative=True, lateral=True, channels=16)
+    torch.manual_seed(3)
+    generator = build_objective(
+        options, EnergyScoreOptions(made=12), TrainingPlan(domain, 1, 1, 12)
+    ).generator
+    profile = generator.lateral(torch.randn(48, sum(b.number for b in generator.inputs)), theta)
+    assert profile.shape == (48, *shape)
+    (slope,) = features(profile.detach().square(), torch.ones(48))["slope"]
+    assert slope[:, 0].tolist() == pytest.approx((theta.cos() / theta.sin()).tolist(), abs=0.05)
+    cells = generator(generator.draw_latent(48), torch.full((48,), 50.0), theta)
+    (slope,) = features(cells, torch.full((48,), 50.0))["slope"]
+    low, middle, high = slope.reshape(3, 16).mean(1).tolist()
+    assert low > middle + 0.15 > high + 0.3
+    cells.square().sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in generator.lateral.parameters())
+
+
+def test_the_lateral_profile_is_that_of_its_formula():
+    domain = Domain(shape=(9, 11, 10), energy_range_gev=(10, 100), theta_range_rad=(1.0, 2.0))
+    lateral = LateralProfile((AxisBlock("latent", 4),), domain)
+    theta = torch.tensor([1.3])
+    found = lateral(torch.zeros(1, 4), theta).detach()
+    depth, x, y = 7 - 4.5, 6 - 4, 3 - 5
+    from_y = (y - depth / math.tan(1.3)) * math.sin(1.3)
+    square = x**2 + from_y**2
+    f = 0.8 * 0.25 / (square + 0.25) ** 2 + 0.2 * 9 / (square + 9) ** 2
+    assert float(found[0, 6, 3, 7]) == pytest.approx(math.sqrt(f), rel=1e-4)
+
+
+def test_a_lateral_profile_needs_relative_cells():
+    with pytest.raises(ConfigError, match=r"network\.lateral needs network\.relative"):
+        objective("conv3d", NETWORKS["conv3d"].options(lateral=True, channels=16))
+
+
+def test_a_layer_in_which_nothing_is_drawn_has_a_gradient():
+    """Convolutions end in a ReLU: a whole layer may be zero."""
+    response = DrawnResponse(
+        Domain(shape=(3, 3, 2), energy_range_gev=(1, 2), theta_range_rad=(1, 2))
+    )
+    amplitude = torch.ones(1, 3, 3, 2)
+    amplitude[..., 1] = 0.0
+    amplitude.requires_grad_()
+    shares = torch.tensor([0.5, 0.5]).reshape(1, 1, 1, 2)
+    cells = response(amplitude, torch.zeros(1, 4), torch.ones(1), torch.ones(1), shares)
+    cells.square().sum().backward()
+    assert torch.isfinite(cells).all() and torch.isfinite(amplitude.grad).all()
+    assert cells[..., 1].sum() == 0

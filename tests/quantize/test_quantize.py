@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,6 +138,14 @@ def test_data_of_another_detector_are_refused(tmp_path, toy_detector, easy):
     io.write(tmp_path / "other.h5", make_showers(other, 100))
     with pytest.raises(DetectorError, match=r"belongs to other .* the model two to toy"):
         run_quantize((easy[0], tmp_path / "other.h5"), tmp_path / "out.onnx")
+
+
+def test_showers_that_lean_along_x_are_refused(tmp_path, toy_detector, easy):
+    showers = replace(make_showers(toy_detector, 100), phi=np.zeros(100))
+    tilted = replace(showers, theta=np.full(100, 1.2, np.float32))
+    io.write(tmp_path / "x.h5", tilted)
+    with pytest.raises(InputError, match=r"x.h5 holds .* lean out of the y-z plane \(phi 0 deg"):
+        run_quantize((easy[0], tmp_path / "x.h5"), tmp_path / "out.onnx")
 
 
 def test_too_few_data_or_an_unknown_score_are_refused(tmp_path, toy_detector, easy):

@@ -41,7 +41,7 @@ def made_up(part: Production) -> bytes:
     hits = [ScoredHits(np.array([3]), np.array([event], np.float32) / 100) for event in events]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "shard.npz"
-        Shard(events, hits, np.ones(len(part)), "11.4.1").save(path)
+        Shard(events, hits, np.ones(len(part)), "11.4.1", np.zeros((len(part), 2))).save(path)
         return path.read_bytes()
 
 

@@ -32,7 +32,7 @@ def middle_cell(card):
     x, y, z = card.cell_shape
     cell = ((x // 2) * y + y // 2) * z + 1
 
-    def make(seed, energy, theta):
+    def make(seed, energy, theta, *, impact):
         return HitArrays(np.arange(len(energy) + 1), np.full(len(energy), cell), energy / 50)
 
     return make
@@ -76,6 +76,22 @@ def test_showers_that_overlap_are_added_up(fast):
     assert energy.tolist() == [6.0, 1.0] and fast.taken == 3
 
 
+def test_the_model_is_told_where_in_the_pad_particles_enter(toy_model):
+    told = []
+    card = load_engine(toy_model, Plan(runtime="onnx")).card
+    made = middle_cell(card)
+
+    def make(seed, energy, theta, *, impact):
+        told.extend(impact.round(4).tolist())
+        return made(seed, energy, theta, impact=impact)
+
+    fast = FastShowers(card, make, GRID)
+    fast.take(100.0, (10.2, -24.9), PERPENDICULAR)
+    fast.take(100.0, (-2.0, 7.6), PERPENDICULAR)
+    fast.finish(seed=1)
+    assert np.allclose(told, [(0.2, 0.1), (-2.0, -2.4)], atol=1e-4)
+
+
 def test_hits_beyond_the_calorimeter_are_lost(fast):
     fast.take(100.0, (5.0 * 16, 0.0), PERPENDICULAR)
     assert fast.finish(seed=1)[0].size == 0
@@ -89,6 +105,22 @@ def test_showers_on_demand_are_fixed_by_their_seed(toy_model):
     assert first.cell_energy.tolist() != other.cell_energy.tolist()
     sums = first.dense((5, 5, 4)).sum(axis=(1, 2, 3))
     assert len(sums) == 3 and (sums > 0).all()
+    placed = make(1, energy, theta, impact=np.ones((3, 2), np.float32))  # the toy draws its own
+    np.testing.assert_array_equal(first.cell_energy, placed.cell_energy)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "native"])
+def test_showers_on_demand_enter_where_they_are_told(runtime):
+    if runtime == "native":
+        pytest.importorskip("caloforge_native")
+    make = on_demand(load_engine("clic_ecal_fixed", Plan(runtime=runtime, batch=32)))
+    energy, theta = np.full(32, 50, np.float32), np.full(32, np.pi / 2, np.float32)
+    images = [
+        make(1, energy, theta, impact=np.tile(np.float32([x, 0]), (32, 1))).dense((25, 25, 25))
+        for x in (-2, 2)
+    ]
+    before, behind = (each[:, 11].sum() / each[:, 13].sum() for each in images)
+    assert before > 2 and behind < 0.5
 
 
 def test_showers_on_demand_are_those_of_the_native_engine():

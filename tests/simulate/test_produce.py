@@ -87,7 +87,9 @@ def test_a_damaged_shard_is_named(tmp_path: Path, toy_production: Production) ->
 def test_shards_cut_otherwise_are_named(tmp_path: Path, toy_production: Production) -> None:
     folder = ShardFolder(tmp_path, toy_production)
     nothing = ScoredHits(np.array([], int), np.array([], np.float32))
-    Shard(np.array([0]), [nothing], np.array([0.1]), "11.4.1").save(folder.file(1))
+    Shard(np.array([0]), [nothing], np.array([0.1]), "11.4.1", np.zeros((1, 2))).save(
+        folder.file(1)
+    )
     with pytest.raises(InputError, match=r"shard-00001.npz holds other events than it should"):
         folder.load(1)
 
@@ -100,7 +102,9 @@ def test_images_are_unfolded_a_few_at_a_time(
     def run(folder: ShardFolder, on_showers: OnShowers) -> None:
         for number, events in enumerate(shards):
             hits = [ScoredHits(np.array([7]), rng.random(1, np.float32)) for _ in events]
-            Shard(events, hits, np.ones(len(events)), "11.4.1").save(folder.file(number))
+            Shard(events, hits, np.ones(len(events)), "11.4.1", np.zeros((len(events), 2))).save(
+                folder.file(number)
+            )
 
     whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
     produce(toy_production, whole, runner=run)
@@ -255,7 +259,13 @@ def test_a_window_that_is_too_small_is_told(
     def run(self: LocalRunner, folder: ShardFolder, on_showers: OnShowers) -> None:
         for number, events in enumerate(folder.production.shards):
             one = ScoredHits(np.array([7]), np.array([1 - beside], np.float32), beside)
-            shard = Shard(events, [one] * len(events), np.ones(len(events)), "11.4.1")
+            shard = Shard(
+                events,
+                [one] * len(events),
+                np.ones(len(events)),
+                "11.4.1",
+                np.zeros((len(events), 2)),
+            )
             shard.save(folder.file(number))
 
     monkeypatch.setattr(LocalRunner, "__call__", run)

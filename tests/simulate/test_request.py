@@ -167,10 +167,13 @@ def test_shards_come_back_as_they_went(tmp_path: Path, toy_production: Productio
         ScoredHits(np.array([1, 4]), np.array([0.5, 0.25], np.float32), 0.125),
         ScoredHits(np.array([], int), np.array([], np.float32)),
     ]
-    Shard(np.array([3, 4]), hits, np.array([0.1, 0.2]), "11.4.1", 2).save(tmp_path / "a.npz")
+    Shard(np.array([3, 4]), hits, np.array([0.1, 0.2]), "11.4.1", np.ones((2, 2)), 2).save(
+        tmp_path / "a.npz"
+    )
     found = Shard.load(tmp_path / "a.npz")
     assert found.events.tolist() == [3, 4] and found.seconds.tolist() == [0.1, 0.2]
     assert found.geant4 == "11.4.1" and found.aborted == 2
+    assert found.impact.tolist() == [[1, 1], [1, 1]]
     assert found.hits[0].index.tolist() == [1, 4] and found.hits[1].energy.size == 0
     assert [each.beside for each in found.hits] == [0.125, 0.0]
 

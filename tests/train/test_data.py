@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -129,6 +131,23 @@ def test_files_that_do_not_fit_together_are_refused(paths, tmp_path, toy_detecto
         training_data([other], augment="mirror")
     with pytest.raises(InputError, match="fewer than one batch of 8"):
         training_data([paths[2]])
+
+
+def test_showers_that_lean_out_of_the_plane_are_refused(tmp_path, toy_detector):
+    made, path = make_showers(toy_detector, 20, window="angle"), tmp_path / "a.h5"
+    for phi in (np.pi / 2, np.pi * 1.5, 0.3):
+        io.write(path, replace(made, phi=np.full(20, phi)))
+        if phi > 1:
+            assert len(ShowerFiles([path])) == 20
+    with pytest.raises(InputError, match=r"a.h5 holds .* out of the y-z plane \(phi 17.19 degrees"):
+        ShowerFiles([path])
+
+
+def test_files_with_impact_points_go_with_others(paths, toy_detector):
+    told = replace(make_showers(toy_detector, 37, seed=1), impact=np.ones((37, 2)))
+    plain = energies(training_data(paths), 0)
+    io.write(paths[1], told)
+    assert energies(training_data(paths), 0) == plain
 
 
 def test_a_model_may_be_for_more_than_the_showers_reach_by_chance(paths):

@@ -27,10 +27,17 @@ class Maker:
 
     def __init__(self, sampler: Sampler, instruction_set: str = "") -> None: ...
     def make(
-        self, seed: int, first: int, energy: NDArray[np.float32], theta: NDArray[np.float32]
+        self,
+        seed: int,
+        first: int,
+        energy: NDArray[np.float32],
+        theta: NDArray[np.float32],
+        impact: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.uint16 | np.uint32], NDArray[np.float32]]:
         """Offsets (N + 1,), cells and energies in GeV of the showers from ``first`` on.
 
+        ``impact`` (N, 2): where the particles enter the front, in pads from the middle of one along
+        x and y; None: anywhere, drawn.
         Cells are uint16 where an image has no more of them than that tells apart.
         """
     def trace(

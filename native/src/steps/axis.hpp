@@ -23,11 +23,24 @@ void set_span(const Model& model, Shower& shower) {
         shower.rise[layer] = static_cast<int>(shower.centre[layer] - lowest);
 }
 
+// A place in its pad, 0 to 1.
+CALOFORGE_INLINE float in_pad(float pads) { return pads - whole(clamped(pads, -1e6f, 1e6f)); }
+
+// Puts given impact points [showers][2], in pads from the middle of one, in the numbers' place.
+void set_entry(Group& group, int showers, const float* impact) {
+    group.at_front = impact != nullptr;
+    if (!group.at_front) return;
+    for (int lane = 0; lane < showers; ++lane) {
+        group.impact_x[lane] = in_pad(impact[2 * lane] + 0.5f);
+        group.impact_y[lane] = in_pad(impact[2 * lane + 1] + 0.5f);
+    }
+}
+
 void set_axis(
     const Model& model, const Group& group, int lane, const Condition& condition, Shower& shower) {
     const int layers = model.layers;
     shower.axis_x = group.impact_x[lane] - 0.5f;
-    const float impact_y = group.impact_y[lane] - 0.5f;
+    float impact_y = group.impact_y[lane] - 0.5f;
     if (!model.inclined) {
         for (int layer = 0; layer < layers; ++layer) shower.axis_y[layer] = impact_y;
         return;
@@ -41,6 +54,8 @@ void set_axis(
         moment += shower.energy[layer] * model.depth[layer];
     }
     const float barycentre = moment / at_least(total, 1e-12f);
+    if (group.at_front)
+        impact_y = in_pad(group.impact_y[lane] + barycentre * condition.slope) - 0.5f;
     const float most = static_cast<float>(model.most_followed);
     for (int layer = 0; layer < layers; ++layer) {
         const float axis = impact_y + (model.depth[layer] - barycentre) * slope;

@@ -111,8 +111,9 @@ void place_in_closed(const Model& model, Corner move, Shower& shower) {
     const int layers = model.layers, nowhere = shower.nowhere;
     const int size_x = model.image_x, size_y = model.image_y;
     const int move_x = within(move.x, size_x), move_y = within(move.y, size_y);
+    const int count = lanes_for(hits.count);
     CALOFORGE_LANES
-    for (int i = 0; i < lanes_for(hits.count); ++i) {
+    for (int i = 0; i < count; ++i) {
         const int in_x = on_other_side(static_cast<int>(x[i]) + move_x, size_x);
         const int in_y = on_other_side(static_cast<int>(y[i]) + move_y, size_y);
         const bool there = energy[i] > 0.0f;
@@ -130,8 +131,9 @@ void place_in_open(const Model& model, Corner move, Corner corner, Shower& showe
     const int window_x = model.window_x, span = shower.span, layers = model.layers;
     const int size_x = model.image_x, size_y = model.image_y, nowhere = shower.nowhere;
     const int none = window_x * shower.row, shower_row = shower.row;
+    const int count = lanes_for(hits.count);
     CALOFORGE_LANES
-    for (int i = 0; i < lanes_for(hits.count); ++i) {
+    for (int i = 0; i < count; ++i) {
         const int in_x = larger(smaller(static_cast<int>(x[i]) + move.x, size_x - 1), 0);
         const int in_y = larger(smaller(static_cast<int>(y[i]) + move.y, size_y - 1), 0);
         const int from_x = in_x - corner.x, from_y = in_y - corner.y;
@@ -154,23 +156,33 @@ void set_image(const Model& model, Corner move, Corner corner, Shower& shower) {
         for (int i = 0; i < hits.count; ++i)
             shower.deposit[hits.inside[i]] += hits.energy[i] * shower.raised[hits.layer[i]];
     }
-    for (int i = 0; i < hits.count; ++i) {
-        const auto cell = static_cast<std::uint32_t>(hits.cell[i]);
-        std::uint64_t& cells = shower.image[cell / 64];
-        hits.again[i] = cells >> (cell % 64) & 1;
-        cells |= std::uint64_t{1} << (cell % 64);
+    const int count = hits.count, words = shower.words;
+    const std::int32_t* cell = hits.cell.data();
+    std::int32_t *again = hits.again.data(), *before = shower.before.data();
+    std::uint64_t* image = shower.image.data();
+    for (int i = 0; i < count; ++i) {
+        const auto place = static_cast<std::uint32_t>(cell[i]);
+        const std::uint64_t bit = std::uint64_t{1} << (place % 64), bits = image[place / 64];
+        again[i] = (bits & bit) != 0;
+        image[place / 64] = bits | bit;
     }
-    for (int word = 0, count = 0; word < shower.words; ++word) {
-        shower.before[word] = count;
-        count += __builtin_popcountll(shower.image[word]);
+    int sum = 0;
+    CALOFORGE_UNROLL
+    for (int word = 0; word < words; ++word) {
+        before[word] = sum;
+        sum += __builtin_popcountll(image[word]);
     }
 }
 
 // How many hits of the halo there are in cells before one.
-CALOFORGE_INLINE int rank(const Shower& shower, int cell) {
+CALOFORGE_INLINE int rank(const std::int32_t* before, const std::uint64_t* image, int cell) {
     const auto place = static_cast<std::uint32_t>(cell);
-    const std::uint64_t before = (std::uint64_t{1} << (place % 64)) - 1;
-    return shower.before[place / 64] + __builtin_popcountll(shower.image[place / 64] & before);
+    const std::uint64_t lower = (std::uint64_t{1} << (place % 64)) - 1;
+    return before[place / 64] + __builtin_popcountll(image[place / 64] & lower);
+}
+
+CALOFORGE_INLINE int rank(const Shower& shower, int cell) {
+    return rank(shower.before.data(), shower.image.data(), cell);
 }
 
 // The largest number of its kind below the threshold.
@@ -184,21 +196,26 @@ int take_row(
     const Shower& shower, int x, int begin, int end, int first_cell, Cell* cell, float* energy) {
     using Float = Floats<width>;
     using Int = Ints<width>;
-    const Float below = below_threshold_gev - Float{};
-    Int step = {};
-    for (int lane = 0; lane < width; ++lane) step[lane] = lane;
     const float* deposit = &shower.deposit[x * shower.row];
-    const float* scale = shower.of_layers.scale.data();
-    int count = 0;
-    for (int first = begin / width * width; first < end; first += width) {
+    const float* scale = shower.of_cells.scale.data();
+    int first = begin / width * width;
+    std::size_t count = 0;
+    Int cells = {};
+    for (int lane = 0; lane < width; ++lane) cells[lane] = first + first_cell - begin + lane;
+    const auto take = [&](int from, int to) {
         const Float made = loaded<Float>(deposit + first) * loaded<Float>(scale + first);
-        Wanted wanted(below, made);
-        if (first < begin || first + width > end) wanted = wanted.between(begin - first, end - first);
+        Wanted wanted(below_threshold_gev - Float{}, made);
+        if ((from > 0) | (to < width)) wanted = wanted.between(from, to);
         wanted.take(made, energy + count);
-        wanted.take(step + (first + first_cell - begin), cell + count);
-        count += wanted.count();
-    }
-    return count;
+        wanted.take(cells, cell + count);
+        count += static_cast<std::size_t>(wanted.count());
+        first += width;
+        cells += width;
+    };
+    if (first < begin) take(begin - first, end - first);
+    while (first + width <= end) take(0, width);
+    if (first < end) take(0, end - first);
+    return static_cast<int>(count);
 }
 
 // Takes the hits of the window, leaving room for the halo's between them; returns how many.  Where the
@@ -243,12 +260,18 @@ int take_hits(const Model& model, Shower& shower, Cell* cell, float* energy) {
     set_image(model, move, corner, shower);
     const int of_window = take_window(model, corner, shower, cell, energy);
     const HaloHits& hits = shower.halo;
-    for (int i = 0; i < hits.count; ++i) {
-        const RowPlaces& places = shower.row_places[hits.row[i]];
-        const int place = rank(shower, hits.cell[i]) +
-                          (hits.cell[i] < places.begin ? places.before : places.after);
-        cell[place] = static_cast<Cell>(hits.cell[i]);
-        energy[place] = (hits.again[i] ? energy[place] : 0.0f) + hits.scaled[i];
+    const std::int32_t *its_cell = hits.cell.data(), *row = hits.row.data(), *again = hits.again.data();
+    const std::int32_t* before = shower.before.data();
+    const std::uint64_t* image = shower.image.data();
+    const RowPlaces* rows = shower.row_places.data();
+    const float* scaled = hits.scaled.data();
+    const int of_halo = hits.count;
+    for (int i = 0; i < of_halo; ++i) {
+        const RowPlaces places = rows[row[i]];
+        const int place = rank(before, image, its_cell[i]) +
+                          (its_cell[i] < places.begin ? places.before : places.after);
+        cell[place] = static_cast<Cell>(its_cell[i]);
+        energy[place] = (again[i] ? energy[place] : 0.0f) + scaled[i];
     }
     const int count = of_window + rank(shower, shower.nowhere);
     std::memset(shower.image.data(), 0, shower.image.size() * sizeof(std::uint64_t));

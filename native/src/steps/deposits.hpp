@@ -12,6 +12,7 @@
 
 #include "mathematics.hpp"
 #include "noise.hpp"
+#include "pattern.hpp"
 #include "selection.hpp"
 #include "shower.hpp"
 
@@ -19,46 +20,58 @@ CALOFORGE_BEGIN
 
 constexpr float rows_per_log = 3.4743559f;    // 8 / log(10)
 constexpr float first_row = -64.0f;           // 8 log10(10 eV / 1 GeV)
-constexpr float least_expected = 1e-12f;      // far below the first row, whatever the shift
 constexpr float columns_per_root = quantiles - 0.01f;
 constexpr int sort_bits = 31;  // the last bits of what a candidate expects: a millionth of it
 static_assert(sorts <= sort_bits + 1);
 constexpr float faint_layer_gev = 1e-3f, faint_first_layer_gev = 2.5e-4f;
 
-// The class of a factor of two in a layer's energy in GeV, from `faint` on.
-CALOFORGE_INLINE int class_of(float energy, float faint, int classes) {
-    const float doublings = logarithm(at_least(energy, 1e-9f) / faint) * 1.44269504f + 1.0f;
-    return static_cast<int>(clamped(doublings, 0.0f, static_cast<float>(classes - 1)));
-}
-
-// The table's sort of a layer of this energy in GeV: of one of the first layers, and of another.
-CALOFORGE_INLINE int sort_of_first(int layer, float energy) {
-    return layer_classes + first_layer_classes * layer +
-           class_of(energy, faint_first_layer_gev, first_layer_classes);
-}
-CALOFORGE_INLINE int sort_of_other(float energy) {
-    return class_of(energy, faint_layer_gev, layer_classes);
+// The table's sort of a layer of this energy in GeV: the class of a factor of two, from a faint one on.
+CALOFORGE_INLINE int sort_of(int layer, float energy) {
+    const bool first = layer < first_layers;
+    const float per_faint = 1.0f / (first ? faint_first_layer_gev : faint_layer_gev);
+    const int classes = first ? first_layer_classes : layer_classes;
+    const float doublings = logarithm(at_least(energy, 1e-9f) * per_faint) * 1.44269504f + 1.0f;
+    const int of = static_cast<int>(clamped(doublings, 0.0f, static_cast<float>(classes - 1)));
+    return of + (first ? layer_classes + first_layer_classes * layer : 0);
 }
 
 // Sets the factors by which the layers' shifts raise what cells expect, and their inverses.
 void set_raised(const Model& model, const Condition& condition, Shower& shower) {
-    condition.interpolate(model.deposit_shift.data(), model.layers, shower.raised.data());
+    float *raised = shower.raised.data(), *lowered = shower.lowered.data();
+    const int layers = model.layers;
+    condition.interpolate(model.deposit_shift.data(), layers, raised);
     CALOFORGE_LANES
-    for (int layer = 0; layer < model.layers; ++layer) {
-        shower.raised[layer] = exponential(shower.raised[layer] / rows_per_log);
-        shower.lowered[layer] = 1.0f / shower.raised[layer];
+    for (int layer = 0; layer < layers; ++layer) {
+        raised[layer] = exponential(raised[layer] * (1.0f / rows_per_log));
+        lowered[layer] = 1.0f / raised[layer];
     }
+}
+
+// The row of the table, before it is rounded down, for what a cell expects; `dither` is of 256.
+//
+// 8 log10(m / 10 eV) = k 8 log10(2) + 8 log10(1 + f) with 1 + f between sqrt(1/2) and sqrt(2); right to
+// 1e-6 rows.
+CALOFORGE_INLINE float in_rows(float raised, std::int32_t dither) {
+    const std::int32_t from_root = bits_of(raised) - 0x3f3504f3;
+    const float k = static_cast<float>(from_root >> 23);
+    const float f = from_bits((from_root & 0x007fffff) + 0x3f3504f3) - 1.0f;
+    float sum = fused(f, 4.10928739e-1f, -6.56722023e-1f);
+    sum = fused(sum, f, 7.15879659e-1f);
+    sum = fused(sum, f, -8.64466277e-1f);
+    sum = fused(sum, f, 1.15707509f);
+    sum = fused(sum, f, -1.7372462f);
+    sum = fused(sum, f, 3.47436714f);
+    const float first = fused(static_cast<float>(dither), 1.0f / 256, 0.5f / 256 - first_row);
+    return fused(sum, f, fused(k, 2.40823997f, first));
 }
 
 // The place in the table of a sort, for a cell with what it expects, raised by the shift, and is asked
 // with: 24 bits of the quantile and eight that dither the row.
 CALOFORGE_INLINE std::int32_t place_of(float raised, std::uint32_t asked) {
-    const float dither = (static_cast<float>(second_of(asked)) + 0.5f) * 0.00390625f;
-    const float in_rows = fused(logarithm(above_bound(raised, least_expected)), rows_per_log,
-                                dither - first_row);
-    const int row = larger(smaller(static_cast<int>(in_rows), expectations - 1), 0);
-    const float u = static_cast<float>(quantile_of(asked)) * 5.9604645e-8f;
-    return row * quantiles + static_cast<int>(fourth_root(u) * columns_per_root);
+    const float place = in_rows(above_bound(raised, lowest_gev), second_of(asked));
+    const int row = smaller(static_cast<int>(place), expectations - 1);
+    const float root = fourth_root(static_cast<float>(quantile_of(asked)));  // of 2**24: 64
+    return row * quantiles + static_cast<int>(root * (columns_per_root / 64));
 }
 
 // The table of a sort.
@@ -66,42 +79,51 @@ CALOFORGE_INLINE const float* table_of(const Model& model, int sort) {
     return &model.deposit_table[static_cast<std::size_t>(sort) * expectations * quantiles];
 }
 
-// Repeats the values that the layers have in a row's first pad for all its pads.  What is written
-// behind a pad's last layer is overwritten by the next pad's.
+// Repeats the layers' values for all pads of a row, last layers first: what is written in lanes behind
+// a pad's last layer is overwritten by the next pad's first ones.
 template <class Value>
-CALOFORGE_INLINE void repeat(const Model& model, int span, Array<Value>& values) {
-    for (int y = 1; y < span; ++y)
-        for (int layer = 0; layer < model.layer_lanes; layer += lanes)
-            std::memcpy(&values[y * model.layers + layer], &values[layer], lanes * sizeof(Value));
+CALOFORGE_INLINE void repeat(
+    const Model& model, int span, const Array<Value>& of_layer, Array<Value>& values) {
+    struct Some {
+        Floats<width> parts[lanes / width];
+    };
+    for (int first = model.layer_lanes - lanes; first >= 0; first -= lanes) {
+        const auto some = loaded<Some>(&of_layer[first]);
+        for (int y = 0; y < span; ++y)
+            std::memcpy(&values[y * model.layers + first], &some, sizeof some);
+    }
 }
 
 // Sets the chances of sharing of all cells, which are the same in all showers.
 void set_sharing(const Model& model, Shower& shower) {
-    OfLayers& of = shower.of_layers;
+    PerLayer &of = shower.of_layers, &all = shower.of_cells;
     for (int layer = 0; layer < model.layers; ++layer) {
         of.below_x[layer] = in_layer(model.sharing, layer);
         of.below_y[layer] = in_layer(2.0f * model.sharing, layer);
     }
-    repeat(model, model.widest_span(), of.below_x);
-    repeat(model, model.widest_span(), of.below_y);
+    repeat(model, model.widest_span(), of.below_x, all.below_x);
+    repeat(model, model.widest_span(), of.below_y, all.below_y);
 }
 
 // Sets the tables of the layers' sorts, and the bounds of their cells' chances of a hit.
 void set_sorts(const Model& model, Shower& shower) {
-    OfLayers& of = shower.of_layers;
+    PerLayer &of = shower.of_layers, &all = shower.of_cells;
+    const float *bound = &model.bounds[0].steep, *energy = shower.energy.data();
+    float *steep = of.steep.data(), *low = of.low.data(), *flat = of.flat.data(), *high = of.high.data();
+    std::int32_t* sort = of.sort.data();
+    const int layer_lanes = model.layer_lanes;
     CALOFORGE_LANES
-    for (int layer = 0; layer < model.layer_lanes; ++layer)
-        of.sort[layer] = sort_of_other(shower.energy[layer]);
-    for (int layer = 0; layer < smaller(first_layers, model.layers); ++layer)
-        of.sort[layer] = sort_of_first(layer, shower.energy[layer]);
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const Bound& bound = model.bounds[static_cast<std::size_t>(of.sort[layer])];
-        of.steep[layer] = bound.steep, of.low[layer] = bound.low;
-        of.flat[layer] = bound.flat, of.high[layer] = bound.high;
+    for (int layer = 0; layer < layer_lanes; ++layer) {
+        const int its = sort_of(layer, energy[layer]);
+        sort[layer] = its;
+        steep[layer] = bound[4 * its], low[layer] = bound[4 * its + 1];
+        flat[layer] = bound[4 * its + 2], high[layer] = bound[4 * its + 3];
     }
-    repeat(model, shower.span, of.sort);
-    for (Array<float>* values : {&of.steep, &of.low, &of.flat, &of.high})
-        repeat(model, shower.span, *values);
+    repeat(model, shower.span, of.sort, all.sort);
+    repeat(model, shower.span, of.steep, all.steep);
+    repeat(model, shower.span, of.low, all.low);
+    repeat(model, shower.span, of.flat, all.flat);
+    repeat(model, shower.span, of.high, all.high);
 }
 
 // What cells are asked with: the quantile, their own or that of a neighbour with which they share, and
@@ -115,28 +137,29 @@ CALOFORGE_INLINE Number asked_with(
     return (shared & 0xffffff00u) | (own & 0xffu);
 }
 
-// Lists the cells whose quantile is below the bound of their chance; returns how many.
-int find_candidates(const Model& model, Shower& shower) {
+// Lists the cells of a strip whose quantile is below the bound of their chance; returns how many.
+CALOFORGE_INLINE int find_candidates(const Model& model, int cell, Shower& shower) {
     using Float = Floats<width>;
     using Int = Ints<width>;
     using Word = Words<width>;
     Candidates& candidates = shower.candidates;
-    const OfLayers& of = shower.of_layers;
+    const PerLayer& of = shower.of_cells;
     const int row = shower.row, layers = model.layers, window_x = model.window_x;
     Wanted::Bits* bits = candidates.wanted.data();
     std::int32_t* its_raised = candidates.raised.data();
     std::uint32_t* its_asked = candidates.asked.data();
-    int end = 0;
-    for (int first = 0; first < row; first += width) {
+    std::size_t end = 0;
+    for (int part = 0; part < parts_of_strip; ++part) {
+        const int first = cell + part * width;
         const auto steep = loaded<Float>(&of.steep[first]), low = loaded<Float>(&of.low[first]);
         const auto flat = loaded<Float>(&of.flat[first]), high = loaded<Float>(&of.high[first]);
         const auto sort = loaded<Int>(&of.sort[first]);
         const auto below_x = loaded<Int>(&of.below_x[first]);
         const auto below_y = loaded<Int>(&of.below_y[first]);
-        const float* expected = &shower.expected[first];
+        const float* expected = &shower.expected[part * width];
         const std::uint32_t* number = &shower.number[first];
         auto own = loaded<Word>(number);
-        for (int x = 0; x < window_x; ++x, number += row, expected += row) {
+        for (int x = 0; x < window_x; ++x, number += row, expected += cells_of_strip) {
             const auto along_x = loaded<Word>(number + row);
             const auto asked =
                 asked_with(own, along_x, loaded<Word>(number + layers), below_x, below_y);
@@ -147,16 +170,16 @@ int find_candidates(const Model& model, Shower& shower) {
             wanted.take(((Int)raised & ~sort_bits) | sort, its_raised + end);
             wanted.take(asked, its_asked + end);
             *bits++ = wanted.bits();
-            end += wanted.count();
+            end += static_cast<std::size_t>(wanted.count());
             own = along_x;
         }
     }
-    return end;
+    return static_cast<int>(end);
 }
 
 // Looks up the candidates' deposits by what they expect.  The memory of a vector's is fetched while
 // the places of the next ones are computed.
-void look_up(const Model& model, int count, Candidates& candidates) {
+CALOFORGE_INLINE void look_up(const Model& model, int count, Candidates& candidates) {
     const float* table = model.deposit_table.data();
     const std::int32_t* raised = candidates.raised.data();
     const std::uint32_t* asked = candidates.asked.data();
@@ -168,23 +191,27 @@ void look_up(const Model& model, int count, Candidates& candidates) {
         for (int i = first; i < first + lanes; ++i)
             place[i] = (raised[i] & sort_bits) * (expectations * quantiles) +
                        place_of(from_bits(raised[i]), asked[i]);
-        for (int i = first; i < first + lanes; ++i) __builtin_prefetch(table + place[i]);
+        CALOFORGE_UNROLL
+        for (int lane = 0; lane < lanes; ++lane) __builtin_prefetch(table + place[first + lane]);
     }
-    CALOFORGE_LANES
-    for (int i = 0; i < end; ++i) value[i] = table[place[i]];
+    for (int first = 0; first < end; first += lanes) {
+        CALOFORGE_LANES
+        for (int i = first; i < first + lanes; ++i) value[i] = table[place[i]];
+    }
 }
 
-// Sets the deposits of all cells, and their sums over rows.
-void set_deposits(const Model& model, Shower& shower) {
+// Sets the deposits of all cells of a strip, and their sums over rows.
+CALOFORGE_INLINE void set_deposits(const Model& model, int cell, Shower& shower) {
     using Float = Floats<width>;
     const int row = shower.row, window_x = model.window_x;
     const Wanted::Bits* bits = shower.candidates.wanted.data();
     const float* value = shower.candidates.value.data();
-    for (int first = 0; first < row; first += width) {
-        const float* expected = &shower.expected[first];
+    for (int part = 0; part < parts_of_strip; ++part) {
+        const int first = cell + part * width;
+        const float* expected = &shower.expected[part * width];
         float* deposit = &shower.deposit[first];
         Float energy = {}, energy_x = {}, place = {};
-        for (int x = 0; x < window_x; ++x, expected += row, deposit += row) {
+        for (int x = 0; x < window_x; ++x, expected += cells_of_strip, deposit += row) {
             const Wanted wanted(*bits++);
             const Float made = wanted.put(value) * loaded<Float>(expected);
             value += wanted.count();
@@ -215,12 +242,13 @@ void add_up(const Model& model, Shower& shower) {
                 total_y[lane] += place * energy[lane];
             }
         }
+        const float* lowered = &shower.lowered[first];
+        float *all = &sums.total[first], *all_x = &sums.total_x[first], *all_y = &sums.total_y[first];
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) {
-            const float lowered = first + lane < layers ? shower.lowered[first + lane] : 0.0f;
-            sums.total[first + lane] = total[lane] * lowered;
-            sums.total_x[first + lane] = total_x[lane] * lowered;
-            sums.total_y[first + lane] = total_y[lane] * lowered;
+            all[lane] = total[lane] * lowered[lane];
+            all_x[lane] = total_x[lane] * lowered[lane];
+            all_y[lane] = total_y[lane] * lowered[lane];
         }
     }
 }
@@ -228,18 +256,17 @@ void add_up(const Model& model, Shower& shower) {
 // In a layer where nothing is hit, asks all cells and lets those have deposits that came nearest to a
 // hit; returns the factor from deposits in GeV to energies.
 float keep_nearest(const Model& model, int layer, Shower& shower) {
-    const OfLayers& of = shower.of_layers;
-    const int count = model.window_x * model.window_y;
+    const PerLayer& of = shower.of_layers;
+    const int stride = shower.in_x.stride, count = model.window_y * stride;
     std::uint32_t* asked = shower.asked.data();
     float *expected = shower.of_layer.data(), *deposit = expected;
-    for (int pad = 0; pad < count; ++pad) {
-        const std::size_t i =
-            shower.place(model, pad / model.window_y, pad % model.window_y, layer);
-        const std::uint32_t* own = &shower.number[i];
-        asked[pad] = asked_with(
-            *own, own[shower.row], own[model.layers], of.below_x[layer], of.below_y[layer]);
-        expected[pad] = shower.expected[i];
-    }
+    expect_layer(model, layer, shower, expected);
+    for (int y = 0; y < model.window_y; ++y)
+        for (int x = 0; x < model.window_x; ++x) {
+            const std::uint32_t* own = &shower.number[shower.place(model, x, y, layer)];
+            asked[y * stride + x] = asked_with(
+                *own, own[shower.row], own[model.layers], of.below_x[layer], of.below_y[layer]);
+        }
     const float* table = table_of(model, of.sort[layer]);
     CALOFORGE_LANES
     for (int pad = 0; pad < count; ++pad)
@@ -250,15 +277,16 @@ float keep_nearest(const Model& model, int layer, Shower& shower) {
     const float threshold = at_least(0.999f * energy, threshold_gev);
     Sums& sums = shower.sums;
     sums.total[layer] = sums.total_x[layer] = sums.total_y[layer] = 0.0f;
-    for (int pad = 0; pad < count; ++pad) {
-        const int x = pad / model.window_y, y = pad % model.window_y;
-        const float kept = deposit[pad] * scale >= threshold ? deposit[pad] : 0.0f;
-        shower.deposit[shower.place(model, x, y, layer)] = kept;
-        const float in_gev = kept * shower.lowered[layer];
-        sums.total[layer] += in_gev;
-        sums.total_x[layer] += in_gev * static_cast<float>(x);
-        sums.total_y[layer] += in_gev * static_cast<float>(y + shower.rise[layer]);
-    }
+    for (int x = 0; x < model.window_x; ++x)
+        for (int y = 0; y < model.window_y; ++y) {
+            const float made = deposit[y * stride + x];
+            const float kept = made * scale >= threshold ? made : 0.0f;
+            shower.deposit[shower.place(model, x, y, layer)] = kept;
+            const float in_gev = kept * shower.lowered[layer];
+            sums.total[layer] += in_gev;
+            sums.total_x[layer] += in_gev * static_cast<float>(x);
+            sums.total_y[layer] += in_gev * static_cast<float>(y + shower.rise[layer]);
+        }
     return scale * shower.raised[layer];
 }
 
@@ -266,19 +294,27 @@ float keep_nearest(const Model& model, int layer, Shower& shower) {
 // layers' energies.
 void make_deposits(const Model& model, Shower& shower) {
     set_sorts(model, shower);
-    look_up(model, find_candidates(model, shower), shower.candidates);
-    set_deposits(model, shower);
-    add_up(model, shower);
-    Array<float>&scale = shower.scale, &of_cells = shower.of_layers.scale;
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const float energy = shower.energy[layer];
-        const float total = shower.sums.total[layer] + shower.in_halo[layer];
-        scale[layer] = energy >= threshold_gev ? energy / at_least(total, threshold_gev) : 0.0f;
-        if ((energy >= threshold_gev) & (total < threshold_gev))
-            scale[layer] = keep_nearest(model, layer, shower);
-        of_cells[layer] = scale[layer] * shower.lowered[layer];
+    for (int cell = 0; cell < shower.row; cell += cells_of_strip) {
+        expect_strip(model, cell, shower);
+        look_up(model, find_candidates(model, cell, shower), shower.candidates);
+        set_deposits(model, cell, shower);
     }
-    repeat(model, shower.span, of_cells);
+    add_up(model, shower);
+    const int layer_lanes = model.layer_lanes;
+    const float *energy = shower.energy.data(), *in_halo = shower.in_halo.data();
+    float *total = shower.sums.total.data(), *scale = shower.scale.data();
+    CALOFORGE_LANES
+    for (int layer = 0; layer < layer_lanes; ++layer) {
+        const float quotient = energy[layer] / at_least(total[layer] + in_halo[layer], threshold_gev);
+        scale[layer] = energy[layer] >= threshold_gev ? quotient : 0.0f;
+    }
+    for (int layer = 0; layer < model.layers; ++layer)
+        if ((energy[layer] >= threshold_gev) & (total[layer] + in_halo[layer] < threshold_gev))
+            scale[layer] = keep_nearest(model, layer, shower);
+    CALOFORGE_LANES
+    for (int layer = 0; layer < layer_lanes; ++layer)
+        shower.of_layers.scale[layer] = scale[layer] * shower.lowered[layer];
+    repeat(model, shower.span, shower.of_layers.scale, shower.of_cells.scale);
 }
 
 CALOFORGE_END

@@ -25,11 +25,12 @@ void set_rates(const Model& model, const Condition& condition, Shower& shower, f
 
 // Draws the numbers of particles and lists their layers.
 void set_particles(const Model& model, const float* rate, Random& random, float* numbers, HaloHits& hits) {
-    random.uniform(numbers, lanes_for(2 * model.layers));
+    random.uniform(numbers, 2 * model.layer_lanes);
     std::int32_t* place = hits.cell.data();
+    const int layers = model.layers;
     CALOFORGE_LANES
-    for (int layer = 0; layer < model.layers; ++layer) {
-        const float mean = std::sqrt(at_least(rate[layer], 0.0f)) * poisson_means_per_root;
+    for (int layer = 0; layer < layers; ++layer) {
+        const float mean = square_root(at_least(rate[layer], 0.0f)) * poisson_means_per_root;
         const int row = static_cast<int>(
             clamped(mean + numbers[2 * layer], 0.0f, poisson_means - 1.0f));
         const int column = static_cast<int>(numbers[2 * layer + 1] * poisson_columns);
@@ -39,8 +40,9 @@ void set_particles(const Model& model, const float* rate, Random& random, float*
     int count = 0;
     for (int layer = 0; layer < model.layers; ++layer) {
         const int end = count + smaller(poisson[place[layer]], model.halo.particles - count);
-        for (; count < end; count += lanes)  // some too many, which the next layer overwrites
+        do {  // some too many, which the next layer overwrites
             for (int lane = 0; lane < lanes; ++lane) hits.layer[count + lane] = layer;
+        } while ((count += lanes) < end);
         count = end;
     }
     hits.count = count;
@@ -181,8 +183,8 @@ void make_halo(const Model& model, const Condition& condition, Random& random, S
     float* rate = shower.work.data();
     set_rates(model, condition, shower, rate);
     set_particles(model, rate, random, rate + lanes_for(model.layers), hits);
-    random.words(hits.where.data(), lanes_for(hits.count));
-    random.words(hits.size.data(), lanes_for(hits.count));
+    hits.size = hits.where.data() + lanes_for(hits.count);
+    random.words(hits.where.data(), 2 * lanes_for(hits.count));
     if (model.inclined)
         set_pads<true>(model, condition, shower);
     else

@@ -59,8 +59,9 @@ CALOFORGE_INLINE void set_quantiles(
         }
     } else {
         std::uint32_t* own = &shower.number[shower.place(model, x, y, 0)];
+        const int layers = model.layers;
         CALOFORGE_LANES
-        for (int layer = 0; layer < model.layers; ++layer) own[layer] = with(own[layer], quantile[layer]);
+        for (int layer = 0; layer < layers; ++layer) own[layer] = with(own[layer], quantile[layer]);
     }
 }
 

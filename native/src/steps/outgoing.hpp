@@ -43,42 +43,62 @@ CALOFORGE_INLINE void put_past_caches(const void* from, void* to, std::size_t li
 #endif
 }
 
-// Cells or energies of hits, which go to memory that begins with a line.
+// Cells or energies of hits, which go to memory that begins with a line; there they may be narrower.
 template <class Value>
 class Outgoing {
   public:
     // Of at most so many at a time.
-    explicit Outgoing(std::size_t most) : values_(most + of_line) {}
+    explicit Outgoing(std::size_t most) : values_(most + line_bytes) {}
 
     // Behind the first `there` values of the memory.
-    void start(const Value* memory, std::size_t there) {
-        waiting_ = there % of_line;
-        if (waiting_ != 0)
-            std::memcpy(values_.data(), memory + (there - waiting_), waiting_ * sizeof(Value));
+    template <class To>
+    void start(const To* memory, std::size_t there) {
+        waiting_ = there % of_line<To>;
+        for (std::size_t i = 0; i < waiting_; ++i)
+            values_[i] = static_cast<Value>(memory[there - waiting_ + i]);
     }
 
     // Where the next ones are to be made.
     Value* next() { return values_.data() + waiting_; }
 
     // So many were made: puts the lines that are whole where they belong, behind `there` values.
-    void add(Value* memory, std::size_t there, std::size_t count) {
-        const std::size_t all = waiting_ + count, whole = all / of_line * of_line;
-        put_past_caches(values_.data(), memory + (there - waiting_), whole / of_line);
+    template <class To>
+    void add(To* memory, std::size_t there, std::size_t count) {
+        const std::size_t all = waiting_ + count, lines = all / of_line<To>, whole = lines * of_line<To>;
+        put_lines(values_.data(), memory + (there - waiting_), lines);
         waiting_ = all - whole;
         std::memmove(values_.data(), values_.data() + whole, waiting_ * sizeof(Value));
     }
 
     // Puts the rest there, too, so that any thread may read all `there` values.
-    void finish(Value* memory, std::size_t there) {
-        if (waiting_ != 0)
-            std::memcpy(memory + (there - waiting_), values_.data(), waiting_ * sizeof(Value));
+    template <class To>
+    void finish(To* memory, std::size_t there) {
+        for (std::size_t i = 0; i < waiting_; ++i)
+            memory[there - waiting_ + i] = static_cast<To>(values_[i]);
 #if defined(__SSE2__)
         _mm_sfence();
 #endif
     }
 
   private:
-    static constexpr std::size_t of_line = line_bytes / sizeof(Value);
+    template <class To>
+    static constexpr std::size_t of_line = line_bytes / sizeof(To);
+
+    static void put_lines(const Value* from, Value* to, std::size_t lines) {
+        put_past_caches(from, to, lines);
+    }
+
+    template <class To>
+    static void put_lines(const Value* from, To* to, std::size_t lines) {
+        constexpr int count = of_line<To>;
+        alignas(line_bytes) To line[count];
+        for (std::size_t i = 0; i < lines; ++i, from += count, to += count) {
+            CALOFORGE_LANES
+            for (int k = 0; k < count; ++k) line[k] = static_cast<To>(from[k]);
+            put_past_caches(line, to, 1);
+        }
+    }
+
     Array<Value> values_;
     std::size_t waiting_ = 0;
 };

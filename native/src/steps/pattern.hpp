@@ -12,171 +12,226 @@
 
 CALOFORGE_BEGIN
 
-// Sets erf at the `stride` + 1 edges of rows of pads about zero.
+// Sets erf at the edges of rows of pads about zero: of row i at place i, and at i + 1.
 CALOFORGE_INLINE void set_edges(
     float centre, float steepness, int pads, int stride, float* edges) {
-    const float first = -0.5f * static_cast<float>(pads) - centre;
-    CALOFORGE_LANES
-    for (int i = 0; i < stride; ++i)
-        edges[i] = error_function((first + static_cast<float>(i)) * steepness);
+    const float begin = -0.5f * static_cast<float>(pads) - centre;
+    for (int first = 0; first < stride; first += lanes) {
+        CALOFORGE_LANES
+        for (int lane = 0; lane < lanes; ++lane)
+            edges[first + lane] =
+                error_function((begin + static_cast<float>(first + lane)) * steepness);
+    }
 }
 
-// Sets the shares of one Gaussian in `pads` rows of pads, and zeros up to `stride`; returns their sum.
+// Sets the shares of one Gaussian in rows of pads, and zeros up to `stride`; returns their sum.
 CALOFORGE_INLINE float set_share(
     const float* edges, int pads, int stride, bool whole, float* share) {
     const float sum = 0.5f * (edges[pads] - edges[0]);
     const float factor = whole ? 0.5f / sum : 0.5f;
-    CALOFORGE_LANES
-    for (int i = 0; i < stride; ++i) share[i] = factor * (edges[i + 1] - edges[i]);
-    for (int i = pads; i < stride; ++i) share[i] = 0.0f;
+    for (int first = 0; first < stride; first += lanes) {
+        CALOFORGE_LANES
+        for (int i = first; i < first + lanes; ++i)
+            share[i] = i < pads ? factor * (edges[i + 1] - edges[i]) : 0.0f;
+    }
     return whole ? 1.0f : sum;
 }
 
-// The first ring of `rings` shares [ring][stride] of which any is not zero, in one of `rows` places.
-CALOFORGE_INLINE int first_reaching(const float* share, int rings, int stride, int rows) {
-    int ring = 0;
-    for (; ring < rings; ++ring, share += stride)
-        for (int row = 0; row < rows; ++row)
-            if (share[row] != 0.0f) return ring;
-    return ring;
-}
-
-// Sets the shares in rows of pads along x.
-CALOFORGE_INLINE void set_shares_x(const Model& model, Shower& shower) {
-    const int rings = model.rings, stride = stride_of(model.window_x);
-    float *edges = shower.edges.data(), *column = shower.work.data();
-    for (int ring = 0; ring < rings; ++ring) {
-        set_edges(shower.axis_x, model.steepness[ring], model.window_x, stride, edges);
-        shower.sums_x[ring] = set_share(edges, model.window_x, stride, model.whole, column);
-        for (int i = 0; i < shower.blocks_x; ++i) {
-            const Block& block = shower.block[i];
-            std::memcpy(block.share + ring * block.rows, column + block.x, block.rows * sizeof(float));
-        }
-    }
-    for (int i = 0; i < shower.blocks_x; ++i) {
-        Block& block = shower.block[i];
-        block.first = first_reaching(block.share, rings, block.rows, block.rows);
-    }
-}
-
-// Sets the shares in rows of pads along y, in one layer.
-CALOFORGE_INLINE void set_shares_y(
-    const Model& model, const Condition& condition, int layer, Shower& shower) {
-    const int rings = model.rings, stride = stride_of(model.window_y), room = shower.edges_of_ring;
-    const float centre = shower.axis_y[layer] - shower.centre[layer];
-    float* edges = shower.edges.data();
-    for (int ring = 0; ring < rings; ++ring) {
-        const int place = layer * rings + ring;
-        float off_axis = 0.0f, steepness = model.steepness[ring];
-        if (model.inclined) {
-            off_axis = condition.slope * (model.shift_at[place] +
-                                          model.shift_with_energy[place] * condition.energy_feature);
-            steepness /= condition.stretch;
-        }
-        set_edges(centre + off_axis, steepness, model.window_y, stride, edges + ring * room);
-    }
+// Sets the shares of all rings in rows of pads along x or y.
+CALOFORGE_INLINE void set_shares(const Model& model, float centre, int pads, Shares& shares) {
+    const int rings = model.rings, stride = shares.stride;
+    float* edges = shares.edges.data();
+    for (int ring = 0; ring < rings; ++ring)
+        set_edges(centre, model.steepness[ring], pads, stride, edges + ring * stride);
     // Only now: what was just written, and is read one place on, is waited for.
     for (int ring = 0; ring < rings; ++ring)
-        shower.sums_y[ring] = set_share(edges + ring * room, model.window_y, stride, model.whole,
-                                        &shower.in_y[(layer * rings + ring) * stride]);
+        shares.sum[ring] = set_share(
+            edges + ring * stride, pads, stride, model.whole, &shares.share[ring * stride]);
 }
 
-// Sets the shares in rows of pads along x and y, and what is expected beside the window.
-void set_shares(const Model& model, const Condition& condition, Shower& shower) {
-    set_shares_x(model, shower);
-    for (int layer = 0; layer < model.layers; ++layer) {
-        if (model.inclined || layer == 0) set_shares_y(model, condition, layer, shower);
-        float beside = 0.0f;
-        for (int ring = 0; ring < model.rings; ++ring)
-            beside += shower.rings[ring * model.layer_lanes + layer] *
-                      (1.0f - shower.sums_x[ring] * shower.sums_y[ring]);
-        shower.beside[layer] = beside * shower.lowered[layer];
+// Sets what a ring gives to rows of pads along y in all layers, where these have the same axis.
+CALOFORGE_INLINE void weigh(const Model& model, int ring, Shower& shower) {
+    const float* share = &shower.in_y.share[ring * shower.in_y.stride];
+    const float* weight = &shower.rings[ring * model.layer_lanes];
+    float* weighed = &shower.weighed[ring * shower.row];
+    // The last layers first: what they write behind a pad's last layer the next pad's first overwrite.
+    for (int first = model.layer_lanes - width; first >= 0; first -= width) {
+        const auto of_layers = loaded<Floats<width>>(weight + first);
+        for (int y = 0; y < model.window_y; ++y)
+            store(share[y] * of_layers, weighed + y * model.layers + first);
     }
+    for (int layer = 0; layer < model.layer_lanes; ++layer)
+        shower.sums_y[ring * model.layer_lanes + layer] = shower.in_y.sum[ring];
 }
 
-// Sets what each ring from the `first` on gives to pads of one place along y, in all layers; x shares
-// it out.
-CALOFORGE_INLINE void weigh(const Model& model, int y, int first, Shower& shower) {
-    const int rings = model.rings, stride = stride_of(model.window_y);
-    const float* in_y = shower.in_y.data();
-    for (int ring = first; ring < rings; ++ring) {
-        const float* weight = &shower.rings[ring * model.layer_lanes];
-        float* weighed = &shower.weighed[ring * model.layer_lanes];
-        if (!model.inclined) {
-            const float share = in_y[ring * stride + y];
-            CALOFORGE_LANES
-            for (int layer = 0; layer < model.layer_lanes; ++layer)
-                weighed[layer] = share * weight[layer];
-            continue;
-        }
-        const std::int32_t* rise = shower.rise.data();
-        const int window_y = model.window_y;
+// Least and largest of what some layers' windows are moved by, in whole pads.
+struct Rises {
+    int least, most;
+};
+
+CALOFORGE_INLINE Rises rises_of(const std::int32_t* rise, int count) {
+    Rises of{rise[0], rise[0]};
+    for (int i = 1; i < count; ++i) of = {smaller(rise[i], of.least), larger(rise[i], of.most)};
+    return of;
+}
+
+// The same in inclined showers, whose layers have an axis and a window of their own.
+CALOFORGE_INLINE void weigh_inclined(
+    const Model& model, const Condition& condition, int ring, Shower& shower) {
+    const float steepness = model.steepness[ring] / condition.stretch;
+    const float slope = condition.slope, feature = condition.energy_feature;
+    const int layer_lanes = model.layer_lanes, layers = model.layers, pads = model.window_y;
+    const float of_pads = static_cast<float>(pads);
+    const float *shift_at = &model.shift_at[ring * layer_lanes],
+                *shift_with_energy = &model.shift_with_energy[ring * layer_lanes];
+    const std::int32_t* rise = shower.rise.data();
+    float* weighed = &shower.weighed[ring * shower.row];
+    std::memset(weighed, 0, shower.row * sizeof(float));
+    for (int first = layer_lanes - lanes; first >= 0; first -= lanes) {
+        const Rises of = rises_of(rise + first, smaller(lanes, layers - first));
+        const float *axis = &shower.axis_y[first], *middle = &shower.centre[first];
+        const float* weight = &shower.rings[ring * layer_lanes + first];
+        float* all = &shower.sums_y[ring * layer_lanes + first];
+        float begin[lanes], edge[lanes], factor[lanes];
         CALOFORGE_LANES
-        for (int layer = 0; layer < model.layers; ++layer) {
-            const int in_window = y - rise[layer];  // behind the window's last pad there are zeros
-            const int pad = (in_window < 0) | (in_window > window_y) ? window_y : in_window;
-            weighed[layer] = in_y[(layer * rings + ring) * stride + pad] * weight[layer];
+        for (int lane = 0; lane < lanes; ++lane) {
+            const float off_axis =
+                slope * (shift_at[first + lane] + shift_with_energy[first + lane] * feature);
+            begin[lane] = -0.5f * of_pads - (axis[lane] - middle[lane] + off_axis);
+            const float sum = 0.5f * (error_function((begin[lane] + of_pads) * steepness) -
+                                      error_function(begin[lane] * steepness));
+            factor[lane] = 0.5f;
+            all[lane] = sum;
+            const float from_first = static_cast<float>(of.least - rise[first + lane]);
+            edge[lane] = error_function((begin[lane] + from_first) * steepness);
+        }
+        if (model.whole)
+            for (int lane = 0; lane < lanes; ++lane)
+                factor[lane] = 0.5f / all[lane], all[lane] = 1.0f;
+        for (int y = of.least; y < of.most + pads; ++y) {
+            float* of_pad = weighed + y * layers + first;
+            CALOFORGE_LANES
+            for (int lane = 0; lane < lanes; ++lane) {
+                const int next = y + 1 - rise[first + lane];
+                const float after =
+                    error_function((begin[lane] + static_cast<float>(next)) * steepness);
+                const float share = factor[lane] * (after - edge[lane]) * weight[lane];
+                of_pad[lane] = (next > 0) & (next <= pads) ? share : 0.0f;
+                edge[lane] = after;
+            }
         }
     }
 }
 
-// Some rows of pads at one place along y: sums over `rings` rings, in their order, of share_x times
-// weighed share_y, in as many layers as `parts` vectors have lanes.
-template <int rows, int parts>
-CALOFORGE_INLINE void expect_rows(int rings, const float* factor, const float* weighed,
-                                  int layer_lanes, int row, float* expected) {
+// Sets what the layers expect beside the window.
+CALOFORGE_INLINE void set_beside(const Model& model, Shower& shower) {
+    const int layer_lanes = model.layer_lanes;
+    for (int first = 0; first < layer_lanes; first += lanes) {
+        float beside[lanes] = {};
+        for (int ring = 0; ring < model.rings; ++ring) {
+            const float* weight = &shower.rings[ring * layer_lanes + first];
+            const float* sum_y = &shower.sums_y[ring * layer_lanes + first];
+            const float sum_x = shower.in_x.sum[ring];
+            CALOFORGE_LANES
+            for (int lane = 0; lane < lanes; ++lane)
+                beside[lane] += weight[lane] * (1.0f - sum_x * sum_y[lane]);
+        }
+        CALOFORGE_LANES
+        for (int lane = 0; lane < lanes; ++lane)
+            shower.beside[first + lane] = beside[lane] * shower.lowered[first + lane];
+    }
+}
+
+// Some rows of pads: sums over `rings` rings, in their order, of share_x times weighed share_y, in a
+// strip of cells.
+template <int rows>
+CALOFORGE_INLINE void expect_rows(int rings, const float* factor, int stride, const float* weighed,
+                                  int row, float* expected) {
     using Vector = Floats<width>;
-    Vector sum[rows][parts] = {};
-    for (int ring = 0; ring < rings; ++ring, factor += rows, weighed += layer_lanes) {
-        for (int part = 0; part < parts; ++part) {
+    Vector sum[rows][parts_of_strip] = {};
+    for (int ring = 0; ring < rings; ++ring, factor += stride, weighed += row) {
+        for (int part = 0; part < parts_of_strip; ++part) {
             const auto shares = loaded<Vector>(weighed + part * width);
             for (int x = 0; x < rows; ++x)
                 sum[x][part] = fused(shares, factor[x] - Vector{}, sum[x][part]);
         }
     }
     for (int x = 0; x < rows; ++x)
-        for (int part = 0; part < parts; ++part)
-            store(sum[x][part], expected + x * row + part * width);
+        for (int part = 0; part < parts_of_strip; ++part)
+            store(sum[x][part], expected + x * cells_of_strip + part * width);
 }
 
-// The same in all layers, and of the rings from the `first` on that reach the pads along y.
-template <int rows>
-CALOFORGE_INLINE void expect_block(
-    const Model& model, const Block& block, int first, Shower& shower, float* expected) {
-    constexpr int at_once = 2;  // vectors, whose sums stay in registers
-    const int layer_lanes = model.layer_lanes, from = larger(first, block.first);
-    const int rings = model.rings - from;
-    const float* factor = block.share + from * rows;
-    const float* weighed = &shower.weighed[from * layer_lanes];
-    int layer = 0;
-    for (; layer + at_once * width <= layer_lanes; layer += at_once * width)
-        expect_rows<rows, at_once>(
-            rings, factor, weighed + layer, layer_lanes, shower.row, expected + layer);
-    for (; layer < layer_lanes; layer += width)
-        expect_rows<rows, 1>(
-            rings, factor, weighed + layer, layer_lanes, shower.row, expected + layer);
+// The first of the rings that gives any to the cells of a strip.
+CALOFORGE_INLINE int first_reaching(int rings, const float* weighed, int row) {
+    using Vector = Floats<width>;
+    for (int ring = 0; ring < rings; ++ring, weighed += row)
+        for (int part = 0; part < parts_of_strip; ++part)
+            if (Wanted(Vector{}, loaded<Vector>(weighed + part * width)).bits() != 0) return ring;
+    return rings;
 }
 
-// Sets what the cells of the window expect, in GeV, raised: pad by pad along y, so that what is written in
-// lanes behind the last layer is overwritten by the next pad's.  Narrow rings come first, and those
-// that do not reach a pad are left out.
-void set_expected(const Model& model, Shower& shower) {
-    const int row = shower.row, stride = stride_of(model.window_y);
-    for (int x = 1; x <= model.window_x; ++x)
-        std::memset(&shower.expected[x * row - lanes], 0, lanes * sizeof(float));
-    for (int y = 0; y < shower.span; ++y) {
-        const int first =
-            model.inclined ? 0 : first_reaching(&shower.in_y[y], model.rings, stride, 1);
-        weigh(model, y, first, shower);
-        for (int i = 0; i < shower.blocks_x; ++i) {
-            const Block& block = shower.block[i];
-            float* expected = &shower.expected[block.x * row + y * model.layers];
-            if (block.rows == rows_of_block)
-                expect_block<rows_of_block>(model, block, first, shower, expected);
-            else
-                expect_block<1>(model, block, first, shower, expected);
+// Sets what the strip's cells from `cell` on expect, in GeV, raised.  Narrow rings come first, and those
+// that do not reach the cells are left out.
+CALOFORGE_INLINE void expect_strip(const Model& model, int cell, Shower& shower) {
+    const int row = shower.row, stride = shower.in_x.stride;
+    const int first = first_reaching(model.rings, &shower.weighed[cell], row);
+    for (int i = 0; i < shower.blocks_x; ++i) {
+        const Block& block = shower.block[i];
+        const int from = larger(first, block.first), rings = model.rings - from;
+        const float* factor = &shower.in_x.share[from * stride + block.x];
+        const float* weighed = &shower.weighed[from * row + cell];
+        float* expected = &shower.expected[block.x * cells_of_strip];
+        if (block.rows == rows_of_block)
+            expect_rows<rows_of_block>(rings, factor, stride, weighed, row, expected);
+        else
+            expect_rows<1>(rings, factor, stride, weighed, row, expected);
+    }
+}
+
+// Sets the same of all cells of one layer: [window_y][in_x.stride].
+void expect_layer(const Model& model, int layer, const Shower& shower, float* expected) {
+    const int stride = shower.in_x.stride;
+    for (int y = 0; y < model.window_y; ++y) {
+        for (int first = 0; first < stride; first += lanes) {
+            const float* weighed = &shower.weighed[shower.place(model, 0, y, layer)];
+            const float* share = &shower.in_x.share[first];
+            float sum[lanes] = {};
+            for (int ring = 0; ring < model.rings; ++ring, share += stride, weighed += shower.row) {
+                CALOFORGE_LANES
+                for (int lane = 0; lane < lanes; ++lane)
+                    sum[lane] = fused(*weighed, share[lane], sum[lane]);
+            }
+            std::memcpy(expected + y * stride + first, sum, sizeof sum);
         }
     }
+}
+
+// Sets the first ring that reaches each block of rows.
+CALOFORGE_INLINE void set_blocks(const Model& model, Shower& shower) {
+    const Shares& in_x = shower.in_x;
+    for (int i = 0; i < shower.blocks_x; ++i) {
+        Block& block = shower.block[i];
+        const float* share = &in_x.share[block.x];
+        for (block.first = 0; block.first < model.rings; ++block.first, share += in_x.stride) {
+            float most = 0.0f;
+            for (int x = 0; x < block.rows; ++x) most = at_least(share[x], most);
+            if (most > 0.0f) break;
+        }
+    }
+}
+
+// Sets what the rings give to rows of pads, and what the layers expect beside the window.
+void set_weighed(const Model& model, const Condition& condition, Shower& shower) {
+    set_shares(model, shower.axis_x, model.window_x, shower.in_x);
+    set_blocks(model, shower);
+    if (!model.inclined) set_shares(model, shower.axis_y[0], model.window_y, shower.in_y);
+    for (int ring = 0; ring < model.rings; ++ring) {
+        if (model.inclined)
+            weigh_inclined(model, condition, ring, shower);
+        else
+            weigh(model, ring, shower);
+    }
+    set_beside(model, shower);
 }
 
 CALOFORGE_END

@@ -12,7 +12,7 @@ CALOFORGE_BEGIN
 // Softmax over the `rings` values [rings][side] of each shower; weights [side][rings][layer_lanes].
 template <int side>
 void softmax(float* values, int rings, int layer_lanes, float* weights) {
-    float largest[side], sum[side] = {};
+    float largest[side], part[side], sum[side] = {};
     std::memcpy(largest, values, sizeof largest);
     for (int ring = 1; ring < rings; ++ring)
         for (int lane = 0; lane < side; ++lane)
@@ -22,9 +22,10 @@ void softmax(float* values, int rings, int layer_lanes, float* weights) {
             values[ring * side + lane] = exponential(values[ring * side + lane] - largest[lane]);
     for (int ring = 0; ring < rings; ++ring)
         for (int lane = 0; lane < side; ++lane) sum[lane] += values[ring * side + lane];
+    for (int lane = 0; lane < side; ++lane) part[lane] = 1.0f / sum[lane];
     for (int ring = 0; ring < rings; ++ring)
         for (int lane = 0; lane < side; ++lane)
-            weights[(lane * rings + ring) * layer_lanes] = values[ring * side + lane] / sum[lane];
+            weights[(lane * rings + ring) * layer_lanes] = values[ring * side + lane] * part[lane];
 }
 
 // Sets the layers' fractions [layers][side] of the showers' energies.
@@ -34,10 +35,10 @@ void set_fractions(const Model& model, const Group& group, float* share) {
     for (int layer = 0; layer < model.layers; ++layer)
         for (int lane = 0; lane < side; ++lane)
             total[lane] += group.layer_energy[layer * side + lane];
+    for (int lane = 0; lane < side; ++lane) total[lane] = 1.0f / at_least(total[lane], 1e-12f);
     for (int layer = 0; layer < model.layers; ++layer)
         for (int lane = 0; lane < side; ++lane)
-            share[layer * side + lane] =
-                group.layer_energy[layer * side + lane] / at_least(total[lane], 1e-12f);
+            share[layer * side + lane] = group.layer_energy[layer * side + lane] * total[lane];
 }
 
 // What a network makes of `in`, which it overwrites: rectified in its hidden layers.

@@ -1,7 +1,7 @@
 // The random numbers of one shower: a function of seed and shower number alone.
 //
-// 16 generators xoshiro128++ (Blackman and Vigna, ACM TOMS 47 (2021) 36) side by side; their states
-// are what splitmix64 makes of seed and shower number.
+// 16 generators xoroshiro128+ (Blackman and Vigna, ACM TOMS 47 (2021) 36) side by side, of which each
+// gives two words at a time; their states are what splitmix64 makes of seed and shower number.
 #pragma once
 
 #include <cstdint>
@@ -17,43 +17,41 @@ CALOFORGE_INLINE std::uint64_t mixed(std::uint64_t number) {
     return number ^ (number >> 31);
 }
 
+constexpr int words_at_once = 2 * lanes;
+constexpr int words_for(int count) {
+    return (count + words_at_once - 1) / words_at_once * words_at_once;
+}
+
 class Random {
   public:
     void start(std::uint64_t seed, std::uint64_t shower) {
         constexpr std::uint64_t step = 0x9e3779b97f4a7c15u;
-        std::uint64_t state = mixed(mixed(seed + step) + mixed(shower ^ 0x6a09e667f3bcc909u));
-        for (int lane = 0; lane < 2 * lanes; ++lane) {
-            const std::uint64_t word = mixed(state += step);
-            state_[lane / lanes * 2][lane % lanes] = static_cast<std::uint32_t>(word);
-            state_[lane / lanes * 2 + 1][lane % lanes] = static_cast<std::uint32_t>(word >> 32);
-        }
+        const std::uint64_t first = mixed(mixed(seed + step) + mixed(shower ^ 0x6a09e667f3bcc909u));
+        std::uint64_t* state = state_[0];
+        CALOFORGE_LANES
+        for (int i = 0; i < 2 * lanes; ++i)
+            state[i] = mixed(first + static_cast<std::uint64_t>(i + 1) * step);
     }
 
-    // Whole words; `count` must be a multiple of the lanes.
+    // Whole words; `count` must be a multiple of those at once.
     void words(std::uint32_t* numbers, int count) {
-        using Word = Words<width>;
-        constexpr int parts = lanes / width;
-        Word s[4][parts];
-        for (int k = 0; k < 4; ++k)
+        using Long = Longs<width / 2>;
+        constexpr int parts = words_at_once / width;
+        Long s[2][parts];
+        for (int k = 0; k < 2; ++k)
             for (int p = 0; p < parts; ++p)
-                s[k][p] = *reinterpret_cast<const Word*>(state_[k] + p * width);
-        for (int first = 0; first < count; first += lanes) {
+                s[k][p] = *reinterpret_cast<const Long*>(state_[k] + p * (width / 2));
+        for (int first = 0; first < count; first += words_at_once) {
             for (int p = 0; p < parts; ++p) {
-                const Word sum = s[0][p] + s[3][p];
-                *reinterpret_cast<Word*>(numbers + first + p * width) =
-                    ((sum << 7) | (sum >> 25)) + s[0][p];
-                const Word t = s[1][p] << 9;
-                s[2][p] ^= s[0][p];
-                s[3][p] ^= s[1][p];
-                s[1][p] ^= s[2][p];
-                s[0][p] ^= s[3][p];
-                s[2][p] ^= t;
-                s[3][p] = (s[3][p] << 11) | (s[3][p] >> 21);
+                *reinterpret_cast<Long*>(numbers + first + p * width) = s[0][p] + s[1][p];
+                const Long both = s[0][p] ^ s[1][p];
+                s[0][p] = ((s[0][p] << 24) | (s[0][p] >> 40)) ^ both ^ (both << 16);
+                s[1][p] = (both << 37) | (both >> 27);
             }
         }
-        for (int k = 0; k < 4; ++k)
+        for (int k = 0; k < 2; ++k)
             for (int p = 0; p < parts; ++p)
-                *reinterpret_cast<Word*>(state_[k] + p * width) = s[k][p];
+                *reinterpret_cast<Long*>(state_[k] + p * (width / 2)) = s[k][p];
     }
 
     // Uniform numbers in [0, 1), of 24 bits.
@@ -67,7 +65,7 @@ class Random {
     }
 
   private:
-    alignas(64) std::uint32_t state_[4][lanes];
+    alignas(64) std::uint64_t state_[2][lanes];
 };
 
 CALOFORGE_END

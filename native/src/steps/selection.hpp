@@ -40,14 +40,14 @@ class Wanted {
   public:
     using Bits = std::uint16_t;
 
-    explicit Wanted(Bits bits) : bits_(bits) {}
-    Bits bits() const { return bits_; }
+    explicit Wanted(unsigned bits) : bits_(bits) {}
+    Bits bits() const { return static_cast<Bits>(bits_); }
     int count() const { return __builtin_popcount(bits_); }
     // Those of the lanes from `begin` on and before `end`.
     Wanted between(int begin, int end) const {
         const unsigned from = begin > 0 ? ~0u << begin : ~0u;
         const unsigned to = end < width ? ~(~0u << end) : ~0u;
-        return Wanted(static_cast<Bits>(bits_ & from & to));
+        return Wanted(bits_ & from & to);
     }
 
 #if defined(__AVX512F__)
@@ -60,7 +60,7 @@ class Wanted {
     template <class Vector, class Value>
     CALOFORGE_INLINE void take(Vector from, Value* to) const {
         const __m512i together =
-            _mm512_maskz_compress_epi32(bits_, reinterpret_cast<__m512i>(from));
+            _mm512_maskz_compress_epi32(bits(), reinterpret_cast<__m512i>(from));
         if constexpr (sizeof(Value) == 2)
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(together));
         else
@@ -70,11 +70,11 @@ class Wanted {
     // The inverse: the wanted lanes have what is in memory from `from` on, the others zero.
     Floats<width> put(const float* from) const {
         return reinterpret_cast<Floats<width>>(
-            _mm512_maskz_expand_ps(bits_, _mm512_loadu_ps(from)));
+            _mm512_maskz_expand_ps(bits(), _mm512_loadu_ps(from)));
     }
 #elif defined(__AVX2__)
     Wanted(const Floats<width>& number, const Floats<width>& bound)
-        : bits_(static_cast<Bits>(_mm256_movemask_ps(
+        : bits_(static_cast<unsigned>(_mm256_movemask_ps(
               _mm256_cmp_ps(reinterpret_cast<__m256>(number), reinterpret_cast<__m256>(bound),
                             _CMP_LT_OQ)))) {}
 
@@ -101,7 +101,7 @@ class Wanted {
 #else
     Wanted(const Floats<width>& number, const Floats<width>& bound) : bits_(0) {
         for (int lane = 0; lane < width; ++lane)
-            bits_ = static_cast<Bits>(bits_ | (number[lane] < bound[lane] ? 1 << lane : 0));
+            bits_ |= number[lane] < bound[lane] ? 1u << lane : 0u;
     }
 
     template <class Vector, class Value>
@@ -126,7 +126,7 @@ class Wanted {
             _mm_loadl_epi64(reinterpret_cast<const __m128i*>(table[bits_])));
     }
 #endif
-    Bits bits_;
+    unsigned bits_;
 };
 
 CALOFORGE_END

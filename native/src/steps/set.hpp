@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -30,6 +31,13 @@
 #define CALOFORGE_LANES _Pragma("GCC ivdep") _Pragma("GCC unroll 1")
 #endif
 
+// A short loop to be written out, because counting takes as long as what is done.
+#if defined(__clang__)
+#define CALOFORGE_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CALOFORGE_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 CALOFORGE_BEGIN
 
 #if defined(__AVX512F__)
@@ -46,6 +54,7 @@ struct VectorOf {
     typedef float Floats __attribute__((vector_size(4 * size), aligned(4), may_alias));
     typedef unsigned Words __attribute__((vector_size(4 * size), aligned(4), may_alias));
     typedef int Ints __attribute__((vector_size(4 * size), aligned(4), may_alias));
+    typedef std::uint64_t Longs __attribute__((vector_size(8 * size), aligned(4), may_alias));
 };
 template <int size>
 using Floats = typename VectorOf<size>::Floats;
@@ -53,6 +62,8 @@ template <int size>
 using Words = typename VectorOf<size>::Words;
 template <int size>
 using Ints = typename VectorOf<size>::Ints;
+template <int size>
+using Longs = typename VectorOf<size>::Longs;
 
 // A vector of what is in memory from `values` on.
 template <class Vector, class Value>

@@ -17,12 +17,11 @@ CALOFORGE_BEGIN
 
 constexpr int lanes_for(int count) { return (count + lanes - 1) / lanes * lanes; }
 
-// Rows of pads in memory, with one edge more than pads.
-constexpr int stride_of(int pads) { return (pads + 1 + 7) / 8 * 8; }
-
 // Numbers in memory for a row of cells: what is written for the last pad's `layer_lanes` is in it.
 CALOFORGE_INLINE int row_of(const Model& model, int span) {
-    return lanes_for((span - 1) * model.layers + model.layer_lanes);
+    constexpr int whole_strips = 2 * lanes;  // of any set
+    return ((span - 1) * model.layers + model.layer_lanes + whole_strips - 1) / whole_strips *
+           whole_strips;
 }
 
 // Hits beside the window; pads counted from the image's corner.
@@ -31,19 +30,20 @@ struct HaloHits {
         : x(2 * particles + lanes), y(2 * particles + lanes), energy(2 * particles + lanes),
           scaled(2 * particles + lanes), layer(2 * particles + lanes), cell(2 * particles + lanes_for(layers)),
           row(2 * particles + lanes), inside(2 * particles + lanes), again(2 * particles + lanes),
-          chance(particles + lanes), where(particles + lanes), size(particles + lanes) {}
+          chance(particles + lanes), where(2 * (particles + lanes)) {}
     int count = 0;
     Array<float> x, y, energy;  // GeV before the layers are scaled; 0: no hit
     Array<float> scaled;        // GeV
     Array<std::int32_t> layer;
     Array<std::int32_t> cell, row;  // of the image; nowhere where the hit is `inside`
     Array<std::int32_t> inside;     // the place among the window's cells, or behind them
-    Array<std::uint8_t> again;      // whether there is a hit in its cell already
+    Array<std::int32_t> again;      // whether there is a hit in its cell already
     Array<float> chance;            // of a hit in the next pad
-    Array<std::uint32_t> where, size;
+    Array<std::uint32_t> where;    // the particles' numbers: of their places, and behind these
+    std::uint32_t* size = nullptr;  // of their sizes
 };
 
-// The cells that may be hit.
+// The cells of a strip that may be hit.
 struct Candidates {
     Candidates(std::size_t cells)
         : wanted(cells / width + 1), raised(cells + 2 * lanes), asked(cells + 2 * lanes),
@@ -56,11 +56,11 @@ struct Candidates {
     Array<float> value;           // deposit by expectation
 };
 
-// What is the same in all cells of a layer, [widest row].
-struct OfLayers {
-    OfLayers(int row)
-        : steep(row), low(row), flat(row), high(row), scale(row), sort(row),
-          below_x(row), below_y(row) {}
+// What is the same in all cells of a layer: of the layers, or of a row's cells.
+struct PerLayer {
+    explicit PerLayer(int count)
+        : steep(count), low(count), flat(count), high(count), scale(count), sort(count),
+          below_x(count), below_y(count) {}
 
     Array<float> steep, low, flat, high;     // the bound of the chance of a hit
     Array<float> scale;                      // from deposits, raised ones, to energies
@@ -85,11 +85,25 @@ struct RowPlaces {
 
 constexpr int rows_of_block = 5;  // whose sums stay in registers
 
+// Rows of cells are computed strip by strip, which stays in the nearest cache.
+constexpr int parts_of_strip = 2;  // vectors, whose sums stay in registers
+constexpr int cells_of_strip = parts_of_strip * width;
+
 // Rows of pads along x that are computed together, or a single one of those that are left.
 struct Block {
-    int x, rows;   // the first row, and how many
-    int first;     // ring that reaches them: those before do not
-    float* share;  // [rings][rows]
+    int x, rows;  // the first row, and how many
+    int first;  // ring that reaches them: those before do not
+};
+
+// Of each ring, in rows of pads along x or y.
+struct Shares {
+    Shares(int rings, int pads)
+        : stride(lanes_for(pads + 1)), edges(rings * stride + 1), share(rings * stride), sum(rings) {}
+
+    int stride;
+    Array<float> edges;  // [rings][stride]: erf at the edges of pads
+    Array<float> share;  // [rings][stride]
+    Array<float> sum;    // [rings]
 };
 
 struct Shower {
@@ -98,25 +112,24 @@ struct Shower {
           span(model.window_y), row(row_of(model, model.window_y)),
           energy(model.layer_lanes), rings(model.rings * model.layer_lanes),
           axis_y(model.layer_lanes), centre(model.layer_lanes), rise(model.layer_lanes),
-          beside(model.layers), sums_x(model.rings), sums_y(model.rings),
-          edges_of_ring(stride_of(model.window_x) + stride_of(model.window_y) + lanes),
-          edges(model.rings * edges_of_ring), weighed(model.rings * model.layer_lanes),
-          block(model.window_x), in_x(model.rings * model.window_x),
-          in_y(static_cast<std::size_t>(model.layers) * model.rings * stride_of(model.window_y)),
-          expected(static_cast<std::size_t>(model.window_x) * widest_row),
+          beside(model.layer_lanes), in_x(model.rings, model.window_x),
+          in_y(model.rings, model.window_y), sums_y(model.rings * model.layer_lanes),
+          weighed(static_cast<std::size_t>(model.rings) * widest_row), block(model.window_x),
+          expected(model.window_x * cells_of_strip),
           number(static_cast<std::size_t>(model.window_x + 1) * widest_row),
           core_numbers(2 * core * core * model.layer_lanes + lanes),
           core_normals(core * core * model.layer_lanes),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
           raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
-          of_layers(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
-          deposit(expected.size() + 1), asked(lanes_for(model.window_x * model.window_y)),
+          of_layers(model.layer_lanes), of_cells(widest_row), candidates(expected.size()), sums(widest_row, model.layer_lanes),
+          deposit(static_cast<std::size_t>(model.window_x) * widest_row + 1),
+          asked(model.window_y * in_x.stride),
           of_layer(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
           before(words), row_places(model.image_x + 1),
-          work(stride_of(model.window_x) + 5 * lanes_for(model.layers)) {
+          work(5 * lanes_for(model.layers)) {
         for (int x = 0; x < model.window_x; ++blocks_x) {
             const int rows = x + rows_of_block <= model.window_x ? rows_of_block : 1;
-            block[blocks_x] = {x, rows, 0, &in_x[x * model.rings]};
+            block[blocks_x] = {x, rows, 0};
             x += rows;
         }
     }
@@ -131,15 +144,12 @@ struct Shower {
     int lowest = 0;       // the least of them
     Array<std::int32_t> rise;     // [layers] whole pads above it
     Array<float> beside;          // [layers] GeV expected beside the window
-    Array<float> sums_x, sums_y;  // [rings]
-    int edges_of_ring;
-    Array<float> edges;    // [rings][edges_of_ring]: erf at the edges of pads
-    Array<float> weighed;  // [rings][layer_lanes] GeV, raised, in pads of one place along y
+    Shares in_x, in_y;     // in_y where all layers have the same axis
+    Array<float> sums_y;   // [rings][layer_lanes]
+    Array<float> weighed;  // [rings][row] GeV, raised, in all rows of pads along x together
     int blocks_x = 0;
     Array<Block> block;           // [blocks_x]
-    Array<float> in_x;            // the blocks' shares
-    Array<float> in_y;            // [layers or 1][rings][stride]
-    Array<float> expected;        // [window_x][row] GeV, raised
+    Array<float> expected;        // [window_x][cells_of_strip] of a strip, GeV, raised
     Array<std::uint32_t> number;  // [window_x + 1][row]
     Array<float> core_numbers, core_normals;  // [2][core][core][layer_lanes], [core][core][layer_lanes]
     HaloHits halo;
@@ -147,12 +157,12 @@ struct Shower {
     Array<float> raised;   // [layers] what cells expect, by the layer's shift; and its inverse
     Array<float> lowered;
     Array<float> scale;    // [layers] from the halo's deposits to energies
-    OfLayers of_layers;
+    PerLayer of_layers, of_cells;
     Candidates candidates;
     Sums sums;
     Array<float> deposit;           // [window_x][row] GeV, raised, and one of no cell
-    Array<std::uint32_t> asked;     // [window_x window_y] of one layer: as of the candidates
-    Array<float> of_layer;          // [window_x window_y] of one layer: what is expected, then deposits
+    Array<std::uint32_t> asked;     // [window_y][in_x.stride] of one layer: as of the candidates
+    Array<float> of_layer;          // [window_y][in_x.stride] of one layer: what is expected, then deposits
     int nowhere;                    // cell of hits that are none
     int words;                      // of 64 cells
     Array<std::uint64_t> image;     // [words]: a bit a cell, set where there is a hit of the halo

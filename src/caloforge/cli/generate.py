@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from caloforge.cli.conditions import conditions_like, nothing_else
 from caloforge.cli.generate_parts import MOST_PARTS, in_parts
 from caloforge.cli.options import (
     MOST_CORES,
@@ -13,9 +14,11 @@ from caloforge.cli.options import (
     Batch,
     Compression,
     Energy,
+    Impact,
     Model,
     Number,
     OutputFile,
+    Phi,
     SampleLike,
     Seed,
     ShowerCount,
@@ -44,6 +47,8 @@ def generate(
     n: Number = None,
     energy: Energy = None,
     theta: Theta = None,
+    phi: Phi = None,
+    impact: Impact = None,
     like: SampleLike = None,
     seed: Seed = 0,
     compression: Compression = "none",
@@ -96,8 +101,9 @@ def generate(
     if parts is not None:
         in_parts(
             model, output, n, parts=parts, part=part, scheduler=scheduler, energy=energy,
-            theta=theta, like=like, seed=seed, layout=layout or "hits", compression=compression,
-            runtime=runtime.value, precision=precision, threads=threads, batch=batch,
+            theta=theta, phi=phi, impact=impact, like=like, seed=seed, layout=layout or "hits",
+            compression=compression, runtime=runtime.value, precision=precision, threads=threads,
+            batch=batch,
         )  # fmt: skip
         return
     if part is not None or scheduler is not None:
@@ -110,8 +116,9 @@ def generate(
         batch=batch,
     )  # fmt: skip
     conditions = _conditions(
-        generator.card, n, energy, theta, like, seed, Reading(detector, from_layout, where)
-    )
+        generator.card, n, energy, theta, phi, impact, like, seed,
+        Reading(detector, from_layout, where),
+    )  # fmt: skip
     for note in generator.notes:
         stderr.print(f"note: {note}", soft_wrap=True, highlight=False)
     stderr.print(f"{generator.card.name} runs in {generator.engine.plan}", highlight=False)
@@ -130,6 +137,8 @@ def _conditions(
     n: int | None,
     energy: str | None,
     theta: str | None,
+    phi: str | None,
+    impact: str | None,
     like: Path | None,
     seed: int,
     reading: Reading,
@@ -138,22 +147,12 @@ def _conditions(
     from caloforge.beam import draw
 
     if like is not None:
-        if energy is not None or theta is not None:
-            msg = "--like already gives energies and angles: leave out --energy and --theta"
-            raise InputError(msg)
-        return _conditions_like(card, like, n, reading)
+        nothing_else(energy, theta, phi)
+        with reading.open(like) as sample:
+            card.check_detector(sample.detector, sample.window, where=like)
+            card.check_particle(sample.particle, where=like)
+            return conditions_like(sample, n, impact, card.detector, seed)
     if n is None:
         msg = "the number of showers is missing: give -n N, or --like SAMPLE"
         raise InputError(msg)
-    asked = card.asked_ranges(energy, theta)
-    return draw(n, *asked, seed=seed)
-
-
-def _conditions_like(
-    card: "ModelCard", like: Path, n: int | None, reading: Reading
-) -> "Conditions":
-    """The first n conditions of a sample, from its start again if it has fewer."""
-    with reading.open(like) as sample:
-        card.check_detector(sample.detector, sample.window, where=like)
-        card.check_particle(sample.particle, where=like)
-        return sample.conditions.repeated(n or len(sample))
+    return draw(n, *card.asked_ranges(energy, theta, phi, impact), seed=seed)

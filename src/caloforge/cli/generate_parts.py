@@ -66,6 +66,8 @@ def _begun(
     *,
     energy: str | None,
     theta: str | None,
+    phi: str | None,
+    impact: str | None,
     seed: int,
     layout: str,
     compression: Any,
@@ -92,10 +94,10 @@ def _begun(
     for note in generator.notes:
         stderr.print(f"note: {note}", soft_wrap=True, highlight=False)
     card, plan = generator.card, generator.engine.plan
-    ranges = card.asked_ranges(energy, theta)
+    ranges = card.asked_ranges(energy, theta, phi, impact)
     request = DatasetRequest(
         model=card.name, model_digest=file_digest(generator.path), showers=n, parts=parts,
-        seed=seed, energy=ranges[0], theta=ranges[1], layout=layout, compression=compression,
+        seed=seed, **ranges._asdict(), layout=layout, compression=compression,
         runtime=plan.runtime, precision=plan.precision,
         sampler=runtime_named(plan.runtime).sampler_version,
     )  # fmt: skip

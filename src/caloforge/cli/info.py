@@ -131,6 +131,7 @@ def _model_rows(card: "ModelCard", path: Path) -> dict[str, str]:
         "energy": f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV",
         "theta": f"{angles[0]:g}-{angles[1]:g} deg",
         "latent": f"{card.latent.dim} {card.latent.distribution}",
+        "impact in the pad": "drawn" if card.impact_latent is None else "drawn, or given",
         "parameters": f"{card.parameters:,}" if card.parameters else "unknown",
         "file": f"{path.name}, {path.stat().st_size / 1e6:.2f} MB",
     }

@@ -31,6 +31,18 @@ Energy = Annotated[
 Theta = Annotated[
     str | None, typer.Option(help="Polar angle in degrees: 90 (perpendicular) or 60:120.")
 ]
+Phi = Annotated[
+    str | None,
+    typer.Option(help="Which way inclined showers lean, degrees: 90 (along y) or 0:360."),
+]
+Impact = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X,Y",
+        help="Impact in its pad, mm from the middle: 0,1.5 or -2:2,0; uniform: all of the pad; "
+        "like: those of the sample --like.",
+    ),
+]
 OutputFile = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 MOST_CORES = 4096
 MOST_SHOWERS = 10**9

@@ -9,8 +9,10 @@ from caloforge.cli.options import (
     SAMPLE_ENDING,
     Compression,
     Energy,
+    Impact,
     Number,
     OutputFile,
+    Phi,
     Seed,
     ShowerCount,
     Theta,
@@ -24,6 +26,7 @@ from caloforge.errors import InputError
 
 if TYPE_CHECKING:
     from caloforge.beam import Conditions
+    from caloforge.detector import Detector
     from caloforge.simulate import Production, ProductionSummary
     from caloforge.simulate.produce import Runner
 
@@ -40,6 +43,8 @@ def simulate(
     particle: Annotated[str, typer.Option(help="e-, e+, gamma, mu- or mu+.")] = "e-",
     energy: Energy = None,
     theta: Theta = None,
+    phi: Phi = None,
+    impact: Impact = None,
     n: Number = None,
     like: Annotated[
         Path | None, typer.Option(exists=True, help="Take the energies and angles of this sample.")
@@ -68,6 +73,7 @@ def simulate(
     number of jobs.
     """
     from caloforge.detector import load_detector
+    from caloforge.impact import asked_impact
     from caloforge.simulate import Production
     from caloforge.simulate.data import choose_data
     from caloforge.simulate.tables import cache_folder
@@ -83,7 +89,11 @@ def simulate(
     def request(conditions: "Conditions") -> Production:
         return Production(described, chosen_window, particle, conditions, seed, chosen_data)
 
-    drawn, asked = _conditions(n, energy, theta, like, particle, seed)
+    drawn, asked = (
+        _asked(n, energy, theta, phi, asked_impact(impact, described), seed)
+        if like is None
+        else _as_of(like, n, energy, theta, phi, impact, described, particle, seed)
+    )
     request(asked)
     production = request(drawn)
     if event is not None:
@@ -148,33 +158,44 @@ def _replay(production: "Production", event: int, output: Path, compression: str
     stderr.print(f"{output}: event {event}, {shower.energy[0]:g} GeV, Geant4 took {seconds:.3f} s")
 
 
-def _conditions(
+def _asked(
     n: int | None,
     energy: str | None,
     theta: str | None,
-    like: Path | None,
-    particle: str,
+    phi: str | None,
+    impact: str | None,
     seed: int,
 ) -> tuple["Conditions", "Conditions"]:
     """The conditions that the options ask for, and the extremes of what they allow."""
     from caloforge.beam import draw, extremes
-    from caloforge.io import open_showers
-    from caloforge.particle import may_be_same
 
-    if like is not None:
-        if energy is not None or theta is not None:
-            msg = "--like already gives energies and angles: leave out --energy and --theta"
-            raise InputError(msg)
-        with open_showers(like) as sample:
-            if not may_be_same(sample.particle, particle):
-                msg = (
-                    f"{like} holds showers of {sample.particle}: give --particle {sample.particle}"
-                )
-                raise InputError(msg)
-            found = sample.conditions.repeated(n or len(sample))
-            return found, found
     if n is None or energy is None:
         msg = "give the energies and the number of showers (--energy 10:500 -n 1000), or --like"
         raise InputError(msg)
-    asked = energy, "90" if theta is None else theta
+    asked = energy, "90" if theta is None else theta, phi, impact
     return draw(n, *asked, seed=seed), extremes(*asked)
+
+
+def _as_of(
+    like: Path,
+    n: int | None,
+    energy: str | None,
+    theta: str | None,
+    phi: str | None,
+    impact: str | None,
+    detector: "Detector",
+    particle: str,
+    seed: int,
+) -> tuple["Conditions", "Conditions"]:
+    """The conditions of a sample of that particle, twice: they are their own extremes."""
+    from caloforge.cli.conditions import conditions_like, nothing_else
+    from caloforge.io import open_showers
+    from caloforge.particle import may_be_same
+
+    nothing_else(energy, theta, phi)
+    with open_showers(like) as sample:
+        if not may_be_same(sample.particle, particle):
+            msg = f"{like} holds showers of {sample.particle}: give --particle {sample.particle}"
+            raise InputError(msg)
+        found = conditions_like(sample, n, impact, detector, seed)
+        return found, found

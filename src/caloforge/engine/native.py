@@ -15,7 +15,7 @@ from caloforge.beam import Conditions
 from caloforge.card import ModelCard
 from caloforge.engine.plan import Plan
 from caloforge.engine.pool import over_streams
-from caloforge.errors import ModelError
+from caloforge.errors import InputError, ModelError
 from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
 from caloforge.typing import FloatArray
@@ -29,18 +29,43 @@ class NativeWorker:
 
     cores: tuple[int, ...] = ()
 
-    def __init__(self, sampler: Any) -> None:
+    def __init__(self, sampler: Any, pad_mm: tuple[float, float]) -> None:
         self._maker = require("caloforge_native").Maker(sampler)
+        self._pad_mm = np.array(pad_mm)
 
     def hits(self, conditions: Conditions, seed: int, start: int, stop: int) -> HitArrays:
         """The showers ``start`` to ``stop`` of a seed."""
         rows = slice(start, stop)
-        return self.make(seed, conditions.energy[rows], conditions.theta[rows], start)
+        impact = None if conditions.impact is None else conditions.impact[rows]
+        energy, theta = conditions.energy[rows], conditions.theta[rows]
+        return self.make(seed, energy, theta, start, impact=impact)
 
-    def make(self, seed: int, energy: FloatArray, theta: FloatArray, first: int = 0) -> HitArrays:
-        """The showers of a seed from ``first`` on: energies (N,) in GeV, angles (N,) in rad."""
+    def make(
+        self,
+        seed: int,
+        energy: FloatArray,
+        theta: FloatArray,
+        first: int = 0,
+        *,
+        impact: FloatArray | None = None,
+    ) -> HitArrays:
+        """The showers of a seed from ``first`` on: energies (N,) in GeV, angles (N,) in rad,
+        ``impact`` (N, 2) in mm.
+
+        Raises
+        ------
+        InputError
+            if the sampler that is installed is too old to place impact points.
+        """
         energy, theta = (np.ascontiguousarray(each, np.float32) for each in (energy, theta))
-        return HitArrays(*self._maker.make(seed % 2**64, first, energy, theta))
+        if impact is None:
+            return HitArrays(*self._maker.make(seed % 2**64, first, energy, theta))
+        pads = np.ascontiguousarray(impact / self._pad_mm, np.float32)
+        try:
+            return HitArrays(*self._maker.make(seed % 2**64, first, energy, theta, pads))
+        except TypeError:
+            msg = "the caloforge-native that is installed places no impact points: renew it, or"
+            raise InputError(f"{msg} take another runtime (--runtime onnx)") from None
 
 
 class NativeEngine:
@@ -74,7 +99,7 @@ class NativeEngine:
 
     def worker(self) -> NativeWorker:
         """A worker of the caller's own."""
-        return NativeWorker(self._sampler)
+        return NativeWorker(self._sampler, self.card.detector.pad_mm)
 
     def batches(
         self, conditions: Conditions, sink: Sink, *, seed: int, start: int = 0

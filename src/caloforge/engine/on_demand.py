@@ -4,9 +4,11 @@ from typing import Protocol
 
 import numpy as np
 
+from caloforge.beam import Conditions
 from caloforge.engine.base import Engine
+from caloforge.engine.entry import EntryPoint
 from caloforge.engine.native import NativeEngine
-from caloforge.engine.streamed import StreamedEngine
+from caloforge.engine.streamed import StreamedEngine, enter
 from caloforge.errors import ModelError
 from caloforge.hit_arrays import HitArrays
 from caloforge.typing import FloatArray
@@ -15,8 +17,16 @@ from caloforge.typing import FloatArray
 class OnDemand(Protocol):
     """Makes showers when their conditions are known, and no sooner."""
 
-    def __call__(self, seed: int, energy: FloatArray, theta: FloatArray) -> HitArrays:
-        """The showers of particles of energies (N,) in GeV and angles (N,) in rad.
+    def __call__(
+        self,
+        seed: int,
+        energy: FloatArray,
+        theta: FloatArray,
+        *,
+        impact: FloatArray | None = None,
+    ) -> HitArrays:
+        """The showers of particles of energies (N,) in GeV and angles (N,) in rad, which enter at
+        ``impact`` (N, 2) in mm from the middle of their pad, where the model can place it.
 
         The seed fixes them. They stay valid until the next call; the model's range is not checked.
         """
@@ -42,8 +52,11 @@ def on_demand(engine: Engine) -> OnDemand:
 def _from_latents(engine: StreamedEngine) -> OnDemand:
     """The engine's own block of random numbers is for many showers: here only those needed."""
     latent, stream, batch = engine.card.latent, engine.streams[0], engine.plan.batch
+    entry = None if engine.card.impact_latent is None else EntryPoint(engine.card)
 
-    def make(seed: int, energy: FloatArray, theta: FloatArray) -> HitArrays:
+    def make(
+        seed: int, energy: FloatArray, theta: FloatArray, *, impact: FloatArray | None = None
+    ) -> HitArrays:
         rng = np.random.Generator(np.random.SFC64(seed))
         shape = len(energy), latent.dim
         normal = latent.distribution == "normal"
@@ -52,7 +65,11 @@ def _from_latents(engine: StreamedEngine) -> OnDemand:
         cells = []
         for first in range(0, len(energy), batch):
             rows = np.arange(first, first + batch).clip(max=len(energy) - 1)
-            made = stream.run(numbers[rows], energy[rows], theta[rows])
+            mine = numbers[rows]
+            if entry is not None and impact is not None:
+                part = Conditions(energy[rows], theta[rows], impact=impact[rows])
+                enter(entry, stream, mine, part)
+            made = stream.run(mine, energy[rows], theta[rows])
             cells.append(made[: len(energy) - first].copy())
         return HitArrays.of(np.concatenate(cells))
 

@@ -37,7 +37,7 @@ class Runtime:
 
     @property
     def sampler_version(self) -> str | None:
-        """Name and version of what draws the showers, as ``caloforge-native 0.3.0``."""
+        """Name and version of what draws the showers, as ``caloforge-native 0.4.0``."""
         return self.sampler and f"{self.sampler} {metadata.version(self.sampler)}"
 
     @property

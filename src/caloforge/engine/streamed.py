@@ -8,6 +8,7 @@ import numpy as np
 from caloforge.beam import Conditions
 from caloforge.card import ModelCard
 from caloforge.engine.base import Engine, Stream
+from caloforge.engine.entry import EntryPoint
 from caloforge.engine.latent import BLOCK, draw_latent
 from caloforge.engine.plan import Plan
 from caloforge.engine.pool import over_streams
@@ -38,6 +39,7 @@ class StreamedEngine:
         energy, theta = conditions.energy, conditions.theta
         batch, n = self.plan.batch, len(conditions)
         step = showers_in_a_task(batch)
+        entry = None if conditions.impact is None else EntryPoint(self.card)
 
         def make(stream: Stream, first: int) -> int:
             latent = draw_latent(self.card.latent, seed, first, first + step)
@@ -45,11 +47,21 @@ class StreamedEngine:
             for begin in range(first, stop, batch):
                 rows = np.arange(begin, begin + batch).clip(max=n - 1)
                 part = latent[begin - first : begin - first + batch]
+                if entry is not None:
+                    enter(entry, stream, part, conditions[rows])
                 cells = stream.run(part, energy[rows], theta[rows])
                 sink(begin, cells[: stop - begin])
             return stop
 
         yield from over_streams(self.streams, range(start, n, step), make)
+
+
+def enter(entry: EntryPoint, stream: Stream, latent: FloatArray, conditions: Conditions) -> None:
+    """Put the impact points of conditions (B) into latents (B, L) of a batch, in their place."""
+    depth = np.zeros(len(conditions))
+    if conditions.inclined:
+        depth = entry.mean_depth(stream.run(latent, conditions.energy, conditions.theta))
+    entry.into(latent, conditions, depth)
 
 
 def run(engine: Engine, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:

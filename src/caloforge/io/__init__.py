@@ -81,6 +81,8 @@ def write(path: str | Path, showers: Showers, *, compression: str | None = None)
         if the file cannot be written, or another process is writing it.
     """
     sample = SampleHead(
-        len(showers), showers.cell_shape, showers.detector, showers.particle, showers.calibration
-    )
-    Gan3dWriter().write(Path(path), sample, [Block(showers.cells, showers.conditions)], compression)
+        len(showers), showers.cell_shape, showers.detector, showers.particle, showers.calibration,
+        has_phi=showers.phi is not None, has_impact=showers.impact is not None,
+    )  # fmt: skip
+    block = Block(showers.cells, showers.conditions, showers.impact)
+    Gan3dWriter().write(Path(path), sample, [block], compression)

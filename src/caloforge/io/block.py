@@ -8,12 +8,12 @@ from caloforge.typing import FloatArray
 
 @dataclass(frozen=True)
 class Block:
-    """Some showers of a sample: cells (n, X, Y, Z) in GeV, their conditions, and phi (n,) in rad
-    where the sample has it."""
+    """Some showers of a sample: cells (n, X, Y, Z) in GeV, their conditions, and impact points
+    (n, 2) in mm from the images' middles where the sample has them."""
 
     cells: FloatArray
     conditions: Conditions
-    phi: FloatArray | None = None
+    impact: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -27,3 +27,8 @@ class Block:
     def theta(self) -> FloatArray:
         """Polar angles in rad, shape (n,)."""
         return self.conditions.theta
+
+    @property
+    def phi(self) -> FloatArray | None:
+        """Azimuths in rad, shape (n,), where the sample has them."""
+        return self.conditions.phi

@@ -82,3 +82,8 @@ class ChosenRows(ShowerFile):
         first, end, chosen = self._span(start, stop)
         found = self.sample._azimuths(first, end)
         return None if found is None else found[chosen]
+
+    def _impacts(self, start: int, stop: int) -> AnyArray | None:
+        first, end, chosen = self._span(start, stop)
+        found = self.sample._impacts(first, end)
+        return None if found is None else found[chosen]

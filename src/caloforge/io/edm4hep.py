@@ -78,7 +78,8 @@ def _branches(block: Block, head: SampleHead, detector: Detector) -> dict[str, A
 
     hits = Hits(
         *HitArrays.of(block.cells), block.energy, block.theta, detector,
-        detector.window_of(head.cell_shape), head.particle, head.calibration,
+        detector.window_of(head.cell_shape), head.particle, head.calibration, block.phi,
+        block.impact,
     )  # fmt: skip
     position = positions_mm(hits)
     fields = {

@@ -13,7 +13,7 @@ import numpy as np
 from caloforge.calibration import Calibration
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.io.gan3d_writer import PHI
+from caloforge.io.gan3d_writer import IMPACT, PHI
 from caloforge.io.hdf5 import Column, Hdf5File
 from caloforge.io.identity import UNCERTAIN, one_particle, only_particle, particles_of
 from caloforge.io.layout_file import LayoutFile
@@ -60,7 +60,7 @@ class Gan3dFile(LayoutFile):
         if self._place is not None:
             self.why.append(f"energy: {name} {self._energy.shape}, second column")
         self._angle = self._find_angle()
-        self._azimuth = self._column_if_any(PHI)
+        self._azimuth, self._impact = self._column_if_any(PHI), self._column_if_any(IMPACT)
 
     def _find_angle(self) -> Column | None:
         by_letters = {name.lower(): name for name in self.file.names}

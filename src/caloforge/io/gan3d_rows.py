@@ -10,7 +10,7 @@ from caloforge.io.rows import SampleHead
 
 
 class Gan3dWriter:
-    """Writes a sample with :class:`~caloforge.io.gan3d_writer.ShowerWriter`, and phi with it."""
+    """Writes a sample with :class:`~caloforge.io.gan3d_writer.ShowerWriter`."""
 
     def write(
         self, path: Path, head: SampleHead, blocks: Iterable[Block], compression: str | None
@@ -19,11 +19,12 @@ class Gan3dWriter:
         with sole_writer(path), ShowerWriter(
             path, head.detector, head.cell_shape, head.showers,
             compression=compression, attributes=head.all_attributes, has_phi=head.has_phi,
+            has_impact=head.has_impact,
         ) as writer:  # fmt: skip
             done = 0
             for block in blocks:
                 writer.write(done, block.cells, block.conditions)
-                if block.phi is not None:
-                    writer.write_phi(done, block.phi)
+                if block.impact is not None:
+                    writer.write_impact(done, block.impact)
                 done += len(block)
             writer.finish()

@@ -19,7 +19,11 @@ from caloforge.typing import FloatArray
 
 DATASETS = ("ECAL", "energy", "theta")
 PHI = "phi"
-"""Azimuths, of samples that come from layouts which have them."""
+"""Azimuths, of samples that have them."""
+IMPACT = "impact"
+"""Impact points (N, 2) in mm from the image's middle, of samples that have them."""
+IMPACT_COLUMNS = ("impact_x", "impact_y")
+"""What tables of single numbers call them."""
 COMPRESSED_ROWS = 16
 """Showers that are compressed together."""
 
@@ -27,7 +31,8 @@ COMPRESSED_ROWS = 16
 class ShowerWriter:
     """Writes a sample of known length to ``PATH.partial``; :meth:`finish` puts it in place.
 
-    ``detector`` may be None where it is unknown; ``has_phi`` makes room for azimuths.
+    ``detector`` may be None where it is unknown; ``has_phi`` makes room for azimuths,
+    ``has_impact`` for impact points.
     ``compression`` is None (contiguous, fastest), ``lzf`` or ``gzip``. With ``resume`` an
     unfinished partial file of the same length is continued (``resumed`` says so). Leaving the
     context without ``finish`` because of an error removes the partial file; a kill leaves it, and
@@ -49,10 +54,14 @@ class ShowerWriter:
         compression: str | None = None,
         attributes: Mapping[str, Any] | None = None,
         has_phi: bool = False,
+        has_impact: bool = False,
         resume: bool | None = None,
     ) -> None:
         self.path, self.partial = path, partial_path(path)
-        self._names = (*DATASETS, *((PHI,) if has_phi else ()))
+        self._shapes: dict[str, tuple[int, ...]] = {name: (n,) for name in DATASETS}
+        self._shapes["ECAL"] = (n, *cell_shape)
+        self._shapes |= {PHI: (n,)} if has_phi else {}
+        self._shapes |= {IMPACT: (n, 2)} if has_impact else {}
         self._keep = (KeyboardInterrupt,) if resume is not None else ()
         check_writable(path)
         with writing(path):
@@ -64,7 +73,7 @@ class ShowerWriter:
             try:
                 if not self.resumed:
                     self._create(detector, cell_shape, n, compression, attributes or {})
-                self._datasets = {name: self._file[name] for name in self._names}
+                self._datasets = {name: self._file[name] for name in self._shapes}
                 self._rows = RawRows(self.partial, list(self._datasets.values()))
             except Exception:
                 self._discard()
@@ -75,7 +84,7 @@ class ShowerWriter:
             file = h5py.File(self.partial, "r+")
         except OSError:
             return None
-        if all(name in file for name in self._names) and file["ECAL"].shape == shape:
+        if all(name in file for name in self._shapes) and file["ECAL"].shape == shape:
             return file
         file.close()
         return None
@@ -88,8 +97,7 @@ class ShowerWriter:
         compression: str | None,
         attributes: Mapping[str, Any],
     ) -> None:
-        for name in self._names:
-            shape = (n, *cell_shape) if name == "ECAL" else (n,)
+        for name, shape in self._shapes.items():
             options: dict[str, Any] = {"dcpl": contiguous(shape)}
             if name == "ECAL" and compression is not None:
                 chunk = (min(COMPRESSED_ROWS, n), *cell_shape)
@@ -121,13 +129,15 @@ class ShowerWriter:
         self._write("ECAL", start, cells)
 
     def write_conditions(self, start: int, conditions: Conditions) -> None:
-        """Write energies and angles of the rows from ``start`` on; as :meth:`write`."""
+        """Write energies and directions of the rows from ``start`` on; as :meth:`write`."""
         self._write("energy", start, conditions.energy)
         self._write("theta", start, conditions.theta)
+        if conditions.phi is not None:
+            self._write(PHI, start, conditions.phi)
 
-    def write_phi(self, start: int, phi: FloatArray) -> None:
-        """Write azimuths (n,) in rad of the rows from ``start`` on; as :meth:`write`."""
-        self._write(PHI, start, phi)
+    def write_impact(self, start: int, impact: FloatArray) -> None:
+        """Write impact points (n, 2) in mm of the rows from ``start`` on; as :meth:`write`."""
+        self._write(IMPACT, start, impact)
 
     def _write(self, name: str, start: int, rows: FloatArray) -> None:
         with writing(self.path):

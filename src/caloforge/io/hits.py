@@ -1,7 +1,8 @@
 """The hits layout: only the cells that hold energy, with an offset a shower.
 
 ``offsets`` (N + 1,) int64, ``cell`` (H,) uint16 or uint32, ``cell_energy`` (H,) float32 in GeV,
-``energy`` (N,) in GeV and ``theta`` (N,) in rad; the attribute ``cell_shape`` is (X, Y, Z).  Shower
+``energy`` (N,) in GeV and ``theta`` (N,) in rad, ``phi`` (N,) in rad and ``impact`` (N, 2) in mm
+where the sample has them; the attribute ``cell_shape`` is (X, Y, Z).  Shower
 i has the hits from ``offsets[i]`` to ``offsets[i + 1]``; cell (x, y, z) has the number
 (x Y + y) Z + z, and numbers rise within a shower.
 """
@@ -15,7 +16,7 @@ from caloforge.atomic import sole_writer
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
 from caloforge.io.block import Block
-from caloforge.io.gan3d_writer import PHI
+from caloforge.io.gan3d_writer import IMPACT, PHI
 from caloforge.io.hdf5 import Column, Hdf5File
 from caloforge.io.hits_chunks import CELL, CELL_ENERGY
 from caloforge.io.hits_writer import ENERGY, OFFSETS, THETA, HitsWriter
@@ -56,7 +57,7 @@ class HitsFile(SparseFile, LayoutFile):
 
     def _find_conditions(self) -> None:
         self._angle = self._check_length(self.file.column(THETA))
-        self._azimuth = self._column_if_any(PHI)
+        self._azimuth, self._impact = self._column_if_any(PHI), self._column_if_any(IMPACT)
 
     def _find_cell_shape(self) -> tuple[int, int, int]:
         return shape_attribute(self.attributes.get(SHAPE_ATTRIBUTE), self.path)
@@ -92,11 +93,12 @@ class HitsRows:
         with sole_writer(path), HitsWriter(
             path, head.detector, head.cell_shape, head.showers,
             compression=compression, attributes=head.all_attributes, has_phi=head.has_phi,
+            has_impact=head.has_impact,
         ) as writer:  # fmt: skip
             for block in blocks:
                 done = writer.done
                 writer.write_conditions(done, block.conditions)
-                if block.phi is not None:
-                    writer.write_phi(done, block.phi)
+                if block.impact is not None:
+                    writer.write_impact(done, block.impact)
                 writer.write_cells(done, block.cells)
             writer.finish()

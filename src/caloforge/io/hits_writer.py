@@ -15,7 +15,7 @@ from caloforge.beam import Conditions
 from caloforge.detector import Detector
 from caloforge.hit_arrays import HitArrays
 from caloforge.io.disk import Disk, write_all
-from caloforge.io.gan3d_writer import PHI
+from caloforge.io.gan3d_writer import IMPACT, PHI
 from caloforge.io.hits_chunks import ChunkList, HitChunks
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
 from caloforge.io.skeleton import Skeleton
@@ -28,11 +28,11 @@ OFFSETS, ENERGY, THETA = "offsets", "energy", "theta"
 class HitsWriter:
     """Writes the hits of n showers to ``PATH.partial``; :meth:`finish` puts the file in place.
 
-    ``detector`` may be None where it is unknown; ``has_phi`` makes room for azimuths;
-    ``compression`` is None (fastest), ``lzf`` or ``gzip``.  With ``resume`` an unfinished partial
-    file of the same showers is continued.  Leaving the context without ``finish`` because of an
-    error removes the partial file; a kill leaves it, and so does Ctrl-C where ``resume`` is not
-    None.
+    ``detector`` may be None where it is unknown; ``has_phi`` makes room for azimuths,
+    ``has_impact`` for impact points; ``compression`` is None (fastest), ``lzf`` or ``gzip``.  With
+    ``resume`` an unfinished partial file of the same showers is continued.  Leaving the context
+    without ``finish`` because of an error removes the partial file; a kill leaves it, and so does
+    Ctrl-C where ``resume`` is not None.
 
     Attributes
     ----------
@@ -54,11 +54,14 @@ class HitsWriter:
         compression: str | None = None,
         attributes: Mapping[str, Any] | None = None,
         has_phi: bool = False,
+        has_impact: bool = False,
         resume: bool | None = None,
     ) -> None:
         self.path, self.partial, self.done, self._total = path, partial_path(path), 0, 0
         self._n, self._cell_shape, self._compression = n, cell_shape, compression
-        self._names = (ENERGY, THETA, *((PHI,) if has_phi else ()))
+        self._columns: dict[str, tuple[int, ...]] = {ENERGY: (n,), THETA: (n,)}
+        self._columns |= {PHI: (n,)} if has_phi else {}
+        self._columns |= {IMPACT: (n, 2)} if has_impact else {}
         self._attributes = dict(attributes or {}) | {SHAPE_ATTRIBUTE: cell_shape}
         if detector is not None:
             self._attributes[DETECTOR_ATTRIBUTE] = detector_to_json(detector)
@@ -91,9 +94,9 @@ class HitsWriter:
         self._skeleton = Skeleton(self.partial.with_name(self.partial.name + ".skeleton"))
         for key in sorted(self._attributes):
             self._skeleton.file.attrs[key] = self._attributes[key]
-        kinds = {OFFSETS: (self._n + 1, "<i8")} | {name: (self._n, "<f4") for name in self._names}
-        for name, (rows, kind) in kinds.items():
-            self._places[name] = self._skeleton.column(name, rows, kind)
+        self._places[OFFSETS] = self._skeleton.column(OFFSETS, (self._n + 1,), "<i8")
+        for name, shape in self._columns.items():
+            self._places[name] = self._skeleton.column(name, shape, "<f4")
         self._chunks = HitChunks(
             self._skeleton, self._disk, self._n, self._cell_shape, self._compression
         )
@@ -119,7 +122,8 @@ class HitsWriter:
         """Write rows of a dataset that is no chunked one, straight to their place."""
         place, kind = self._places[name]
         values = np.ascontiguousarray(rows, kind)
-        write_all(self._descriptor, values.view(np.uint8).data, place + start * kind.itemsize)
+        row_bytes = kind.itemsize * int(np.prod(values.shape[1:]))
+        write_all(self._descriptor, values.view(np.uint8).data, place + start * row_bytes)
 
     def goes_on_at(self, noted: int) -> int:
         """The first shower that is wanted; the file knows it better than a journal's note."""
@@ -160,15 +164,17 @@ class HitsWriter:
         self.write(first, HitArrays.of(cells))
 
     def write_conditions(self, first: int, conditions: Conditions) -> None:
-        """Write energies and angles of the showers from ``first`` on; as :meth:`write`."""
+        """Write energies and directions of the showers from ``first`` on; as :meth:`write`."""
         with writing(self.path):
             self._put(ENERGY, first, conditions.energy)
             self._put(THETA, first, conditions.theta)
+            if conditions.phi is not None:
+                self._put(PHI, first, conditions.phi)
 
-    def write_phi(self, first: int, phi: FloatArray) -> None:
-        """Write azimuths (n,) in rad of the showers from ``first`` on; as :meth:`write`."""
+    def write_impact(self, first: int, impact: FloatArray) -> None:
+        """Write impact points (n, 2) in mm of the showers from ``first`` on; as :meth:`write`."""
         with writing(self.path):
-            self._put(PHI, first, phi)
+            self._put(IMPACT, first, impact)
 
     def flush(self) -> None:
         """Wait for the disk to have all whole chunks, which are what a resumed writer goes on from.

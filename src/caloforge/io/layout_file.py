@@ -39,6 +39,8 @@ class LayoutFile(ShowerFile):
     """Polar angles, where the file has them."""
     _azimuth: Column | None = None
     """Azimuths, where the file has them."""
+    _impact: Column | None = None
+    """Impact points, where the file has them."""
     _angle_unit: float = 1.0
     """What one of their numbers is in rad."""
 
@@ -91,6 +93,9 @@ class LayoutFile(ShowerFile):
         if self._azimuth is None:
             return None
         return scalar_per_shower(self._azimuth.read(start, stop)) * self._angle_unit
+
+    def _impacts(self, start: int, stop: int) -> AnyArray | None:
+        return None if self._impact is None else self._impact.read(start, stop)
 
     def _detector_of_shape(self) -> Detector | None:
         """The bundled detector that the shape tells, where a layout's shape does."""

@@ -18,7 +18,7 @@ from caloforge.atomic import replacing
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays, cell_type
 from caloforge.io.block import Block
-from caloforge.io.gan3d_writer import PHI
+from caloforge.io.gan3d_writer import IMPACT_COLUMNS, PHI
 from caloforge.io.hdf5 import LARGEST_PART, Hdf5File, printable, reading
 from caloforge.io.hits_chunks import CELL, CELL_ENERGY
 from caloforge.io.hits_writer import ENERGY, THETA
@@ -150,6 +150,11 @@ class ParquetFile(TableFile):
     def _azimuths(self, start: int, stop: int) -> AnyArray | None:
         return self._table.numbers(PHI, start, stop) if PHI in self._table.columns else None
 
+    def _impacts(self, start: int, stop: int) -> AnyArray | None:
+        if not set(IMPACT_COLUMNS) <= set(self._table.columns):
+            return None
+        return np.stack([self._table.numbers(each, start, stop) for each in IMPACT_COLUMNS], axis=1)
+
 
 class ParquetWriter:
     """Writes a sample as Parquet, a row group a block."""
@@ -165,6 +170,7 @@ class ParquetWriter:
                 (ENERGY, arrow.float32()),
                 (THETA, arrow.float32()),
                 *([(PHI, arrow.float32())] if head.has_phi else []),
+                *([(each, arrow.float32()) for each in IMPACT_COLUMNS] if head.has_impact else []),
                 (CELL, arrow.list_(arrow.from_numpy_dtype(cell_type(head.cell_shape)))),
                 (CELL_ENERGY, arrow.list_(arrow.float32())),
             ],
@@ -187,4 +193,11 @@ def _columns(arrow: Any, block: Block) -> dict[str, Any]:
         CELL: arrow.ListArray.from_arrays(starts, arrow.array(cell)),
         CELL_ENERGY: arrow.ListArray.from_arrays(starts, arrow.array(cell_energy)),
     }
-    return columns if block.phi is None else columns | {PHI: arrow.array(block.phi)}
+    if block.phi is not None:
+        columns[PHI] = arrow.array(block.phi)
+    if block.impact is not None:
+        columns |= {
+            name: arrow.array(np.ascontiguousarray(values))
+            for name, values in zip(IMPACT_COLUMNS, block.impact.T, strict=True)
+        }
+    return columns

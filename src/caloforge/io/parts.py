@@ -216,6 +216,11 @@ class PartsFile(ShowerFile):
         found = [p._azimuths(a, b) for p, a, b in self._pieces(start, stop)]
         return np.concatenate([each for each in found if each is not None])
 
+    def _impacts(self, start: int, stop: int) -> AnyArray | None:
+        found = [p._impacts(a, b) for p, a, b in self._pieces(start, stop)]
+        told = [each for each in found if each is not None]
+        return np.concatenate(told) if told and len(told) == len(found) else None
+
 
 def _identity(sample: ShowerFile) -> tuple[object, ...]:
     """What all parts of a dataset have in common."""

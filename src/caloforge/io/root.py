@@ -14,6 +14,7 @@ import numpy as np
 from caloforge.atomic import replacing
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
+from caloforge.io.gan3d_writer import IMPACT_COLUMNS
 from caloforge.io.hdf5 import Hdf5File, printable, reading
 from caloforge.io.sparse import TableFile
 from caloforge.typing import AnyArray, IntArray
@@ -138,3 +139,8 @@ class RootFile(TableFile):
 
     def _azimuths(self, start: int, stop: int) -> AnyArray | None:
         return np.asarray(self._read(PHI, start, stop)) if PHI in self._branches else None
+
+    def _impacts(self, start: int, stop: int) -> AnyArray | None:
+        if not set(IMPACT_COLUMNS) <= set(self._branches):
+            return None
+        return np.stack([self._read(each, start, stop) for each in IMPACT_COLUMNS], axis=1)

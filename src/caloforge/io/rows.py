@@ -32,7 +32,7 @@ class SampleHead:
     detector : the calorimeter, None where it is unknown.
     particle, calibration : as of Showers.
     attributes : what else the file says of itself.
-    has_phi : whether its blocks have phi.
+    has_phi, has_impact : whether its blocks have phi and impact points.
     """
 
     showers: int
@@ -42,6 +42,7 @@ class SampleHead:
     calibration: Calibration
     attributes: dict[str, Any] = field(default_factory=dict)
     has_phi: bool = False
+    has_impact: bool = False
 
     @property
     def whose(self) -> str:

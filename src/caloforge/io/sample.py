@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from caloforge.beam import Conditions
+from caloforge.beam import Conditions, as_points
 from caloforge.calibration import Calibration
 from caloforge.card import ModelCard
 from caloforge.detector import Detector
@@ -84,6 +84,10 @@ class ShowerFile(ABC):
         """Azimuths of the rows in rad, (n,), where the layout has them."""
         return None
 
+    def _impacts(self, start: int, stop: int) -> AnyArray | None:
+        """Impact points of the rows in mm from the images' middles, (n, 2), where there are any."""
+        return None
+
     def __enter__(self) -> Self:
         return self
 
@@ -134,7 +138,7 @@ class ShowerFile(ABC):
 
     @cached_property
     def conditions(self) -> Conditions:
-        """Energies and angles of all showers; InputError for impossible ones."""
+        """Energies and directions of all showers; InputError for impossible ones."""
         return self._conditions(0, len(self))
 
     @property
@@ -171,8 +175,10 @@ class ShowerFile(ABC):
         """
         detector = self.detector
         block = self.block(*slice(start, stop).indices(len(self))[:2])
-        energy, theta = block.energy, block.theta
-        return Showers(block.cells, energy, theta, detector, self.particle, self.calibration)
+        return Showers(
+            block.cells, block.energy, block.theta, detector, self.particle, self.calibration,
+            block.phi, block.impact,
+        )  # fmt: skip
 
     def hits(self, start: int = 0, stop: int | None = None) -> Hits:
         """As :meth:`read`, as hits; errors as there."""
@@ -196,8 +202,18 @@ class ShowerFile(ABC):
         except InputError as error:
             msg = f"{self.path}: {error}"
             raise InputError(msg) from None
-        phi = self._azimuths(start, stop)
-        return Block(cells, conditions, None if phi is None else np.asarray(phi, np.float32))
+        return Block(cells, conditions, self.impact_points(start, stop))
+
+    def impact_points(self, start: int = 0, stop: int | None = None) -> FloatArray | None:
+        """Impact points (n, 2) of rows in mm from the images' middles, None where the sample has
+        none; InputError for impossible ones."""
+        start, stop = slice(start, stop).indices(len(self))[:2]
+        found = self._impacts(start, stop)
+        try:
+            return None if found is None else as_points(found, stop - start)
+        except InputError as error:
+            msg = f"{self.path}: {error}"
+            raise InputError(msg) from None
 
     def blocks(self, rows: int | None = None, stop: int | None = None) -> Iterator[Block]:
         """All showers up to ``stop`` in order, at most ``rows`` at a time; errors as of block."""
@@ -215,7 +231,9 @@ class ShowerFile(ABC):
 
     def _conditions(self, start: int, stop: int) -> Conditions:
         try:
-            return Conditions(self._energies(start, stop), self._angles(start, stop))
+            return Conditions(
+                self._energies(start, stop), self._angles(start, stop), self._azimuths(start, stop)
+            )
         except InputError as error:
             msg = str(error) if str(self.path) in str(error) else f"{self.path}: {error}"
             raise InputError(msg) from None

@@ -38,10 +38,10 @@ class Skeleton:
         """Leave ``size`` bytes from ``place`` on to the data."""
         self._filled.append((place, size))
 
-    def column(self, name: str, rows: int, kind: str) -> tuple[int, Any]:
-        """Add a dataset (rows,) of which nothing is written here; return its place and type."""
+    def column(self, name: str, shape: tuple[int, ...], kind: str) -> tuple[int, Any]:
+        """Add a dataset of which nothing is written here; return its place and type."""
         dataset = self.file.create_dataset(
-            name, (rows,), kind, dcpl=contiguous((rows,)), track_times=False
+            name, shape, kind, dcpl=contiguous(shape), track_times=False
         )
         self.fill(dataset.id.get_offset(), dataset.nbytes)
         return dataset.id.get_offset(), dataset.dtype

@@ -46,7 +46,8 @@ class SparseFile(ShowerFile):
         conditions = self._conditions(start, max(start, stop))
         return Hits(
             *self._hits(start, max(start, stop)), conditions.energy, conditions.theta,
-            self.detector, self.window, self.particle, self.calibration,
+            self.detector, self.window, self.particle, self.calibration, conditions.phi,
+            self.impact_points(start, max(start, stop)),
         )  # fmt: skip
 
     def _hits(self, start: int, stop: int) -> HitArrays:

@@ -14,6 +14,7 @@ from caloforge.physics.distances import scaled_wasserstein, validation_number
 from caloforge.physics.floor import floor_between_halves
 from caloforge.scaling import HIT_THRESHOLDS_GEV
 from caloforge.showers import Showers
+from caloforge.turn import check_plane
 from caloforge.typing import AnyArray, Float64Array, FloatArray
 
 ITEM = 32
@@ -86,7 +87,9 @@ def judge_from(sample: ShowerFile, card: ModelCard, showers: int, score: str) ->
         msg = f"score '{score}' is unknown: allowed are {', '.join(SCORES)}"
         raise InputError(msg)
     sample.check_model(card)
-    judge = judge_of(sample.read(0, showers), card, score)
+    read = sample.read(0, showers)
+    check_plane(read.conditions, card.detector, where=sample.path)
+    judge = judge_of(read, card, score)
     if len(judge.reference) < 2 * ITEM:
         low, high = card.energy_range_gev
         msg = (

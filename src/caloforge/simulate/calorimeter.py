@@ -41,8 +41,10 @@ class Calorimeter(Protocol):
         ...
 
 
-def open_calorimeter(g4: Any, detector: Detector, window: str) -> Calorimeter:
-    """The calorimeter of a description, its materials built.
+def open_calorimeter(
+    g4: Any, detector: Detector, window: str, *, sideways: bool = False
+) -> Calorimeter:
+    """The calorimeter of a description, its materials built; wider where showers lean sideways.
 
     Raises
     ------
@@ -52,8 +54,8 @@ def open_calorimeter(g4: Any, detector: Detector, window: str) -> Calorimeter:
         if Geant4 was built without GDML.
     """
     if detector.gdml is not None:
-        return GdmlCalorimeter(g4, detector, window)
-    return SlabCalorimeter(g4, detector, window)
+        return GdmlCalorimeter(g4, detector, window, sideways=sideways)
+    return SlabCalorimeter(g4, detector, window, sideways=sideways)
 
 
 class SlabCalorimeter:
@@ -61,9 +63,9 @@ class SlabCalorimeter:
 
     face = Face()
 
-    def __init__(self, g4: Any, detector: Detector, window: str) -> None:
+    def __init__(self, g4: Any, detector: Detector, window: str, *, sideways: bool = False) -> None:
         self._g4, self._n_layers = g4, detector.n_layers
-        self._volumes = geometry.VolumeBuilder(g4, detector, window)
+        self._volumes = geometry.VolumeBuilder(g4, detector, window, sideways=sideways)
         self._collection: int | None = None
 
     @property

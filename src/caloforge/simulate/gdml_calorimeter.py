@@ -34,10 +34,10 @@ Step = tuple[float, float, float, float, float, float, float]
 class GdmlCalorimeter:
     """The geometry of a GDML file under a mesh; errors as of open_calorimeter."""
 
-    def __init__(self, g4: Any, detector: Detector, window: str) -> None:
+    def __init__(self, g4: Any, detector: Detector, window: str, *, sideways: bool = False) -> None:
         assert detector.gdml is not None
         self._g4, self.face = g4, detector.gdml.face
-        self._mesh = ScoringMesh.over(detector, window)
+        self._mesh = ScoringMesh.over(detector, window, sideways=sideways)
         self._steps: list[Step] = []
         self.world = GdmlWorld(g4, detector.gdml)
         check_mesh(detector, self._mesh, self.world)

@@ -30,12 +30,12 @@ class Grid:
     columns: int
 
 
-def grid_of(detector: Detector, window: str) -> Grid:
+def grid_of(detector: Detector, window: str, *, sideways: bool = False) -> Grid:
     """The cells that are simulated.
 
     Of pads so many that every window fits around every barycentre, whichever is cut out: twice
-    the largest window, and in y also the pads that the most slanted beam crosses. A cylinder is
-    cut as its window says.
+    the largest window, and in y (``sideways``: in x, too) also the pads that the most slanted beam
+    crosses. A cylinder is cut as its window says.
     """
     if detector.readout == "cylinder":
         return Grid(*detector.windows[window].shape)
@@ -44,16 +44,17 @@ def grid_of(detector: Detector, window: str) -> Grid:
     steepest = min(
         min(low, 180 - high) for low, high in (w.theta_deg for w in detector.windows.values())
     )
-    crossed = math.ceil(detector.depth_mm / math.tan(math.radians(steepest)) / detector.pad_mm[1])
-    return Grid(2 * rows - 1, 2 * (columns - 1 + crossed) + 1)
+    way = detector.depth_mm / math.tan(math.radians(steepest))
+    in_x, in_y = (math.ceil(way / pad) for pad in detector.pad_mm)
+    return Grid(2 * (rows - 1 + in_x * sideways) + 1, 2 * (columns - 1 + in_y) + 1)
 
 
 class VolumeBuilder:
     """Builds the volumes, and keeps them alive as long as Geant4 uses them."""
 
-    def __init__(self, g4: Any, detector: Detector, window: str) -> None:
+    def __init__(self, g4: Any, detector: Detector, window: str, *, sideways: bool = False) -> None:
         self.g4, self.detector, self.window = g4, detector, window
-        self.grid = grid_of(detector, window)
+        self.grid = grid_of(detector, window, sideways=sideways)
         self.materials = build_materials(g4, detector)
         self.vacuum = g4.G4NistManager.Instance().FindOrBuildMaterial("G4_Galactic")
         self.cells: list[Any] = []

@@ -31,10 +31,10 @@ class ScoringMesh:
     sectors: tuple[int, ...] = ()
 
     @classmethod
-    def over(cls, detector: Detector, window: str) -> "ScoringMesh":
+    def over(cls, detector: Detector, window: str, *, sideways: bool = False) -> "ScoringMesh":
         """The cells of a detector in which energy is summed."""
         edges, pad = detector.layer_edges_mm, detector.pad_mm
-        grid = grid_of(detector, window)
+        grid = grid_of(detector, window, sideways=sideways)
         if detector.readout == "pads":
             return cls(grid, edges, pad)
         rings, sectors = detector.ring_edges_mm(window), detector.sectors(window)

@@ -177,8 +177,9 @@ def replay(production: Production, event: int) -> tuple[Showers, float]:
     cells = shard.hits[0].image(production.cell_shape)[None]
     condition = production.conditions[event]
     shower = Showers(
-        cells, condition.energy, condition.theta, production.detector, production.particle
-    )
+        cells, condition.energy, condition.theta, production.detector, production.particle,
+        phi=condition.phi, impact=shard.impact if _has_impact(production) else None,
+    )  # fmt: skip
     return shower, float(shard.seconds[0])
 
 
@@ -200,6 +201,7 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Asse
     with ShowerWriter(
         output, production.detector, shape, len(production),
         compression=compression, attributes=attributes,
+        has_phi=production.conditions.phi is not None, has_impact=_has_impact(production),
     ) as writer:  # fmt: skip
         for number, events in enumerate(production.shards):
             shard = folder.load(number)
@@ -208,6 +210,8 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Asse
                 hits = shard.hits[first : first + at_once]
                 cells = np.stack([each.image(shape) for each in hits])
                 writer.write(int(part[0]), cells, production.conditions[part])
+            if _has_impact(production):
+                writer.write_impact(int(events[0]), shard.impact)
             seconds[events] = shard.seconds
             aborted += shard.aborted
             empty += sum(each.index.size == 0 for each in shard.hits)
@@ -215,6 +219,11 @@ def assemble(folder: ShardFolder, output: Path, compression: str | None) -> Asse
             beside += sum(each.beside for each in shard.hits)
         writer.finish()
     return Assembled(seconds, aborted, empty, beside / max(inside + beside, 1e-30))
+
+
+def _has_impact(production: Production) -> bool:
+    """Whether showers tell where their particles entered: in a cylinder it is always its axis."""
+    return production.detector.readout == "pads"
 
 
 def check_output(production: Production, output: Path, compression: str | None) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from caloforge.beam import Conditions
+from caloforge.beam import SIDEWAYS, Conditions
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError, RangeError
-from caloforge.provenance import array_digest, json_digest, versions
+from caloforge.impact import check_impact
+from caloforge.provenance import json_digest, versions
 from caloforge.simulate.data import DataSets
 from caloforge.typing import IntArray
 from caloforge.units import MeV, TeV, degree
@@ -42,7 +43,7 @@ class Production:
     ----------
     detector, window : the calorimeter, and the name of the window that is cut out.
     particle : Geant4's name of the primary.
-    conditions : energy (GeV) and theta (rad) of each shower.
+    conditions : energy, direction and, where it is given, impact point of each shower.
     seed : with a shower's number, it fixes the shower.
     data : the data sets that Geant4 reads.
     first : number of the first shower, where this is a part of a larger production.
@@ -50,7 +51,7 @@ class Production:
     Raises
     ------
     InputError
-        if the particle is none that the physics covers.
+        if the particle is none that the physics covers, or an impact point is outside the pad.
     RangeError
         if an energy is outside the physics, or an angle's shower would miss the window.
     DetectorError
@@ -82,6 +83,7 @@ class Production:
             raise InputError(msg)
         _check_energies(self.conditions)
         _check_angles(self.detector, self.window, self.conditions)
+        check_impact(self.conditions, self.detector)
 
     def __len__(self) -> int:
         return len(self.conditions)
@@ -96,6 +98,11 @@ class Production:
         """Cells (X, Y, Z) of each shower."""
         return self.detector.cell_shape(self.window)
 
+    @property
+    def sideways(self) -> bool:
+        """Whether a flight leaves the y-z plane, for which the calorimeter must be wider in x."""
+        return bool(np.any(np.abs(self.conditions.lean[:, 0]) > SIDEWAYS))
+
     @cached_property
     def description(self) -> dict[str, Any]:
         """What fixes the showers, as plain data: two productions agree where this agrees."""
@@ -108,7 +115,7 @@ class Production:
             "showers": len(self),
             **({"first": self.first} if self.first else {}),
             "seed": self.seed,
-            "conditions_digest": array_digest(self.conditions.energy, self.conditions.theta),
+            "conditions_digest": self.conditions.digest,
             "physics": PHYSICS,
             "production_cut_mm": PRODUCTION_CUT_MM,
             "data": self.data.title,
@@ -157,6 +164,9 @@ def _check_thickness(detector: Detector) -> None:
 
 
 def _check_angles(detector: Detector, window: str, conditions: Conditions) -> None:
+    if conditions.phi is not None:
+        _check_directions(detector, window, conditions)
+        return
     least = steepest_angle(detector, window) - 1e-6
     off = np.minimum(conditions.theta, np.pi - conditions.theta) < least
     if np.any(off):
@@ -166,6 +176,21 @@ def _check_angles(detector: Detector, window: str, conditions: Conditions) -> No
         msg = (
             f"theta {got:.4g} degrees misses window '{window}' of {detector.name}: "
             f"allowed are {allowed} degrees"
+        )
+        raise RangeError(msg)
+
+
+def _check_directions(detector: Detector, window: str, conditions: Conditions) -> None:
+    """As :func:`_check_angles`, of flights that also lean along x."""
+    shape, pad = detector.windows[window].shape, np.array(detector.pad_mm)
+    half = np.array(shape) * pad / 2 if detector.readout == "pads" else np.zeros(2)
+    off = np.any(np.abs(conditions.lean) * detector.depth_mm / 2 > half + 1e-3, axis=1)
+    if np.any(off):
+        assert conditions.phi is not None
+        theta, phi = (each[off][0] / degree for each in (conditions.theta, conditions.phi))
+        msg = (
+            f"theta {theta:.4g} with phi {phi:.4g} degrees misses window '{window}' of "
+            f"{detector.name}: at half of the depth the shower must be within it"
         )
         raise RangeError(msg)
 

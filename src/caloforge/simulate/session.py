@@ -30,12 +30,13 @@ MAX_ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class Simulated:
-    """A shower as Geant4 made it: its hits, its processor seconds, and how many attempts that
-    Geant4 aborted came before."""
+    """A shower as Geant4 made it: its hits, its processor seconds, how many attempts that Geant4
+    aborted came before, and where the particle entered, in mm from the image's middle pad."""
 
     hits: ScoredHits
     seconds: float
     aborted: int
+    impact: tuple[float, float] = (0.0, 0.0)
 
 
 OnEvent = Callable[[int, Simulated], None]
@@ -55,14 +56,20 @@ class EventStart:
         """The start of an event, from the production's seed and the event's number alone.
 
         Attempts after the first, where Geant4 aborted those before, start otherwise. The impact
-        point is uniform in the central pad; in a cylinder it is its centre.
+        point is the condition's, or uniform in the central pad; in a cylinder it is its centre.
         """
         number = production.first + event
         rng = np.random.default_rng([production.seed, number, *([attempt] if attempt else [])])
         x, y = rng.uniform(-0.5, 0.5, 2) * production.detector.pad_mm
         if production.detector.readout == "cylinder":
             x = y = 0.0
+        if production.conditions.impact is not None:
+            x, y = production.conditions.impact[event]
         return cls(float(x), float(y), int(rng.integers(2**62)))
+
+    def in_image(self, middle: tuple[int, int], pad_mm: tuple[float, float]) -> tuple[float, float]:
+        """The impact point in mm from the middle of an image, which is whole pads away."""
+        return self.x - middle[0] * pad_mm[0], self.y - middle[1] * pad_mm[1]
 
 
 class Session:
@@ -84,7 +91,9 @@ class Session:
         prepare_folder(production.data.built_in)
         self.g4 = require("geant4_pybind")
         self._manager = self.g4.G4RunManager()
-        self._calorimeter = open_calorimeter(self.g4, production.detector, production.window)
+        self._calorimeter = open_calorimeter(
+            self.g4, production.detector, production.window, sideways=production.sideways
+        )
         if production.data.kind == "built-in":
             charges = element_charges(self.g4)
             ensure_tables(production.data.built_in, charges, self.g4)
@@ -140,11 +149,10 @@ class Session:
         """Seed the engine and shoot the primary of an event."""
         event = self._events[geant4_event.GetEventID()]
         start = EventStart.of(self.production, event, self._attempt)
-        theta = float(self.production.conditions.theta[event])
         energy = float(self.production.conditions.energy[event])
         vector, face = self.g4.G4ThreeVector, self._calorimeter.face
         self.g4.G4Random.setTheSeed(start.engine_seed)
-        direction = 0.0, float(np.cos(theta)), float(np.sin(theta))
+        direction = self.production.conditions.direction(event)
         gun.SetParticlePosition(vector(*face.place((start.x, start.y, -GUN_GAP_MM))))
         gun.SetParticleMomentumDirection(vector(*face.to_world(direction)))
         gun.SetParticleEnergy(energy * self.g4.GeV)
@@ -159,8 +167,10 @@ class Session:
         cells, energies = self._calorimeter.cells(geant4_event)
         hits = window_hits(cells, energies, self._calorimeter.grid, self.production)
         event = self._events[geant4_event.GetEventID()]
+        start = EventStart.of(self.production, event, self._attempt)
+        impact = start.in_image(hits.middle, self.production.detector.pad_mm)
         self._whole.add(event)
-        self._on_event(event, Simulated(hits, seconds, self._attempt))
+        self._on_event(event, Simulated(hits, seconds, self._attempt, impact))
 
 
 # geant4_pybind is imported when a session opens, so its classes are derived from inside functions.

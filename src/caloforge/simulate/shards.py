@@ -12,20 +12,21 @@ from caloforge.atomic import replacing, writing
 from caloforge.errors import InputError, OutputError
 from caloforge.simulate.request import Production
 from caloforge.simulate.scoring import ScoredHits
-from caloforge.typing import Float64Array, IntArray
+from caloforge.typing import Float64Array, FloatArray, IntArray
 
 REQUEST_FILE = "request.json"
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Simulated showers: their numbers, hits and processor seconds, Geant4's version, and how many
-    events it aborted, which were made again."""
+    """Simulated showers: their numbers, hits and processor seconds, Geant4's version, impact points
+    (n, 2) in mm from the images' middles, and how many events it aborted, which were made again."""
 
     events: IntArray
     hits: list[ScoredHits]
     seconds: Float64Array
     geant4: str
+    impact: FloatArray
     aborted: int = 0
 
     def save(self, path: Path) -> None:
@@ -44,6 +45,7 @@ class Shard:
                 seconds=self.seconds,
                 geant4=np.array(self.geant4),
                 aborted=np.array(self.aborted),
+                impact=self.impact,
                 counts=np.array(counts),
                 index=np.concatenate([hits.index for hits in self.hits]),
                 energy=np.concatenate([hits.energy for hits in self.hits]),
@@ -66,7 +68,7 @@ class Shard:
                 of_each = zip(*parts, data["beside"].tolist(), strict=True)
                 hits = [ScoredHits(*each) for each in of_each]
                 version, aborted = str(data["geant4"]), int(data["aborted"])
-                return cls(data["events"], hits, data["seconds"], version, aborted)
+                return cls(data["events"], hits, data["seconds"], version, data["impact"], aborted)
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as problem:
             msg = f"{path} is damaged: remove it, and the same command makes it again ({problem})"
             raise InputError(msg) from None

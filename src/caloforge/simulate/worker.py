@@ -32,6 +32,7 @@ def simulate_shard(session: Session, task: Task, parent: Connection) -> None:
         [each.hits for each in showers],
         np.array([each.seconds for each in showers]),
         session.geant4_version,
+        np.array([each.impact for each in showers], np.float32),
         sum(each.aborted for each in showers),
     ).save(task.path)
     parent.send(ShardDone(task.number))

@@ -16,6 +16,7 @@ from caloforge.errors import InputError
 from caloforge.io import open_showers
 from caloforge.io.parts import sample_digest
 from caloforge.showers import Showers
+from caloforge.turn import check_plane
 from caloforge.typing import FloatArray, IntArray
 from caloforge.units import degree
 
@@ -42,6 +43,7 @@ class ShowerFiles:
         for path in self.paths:
             with open_showers(path, detector) as stored:
                 rows = len(stored) if limit is None else min(limit, len(stored))
+                check_plane(stored.conditions[:rows], stored.detector, where=path)
                 lengths.append(rows)
                 energies.append(stored.energy[:rows])
                 thetas.append(stored.theta[:rows])

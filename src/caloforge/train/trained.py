@@ -73,7 +73,11 @@ def _card(
         calibration=description.get("calibration", DEPOSITED),
         energy_range_gev=domain.energy_range_gev,
         theta_range_rad=domain.theta_range_rad,
-        latent=Latent(dim=generator.latent_dim, distribution=generator.latent_distribution),
+        latent=Latent(
+            dim=generator.latent_dim,
+            distribution=generator.latent_distribution,
+            impact=generator.impact_latent,
+        ),
         **generator.runs_best,
         parameters=sum(p.numel() for p in generator.parameters()),
         training=TrainingRecord(

@@ -124,6 +124,7 @@ class FactorisedGenerator(GeneratorNetwork):
             CENTRE_DIM if options.off_centre else 0,
         ]
         self.latent_dim = sum(self.parts)
+        self.impact_latent = self.layers.latent_dim if self.axis.latent_dim else None
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`GeneratorNetwork`."""

@@ -8,7 +8,9 @@ Layer sizes are not the paper's but ours: channels in multiples of 16, nearest u
 
 The published network is told Ep as a factor of its latent vector: 200 normal numbers tell it no
 better than 5 %.  With ``relative`` the conditions stand beside the latent numbers, and cells are
-relative to Ep; with ``drawn_response`` their sum is drawn, see :mod:`.response`.
+relative to Ep; with ``drawn_response`` their sum is drawn, see :mod:`.response`, and with
+``lateral`` they are multiplied by a profile about the shower's axis, see :mod:`.lateral`; with
+``drawn_layers`` the layers' shares of the sum are drawn as well.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from caloforge.networks.blocks import (
 )
 from caloforge.networks.channels import Channels, chain
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
-from caloforge.networks.gan.response import response_of
+from caloforge.networks.gan.lateral import lateral_of
+from caloforge.networks.gan.response import response_of, shares_of
 from caloforge.networks.meaning import Axes, AxisBlock
 
 START_CHANNELS = 32
@@ -41,7 +44,7 @@ PERMUTATIONS = {"x": (0, 1, 2, 3), "y": (0, 2, 1, 3), "z": (0, 2, 3, 1)}
 class Conv2dOptions(Discriminator2dOptions):
     """Size of the network: latent numbers and channels of the paths.
 
-    ``relative``, ``drawn_response``: see the module.
+    ``relative``, ``drawn_response``, ``lateral``, ``drawn_layers``: see the module.
     """
 
     name: Literal["conv2d"] = "conv2d"
@@ -49,6 +52,8 @@ class Conv2dOptions(Discriminator2dOptions):
     channels: int = Field(112, gt=0, multiple_of=16)
     relative: bool = False
     drawn_response: bool = False
+    lateral: bool = False
+    drawn_layers: bool = False
 
 
 class AxisPath(nn.Module):
@@ -87,7 +92,13 @@ class Conv2dGenerator(GeneratorNetwork):
         layers = domain.shape[2]
         self.conditions = ConditionFeatures(domain) if options.relative else None
         self.response = response_of(options.relative, options.drawn_response, domain)
-        inputs = options.latent + (self.conditions.size if self.conditions else 0)
+        self.inputs: tuple[AxisBlock, ...] = (AxisBlock("latent", self.latent_dim),)
+        if self.conditions:
+            self.inputs = (*self.inputs, AxisBlock("features", self.conditions.size))
+        self.lateral = lateral_of(options.relative, options.lateral, self.inputs, domain)
+        drawn = options.drawn_response, options.drawn_layers
+        self.shares = shares_of(*drawn, self.inputs, layers)
+        inputs = sum(block.number for block in self.inputs)
         self.paths = nn.ModuleList(
             AxisPath(axis, inputs, options.channels, domain.shape) for axis in PERMUTATIONS
         )
@@ -100,11 +111,8 @@ class Conv2dGenerator(GeneratorNetwork):
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
         outputs = (AxisBlock("layers", self.layers.out_channels),)
-        inputs: tuple[AxisBlock, ...] = (AxisBlock("latent", self.latent_dim),)
-        if self.conditions:
-            inputs = (*inputs, AxisBlock("features", self.conditions.size))
         dense: dict[str, Axes] = {
-            f"paths.{path}.dense.weight": {1: inputs} for path in range(len(self.paths))
+            f"paths.{path}.dense.weight": {1: self.inputs} for path in range(len(self.paths))
         }
         return {"layers.weight": {0: outputs}, "layers.bias": {0: outputs}, **dense}
 
@@ -125,7 +133,10 @@ class Conv2dGenerator(GeneratorNetwork):
         volumes = torch.cat([path(vector) for path in self.paths], dim=3)
         image = self.layers(self.join(volumes.permute(0, 3, 1, 2)))
         amplitude = functional.relu(image).float()
+        if self.lateral is not None:
+            amplitude = amplitude * self.lateral(vector, theta).permute(0, 3, 1, 2)
         if self.response is not None:
-            cells: Tensor = self.response(amplitude, latent, energy, theta)
+            shares = None if self.shares is None else self.shares(vector)[:, :, None, None]
+            cells: Tensor = self.response(amplitude, latent, energy, theta, shares)
             return cells.permute(0, 2, 3, 1)
         return zero_below_threshold(amplitude * IMAGE_UNIT_GEV).permute(0, 2, 3, 1)

@@ -12,7 +12,9 @@ With ``angle`` it is the 3DGAN of the inclined showers (Khattak et al., Eur. Phy
 the barycentres of the layers.  ``coarseness`` 3 then grows 9 x 9 x 8 to 51 x 51 x 25.
 
 With ``relative`` the conditions stand beside the latent numbers as features of order one, and the
-cells are relative to Ep, as in :mod:`.conv2d`; with ``drawn_response`` their sum is drawn.
+cells are relative to Ep, as in :mod:`.conv2d`; with ``drawn_response`` their sum is drawn, and with
+``lateral`` they are multiplied by a profile about the shower's axis (:mod:`.lateral`); with
+``drawn_layers`` the layers' shares of the sum are drawn (:mod:`.response`).
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ from caloforge.networks.blocks import (
 from caloforge.networks.channels import Channels
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
-from caloforge.networks.gan.response import response_of
+from caloforge.networks.gan.lateral import lateral_of
+from caloforge.networks.gan.response import response_of, shares_of
 from caloforge.networks.meaning import Axes, AxisBlock
 from caloforge.networks.slope import measured_slope
 from caloforge.scaling import TRAINING_POWER
@@ -55,8 +58,8 @@ class Conv3dOptions(FrozenModel):
     """Size of the network: latent numbers and channels of its widest generator layer.
 
     ``coarseness``: factor in x and y of the first upsampling.  ``angle``: condition the generator
-    on theta, and measure it.  ``relative``, ``drawn_response``: see the
-    module.
+    on theta, and measure it.  ``relative``, ``drawn_response``, ``lateral``,
+    ``drawn_layers``: see the module.
     """
 
     name: Literal["conv3d"] = "conv3d"
@@ -66,6 +69,8 @@ class Conv3dOptions(FrozenModel):
     angle: bool = False
     relative: bool = False
     drawn_response: bool = False
+    lateral: bool = False
+    drawn_layers: bool = False
 
 
 def _start(size: int, added: int, factor: int) -> int:
@@ -96,24 +101,31 @@ class Conv3dGenerator(GeneratorNetwork):
         pixels = start[0] * start[1] * start[2]
         self.conditions = ConditionFeatures(domain) if options.relative else None
         self.response = response_of(options.relative, options.drawn_response, domain)
-        added = self.conditions.size if self.conditions else 2 * options.angle
-        inputs = options.latent + added
+        self.inputs = self._blocks()
+        inputs = sum(block.number for block in self.inputs)
         self.dense = nn.Linear(inputs, START_CHANNELS * pixels)
         self.keep_size = nn.ConstantPad3d((3, 4, 2, 3, 2, 3), 0.0)
         self.wide = _block(START_CHANNELS, options.channels, (6, 6, 8), (0, 0, 0), fold=1)
         self.middle = _block(options.channels, 6, (6, 5, 8), (2, 2, 0), fold=2)
         self.fine = nn.Sequential(FoldedConv3d(6, 6, (3, 3, 8), (1, 0, 3)), nn.LeakyReLU(0.3))
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
+        self.lateral = lateral_of(options.relative, options.lateral, self.inputs, domain)
+        drawn = options.drawn_response, options.drawn_layers
+        self.shares = shares_of(*drawn, self.inputs, z)
 
-    def axes(self) -> dict[str, Axes]:
-        """See :mod:`caloforge.networks.meaning`; with ``angle``, Ep does not multiply the latent
-        numbers, which then are others."""
+    def _blocks(self) -> tuple[AxisBlock, ...]:
+        """What the dense layer is given; with ``angle``, Ep does not multiply the latent numbers,
+        which then are others."""
         latent = AxisBlock("latent", self.latent_dim)
         if self.conditions:
-            return {"dense.weight": {1: (latent, AxisBlock("features", self.conditions.size))}}
+            return (latent, AxisBlock("features", self.conditions.size))
         if self.angle:
-            return {"dense.weight": {1: (AxisBlock("energy, theta", 2), latent)}}
-        return {"dense.weight": {1: (latent._replace(name="latent times energy"),)}}
+            return (AxisBlock("energy, theta", 2), latent)
+        return (latent._replace(name="latent times energy"),)
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        return {"dense.weight": {1: self.inputs}}
 
     def channels(self) -> list[Channels]:
         """See :class:`caloforge.networks.channels.HasChannels`."""
@@ -127,8 +139,11 @@ class Conv3dGenerator(GeneratorNetwork):
         image = self.fine(functional.interpolate(image, scale_factor=(2.0, 2.0, 3.0)))
         amplitude = functional.relu(self.cells(image)).squeeze(1).float()
         amplitude = crop(amplitude, self.shape)
+        if self.lateral is not None:
+            amplitude = amplitude * self.lateral(vector, theta)
         if self.response is not None:
-            cells: Tensor = self.response(amplitude, latent, energy, theta)
+            shares = None if self.shares is None else self.shares(vector)[:, None, None]
+            cells: Tensor = self.response(amplitude, latent, energy, theta, shares)
             return cells
         return zero_below_threshold(amplitude * IMAGE_UNIT_GEV)
 

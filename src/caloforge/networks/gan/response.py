@@ -3,6 +3,9 @@
 A network of convolutions sums thousands of cells that it draws nearly one by one: its response at
 equal Ep spreads 1.2 to 1.5 times as much as Geant4's long after its profiles are right.  A drawn
 sum is one number of the latent vector, which the convolutions see as well.
+
+For the same reason the layers' shares of the sum may be drawn, by a small network of their own: the
+convolutions then draw what the cells of each layer have of it.
 """
 
 from __future__ import annotations
@@ -11,21 +14,36 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from caloforge.errors import ConfigError
 from caloforge.networks.base import ConditionFeatures, Domain
 from caloforge.networks.blocks import relative_cells, zero_below_threshold
+from caloforge.networks.meaning import Axes, AxisBlock
 
 FIRST_RESPONSE, FIRST_WIDTH = 0.02, 0.05
 """Mean response and relative width before the training: a silicon-tungsten calorimeter's."""
 SMALLEST_RESPONSE = 0.1
 """Of the mean: far below any draw."""
+SMALLEST_LAYER = 1e-4
+"""Squares of amplitudes in a layer: a layer of less has less than its share, and a gradient."""
+HIDDEN = 64
+"""Units of the network that draws the layers' shares."""
+FIRST_MAXIMUM, FIRST_POWER = 0.4, 3.0
+"""The mean shower before the training is u**3 exp(-3 u / 0.4), u the part of the depth."""
 
 
 class SummedResponse(nn.Module):
     """Cells as :func:`relative_cells` makes them."""
 
-    def forward(self, amplitude: Tensor, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+    def forward(
+        self,
+        amplitude: Tensor,
+        latent: Tensor,
+        energy: Tensor,
+        theta: Tensor,
+        shares: Tensor | None = None,
+    ) -> Tensor:
         """Of amplitudes (N, ...) and energy (N,) in GeV; the rest is not used."""
         return relative_cells(amplitude, energy)
 
@@ -45,13 +63,26 @@ class DrawnResponse(nn.Module):
             for first in (FIRST_RESPONSE, FIRST_WIDTH)
         )
 
-    def forward(self, amplitude: Tensor, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """Of amplitudes (N, ...), latent (N, L), energy (N,) in GeV and theta (N,) in rad."""
+    def forward(
+        self,
+        amplitude: Tensor,
+        latent: Tensor,
+        energy: Tensor,
+        theta: Tensor,
+        shares: Tensor | None = None,
+    ) -> Tensor:
+        """Of amplitudes (N, ...), latent (N, L), energy (N,) in GeV and theta (N,) in rad.
+
+        ``shares`` of the sum: of each layer, with size 1 along the axes of its cells.
+        """
         squares = amplitude * amplitude
-        total = squares.flatten(1).sum(1) + torch.finfo(torch.float32).tiny
-        response = self.response(latent, energy, theta)
-        scale = (energy * response / total).reshape(-1, *[1] * (amplitude.dim() - 1))
-        return zero_below_threshold(squares * scale)
+        scale = energy * self.response(latent, energy, theta)
+        if shares is None:
+            total = squares.flatten(1).sum(1) + torch.finfo(torch.float32).tiny
+            return zero_below_threshold(squares * _over_cells(scale / total, squares))
+        cells = [axis for axis in range(1, shares.dim()) if shares.shape[axis] == 1]
+        total = squares.sum(cells, keepdim=True) + SMALLEST_LAYER
+        return zero_below_threshold(squares * (_over_cells(scale, squares) * shares / total))
 
     def response(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """Sum of the cells over Ep (N,)."""
@@ -59,6 +90,49 @@ class DrawnResponse(nn.Module):
         inputs = torch.cat([torch.ones_like(features[:, :1]), features, features[:, 2:3] ** 2], 1)
         mean, width = ((inputs * weights).sum(1).exp() for weights in (self.mean, self.width))
         return mean * (1.0 + width * latent[:, 0]).clamp(min=SMALLEST_RESPONSE)
+
+
+class LayerShares(nn.Module):
+    """Shares (N, Z) that the layers have of the sum, of what the network is given (N, inputs)."""
+
+    def __init__(self, inputs: tuple[AxisBlock, ...], layers: int) -> None:
+        super().__init__()
+        self.inputs = inputs
+        part = (torch.arange(layers) + 0.5) / layers
+        self.first = nn.Parameter(FIRST_POWER * (part.log() - part / FIRST_MAXIMUM))
+        self.hidden = nn.Linear(sum(block.number for block in inputs), HIDDEN)
+        self.change = nn.Linear(HIDDEN, layers, bias=False)
+
+    def axes(self) -> dict[str, Axes]:
+        """See :mod:`caloforge.networks.meaning`."""
+        layers = (AxisBlock("layers", len(self.first)),)
+        return {
+            "first": {0: layers},
+            "hidden.weight": {1: self.inputs},
+            "change.weight": {0: layers},
+        }
+
+    def forward(self, vector: Tensor) -> Tensor:
+        """They sum to one."""
+        change = self.change(functional.leaky_relu(self.hidden(vector)))
+        return torch.softmax(self.first + change.float(), dim=1)
+
+
+def shares_of(
+    drawn_response: bool, drawn_layers: bool, inputs: tuple[AxisBlock, ...], layers: int
+) -> LayerShares | None:
+    """The shares of a network that is given ``inputs``, where its options ask for them.
+
+    Raises :class:`ConfigError` where they ask for shares of a sum that is not drawn.
+    """
+    if drawn_layers and not drawn_response:
+        msg = "network.drawn_layers needs network.drawn_response = true"
+        raise ConfigError(msg)
+    return LayerShares(inputs, layers) if drawn_layers else None
+
+
+def _over_cells(values: Tensor, cells: Tensor) -> Tensor:
+    return values.reshape(-1, *[1] * (cells.dim() - 1))
 
 
 def response_of(

@@ -4,6 +4,7 @@ import numpy as np
 
 from caloforge.card import RANGE_TOLERANCE, ModelCard
 from caloforge.engine.on_demand import OnDemand
+from caloforge.impact import in_pad
 from caloforge.pad_hits import PadPlacer
 from caloforge.scaling import THRESHOLD_GEV
 from caloforge.simulate.geometry import Grid
@@ -27,7 +28,7 @@ class FastShowers:
             tuple((np.array(ends) * slack).tolist())
             for ends in (card.energy_range_gev, card.theta_range_rad)
         )
-        self._make, self._grid = make, grid
+        self._make, self._grid, self._detector = make, grid, card.detector
         self._placer = PadPlacer(card.detector, card.window)
         self._waiting: list[tuple[float, float, float, float]] = []
         self.taken = 0
@@ -57,8 +58,9 @@ class FastShowers:
         particles = np.array(self._waiting)
         self._waiting.clear()
         energy, theta = particles[:, :2].T.astype(np.float32)
-        hits = self._make(seed, energy, theta)
-        placed = self._placer.place(hits, particles[:, 2:], theta)
+        impact = particles[:, 2:]
+        hits = self._make(seed, energy, theta, impact=in_pad(impact, self._detector))
+        placed = self._placer.place(hits, impact, theta)
         grid = self._grid
         x, y = placed.x + grid.rows // 2, placed.y + grid.columns // 2
         inside = (x >= 0) & (x < grid.rows) & (y >= 0) & (y < grid.columns)

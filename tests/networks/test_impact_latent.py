@@ -1,0 +1,48 @@
+"""Cards say which latent numbers are the impact, also those that were written before they did."""
+
+import pytest
+
+pytest.importorskip("torch")
+
+from caloforge.card import ModelCard
+from caloforge.detector import load_detector
+from caloforge.engine import read_card
+from caloforge.networks.base import Domain
+from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions
+from caloforge.renew import renew
+from caloforge.zoo import model_path
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"conversion": True},
+        {"conversion": True, "layer_places": [*range(24), 26]},
+        {"conversion": True, "layer_places": [*range(24), 27], "off_centre": True},
+    ],
+)
+def test_older_cards_know_where_the_impact_is(options):
+    card = read_card(model_path("clic_ecal_fixed"))
+    domain = Domain.of(card.detector, "fixed", card.energy_range_gev, card.theta_range_rad)
+    network = FactorisedGenerator(FactorisedOptions(**options), domain)
+    training = card.training.model_copy(update={"recipe": {"network": options}})
+    older = card.model_copy(update={"training": training})
+    assert older.latent.impact is None
+    assert older.impact_latent == network.impact_latent == network.parts[0]
+
+
+def test_a_renewed_card_says_it(tmp_path):
+    card = renew(model_path("clic_ecal_angle"), tmp_path / "new.onnx")
+    assert card.schema_version == 4 and card.latent.impact == 26
+    assert renew(model_path("conv2d_int8"), tmp_path / "gan.onnx").impact_latent is None
+
+
+def test_rings_have_none():
+    detector = load_detector("par04_siw")
+    window = next(iter(detector.windows))
+    domain = Domain.of(detector, window, (1.0, 100.0), (1.5708, 1.5708))
+    assert FactorisedGenerator(FactorisedOptions(), domain).impact_latent is None
+    card = read_card(model_path("clic_ecal_fixed"))
+    update = {"detector": detector, "window": window}
+    assert ModelCard.model_copy(card, update=update).impact_latent is None
