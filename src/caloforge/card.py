@@ -341,9 +341,12 @@ class ModelCard(FrozenModel):
             raise RangeError(f"{msg}{x} x {y} pads of {pad_x:g} x {pad_y:g} mm")
 
 
-def _impact_of_older(card: ModelCard) -> int:
-    """Of a factorised model on pads: behind the numbers of the layers' energies."""
+def _impact_of_older(card: ModelCard) -> int | None:
+    """Of a factorised model on pads: behind the numbers of the layers' energies, of which there are
+    others with options that are newer than cards that do not say it."""
     options, layers = card.training.recipe.get("network", {}), card.cell_shape[2]
+    if options.get("draws_sum") or options.get("layers_before"):
+        return None
     if not options.get("conversion"):
         return layers + layers % 2
     places = options.get("layer_places")

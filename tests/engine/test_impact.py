@@ -133,6 +133,8 @@ def test_the_command_line_takes_impacts_and_directions(tmp_path, capsys):
     assert call(*once) == 0
     first = io.read(tmp_path / "a.h5")
     assert np.allclose(in_pad(first.impact, first.detector), [-1, 0.5], atol=1e-5)
+    assert call("info", tmp_path / "a.h5") == 0
+    assert "x -1 to -1, y 0.5 to 0.5 mm from the image's" in capsys.readouterr().out
     like = [*common, "--like", tmp_path / "a.h5", "-o", tmp_path / "b.h5"]
     assert call(*like, "--impact", "like") == 0
     assert np.array_equal(io.read(tmp_path / "b.h5").cells, first.cells)

@@ -18,6 +18,7 @@ from caloforge.zoo import model_path
     [
         {},
         {"conversion": True},
+        {"conversion": False, "draws_sum": True, "layer_classes": (0.5, 2.0)},
         {"conversion": True, "layer_places": [*range(24), 26]},
         {"conversion": True, "layer_places": [*range(24), 27], "off_centre": True},
     ],
@@ -29,6 +30,9 @@ def test_older_cards_know_where_the_impact_is(options):
     training = card.training.model_copy(update={"recipe": {"network": options}})
     older = card.model_copy(update={"training": training})
     assert older.latent.impact is None
+    if "draws_sum" in options:  # newer than cards that do not say it
+        assert older.impact_latent is None and network.impact_latent == network.parts[0]
+        return
     assert older.impact_latent == network.impact_latent == network.parts[0]
 
 

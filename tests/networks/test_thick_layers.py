@@ -19,7 +19,7 @@ from caloforge.networks.factorised.generator import (  # noqa: E402
 from caloforge.networks.factorised.knots import Knots  # noqa: E402
 from caloforge.networks.factorised.layers import LayerEnergies  # noqa: E402
 from caloforge.networks.factorised.noise import CellNoise  # noqa: E402
-from caloforge.networks.factorised.tables import THICK_VERSION, _version  # noqa: E402
+from caloforge.networks.factorised.tables import THICK_VERSION, version_of  # noqa: E402
 
 LAYERS, SHOWERS, LEAK = 10, 4000, 2.0
 UPRIGHT = (math.pi / 2, math.pi / 2)
@@ -130,5 +130,5 @@ def test_cells_follow_those_behind_them_as_often_as_asked():
     [{"draws_sum": True}, {"deep_sharing": 0.1}, {"layer_classes": (0.01, 3.0)}],
 )
 def test_samplers_that_know_only_thin_layers_are_told(option):
-    assert _version(FactorisedGenerator(FactorisedOptions(**option), DOMAIN)) == THICK_VERSION
-    assert _version(FactorisedGenerator(FactorisedOptions(), DOMAIN)) < THICK_VERSION
+    assert version_of(FactorisedGenerator(FactorisedOptions(**option), DOMAIN)) == THICK_VERSION
+    assert version_of(FactorisedGenerator(FactorisedOptions(), DOMAIN)) < THICK_VERSION

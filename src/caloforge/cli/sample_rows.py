@@ -66,6 +66,7 @@ def _measured(file: "ShowerFile") -> dict[str, str]:
     rows = {
         "energy": f"{energy.min():g}-{energy.max():g} GeV",
         "theta": f"{theta.min():.4g}-{theta.max():.4g} deg",
+        **_told(file),
         "sampling fraction": f"{fraction / filled:.3%} (mean of cell sum over Ep)",
         "cells hit": f"{occupancy / filled:.2%}",
     }
@@ -73,6 +74,21 @@ def _measured(file: "ShowerFile") -> dict[str, str]:
         rows["looked at"] = f"{looked} showers, spread over the file, for these means"
     if empty:
         rows["empty showers"] = f"{empty} of {looked}, left out of these means"
+    return rows
+
+
+def _told(file: "ShowerFile") -> dict[str, str]:
+    """What only some samples tell of their showers."""
+    from caloforge.units import degree
+
+    rows, phi = {}, file.conditions.phi
+    if phi is not None:
+        rows["phi"] = f"{phi.min() / degree:.4g}-{phi.max() / degree:.4g} deg"
+    impact = file.impact_points()
+    if impact is not None:
+        ends = zip("xy", impact.min(axis=0), impact.max(axis=0), strict=True)
+        told = ", ".join(f"{axis} {low:.3g} to {high:.3g}" for axis, low, high in ends)
+        rows["impact"] = f"{told} mm from the image's middle pad"
     return rows
 
 

@@ -97,7 +97,7 @@ def description(
     axis = generator.axis
     window = () if axis.whole else axis.window
     lines = [
-        (axis.kind, _version(generator)),
+        (axis.kind, version_of(generator)),
         ("image", *axis.image),
         ("window", *(window or ("whole",))),
         ("energy_gev", *energy_range_gev),
@@ -135,7 +135,8 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
     return found
 
 
-def _version(generator: FactorisedGenerator) -> int:
+def version_of(generator: FactorisedGenerator) -> int:
+    """The form of a generator's tables, one of those above."""
     layers = generator.layers
     if generator.for_thick_layers:
         return THICK_VERSION
