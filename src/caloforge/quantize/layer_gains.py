@@ -32,22 +32,23 @@ TINY = 1e-30
 
 
 class ConditionPowers:
-    """Features (N, F) of a model's conditions: powers of log Ep, and of theta where it varies."""
+    """Features (N, F) of a model's conditions: powers of log Ep up to the third, and of theta up to
+    the second where it varies."""
 
     def __init__(self, card: ModelCard) -> None:
         low, high = np.log(card.energy_range_gev)
-        self.terms = [("energy", 0.5 * (low + high), max(0.5 * (high - low), 1e-3))]
+        self.terms = [("energy", 0.5 * (low + high), max(0.5 * (high - low), 1e-3), 3)]
         low, high = card.theta_range_rad
         if not card.one_angle:
-            self.terms.append(("theta", 0.5 * (low + high), 0.5 * (high - low)))
+            self.terms.append(("theta", 0.5 * (low + high), 0.5 * (high - low), 2))
 
     def __call__(self, energy: AnyArray, theta: AnyArray) -> Float64Array:
         """Of energies (N,) in GeV and theta (N,) in rad; the first column is 1."""
         values = {"energy": np.log(energy), "theta": theta}
         columns = [np.ones(len(energy))]
-        for name, middle, half in self.terms:
+        for name, middle, half, degree in self.terms:
             scaled = (values[name] - middle) / half
-            columns += [scaled, scaled**2]
+            columns += [scaled**power for power in range(1, degree + 1)]
         return np.stack(columns, 1).astype(np.float64)
 
 
@@ -94,11 +95,13 @@ def with_gains(model: Any, powers: ConditionPowers, gains: Float64Array) -> Any:
         node.output[:] = [cells if name == output else name for name in node.output]
         node.input[:] = [cells if name == output else name for name in node.input]
     columns = []
-    for name, middle, half in powers.terms:
+    for name, middle, half, degree in powers.terms:
         value = graph.step("Log", name) if name == "energy" else name
         value = graph.step("Sub", value, graph.constant(middle))
         value = graph.step("Div", value, graph.constant(half))
-        columns += [value, graph.step("Mul", value, value)]
+        columns.append(value)
+        for _ in range(degree - 1):
+            columns.append(graph.step("Mul", columns[-1], value))
     columns = [graph.step("Unsqueeze", column, graph.whole(1)) for column in columns]
     exponent = graph.step(
         "MatMul", graph.step("Concat", *columns, axis=1), graph.constant(gains[1:])
