@@ -4,8 +4,9 @@
     python benchmarks/same_bits.py > after.txt        # in the other, on the same machine
     diff before.txt after.txt
 
-Every recipe in recipes/ but those of cylinders is trained on a few bundled Geant4 showers with small epochs (all phases of
-each), exported, and asked for showers, all through the command line, which outlives a refactor.
+Every recipe in recipes/ but those of cylinders is trained on a few bundled Geant4 showers with small
+epochs (all phases of each), exported, and asked for showers, all through the command line, which
+outlives a refactor.
 Digests do not depend on names: sha256 of the sorted digests (dtype, shape, bytes) of the tensors of
 the best generator, of everything in the checkpoint that is trained, and of the generated cells; and
 of the numbers in the log.  About three minutes of one core; OMP_NUM_THREADS=1 is set by itself.
