@@ -4,7 +4,7 @@
     python benchmarks/same_bits.py > after.txt        # in the other, on the same machine
     diff before.txt after.txt
 
-Every recipe in recipes/ but those of cylinders is trained on a few bundled Geant4 showers with small
+Every recipe in recipes/, but those of cylinders, is trained on a few bundled showers with small
 epochs (all phases of each), exported, and asked for showers, all through the command line, which
 outlives a refactor.
 Digests do not depend on names: sha256 of the sorted digests (dtype, shape, bytes) of the tensors of
