@@ -74,6 +74,7 @@ def test_fewer_of_the_larger_showers_are_computed_at_a_time(toy_model):
         "clic_ecal_angle": 64,
         "clic_ecal_fixed": 64,
         "conv2d_int8": 32,
+        "conv3d_angle_int8": 32,
         "conv3d_int8": 32,
     }
     plan = choose_plan(toy_model, read_card(toy_model), runtime="onnx", threads=1)
