@@ -12,6 +12,7 @@ from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.factorised.conversion import FLOOR_GEV  # noqa: E402
 from caloforge.networks.factorised.fit.empty import (  # noqa: E402
     SWEEPS,
+    censored_at,
     drawn_scores,
     empty_below,
 )
@@ -106,3 +107,17 @@ def test_a_layer_that_no_shower_reaches_stays_empty(measured):
         made = layers(torch.rand(SHOWERS, layers.latent_dim), condition)
     assert torch.isfinite(made).all()
     assert (made[:, -1] == 0).all()
+
+
+def test_the_trend_of_few_showers_makes_no_energy_that_none_has():
+    """Forty showers at one end of the energies, whose layers fall steeply: far from them the trend
+    alone speaks."""
+    rng = torch.Generator().manual_seed(5)
+    energy = 30.0 + 20.0 * torch.rand(40, generator=rng)
+    layer_energy = energy[:, None] * 0.003 * (40.0 / energy[:, None]) ** 6 * torch.ones(1, LAYERS)
+    layers = LayerEnergies(LAYERS, 2, 8, Knots(DOMAIN))
+    condition = layers.knots(energy, torch.full_like(energy, math.pi / 2))
+    table = censored_at(layers, layer_energy, condition)
+    largest = (layer_energy / energy[:, None]).max().log()
+    assert table.max() <= largest + 1e-5
+    assert table.max() > largest - 1.0

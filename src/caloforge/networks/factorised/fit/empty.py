@@ -38,7 +38,10 @@ RIDGE = 1e-3
 
 def censored_at(layers: LayerEnergies, layer_energy: Tensor, condition: Condition) -> Tensor:
     """Quantiles (knots, Z, levels) of log(E / Ep) of layer energies (N, Z) in GeV: below the score
-    that says how often a layer is empty, what the generator takes for no energy."""
+    that says how often a layer is empty, what the generator takes for no energy.
+
+    The trend of few showers can point anywhere: no entry is above all that were measured.
+    """
     knots, levels = layers.knots, layers.levels.double().numpy()
     layer_energy, unknown = layers.counted(layer_energy)
     known = (~unknown).numpy()
@@ -55,7 +58,9 @@ def censored_at(layers: LayerEnergies, layer_energy: Tensor, condition: Conditio
             if rows.sum() >= FEWEST_FILLED and empty < MOST_EMPTY:
                 level = values[rows, layer]
                 level = level - distance[rows] @ _trend(level, distance[rows], weight[rows])
-                table[layer] = _row(np.maximum(level, floor), weight[rows], empty, levels, floor)
+                most = max(values[rows, layer].max(), floor)
+                level = np.clip(level, floor, most)
+                table[layer] = _row(level, weight[rows], empty, levels, floor)
         tables.append(table)
     return torch.from_numpy(np.stack(tables)).float()
 
