@@ -140,7 +140,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of recipes; all by default")
     only = parser.parse_args().only
     for recipe in sorted(RECIPES.glob("*.toml")):
-        if recipe.stem in (only or [recipe.stem]) and not recipe.stem.endswith("_cylinder"):
+        wanted = only is None or recipe.stem in only
+        if wanted and not recipe.stem.endswith("_cylinder"):
             with tempfile.TemporaryDirectory() as folder:
                 for what, value in trained(recipe, Path(folder)).items():
                     print(f"{recipe.stem:16} {what:15} {value}", flush=True)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from caloforge.errors import InputError
 from caloforge.provenance import array_digest
 from caloforge.scaling import MAX_PRIMARY_ENERGY_GEV
-from caloforge.spread import Spread as Spread
+from caloforge.spread import Spread
 from caloforge.typing import Float64Array, FloatArray
 from caloforge.units import degree
 

@@ -54,6 +54,8 @@ def along_y(conditions: Conditions, detector: Detector) -> Conditions:
     >>> along_y(asked, load_detector("clic_ecal")).theta.astype(float).round(4).tolist()
     [2.0944]
     """
+    if conditions.phi is None:
+        return conditions
     if not turns(conditions, detector):
         return replace(conditions, phi=None)
     transposed = leans_along_x(conditions, detector)

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from caloforge.beam import Conditions, Spread, draw
+from caloforge.beam import Conditions, draw
 from caloforge.calibration import Calibration
 from caloforge.errors import DetectorError, InputError
 from caloforge.particle import particle_name, pdg_number
 from caloforge.showers import Showers
+from caloforge.spread import Spread
 
 
 def test_showers_refuse_what_cannot_be(toy_detector, toy_showers):

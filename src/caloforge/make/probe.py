@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from caloforge.beam import Conditions, Spread, extremes
+from caloforge.beam import Conditions, extremes
 from caloforge.detector import Detector, Window
 from caloforge.errors import InputError, RangeError
 from caloforge.make.request import MakeRequest
 from caloforge.showers import Showers
 from caloforge.simulate.source import Geant4Source
+from caloforge.spread import Spread
 from caloforge.typing import Float64Array, FloatArray
 from caloforge.units import degree
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from caloforge.beam import Spread
 from caloforge.config import build
 from caloforge.errors import InputError
 from caloforge.make.look import Look
 from caloforge.make.request import MakeRequest
 from caloforge.networks.spec import name_of
 from caloforge.showers import Showers
+from caloforge.spread import Spread
 from caloforge.train.data import TrainingData
 from caloforge.train.files import ShowerFiles
 from caloforge.train.recipe import DataOptions, Recipe

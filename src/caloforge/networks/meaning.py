@@ -6,6 +6,7 @@ weight -> dimension -> the blocks of places along it, in their order.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,6 +33,11 @@ class AxisBlock(NamedTuple):
 
 
 Axes = dict[int, tuple[AxisBlock, ...]]
+
+
+def places_of(blocks: Iterable[AxisBlock]) -> int:
+    """How many places an axis of these blocks has."""
+    return sum(block.number * block.each for block in blocks)
 
 
 def axes_of(module: nn.Module) -> dict[str, Axes]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from caloforge.beam import Conditions, Spread
+from caloforge.beam import Conditions
 from caloforge.engine import load_engine, read_card
 from caloforge.engine.choose import choose_plan
 from caloforge.engine.latent import draw_latent
@@ -22,6 +22,7 @@ from caloforge.networks.objective import Batch
 from caloforge.provenance import file_digest
 from caloforge.ranks import group
 from caloforge.source import collected
+from caloforge.spread import Spread
 from caloforge.train.files import ShowerFiles
 from caloforge.train.recipe import TeacherOptions
 from caloforge.typing import BoolArray

@@ -34,7 +34,7 @@ from caloforge.networks.channels import Channels, chain
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
 from caloforge.networks.gan.lateral import lateral_of
 from caloforge.networks.gan.response import response_of, shares_of
-from caloforge.networks.meaning import Axes, AxisBlock
+from caloforge.networks.meaning import Axes, AxisBlock, places_of
 
 START_CHANNELS = 32
 PERMUTATIONS = {"x": (0, 1, 2, 3), "y": (0, 2, 1, 3), "z": (0, 2, 3, 1)}
@@ -98,7 +98,7 @@ class Conv2dGenerator(GeneratorNetwork):
         self.lateral = lateral_of(options.relative, options.lateral, self.inputs, domain)
         drawn = options.drawn_response, options.drawn_layers
         self.shares = shares_of(*drawn, self.inputs, layers)
-        inputs = sum(block.number for block in self.inputs)
+        inputs = places_of(self.inputs)
         self.paths = nn.ModuleList(
             AxisPath(axis, inputs, options.channels, domain.shape) for axis in PERMUTATIONS
         )

@@ -47,7 +47,7 @@ from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.folding import FoldedConv3d, Size
 from caloforge.networks.gan.lateral import lateral_of
 from caloforge.networks.gan.response import response_of, shares_of
-from caloforge.networks.meaning import Axes, AxisBlock
+from caloforge.networks.meaning import Axes, AxisBlock, places_of
 from caloforge.networks.slope import measured_slope
 from caloforge.scaling import TRAINING_POWER
 
@@ -102,7 +102,7 @@ class Conv3dGenerator(GeneratorNetwork):
         self.conditions = ConditionFeatures(domain) if options.relative else None
         self.response = response_of(options.relative, options.drawn_response, domain)
         self.inputs = self._blocks()
-        inputs = sum(block.number for block in self.inputs)
+        inputs = places_of(self.inputs)
         self.dense = nn.Linear(inputs, START_CHANNELS * pixels)
         self.keep_size = nn.ConstantPad3d((3, 4, 2, 3, 2, 3), 0.0)
         self.wide = _block(START_CHANNELS, options.channels, (6, 6, 8), (0, 0, 0), fold=1)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from caloforge.errors import ConfigError
 from caloforge.networks.base import Domain
-from caloforge.networks.meaning import Axes, AxisBlock
+from caloforge.networks.meaning import Axes, AxisBlock, places_of
 
 FIRST_CORE_PADS, FIRST_TAIL_PADS, FIRST_SHARE = 0.5, 3.0, 0.8
 """Radii and the core's share before the training."""
@@ -46,8 +46,7 @@ class LateralProfile(nn.Module):
         first = [share, math.log(FIRST_CORE_PADS), math.log(FIRST_TAIL_PADS)]
         profile = torch.tensor(first).repeat_interleave(z)
         self.first = nn.Parameter(torch.cat([torch.zeros(2), depth.mean()[None], profile]))
-        width = sum(block.number for block in inputs)
-        self.change = nn.Linear(width, len(self.first), bias=False)
+        self.change = nn.Linear(places_of(inputs), len(self.first), bias=False)
         nn.init.zeros_(self.change.weight)
 
     def axes(self) -> dict[str, Axes]:

@@ -19,7 +19,7 @@ from torch.nn import functional
 from caloforge.errors import ConfigError
 from caloforge.networks.base import ConditionFeatures, Domain
 from caloforge.networks.blocks import relative_cells, zero_below_threshold
-from caloforge.networks.meaning import Axes, AxisBlock
+from caloforge.networks.meaning import Axes, AxisBlock, places_of
 
 FIRST_RESPONSE, FIRST_WIDTH = 0.02, 0.05
 """Mean response and relative width before the training: a silicon-tungsten calorimeter's."""
@@ -100,7 +100,7 @@ class LayerShares(nn.Module):
         self.inputs = inputs
         part = (torch.arange(layers) + 0.5) / layers
         self.first = nn.Parameter(FIRST_POWER * (part.log() - part / FIRST_MAXIMUM))
-        self.hidden = nn.Linear(sum(block.number for block in inputs), HIDDEN)
+        self.hidden = nn.Linear(places_of(inputs), HIDDEN)
         self.change = nn.Linear(HIDDEN, layers, bias=False)
 
     def axes(self) -> dict[str, Axes]:
