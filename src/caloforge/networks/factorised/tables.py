@@ -41,9 +41,10 @@ THICK_VERSION = 7
 
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
-ROUNDING, SMALLEST = 1e-5, 1e-6
+ROUNDING, SMALLEST = 1e-5, 1e-4
 """Differences between torch and the exporter, of a number and, where it is itself a difference, of
-the largest one of its table."""
+the largest one of its table: a Gaussian that is wide for a layer's rings has shares of differences
+between numbers near one, over their small sum."""
 
 Initializers = Mapping[str, NDArray[np.generic]]
 
