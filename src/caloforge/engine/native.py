@@ -34,7 +34,16 @@ class NativeWorker:
         self._pad_mm = np.array(pad_mm)
 
     def hits(self, conditions: Conditions, seed: int, start: int, stop: int) -> HitArrays:
-        """The showers ``start`` to ``stop`` of a seed."""
+        """The showers ``start`` to ``stop`` of a seed.
+
+        Raises
+        ------
+        InputError
+            for showers that lean elsewhere than along the pads.
+        """
+        if conditions.phi is not None:
+            msg = "the native sampler makes showers that lean along the pads: for any other phi"
+            raise InputError(f"{msg} take another runtime (--runtime onnx)")
         rows = slice(start, stop)
         impact = None if conditions.impact is None else conditions.impact[rows]
         energy, theta = conditions.energy[rows], conditions.theta[rows]

@@ -22,6 +22,7 @@ class Runtime:
         ModelError for a model that the engine cannot run.
     package : what has to be installed for it, as Python imports it.
     bfloat16 : whether it computes in bfloat16 where the processor does.
+    any_phi : whether its showers may lean elsewhere than along the pads, of models that know it.
     sampler : distribution that draws the showers by itself, of which another version makes others
         of a seed; none where the model's graph draws them.
     tables_only : whether it runs only models that turn random numbers into places in tables.
@@ -32,6 +33,7 @@ class Runtime:
     package: str
     bfloat16: bool = False
     tables_only: bool = False
+    any_phi: bool = True
     sampler: str | None = None
 
     @property
@@ -60,6 +62,7 @@ RUNTIMES = {
         "native",
         package="caloforge_native",
         tables_only=True,
+        any_phi=False,
         sampler="caloforge-native",
     ),
     "openvino": Runtime("OpenVINO", "openvino", package="openvino", bfloat16=True),

@@ -123,10 +123,8 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
     ``described``: as of :func:`description`.  These are the widths of the lateral pattern, how far
     it is shifted in inclined showers, and what whitens the layer energies.
     """
-    lines = [line.split() for line in described.splitlines()]
-    places = {words[1]: words[2] for words in lines if words and words[0] == "table"}
     table = {
-        name: held[place].astype(np.float32) for name, place in places.items() if place in held
+        name: values.astype(np.float32) for name, values in held_tables(described, held).items()
     }
     found: dict[str, FloatArray] = {}
     if "pattern.steepness" in table:
@@ -144,6 +142,17 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
 def _of_classes(classes: LayerClasses) -> list[tuple[str | float, ...]]:
     """How layers are told apart by their energy, where not as those of silicon."""
     return [] if classes == SILICON else [("layer_classes", *classes)]
+
+
+def held_tables(described: str, held: Initializers) -> dict[str, NDArray[np.generic]]:
+    """Tables whose initializer is not called as they are, by their own names."""
+    return {name: held[place] for name, place in renamed(described).items() if place in held}
+
+
+def renamed(described: str) -> dict[str, str]:
+    """Of tables whose initializer is not called as they are: its name."""
+    lines = [line.split() for line in described.splitlines()]
+    return {words[1]: words[2] for words in lines if words and words[0] == "table"}
 
 
 def version_of(generator: FactorisedGenerator) -> int:
