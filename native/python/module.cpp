@@ -122,7 +122,7 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     auto layer_energy = array<float>({n, layers}), missed = array<float>({n, 2}), axis_y = array<float>({n, layers}),
          beside = array<float>({n, layers}), rate = array<float>({n, layers}),
          weights = array<float>({n, layers, rings}), expected = array<float>({n, x, y, layers}),
-         deposit = array<float>({n, x, y, layers});
+         deposit = array<float>({n, x, y, layers}), field = array<float>({n, x, y, layers});
     caloforge::Trace wanted;
     wanted.numbers = numbers.data();
     wanted.layer_energy = layer_energy.data();
@@ -132,6 +132,7 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     wanted.rate = rate.data();
     wanted.rings = weights.data();
     wanted.expected = expected.data();
+    wanted.field = field.data();
     if (cell_numbers) {
         check_equal(cell_numbers->size(), deposit.size(), "cell_numbers (N, X, Y, Z) of the window");
         wanted.cell_numbers = cell_numbers->data();
@@ -148,6 +149,7 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     made["rate"] = rate;
     made["expected"] = expected;
     made["deposit"] = deposit;
+    made["field"] = field;
     return made;
 }
 

@@ -13,6 +13,8 @@
 #include "steps/outgoing.hpp"
 #include "steps/pattern.hpp"
 #include "steps/pattern_weights.hpp"
+#include "steps/rings/noise.hpp"
+#include "steps/rings/pattern.hpp"
 #include "steps/selection.hpp"
 #include "steps/shared_weights.hpp"
 #include "steps/table.hpp"
@@ -113,6 +115,8 @@ class MakerOfSet final : public Maker {
         if (model_.converts) group_.beginning[lane] = numbers[next++];
         if (model_.moves_centre)
             for (int axis = 0; axis < 2; ++axis) group_.missed[axis][lane] = numbers[next++];
+        const int of_field = model_.field_numbers();
+        for (int i = 0; i < of_field; ++i) group_.field_numbers[lane * of_field + i] = numbers[next++];
     }
 
     template <int side>
@@ -146,6 +150,11 @@ class MakerOfSet final : public Maker {
                     weight[ring * layer_lanes + layer] *
                     (shower_.energy[layer] * shower_.raised[layer]);
         }
+        if (model_.in_rings) {
+            set_rings(model_, shower_);
+            set_field(model_, &group_.field_numbers[lane * model_.field_numbers()], shower_);
+            return;
+        }
         if (model_.moves_centre) set_missed(model_, group_, lane, condition, shower_);
         shower_.aslant.here = is_aslant(model_, group_, lane);
         if (shower_.aslant.here) {
@@ -163,7 +172,10 @@ class MakerOfSet final : public Maker {
         Random& random = group_.random[lane];
         expect<side>(lane, condition);
         make_halo(model_, condition, random, shower_);
-        set_numbers(model_, condition, random, shower_);
+        if (model_.in_rings)
+            set_numbers_in_rings(model_, condition, random, shower_);
+        else
+            set_numbers(model_, condition, random, shower_);
         make_deposits(model_, shower_);
         set_scales(model_, shower_);
     }
@@ -185,7 +197,19 @@ class MakerOfSet final : public Maker {
                     group_.rings[(lane * rings + i % rings) * model_.layer_lanes + i / rings];
         if (trace.rate && !model_.whole)
             set_rates(model_, condition, shower_, trace.rate + lane * layers);
+        if (trace.field && model_.in_rings) trace_field(condition, trace.field + lane * model_.cells());
         trace_cells(lane, trace);
+    }
+
+    void trace_field(const Condition& condition, float* field) {
+        set_ring_shares(model_, condition, shower_);
+        const InRings& in_rings = shower_.in_rings;
+        const int cells = model_.image_y * model_.layers;
+        for (int x = 0; x < model_.image_x; ++x) {
+            const RingParts parts(&in_rings.share[x * multipoles]);
+            for (int cell = 0; cell < cells; ++cell)
+                *field++ = parts.of_field(in_rings.field.data(), shower_.row, cell);
+        }
     }
 
     void trace_cells(int lane, const Trace& trace) {
@@ -194,8 +218,8 @@ class MakerOfSet final : public Maker {
             static_cast<std::size_t>(model_.window_x) * model_.window_y * layers;
         for (int layer = 0; layer < layers; ++layer) {
             const float* raised = shower_.of_layer.data();
-            expect_layer(model_, layer, shower_, shower_.of_layer.data());
-            const float* table = table_of(model_, sort_of(layer, shower_.energy[layer]));
+            expect_in_layer(model_, layer, shower_, shower_.of_layer.data());
+            const float* table = table_of(model_, Sorts(model_).of(layer, shower_.energy[layer]));
             std::size_t cell = lane * cells + layer;
             for (int x = 0; x < model_.window_x; ++x)
                 for (int y = 0; y < model_.window_y; ++y, cell += layers) {

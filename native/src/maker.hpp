@@ -48,6 +48,7 @@ struct Trace {
     float* expected = nullptr;       // [showers][window_x][window_y][layers] GeV
     float* beside = nullptr;         // [showers][layers] GeV
     float* rate = nullptr;           // [showers][layers] particles of the halo
+    float* field = nullptr;          // [showers][image_x][image_y][layers] in rings: of normal numbers
     // Asked cells: with these numbers [showers][window_x][window_y][layers], those deposits.
     const std::uint32_t* cell_numbers = nullptr;
     float* deposit = nullptr;

@@ -26,8 +26,6 @@ SCHEMA_VERSION: Literal[5] = 5
 """Of the cards that are written; docs/model-file.md says what came with which."""
 REPEATED = ("particles", "placement")
 """Fields that say what others say, for hosts that read the file without caloforge."""
-NOT_NATIVE = ("layer_places", "layers_before", "draws_sum", "deep_sharing", "layer_classes")
-"""Options of the network that the native sampler does not know."""
 POINT = 1e-3
 """A range of angles narrower than this, in rad, is one angle."""
 RANGE_TOLERANCE = 1e-4
@@ -170,13 +168,6 @@ class ModelCard(FrozenModel):
     def placement(self) -> Placement:
         """Where a host puts the cells; the detector says it, the card repeats it."""
         return placement_of(self.detector, self.window)
-
-    @property
-    def has_native_tables(self) -> bool:
-        """Whether its tables are of a form that the native sampler knows: on pads, of layers that
-        are alike for showers that begin late, and thin."""
-        newer = any(map(self.training.recipe.get("network", {}).get, NOT_NATIVE))
-        return self.float32_only and self.detector.readout == "pads" and not newer
 
     @property
     def impact_latent(self) -> int | None:

@@ -20,7 +20,8 @@ class Sampler:
         """Uniform numbers that a shower's layer energies are made from."""
     @property
     def numbers(self) -> int:
-        """These, four for its axis, one for where it begins and two for its centre, if drawn."""
+        """These, four for its axis, one for where it begins, two for its centre and ten for each
+        layer's field in rings, if drawn."""
 
 class Maker:
     """Makes showers in one thread at a time."""

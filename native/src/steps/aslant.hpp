@@ -61,11 +61,11 @@ void set_axis_aslant(
 CALOFORGE_INLINE void set_shares_of_layers(
     const Model& model, const float* centre, float steepness, float apart, int pads, float* share,
     float* sum) {
-    const float begin = -0.5f * static_cast<float>(pads);
-    float edge[lanes], first_edge[lanes];
+    const float begin = first_edge(pads);
+    float edge[lanes], lowest[lanes];
     CALOFORGE_LANES
     for (int lane = 0; lane < lanes; ++lane)
-        first_edge[lane] = edge[lane] = error_function((begin - centre[lane]) * steepness - apart);
+        lowest[lane] = edge[lane] = error_function((begin - centre[lane]) * steepness - apart);
     for (int pad = 0; pad < pads; ++pad) {
         const float next = begin + static_cast<float>(pad + 1);
         CALOFORGE_LANES
@@ -78,7 +78,7 @@ CALOFORGE_INLINE void set_shares_of_layers(
     float factor[lanes];
     CALOFORGE_LANES
     for (int lane = 0; lane < lanes; ++lane) {
-        sum[lane] = 0.5f * (edge[lane] - first_edge[lane]);
+        sum[lane] = 0.5f * (edge[lane] - lowest[lane]);
         factor[lane] = model.whole ? 1.0f / at_least(sum[lane], 1e-12f) : 1.0f;
         sum[lane] *= factor[lane];
     }

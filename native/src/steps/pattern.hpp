@@ -12,10 +12,13 @@
 
 CALOFORGE_BEGIN
 
+// The edge of the first of so many rows of pads, from the middle of the middle one.
+CALOFORGE_INLINE float first_edge(int pads) { return -0.5f - static_cast<float>(pads / 2); }
+
 // Sets erf at the edges of rows of pads about zero: of row i at place i, and at i + 1.
 CALOFORGE_INLINE void set_edges(
     float centre, float steepness, int pads, int stride, float* edges) {
-    const float begin = -0.5f * static_cast<float>(pads) - centre;
+    const float begin = first_edge(pads) - centre;
     for (int first = 0; first < stride; first += lanes) {
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane)
@@ -98,7 +101,7 @@ CALOFORGE_INLINE void weigh_inclined(
         for (int lane = 0; lane < lanes; ++lane) {
             const float off_axis =
                 slope * (shift_at[first + lane] + shift_with_energy[first + lane] * feature);
-            begin[lane] = -0.5f * of_pads - (axis[lane] - middle[lane] + off_axis);
+            begin[lane] = first_edge(pads) - (axis[lane] - middle[lane] + off_axis);
             const float sum = 0.5f * (error_function((begin[lane] + of_pads) * steepness) -
                                       error_function(begin[lane] * steepness));
             factor[lane] = 0.5f;

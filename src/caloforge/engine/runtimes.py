@@ -26,8 +26,7 @@ class Runtime:
         pads; none where the model's graph says it.
     sampler : distribution that draws the showers by itself, of which another version makes others
         of a seed; none where the model's graph draws them.
-    tables_only : whether it runs only models that turn random numbers into places in tables, of
-        the forms that the native sampler knows.
+    tables_only : whether it runs only models that turn random numbers into places in tables.
     """
 
     title: str
@@ -40,7 +39,7 @@ class Runtime:
 
     @property
     def sampler_version(self) -> str | None:
-        """Name and version of what draws the showers, as ``caloforge-native 0.4.0``."""
+        """Name and version of what draws the showers, as ``caloforge-native 0.5.0``."""
         return self.sampler and f"{self.sampler} {metadata.version(self.sampler)}"
 
     @property
@@ -58,7 +57,7 @@ class Runtime:
 
     def runs(self, card: ModelCard) -> bool:
         """Whether it runs models of such a card; its ``load`` has the last word."""
-        return card.has_native_tables or not self.tables_only
+        return card.float32_only or not self.tables_only
 
     def load(self, path: Path, plan: Plan, card: ModelCard) -> Engine:
         """A model file in this engine; errors as of its module."""
