@@ -1,6 +1,7 @@
 """Each step of the native sampler against the network's, with equal random numbers."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -20,10 +21,11 @@ SHOWERS = 16
 @pytest.fixture
 def steps(model):
     """What sampler and network make of the same numbers."""
-    with torch.no_grad():
-        return steps_of(model)
+    return steps_of(model)
 
 
+@cache
+@torch.no_grad()
 def steps_of(path):
     network, card = network_of(path), read_card(path)
     sampler = native.Sampler(str(path))
