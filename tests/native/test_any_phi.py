@@ -25,27 +25,28 @@ def sampler():
     return native.Sampler(str(PATH))
 
 
-def conditions(n, low=-3.0, high=3.0):
+def conditions(n, lowest=2.0):
     rng = np.random.default_rng(3)
-    card = read_card(PATH)
-    energy = np.geomspace(*card.energy_range_gev, n).astype(np.float32)
-    theta = rng.uniform(*card.theta_range_rad, n).astype(np.float32)
-    return energy, theta, rng.uniform(low, high, n).astype(np.float32)
+    energy = np.geomspace(lowest, 500.0, n).astype(np.float32)
+    theta = rng.uniform(*read_card(PATH).theta_range_rad, n).astype(np.float32)
+    return energy, theta, rng.uniform(-3.0, 3.0, n).astype(np.float32)
 
 
 @pytest.mark.parametrize("instructions", native.instruction_sets())
-def test_the_pattern_is_the_network_s(sampler, instructions):
-    energy, theta, phi = conditions(SHOWERS)
+@pytest.mark.parametrize("kind", ["bundled", "inclined", "whole_inclined", "thick_inclined"])
+def test_the_pattern_is_the_network_s(kind, instructions, toy_file):
+    path = PATH if kind == "bundled" else toy_file(kind)
+    sampler = native.Sampler(str(path))
+    energy, theta, phi = conditions(SHOWERS, 10.0)
     numbers = np.random.default_rng(4).random((SHOWERS, sampler.numbers), dtype=np.float32)
     made = native.Maker(sampler, instructions).trace(energy, theta, numbers, phi=phi)
     made = {name: torch.from_numpy(values) for name, values in made.items()}
-    network, layer_energy = network_of(PATH), made["layer_energy"]
+    network, layer_energy = network_of(path), made["layer_energy"]
     with torch.no_grad():
         condition = network.knots(*map(torch.from_numpy, (energy, theta)))
         toward = unit_vectors(torch.from_numpy(phi))
-        parts = [sampler.flow_numbers, 2, 2]
-        _, for_impact, for_tilt = torch.split(torch.from_numpy(numbers), parts, dim=1)
-        tilt = normal_from_uniform(for_tilt)[:, :1]
+        for_axis = torch.from_numpy(numbers[:, sampler.flow_numbers :])
+        for_impact, tilt = for_axis[:, :2], normal_from_uniform(for_axis[:, 2:4])[:, :1]
         axis = network.axis(for_impact - 0.5, layer_energy, condition, tilt, toward)
         middle = torch.stack([network.axis.aside(axis), network.axis.centre(axis)], dim=2)
         expected, beside = network.pattern.aslant(layer_energy, condition, axis - middle, toward)
