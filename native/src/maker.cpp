@@ -1,6 +1,7 @@
 // A shower in the order of its physics; compiled once for each instruction set.
 #include "maker.hpp"
 
+#include "steps/aslant.hpp"
 #include "steps/axis.hpp"
 #include "steps/centre.hpp"
 #include "steps/deposits.hpp"
@@ -29,18 +30,21 @@ class MakerOfSet final : public Maker {
     }
 
     void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-              const float* theta, const float* impact, HitBuffer& hits) override {
+              const float* theta, const float* impact, const float* phi, HitBuffer& hits) override {
         if (showers >= worth_a_group)
-            return make_side<lanes>(seed, first, showers, energy, theta, impact, hits);
+            return make_side<lanes>(seed, first, showers, energy, theta, impact, phi, hits);
         for (int i = 0; i < showers; ++i)
             make_side<1>(seed, first + static_cast<std::uint64_t>(i), 1, energy + i, theta + i,
-                         impact == nullptr ? nullptr : impact + 2 * i, hits);
+                         impact == nullptr ? nullptr : impact + 2 * i,
+                         phi == nullptr ? nullptr : phi + i, hits);
     }
 
-    void trace(int showers, const float* energy, const float* theta, const Trace& trace) override {
+    void trace(int showers, const float* energy, const float* theta, const float* phi,
+               const Trace& trace) override {
         const int count = model_.numbers();
         for (int lane = 0; lane < lanes; ++lane)
             set_numbers_of_lane<lanes>(lane, trace.numbers + smaller(lane, showers - 1) * count);
+        set_toward(group_, showers, phi);
         make_group<lanes>(showers, energy, theta);
         for (int lane = 0; lane < showers; ++lane) trace_shower(lane, trace);
     }
@@ -56,7 +60,7 @@ class MakerOfSet final : public Maker {
     // At most `side` showers, whose layers and pattern are made side by side.
     template <int side>
     void make_side(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-                   const float* theta, const float* impact, HitBuffer& hits) {
+                   const float* theta, const float* impact, const float* phi, HitBuffer& hits) {
         for (int lane = 0; lane < side; ++lane) {
             Random& random = group_.random[lane];
             random.start(seed, first + static_cast<std::uint64_t>(smaller(lane, showers - 1)));
@@ -64,6 +68,7 @@ class MakerOfSet final : public Maker {
             set_numbers_of_lane<side>(lane, numbers_.data());
         }
         set_entry(group_, showers, impact);
+        set_toward(group_, showers, phi);
         make_group<side>(showers, energy, theta);
         if (hits.narrow())
             make_hits<side>(showers, hits, hits.narrow_cell);
@@ -80,16 +85,22 @@ class MakerOfSet final : public Maker {
             make_shower<side>(lane);
             const std::size_t there = hits.hits;
             if (hits.large()) {
-                const int count = take_hits(model_, shower_, cells_.next(), energies_.next());
+                const int count = take(cells_.next(), energies_.next());
                 cells_.add(cell, there, static_cast<std::size_t>(count));
                 energies_.add(hits.energy, there, static_cast<std::size_t>(count));
                 hits.finish_shower(static_cast<std::size_t>(count));
             } else {
-                const int count = take_hits(model_, shower_, cell + there, hits.energy + there);
+                const int count = take(cell + there, hits.energy + there);
                 hits.finish_shower(static_cast<std::size_t>(count));
             }
         }
         if (hits.large()) cells_.finish(cell, hits.hits), energies_.finish(hits.energy, hits.hits);
+    }
+
+    template <class Cell>
+    int take(Cell* cell, float* energy) {
+        return shower_.aslant.here ? take_hits_aslant(model_, shower_, cell, energy)
+                                   : take_hits(model_, shower_, cell, energy);
     }
 
     template <int side>
@@ -144,9 +155,15 @@ class MakerOfSet final : public Maker {
             set_field(model_, &group_.field_numbers[lane * model_.field_numbers()], shower_);
             return;
         }
-        set_axis(model_, group_, lane, condition, shower_);
         if (model_.moves_centre) set_missed(model_, group_, lane, condition, shower_);
-        set_weighed(model_, condition, shower_);
+        shower_.aslant.here = is_aslant(model_, group_, lane);
+        if (shower_.aslant.here) {
+            set_axis_aslant(model_, group_, lane, condition, shower_);
+            set_expected_aslant(model_, condition, shower_);
+        } else {
+            set_axis(model_, group_, lane, condition, shower_);
+            set_weighed(model_, condition, shower_);
+        }
     }
 
     template <int side>

@@ -58,10 +58,12 @@ class Maker {
   public:
     virtual ~Maker() = default;
     // At most `lanes` showers, numbered from `first` on.  `impact` [showers][2]: where the particles
-    // enter the front, in pads from the middle of one; null: anywhere, drawn.
+    // enter the front, in pads from the middle of one; null: anywhere, drawn.  `phi` [showers]: which way
+    // they lean, in rad from x towards y; null: along y.
     virtual void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-                      const float* theta, const float* impact, HitBuffer& hits) = 0;
-    virtual void trace(int showers, const float* energy, const float* theta, const Trace& trace) = 0;
+                      const float* theta, const float* impact, const float* phi, HitBuffer& hits) = 0;
+    virtual void trace(int showers, const float* energy, const float* theta, const float* phi,
+                       const Trace& trace) = 0;
 };
 
 namespace portable { std::unique_ptr<Maker> new_maker(const Model& model); }

@@ -169,11 +169,13 @@ def test_graphs_without_phi_say_so(angle):
         angle.engine.card = kept
 
 
-def test_auto_is_an_engine_that_makes_any_phi(angle, monkeypatch):
-    """The native sampler is the fastest, and leans along the pads alone."""
+@pytest.mark.parametrize(("version", "chosen"), [("0.4.0", "openvino"), ("0.5.0", "native")])
+def test_auto_is_an_engine_that_makes_any_phi(angle, monkeypatch, version, chosen):
+    """The native sampler is the fastest; older ones lean along the pads alone."""
     monkeypatch.setattr(RUNTIMES["native"].__class__, "installed", True)
+    monkeypatch.setattr("caloforge.engine.runtimes.metadata.version", lambda name: version)
     assert chosen_runtime("auto", angle.card) == "native"
-    assert chosen_runtime("auto", angle.card, aslant=True) == "openvino"
+    assert chosen_runtime("auto", angle.card, aslant=True) == chosen
     asked = Conditions.of(50.0, [THETA, np.pi / 2], [np.pi, 1.0])
     assert not leans_aslant(asked, angle.card.detector)
     assert leans_aslant(Conditions.of(50.0, THETA, 1.0), angle.card.detector)

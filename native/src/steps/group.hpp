@@ -45,6 +45,7 @@ struct Group {
     alignas(64) float weight[most_corners][lanes] = {};
     alignas(64) std::int32_t knot[most_corners][lanes] = {};
     alignas(64) float impact_x[lanes] = {}, impact_y[lanes] = {};  // uniform numbers
+    alignas(64) float toward_x[lanes] = {}, toward_y[lanes] = {};  // unit vectors along which they lean
     bool at_front = false;  // whether they are where particles enter, not where the axis is crossed
     alignas(64) float tilt[2][lanes] = {};                         // uniform, then [0] is normal
     alignas(64) float beginning[lanes] = {};                       // uniform

@@ -177,6 +177,12 @@ CALOFORGE_INLINE int first_reaching(int rings, const float* weighed, int row) {
 // Sets what the strip's cells from `cell` on expect, in GeV, raised.  Narrow rings come first, and those
 // that do not reach the cells are left out.
 CALOFORGE_INLINE void expect_strip(const Model& model, int cell, Shower& shower) {
+    if (shower.aslant.here) {
+        const float* from = &shower.aslant.expected[cell];
+        for (int x = 0; x < model.window_x; ++x, from += shower.row)
+            std::memcpy(&shower.expected[x * cells_of_strip], from, cells_of_strip * sizeof(float));
+        return;
+    }
     const int row = shower.row, stride = shower.in_x.stride;
     const int first = first_reaching(model.rings, &shower.weighed[cell], row);
     for (int i = 0; i < shower.blocks_x; ++i) {
@@ -195,6 +201,12 @@ CALOFORGE_INLINE void expect_strip(const Model& model, int cell, Shower& shower)
 // Sets the same of all cells of one layer: [window_y][in_x.stride].
 void expect_layer(const Model& model, int layer, const Shower& shower, float* expected) {
     const int stride = shower.in_x.stride;
+    if (shower.aslant.here) {
+        for (int y = 0; y < model.window_y; ++y)
+            for (int x = 0; x < model.window_x; ++x)
+                expected[y * stride + x] = shower.aslant.expected[shower.place(model, x, y, layer)];
+        return;
+    }
     for (int y = 0; y < model.window_y; ++y) {
         for (int first = 0; first < stride; first += lanes) {
             const float* weighed = &shower.weighed[shower.place(model, 0, y, layer)];

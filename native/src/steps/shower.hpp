@@ -130,6 +130,24 @@ struct Shares {
     Array<float> sum;    // [rings]
 };
 
+// Of showers that lean elsewhere than along y.
+struct Aslant {
+    Aslant(const Model& model, int row)
+        : axis_x(model.layer_lanes), aside(model.layer_lanes), in_x(model.window_x * lanes),
+          in_y(model.window_y * lanes),
+          expected(model.inclined ? static_cast<std::size_t>(model.window_x) * row + lanes : 0),
+          image(model.inclined ? model.cells() + lanes : 0) {}
+
+    bool here = false;  // whether the shower is such
+    float toward_x = 0.0f, toward_y = 1.0f;  // unit vector along which it leans
+    Array<float> axis_x;           // [layers] pads from the middle of the layer's window
+    Array<float> aside;            // [layers] whole pads along x by which that is moved
+    Array<float> in_x, in_y;       // [pads][lanes] of one Gaussian: shares of rows of pads
+    alignas(64) float sum_x[lanes] = {}, sum_y[lanes] = {};
+    Array<float> expected;         // [window_x][row] GeV, raised
+    Array<float> image;            // [image_x][image_y][layers] GeV
+};
+
 struct Shower {
     explicit Shower(const Model& model)
         : widest_row(row_of(model, model.widest_span())),
@@ -144,6 +162,7 @@ struct Shower {
           number(static_cast<std::size_t>(model.window_x + 1) * widest_row),
           core_numbers(2 * core * core * model.layer_lanes + lanes),
           core_normals(core * core * model.layer_lanes),
+          aslant(model, widest_row),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
           raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
           of_layers(model.layer_lanes, model.deep_sharing > 0.0f),
@@ -180,6 +199,7 @@ struct Shower {
     Array<float> expected;        // [window_x][cells_of_strip] of a strip, GeV, raised
     Array<std::uint32_t> number;  // [window_x + 1][row]
     Array<float> core_numbers, core_normals;  // [2][core][core][layer_lanes], [core][core][layer_lanes]
+    Aslant aslant;
     HaloHits halo;
     Array<float> in_halo;  // [layers] GeV
     Array<float> raised;   // [layers] what cells expect, by the layer's shift; and its inverse

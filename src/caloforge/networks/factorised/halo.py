@@ -91,7 +91,8 @@ class Halo(nn.Module):
         layer = layer.clamp(max=self.layers - 1.0)
         across, along = self._pad(where, size, layer, condition)
         if sideways is not None:
-            across, along = self._turned(across, along, sideways.toward, where)
+            middle = of_layers(sideways.centre, layer), of_layers(centre, layer)
+            across, along = self._turned(across, along, sideways.toward, middle, where)
         follow = fraction(size * ENERGIES) / self.followed(size)
         step_x, step_y = _step(follow)
         across, along, layer = (
@@ -177,22 +178,39 @@ class Halo(nn.Module):
         return across, along * self.side(condition) if self.leans > 1 else along
 
     def _turned(
-        self, across: Tensor, along: Tensor, toward: Tensor, where: Tensor
+        self,
+        across: Tensor,
+        along: Tensor,
+        toward: Tensor,
+        middle: tuple[Tensor, Tensor],
+        where: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Pads (N, particles) of showers that lean along unit vectors (N, 2), from those of showers
-        that lean along y, both counted from the window's middle.
+        that lean along y, both counted from the window's middle, which is at ``middle`` in pads
+        from the image's.
 
         What is turned into the window takes a place that was left empty beside it: its mirror
-        image, or the opposite one, whichever is nearer.
+        image, or the opposite one, whichever is nearer; and so does what is turned out of the
+        image, in its corners.
         """
+        half_x, half_y = self._middle
         x, y = turned(across, along, toward, fraction(where * math.prod(self.pads)))
         mirror = torch.where(y * along < x * across, -1.0, 1.0)
-        half_x, half_y = self._middle
         pad_x = torch.floor(x + (half_x + 0.5)) - half_x
         pad_y = torch.floor(y + (half_y + 0.5)) - half_y
-        inside = self._in_window(pad_x, pad_y)
-        pad_x = torch.where(inside, -mirror * across, pad_x)
-        return pad_x, torch.where(inside, mirror * along, pad_y)
+        in_window = self._in_window(pad_x, pad_y)
+        inside = self._in_image(pad_x + (middle[0] + half_x), pad_y + (middle[1] + half_y))
+        from_image = along + (middle[0] * toward[:, :1] + middle[1] * toward[:, 1:])
+        would_be = from_image.abs() < half_y + 0.5
+        corner_x = -mirror * across - middle[0]
+        corner_y = torch.floor(mirror * from_image + (half_y + 0.5)) - half_y - middle[1]
+        pad_x = torch.where(would_be & ~inside, corner_x, pad_x)
+        pad_y = torch.where(would_be & ~inside, corner_y, pad_y)
+        pad_y = torch.where(inside & ~would_be, 2.0 * self.image[1], pad_y)  # nowhere
+        return (
+            torch.where(in_window, -mirror * across, pad_x),
+            torch.where(in_window, mirror * along, pad_y),
+        )
 
     @property
     def _middle(self) -> tuple[float, float]:
