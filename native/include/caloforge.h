@@ -67,7 +67,8 @@ typedef struct {
     const char *particle; /* Geant4's name, as "e-" */
     float energy;         /* GeV */
     double impact[3];     /* mm: where its flight meets the front of the calorimeter */
-    double direction[3];  /* of the flight, of any length */
+    double direction[3];  /* of the flight, of any length; models of inclined showers on square pads know
+                             any, others those in the plane of the normal and the pads' y axis */
     double normal[3];     /* to the layers, into the calorimeter; 0, 0, 0: the flight's direction */
     double pad_y[3];      /* of the pads' y axis; 0, 0, 0: the flight's direction along the layers */
 } caloforge_particle;

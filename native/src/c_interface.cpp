@@ -62,7 +62,10 @@ caloforge::Entry entry_of(const caloforge_sampler& sampler, const caloforge_part
     must_be(particle.particle, "the particle's name");
     sampler.card.check_particle(particle.particle);
     sampler.card.check_placement();
-    const caloforge::Entry entry(particle);
+    const caloforge::Model& model = sampler.sampler.model;
+    const bool square = model.image_x == model.image_y &&
+                        sampler.card.pitch_mm[0] == sampler.card.pitch_mm[1];
+    const caloforge::Entry entry(particle, model.inclined && square);
     sampler.card.check_range(particle.energy, entry.theta);
     return entry;
 }
@@ -75,12 +78,14 @@ std::size_t simulate_lanes(
     std::size_t* offsets) {
     caloforge::Entry entries[caloforge::lanes];
     caloforge::Place entered[caloforge::lanes];
-    float energy[caloforge::lanes], theta[caloforge::lanes], impact[2 * caloforge::lanes];
+    float energy[caloforge::lanes] = {}, theta[caloforge::lanes] = {}, phi[caloforge::lanes] = {};
+    float impact[2 * caloforge::lanes] = {};
     const caloforge::Placer& placer = *maker.sampler.placer;
     for (int i = 0; i < showers; ++i) {
         entries[i] = entry_of(maker.sampler, particles[i]);
         energy[i] = particles[i].energy;
         theta[i] = static_cast<float>(entries[i].theta);
+        phi[i] = static_cast<float>(entries[i].phi);
         if (pad == nullptr) continue;
         entered[i] = placer.in_pad(entries[i], {pad[0], pad[1], pad[2]});
         const std::array<float, 2> pads = placer.pads(entered[i]);
@@ -88,7 +93,7 @@ std::size_t simulate_lanes(
     }
     const caloforge::HitBuffer& made = maker.hits;
     maker.maker.make(seed, first, static_cast<std::size_t>(showers), energy, theta, maker.hits,
-                     pad == nullptr ? nullptr : impact);
+                     pad == nullptr ? nullptr : impact, phi);
     for (int i = 0; i < showers; ++i) {
         const auto begin = static_cast<std::size_t>(made.offsets[i]);
         const auto end = static_cast<std::size_t>(made.offsets[i + 1]);

@@ -1,6 +1,7 @@
 #include "placement.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include "model_file.hpp"
 
@@ -10,6 +11,7 @@ namespace {
 constexpr float ns_per_mm = static_cast<float>(1 / 299.792458);  // of light
 constexpr double along = 1e-9;     // less of a unit vector than this is no part of it
 constexpr double sideways = 1e-3;  // of a direction, along x, for which models have no angle
+constexpr double along_y = 1.5707963267948966;  // the phi of flights along y
 constexpr double steep = 0.9;      // more of z than this along the detector's y: take its z axis
 
 double dot(const Vector3& a, const Vector3& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
@@ -55,22 +57,34 @@ Vector3 y_axis(const Vector3& asked, const Vector3& direction, const Vector3& z)
 
 }  // namespace
 
-Entry::Entry(const caloforge_particle& particle) : impact(finite(particle.impact, "impact")) {
+Entry::Entry(const caloforge_particle& particle, bool any_phi)
+    : impact(finite(particle.impact, "impact")), phi(along_y) {
     const Vector3 direction = unit(finite(particle.direction, "direction"), "direction");
     const Vector3 normal = finite(particle.normal, "normal");
     z = is_zero(normal) ? direction : unit(normal, "normal");
     y = y_axis(finite(particle.pad_y, "pad_y"), direction, z);
     x = cross(y, z);
-    const double into = dot(direction, z), tilt = dot(direction, y);
+    const double into = dot(direction, z);
+    Place tilt{dot(direction, x), dot(direction, y)};
     if (!(into > along)) bad("direction must lead into the layers, along their normal");
-    if (std::abs(dot(direction, x)) > sideways)
+    if (std::abs(tilt[0]) <= sideways) {
+        theta = std::atan2(into, tilt[1]);
+        slope = {0, tilt[1] / into};
+        return;
+    }
+    if (!any_phi)
         bad("direction must be along the pads' y axis and the layers' normal: there is no other angle");
-    theta = std::atan2(into, tilt);
-    slope = tilt / into;
+    transposed = std::abs(tilt[0]) > std::abs(tilt[1]);
+    if (transposed) std::swap(x, y), std::swap(tilt[0], tilt[1]);
+    const double sign = tilt[1] < 0 ? -1 : 1;
+    theta = std::atan2(into, sign * std::hypot(tilt[0], tilt[1]));
+    if (std::abs(tilt[0]) > sideways) phi = std::atan2(sign * tilt[1], sign * tilt[0]);
+    slope = {tilt[0] / into, tilt[1] / into};
 }
 
 Placer::Placer(const Card& card)
-    : layers_(static_cast<std::uint32_t>(card.shape[2])), pitch_(card.pitch_mm),
+    : layers_(static_cast<std::uint32_t>(card.shape[2])),
+      pads_y_(static_cast<std::uint32_t>(card.shape[1])), pitch_(card.pitch_mm),
       depths_(card.depths_mm) {
     for (int x = 0; x < card.shape[0]; ++x)
         for (int y = 0; y < card.shape[1]; ++y) {
@@ -108,16 +122,17 @@ std::array<float, 2> Placer::pads(const Place& place) const {
 
 void Placer::place(const Entry& entry, std::size_t count, const std::uint32_t* cell,
                    const float* energy, caloforge_hit* hits) const {
-    const double shift =
-        entry.slope == 0 ? 0 : entry.slope * barycentre(count, cell, energy)[2];
-    put(entry, {0, shift}, count, cell, energy, hits);
+    const bool inclined = entry.slope[0] != 0 || entry.slope[1] != 0;
+    const double depth = inclined ? barycentre(count, cell, energy)[2] : 0;
+    put(entry, {entry.slope[0] * depth, entry.slope[1] * depth}, count, cell, energy, hits);
 }
 
 void Placer::place_on_pads(const Entry& entry, const Place& entered, std::size_t count,
                            const std::uint32_t* cell, const float* energy,
                            caloforge_hit* hits) const {
     const Vector3 centre = barycentre(count, cell, energy);
-    const Place flight{entered[0], entered[1] + entry.slope * centre[2]};
+    const Place flight{entered[0] + entry.slope[0] * centre[2],
+                       entered[1] + entry.slope[1] * centre[2]};
     Place middle;
     for (int axis = 0; axis < 2; ++axis)
         middle[axis] = pitch_[axis] * std::rint((flight[axis] - centre[axis]) / pitch_[axis]) - entered[axis];
@@ -134,7 +149,9 @@ void Placer::put(const Entry& entry, const Place& middle, std::size_t count,
         hits[i] = {static_cast<float>(entry.impact[0] + from[0]),
                    static_cast<float>(entry.impact[1] + from[1]),
                    static_cast<float>(entry.impact[2] + from[2]),
-                   energy[i], distance * ns_per_mm, cell[i], layer};
+                   energy[i], distance * ns_per_mm,
+                   entry.transposed ? (pad % pads_y_ * pads_y_ + pad / pads_y_) * layers_ + layer : cell[i],
+                   layer};
     }
 }
 

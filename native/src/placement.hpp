@@ -1,8 +1,8 @@
 // Showers in space: from the numbers of their cells to positions in the detector.
 //
 //     axes: z the layers' normal; y the flight's part along the layers, or the pads' own; x = y x z
-//     slope = cot(theta) of the flight to y;  depth = that of the shower's barycentre
-//     hit = impact + pad_x x + (pad_y + depth slope) y + layer's depth z
+//     slope = how far the flight moves along x and y for a unit of depth;  depth = that of the shower's
+//     barycentre;  hit = impact + (pad_x + depth slope_x) x + (pad_y + depth slope_y) y + layer's depth z
 //
 // The image is centred on the barycentre, which the axis crosses at its depth: hence the one shift.
 // On pads that stand still the image is moved by whole pads from the one that the particle enters, so
@@ -19,13 +19,17 @@ namespace caloforge {
 using Vector3 = std::array<double, 3>;
 using Place = std::array<double, 2>;  // mm along the pads' x and y
 
-// How a particle enters the layers.
+// How a particle enters the layers.  Where it leans along the pads' x more than along y, these are exchanged
+// (`transposed`): pads that are square look the same.  It then leans along phi, within 45 degrees of y.
 struct Entry {
     Vector3 impact{}, x{}, y{}, z{};
-    double theta = 0, slope = 0;
+    double theta = 0, phi = 0;
+    Place slope{};
+    bool transposed = false;
 
-    // Throws Error for what is no direction, or none into the layers and along their y and z.
-    explicit Entry(const caloforge_particle& particle);
+    // Throws Error for what is no direction, or none into the layers; and, unless the model has showers of
+    // `any_phi`, for one that is not along their y and z.
+    Entry(const caloforge_particle& particle, bool any_phi);
     Entry() = default;
 };
 
@@ -55,7 +59,7 @@ class Placer {
     void put(const Entry& entry, const Place& middle, std::size_t count, const std::uint32_t* cell,
              const float* energy, caloforge_hit* hits) const;
 
-    std::uint32_t layers_;
+    std::uint32_t layers_, pads_y_;
     Place pitch_;                        // mm
     std::vector<double> depths_;         // [layers] mm
     std::vector<double> pad_x_, pad_y_;  // [pads] mm, from the image's axis

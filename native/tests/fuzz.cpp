@@ -26,13 +26,16 @@ int main(int count, char** words) {
             const Sampler sampler(changed);
             read_card(changed, sampler.model);
             const auto energy = float(0.5 * (sampler.model.energy_low + sampler.model.energy_high));
-            const auto theta = float(0.5 * (sampler.model.theta_low + sampler.model.theta_high));
+            const auto theta = float(0.75 * sampler.model.theta_low + 0.25 * sampler.model.theta_high);
             const std::vector<float> energies(lanes + 1, energy), thetas(lanes + 1, theta);
+            const std::vector<float> phis(lanes + 1, 0.9f);
+            const bool square = sampler.model.image_x == sampler.model.image_y;
             const std::size_t showers = random() % 2 ? lanes + 1 : 1;  // a group and one, or one
             for (const std::string& set : instruction_sets()) {
                 HitBuffer hits;
                 ShowerMaker(sampler, set)
-                    .make(std::uint64_t(file), 0, showers, energies.data(), thetas.data(), hits);
+                    .make(std::uint64_t(file), 0, showers, energies.data(), thetas.data(), hits, nullptr,
+                          square && file % 2 ? phis.data() : nullptr);
             }
             ++made;
         } catch (const Error& error) {

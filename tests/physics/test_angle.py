@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tests.physics import slow
 
-from caloforge.physics.angle import measured_angle, published_angle
+from caloforge.physics.angle import leaning_angle, measured_angle, published_angle
 from caloforge.physics.observables import projection
 
 DEPTHS = np.array([3.0, 7.0, 11.0, 17.0, 24.0])
@@ -24,6 +24,15 @@ def test_a_needle_is_measured_at_its_angle(degrees):
     theta = np.radians(degrees)
     assert measured_angle(tilted(theta), DEPTHS, PAD) == pytest.approx(theta, abs=1e-6)
     assert published_angle(tilted(theta), DEPTHS, PAD) == pytest.approx(theta, abs=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 90, 200])
+def test_a_needle_that_leans_anywhere_is_measured_at_its_angle(degrees):
+    phi, theta = np.radians(degrees), np.radians(70)
+    along = {0: np.cos(phi), 1: np.sin(phi)}
+    xz, yz = (tilted(np.arctan2(1.0, part / np.tan(theta))) for part in along.values())
+    found = leaning_angle(xz, yz, np.array([phi]), DEPTHS, (PAD, PAD))
+    assert found == pytest.approx(theta, abs=1e-6)
 
 
 def test_both_angles_are_their_definition():

@@ -1,6 +1,6 @@
 """Every observable of hits is that of the cells."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,11 +13,12 @@ from caloforge.validate.comparison import MIN_SHOWERS, _summary, compare
 CLOSE = {"rtol": 1e-5, "atol": 1e-12}
 
 
-@pytest.fixture(params=["fixed", "angle"])
+@pytest.fixture(params=["fixed", "angle", "aslant"])
 def showers(request, toy_detector):
-    made = make_showers(toy_detector, 30, window=request.param)
+    aslant = request.param == "aslant"
+    made = make_showers(toy_detector, 30, window="angle" if aslant else request.param)
     made.cells[7] = 0
-    return made
+    return replace(made, phi=np.linspace(0, 3, 30)) if aslant else made
 
 
 def test_observables_are_those_of_the_cells(showers):

@@ -228,12 +228,13 @@ int take_hits_aslant(const Model& model, Shower& shower, Cell* cell, float* ener
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane) any |= bits_of(image[first + lane]);
         if (any == 0) continue;
-        for (int i = first; i < first + lanes; ++i)
+        for (int i = first; i < first + lanes; ++i) {
             if (image[i] > 0.0f) {
                 cell[count] = static_cast<Cell>(i);
                 energy[count++] = image[i];
-                image[i] = 0.0f;
             }
+            image[i] = 0.0f;
+        }
     }
     return count;
 }
