@@ -1,5 +1,6 @@
 """Energy scores: proper, whatever the conditions; and the objective that trains by them."""
 
+import copy
 import math
 
 import numpy as np
@@ -9,10 +10,9 @@ torch = pytest.importorskip("torch")
 
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.gan.ending import Ending  # noqa: E402
 from caloforge.networks.gan.lateral import LateralProfile  # noqa: E402
 from caloforge.networks.gan.layered2d import Layered2dOptions  # noqa: E402
-from caloforge.networks.gan.response import DrawnResponse  # noqa: E402
-from caloforge.networks.meaning import AxisBlock  # noqa: E402
 from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
 from caloforge.networks.scores.energy_score import energy_score  # noqa: E402
 from caloforge.networks.scores.features import features  # noqa: E402
@@ -36,12 +36,13 @@ def showers(energy, seed=0):
     return (blob / blob.sum()) * sums.reshape(-1, 1, 1, 1) * 2 * noise
 
 
-def objective(name="layered2d", network=None, made=12, steps=40):
+def objective(name="layered2d", network=None, made=12, steps=40, **options):
     domain = Domain(shape=SHAPE, energy_range_gev=(10, 100), theta_range_rad=(math.pi / 2,) * 2)
     plan = TrainingPlan(domain, epochs=1, steps_per_epoch=steps, batch_size=24)
     torch.manual_seed(1)
     network = network or NETWORKS[name].options()
-    return build_objective(network, EnergyScoreOptions(made=made, warmup_steps=5), plan)
+    options = EnergyScoreOptions(made=made, warmup_steps=5, **options)
+    return build_objective(network, options, plan)
 
 
 def batch(seed, conditions=4, repeats=6):
@@ -112,6 +113,25 @@ def test_the_spread_of_an_energy_is_found():
     assert torch.allclose(found, (0.01 + 4 / at).sqrt(), rtol=0.25)
 
 
+def test_the_spread_of_one_condition_is_not_that_of_all():
+    """A feature that changes with the angle, and spreads more at more energy."""
+    spread = FeatureSpread()
+    random = torch.Generator().manual_seed(6)
+    for step in range(100):
+        energy = (2 * 250 ** torch.rand(6, generator=random)).repeat_interleave(8)
+        angle = torch.rand(6, generator=random).repeat_interleave(8)
+        sigma = 0.01 * energy
+        true = 50 * angle + sigma * torch.randn(48, generator=random)
+        spread.learn({"slope": true[:, None]}, energy, repeats=8)
+        if step == 50:  # a batch of single showers, whose angles differ
+            spread.learn({"slope": 50 * torch.rand(48, 1, generator=random)}, energy)
+    at = torch.tensor([5.0, 50.0, 400.0])
+    assert torch.allclose(spread.of("slope", at)[:, 0], 0.01 * at, rtol=0.15)
+    again = FeatureSpread()
+    again.load_state_dict(spread.state_dict())
+    assert torch.equal(again.of("slope", at), spread.of("slope", at))
+
+
 @pytest.mark.parametrize("repeats", [1, 6])
 def test_training_halves_the_scores(repeats):
     trained = objective(steps=50)
@@ -168,14 +188,15 @@ def test_a_drawn_response_is_the_sum_of_the_cells(name):
     options = NETWORKS[name].options(relative=True, drawn_response=True, channels=16)
     generator = objective(name, options).generator
     with torch.no_grad():
-        generator.response.mean[1:] = torch.tensor([0.2, -0.1, 0.0, 0.0])
+        generator.ending.drawn.mean[1:] = torch.tensor([0.2, -0.1, 0.0, 0.0, 0.0])
     latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
     theta = torch.full((8,), math.pi / 2)
     cells = generator(latent, energy, theta)
-    expected = generator.response.response(latent, energy, theta)
+    expected = generator.ending.drawn(latent, energy, theta)[:, 0] / energy
     assert torch.allclose(cells.sum((1, 2, 3)) / energy, expected, rtol=0.02)
     cells.sum().backward()
-    assert all(p.grad.abs().sum() > 0 for p in (generator.response.mean, generator.response.width))
+    drawn = generator.ending.drawn
+    assert all(weights.grad.abs().sum() > 0 for weights in (drawn.mean, drawn.width))
 
 
 def test_a_drawn_response_needs_relative_cells():
@@ -183,21 +204,51 @@ def test_a_drawn_response_needs_relative_cells():
         objective("conv2d", NETWORKS["conv2d"].options(drawn_response=True, channels=16))
 
 
-@pytest.mark.parametrize("name", ["conv2d", "conv3d"])
-def test_drawn_layers_have_their_shares_of_the_drawn_sum(name):
-    """Whatever the convolutions draw; before any training the mean shower is largest at 0.4."""
+def drawn(name="conv3d"):
     options = {"relative": True, "drawn_response": True, "drawn_layers": True, "channels": 16}
-    generator = objective(name, NETWORKS[name].options(**options)).generator
+    return NETWORKS[name].options(**options)
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv3d"])
+def test_layers_have_what_was_drawn_for_them(name):
+    """Whatever the convolutions draw; before any training the mean shower is largest at 0.4."""
+    generator = objective(name, drawn(name)).generator
     latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
     theta = torch.full((8,), math.pi / 2)
-    vector = torch.cat([latent, generator.conditions(energy, theta)], 1)
-    shares = generator.shares(vector)
+    layers = generator.drawn_layers(latent, energy, theta)
     cells = generator(latent, energy, theta)
-    sums = energy * generator.response.response(latent, energy, theta)
-    assert torch.allclose(cells.sum((1, 2)), sums[:, None] * shares, rtol=0.02, atol=1e-3)
-    assert shares.mean(0).argmax() in (3, 4)
+    assert torch.allclose(cells.sum((1, 2)), layers, rtol=0.02, atol=1e-3)
+    assert torch.allclose(
+        layers.sum(1), generator.ending.drawn.response(latent, energy, theta)[:, 0]
+    )
+    assert layers.mean(0).argmax() in (3, 4)
     features(cells, energy)["barycentre"][2].sum().backward()
-    assert all(p.grad.abs().sum() > 0 for p in generator.shares.parameters())
+    assert all(p.grad.abs().sum() > 0 for p in generator.drawn_layers.parameters())
+
+
+def test_layers_fluctuate_less_at_more_energy():
+    """Before any training, as they do in a calorimeter."""
+    layers = objective("conv3d", drawn()).generator.drawn_layers
+    latent, theta = torch.randn(400, 200), torch.full((400,), math.pi / 2)
+    few, many = (
+        (layers(latent, torch.full((400,), energy), theta) / energy).std(0)
+        for energy in (10.0, 100.0)
+    )
+    assert (many < 0.6 * few).all()
+
+
+def test_the_layers_alone_are_trained_where_a_recipe_says_so():
+    trained = objective("conv3d", drawn(), part="layers")
+    before = copy.deepcopy(trained.generator.state_dict())
+    trained.step(batch(1))
+    after = trained.generator.state_dict()
+    changed = {name for name in before if not after[name].equal(before[name])}
+    assert changed == {name for name in before if name.startswith("ending.drawn.")}
+
+
+def test_a_network_without_drawn_layers_cannot_train_them():
+    with pytest.raises(ConfigError, match=r'objective\.part "layers" needs a network with drawn'):
+        objective("conv3d", NETWORKS["conv3d"].options(channels=16), part="layers")
 
 
 def test_drawn_layers_need_a_drawn_sum():
@@ -237,23 +288,26 @@ def test_a_lateral_profile_leans_as_the_shower_does(name):
     generator = build_objective(
         options, EnergyScoreOptions(made=12), TrainingPlan(domain, 1, 1, 12)
     ).generator
-    profile = generator.lateral(torch.randn(48, sum(b.number for b in generator.inputs)), theta)
+    latent, energy = generator.draw_latent(48), torch.full((48,), 50.0)
+    profile = generator.ending.lateral(latent, energy, theta)
     assert profile.shape == (48, *shape)
     (slope,) = features(profile.detach().square(), torch.ones(48))["slope"]
     assert slope[:, 0].tolist() == pytest.approx((theta.cos() / theta.sin()).tolist(), abs=0.05)
-    cells = generator(generator.draw_latent(48), torch.full((48,), 50.0), theta)
-    (slope,) = features(cells, torch.full((48,), 50.0))["slope"]
+    cells = generator(latent, energy, theta)
+    (slope,) = features(cells, energy)["slope"]
     low, middle, high = slope.reshape(3, 16).mean(1).tolist()
     assert low > middle + 0.15 > high + 0.3
     cells.square().sum().backward()
-    assert all(p.grad.abs().sum() > 0 for p in generator.lateral.parameters())
+    lateral = generator.ending.lateral
+    for part in (lateral.axis, lateral.profile):
+        assert all(weights.grad.abs().sum() > 0 for weights in part.parameters())
 
 
 def test_the_lateral_profile_is_that_of_its_formula():
     domain = Domain(shape=(9, 11, 10), energy_range_gev=(10, 100), theta_range_rad=(1.0, 2.0))
-    lateral = LateralProfile((AxisBlock("latent", 4),), domain)
+    lateral = LateralProfile(4, domain)
     theta = torch.tensor([1.3])
-    found = lateral(torch.zeros(1, 4), theta).detach()
+    found = lateral(torch.zeros(1, 4), torch.tensor([20.0]), theta).detach()
     depth, x, y = 7 - 4.5, 6 - 4, 3 - 5
     from_y = (y - depth / math.tan(1.3)) * math.sin(1.3)
     square = x**2 + from_y**2
@@ -268,14 +322,12 @@ def test_a_lateral_profile_needs_relative_cells():
 
 def test_a_layer_in_which_nothing_is_drawn_has_a_gradient():
     """Convolutions end in a ReLU: a whole layer may be zero."""
-    response = DrawnResponse(
-        Domain(shape=(3, 3, 2), energy_range_gev=(1, 2), theta_range_rad=(1, 2))
-    )
+    domain = Domain(shape=(3, 3, 2), energy_range_gev=(1, 2), theta_range_rad=(1, 2))
+    ending = Ending(drawn(), 4, domain)
     amplitude = torch.ones(1, 3, 3, 2)
     amplitude[..., 1] = 0.0
     amplitude.requires_grad_()
-    shares = torch.tensor([0.5, 0.5]).reshape(1, 1, 1, 2)
-    cells = response(amplitude, torch.zeros(1, 4), torch.ones(1), torch.ones(1), shares)
+    cells = ending(amplitude, torch.zeros(1, 4), torch.ones(1), torch.ones(1))
     cells.square().sum().backward()
     assert torch.isfinite(cells).all() and torch.isfinite(amplitude.grad).all()
-    assert cells[..., 1].sum() == 0
+    assert cells[..., 1].sum() == 0 < cells[..., 0].sum()

@@ -93,13 +93,19 @@ class GeneratorNetwork(nn.Module, ABC):
     ``latent_dim`` numbers per shower are drawn from ``latent_distribution`` ("normal": zero mean
     and unit width, or "uniform": between 0 and 1).  ``impact_latent``: number of the first of the
     two that say where the axis crosses its pad, if any do.  ``runs_best``: what its model card says
-    of how to run it, where that is not the card's default.
+    of how to run it, where that is not the card's default.  ``drawn_layers``: the part that draws
+    the layers (N, Z) in GeV, of what the network is given, if they are drawn apart from cells.
     """
 
     latent_dim: int
     latent_distribution: Literal["normal", "uniform"] = "normal"
     impact_latent: int | None = None
     runs_best: Mapping[str, Any] = {}
+
+    @property
+    def drawn_layers(self) -> nn.Module | None:
+        """See the class."""
+        return None
 
     @abstractmethod
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:

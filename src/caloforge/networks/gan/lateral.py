@@ -16,25 +16,23 @@ import math
 import torch
 from torch import Tensor, nn
 
-from caloforge.errors import ConfigError
 from caloforge.networks.base import Domain
-from caloforge.networks.meaning import Axes, AxisBlock, places_of
+from caloforge.networks.gan.told import ConditionSquares, Told
+from caloforge.networks.meaning import Axes, AxisBlock
 
 FIRST_CORE_PADS, FIRST_TAIL_PADS, FIRST_SHARE = 0.5, 3.0, 0.8
 """Radii and the core's share before the training."""
-PLACES = 3
-"""Numbers that place an axis: its x and y, and the depth at which it has them."""
 
 
 class LateralProfile(nn.Module):
     """Roots of f (N, X, Y, Z) in each cell, for an axis that leans along y as theta says.
 
-    Where the axis passes, and p, C and T of each layer, are linear in what the network is given.
+    Where the axis passes, and p, C and T of each layer, are linear in what the network is told.
     """
 
-    def __init__(self, inputs: tuple[AxisBlock, ...], domain: Domain) -> None:
+    def __init__(self, latent: int, domain: Domain) -> None:
         super().__init__()
-        self.inputs = inputs
+        self.told = Told(latent, domain)
         x, y, z = domain.shape
         depth = torch.tensor(domain.depths_in_pads)
         for name, places in (("x", _from_middle(x)), ("y", _from_middle(y)), ("depth", depth)):
@@ -44,22 +42,29 @@ class LateralProfile(nn.Module):
         self.depth: Tensor
         share = math.log(FIRST_SHARE / (1 - FIRST_SHARE))
         first = [share, math.log(FIRST_CORE_PADS), math.log(FIRST_TAIL_PADS)]
-        profile = torch.tensor(first).repeat_interleave(z)
-        self.first = nn.Parameter(torch.cat([torch.zeros(2), depth.mean()[None], profile]))
-        self.change = nn.Linear(places_of(inputs), len(self.first), bias=False)
-        nn.init.zeros_(self.change.weight)
+        self.axis = _linear(latent + ConditionSquares.size, [0.0, 0.0, float(depth.mean())])
+        self.profile = _linear(self.told.size, [value for value in first for _ in range(z)])
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
-        layers = len(self.first) - PLACES
-        outputs = (AxisBlock("places", PLACES), AxisBlock("profile", layers))
-        return {"first": {0: outputs}, "change.weight": {0: outputs, 1: self.inputs}}
+        axis, profile = (
+            (AxisBlock(name, getattr(self, name).out_features),) for name in ("axis", "profile")
+        )
+        return {
+            "axis.weight": {0: axis, 1: self.told.blocks},
+            "axis.bias": {0: axis},
+            "profile.weight": {0: profile, 1: self.told.blocks},
+            "profile.bias": {0: profile},
+        }
 
-    def forward(self, vector: Tensor, theta: Tensor) -> Tensor:
-        """Of the network's input (N, inputs) and theta (N,) in rad."""
-        values = self.first + self.change(vector).float()
-        across, along, depth = (values[:, place, None] for place in range(PLACES))
-        share, core, tail = values[:, PLACES:].unflatten(1, (3, 1, 1, -1)).unbind(1)
+    def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+        """Of latent (N, L), energy (N,) in GeV and theta (N,) in rad."""
+        conditions = self.told.conditions(energy, theta)
+        across, along, depth = (
+            self.axis(torch.cat([latent, conditions], 1)).float().unsqueeze(2).unbind(1)
+        )
+        profile = self.profile(self.told(latent, energy, theta)).float()
+        share, core, tail = profile.unflatten(1, (3, 1, 1, -1)).unbind(1)
         theta = theta.unsqueeze(1)
         sine = theta.sin()
         axis = along + (self.depth - depth) * theta.cos() / sine
@@ -70,17 +75,12 @@ class LateralProfile(nn.Module):
         return (_term(square, core.exp(), share) + _term(square, tail.exp(), 1 - share)).sqrt()
 
 
-def lateral_of(
-    relative: bool, lateral: bool, inputs: tuple[AxisBlock, ...], domain: Domain
-) -> LateralProfile | None:
-    """The profile of a network that is given ``inputs``, where its options ask for one.
-
-    Raises :class:`ConfigError` where they ask for one of cells that are not relative to Ep.
-    """
-    if lateral and not relative:
-        msg = "network.lateral needs network.relative = true"
-        raise ConfigError(msg)
-    return LateralProfile(inputs, domain) if lateral else None
+def _linear(inputs: int, first: list[float]) -> nn.Linear:
+    linear = nn.Linear(inputs, len(first))
+    with torch.no_grad():
+        linear.weight.zero_()
+        linear.bias.copy_(torch.tensor(first))
+    return linear
 
 
 def _term(square: Tensor, radius: Tensor, share: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ each shower is compared with the teacher's of the same numbers instead.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
@@ -50,7 +51,7 @@ class EnergyScoreObjective:
         lay_out(generator.to(self.device))
         self.generator = generator
         self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
-        self.generating = group.wrapped(generator)
+        self.generating = group.wrapped(self._trained_part())
         self.optimiser = torch.optim.Adam(
             generator.parameters(), options.learning_rate, betas=(0.9, 0.99)
         )
@@ -69,7 +70,7 @@ class EnergyScoreObjective:
     def step(self, batch: Batch) -> dict[str, float]:
         """One step on the weighted sum of the scores."""
         self._set_rate()
-        batch = batch.to(self.device)
+        batch = self._seen(batch.to(self.device))
         self.generator.train()
         losses = self._scored(batch) if batch.latent is None else self._paired(batch, batch.latent)
         self.optimiser.zero_grad(set_to_none=True)
@@ -86,7 +87,7 @@ class EnergyScoreObjective:
         draws = max(2, self.made // conditions)
         conditions = min(conditions, self.made // draws)
         used = conditions * batch.repeats
-        true = Batch(batch.cells[:used], batch.energy[:used], batch.theta[:used])
+        true = Batch(batch.cells[:used], batch.energy[:used], batch.theta[:used], batch.repeats)
         energy, theta = (
             rows[:: batch.repeats].repeat_interleave(draws) for rows in (true.energy, true.theta)
         )
@@ -114,7 +115,7 @@ class EnergyScoreObjective:
             "generator": self.generator.state_dict(),
             "average": self.average.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "spread": self.spread.sums,
+            "spread": self.spread.state_dict(),
             "steps": [self.steps, self.average.steps],
         }
 
@@ -123,8 +124,16 @@ class EnergyScoreObjective:
         self.generator.load_state_dict(state["generator"])
         self.average.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.spread.sums = dict(state["spread"])
+        self.spread.load_state_dict(state["spread"])
         self.steps, self.average.steps = state["steps"]
+
+    def _trained_part(self) -> nn.Module:
+        if self.options.part == "showers":
+            return self.generator
+        if self.generator.drawn_layers is None:
+            msg = 'objective.part "layers" needs a network with drawn_layers = true'
+            raise ConfigError(msg)
+        return self.generator.drawn_layers
 
     def _set_rate(self) -> None:
         warmup = min(1.0, (self.steps + 1) / (self.options.warmup_steps + 1))
@@ -134,8 +143,16 @@ class EnergyScoreObjective:
 
     def _generate(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
-            cells: Tensor = self.generating(latent, energy, theta)
-        return cells.float()
+            made: Tensor = self.generating(latent, energy, theta)
+        return self._as_cells(made.float())
+
+    def _seen(self, batch: Batch) -> Batch:
+        if self.options.part == "showers":
+            return batch
+        return dataclasses.replace(batch, cells=batch.cells.sum((1, 2), keepdim=True))
+
+    def _as_cells(self, made: Tensor) -> Tensor:
+        return made if self.options.part == "showers" else made[:, None, None]
 
     def _losses(
         self,
@@ -151,6 +168,7 @@ class EnergyScoreObjective:
         self.spread.learn(
             {_place(name, i): f for name in weights for i, f in enumerate(wanted[name])},
             true.energy,
+            true.repeats,
         )
         losses = {}
         for name, weight in weights.items():
