@@ -93,8 +93,8 @@ class GeneratorNetwork(nn.Module, ABC):
     ``latent_dim`` numbers per shower are drawn from ``latent_distribution`` ("normal": zero mean
     and unit width, or "uniform": between 0 and 1).  ``impact_latent``: number of the first of the
     two that say where the axis crosses its pad, if any do.  ``runs_best``: what its model card says
-    of how to run it, where that is not the card's default.  ``drawn_layers``: the part that draws
-    the layers (N, Z) in GeV, of what the network is given, if they are drawn apart from cells.
+    of how to run it, where that is not the card's default.  ``drawn_part``: what it draws
+    beside its convolutions, a module of amplitudes and of what the network is given.
     """
 
     latent_dim: int
@@ -103,7 +103,7 @@ class GeneratorNetwork(nn.Module, ABC):
     runs_best: Mapping[str, Any] = {}
 
     @property
-    def drawn_layers(self) -> nn.Module | None:
+    def drawn_part(self) -> nn.Module | None:
         """See the class."""
         return None
 

@@ -25,7 +25,6 @@ from caloforge.networks.blocks import ENERGY_UNIT_GEV, ConvBlock2d, halvings
 from caloforge.networks.channels import Channels, chain
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
 from caloforge.networks.gan.ending import Ending, EndingOptions
-from caloforge.networks.gan.response import DrawnLayers
 from caloforge.networks.gan.told import Told
 from caloforge.networks.meaning import Axes, AxisBlock, places_of
 
@@ -100,9 +99,9 @@ class Conv2dGenerator(GeneratorNetwork):
         return {"layers.weight": {0: outputs}, "layers.bias": {0: outputs}, **dense}
 
     @property
-    def drawn_layers(self) -> DrawnLayers | None:
+    def drawn_part(self) -> nn.Module | None:
         """See :class:`GeneratorNetwork`."""
-        return self.ending.drawn if isinstance(self.ending.drawn, DrawnLayers) else None
+        return self.ending if self.ending.drawn is not None else None
 
     def channels(self) -> list[Channels]:
         """See :class:`caloforge.networks.channels.HasChannels`."""

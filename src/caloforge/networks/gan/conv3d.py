@@ -38,7 +38,6 @@ from caloforge.networks.channels import Channels
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.ending import Ending, EndingOptions
 from caloforge.networks.gan.folding import FoldedConv3d, Size
-from caloforge.networks.gan.response import DrawnLayers
 from caloforge.networks.gan.told import Told
 from caloforge.networks.meaning import Axes, AxisBlock, places_of
 from caloforge.networks.slope import measured_slope
@@ -113,9 +112,9 @@ class Conv3dGenerator(GeneratorNetwork):
         return {"dense.weight": {1: self.inputs}}
 
     @property
-    def drawn_layers(self) -> DrawnLayers | None:
+    def drawn_part(self) -> nn.Module | None:
         """See :class:`GeneratorNetwork`."""
-        return self.ending.drawn if isinstance(self.ending.drawn, DrawnLayers) else None
+        return self.ending if self.ending.drawn is not None else None
 
     def channels(self) -> list[Channels]:
         """See :class:`caloforge.networks.channels.HasChannels`."""

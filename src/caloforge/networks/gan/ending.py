@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from caloforge.config import FrozenModel
@@ -20,22 +22,21 @@ class EndingOptions(FrozenModel):
 
     ``relative``: cells are relative to Ep, and the conditions stand beside the latent numbers.
     ``drawn_response``: the sum of the cells is drawn; ``drawn_layers``: so are the layers' shares
-    of it (:mod:`.response`).  ``lateral``: the amplitudes are multiplied by a profile about the
-    shower's axis (:mod:`.lateral`).
+    of it (:mod:`.response`); ``lateral``: and the rings about the shower's axis of a layer's
+    (:mod:`.lateral`).  Each needs those before it.
     """
 
     relative: bool = False
     drawn_response: bool = False
-    lateral: bool = False
     drawn_layers: bool = False
+    lateral: bool = False
 
 
 class Ending(nn.Module):
     """Cells = 10 MeV x amplitude; relative, Ep x 1e-4 x its square, or its square's share of what
     is drawn.
 
-    Raises :class:`ConfigError` for options of relative cells without ``relative``, and for layers
-    of a sum that is not drawn.
+    Raises :class:`ConfigError` for an option without those that it needs.
     """
 
     def __init__(self, options: EndingOptions, latent: int, domain: Domain) -> None:
@@ -51,15 +52,15 @@ class Ending(nn.Module):
 
     def forward(self, amplitude: Tensor, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """Cells (N, X, Y, Z) of amplitudes of that shape, none below zero, latent (N, L), energy
-        (N,) in GeV and theta (N,) in rad."""
+        (N,) in GeV and theta (N,) in rad; of amplitudes (1, 1, 1, Z), what is drawn beside them."""
         if not self.relative:
             return zero_below_threshold(amplitude * IMAGE_UNIT_GEV)
-        if self.lateral is not None:
-            amplitude = amplitude * self.lateral(latent, energy, theta)
         if self.drawn is None:
             return relative_cells(amplitude, energy)
         drawn = self.drawn(latent, energy, theta)
         squares = amplitude * amplitude
+        if self.lateral is not None:
+            squares = self.lateral(squares, latent, energy, theta)
         total = squares.sum((1, 2))
         if drawn.shape[1] == 1:
             total = total.sum(1, keepdim=True)
@@ -68,10 +69,8 @@ class Ending(nn.Module):
 
 
 def _check(options: EndingOptions) -> None:
-    for name in ("drawn_response", "lateral"):
-        if getattr(options, name) and not options.relative:
-            msg = f"network.{name} needs network.relative = true"
+    names = tuple(EndingOptions.model_fields)
+    for needed, name in pairwise(names):
+        if getattr(options, name) and not getattr(options, needed):
+            msg = f"network.{name} needs network.{needed} = true"
             raise ConfigError(msg)
-    if options.drawn_layers and not options.drawn_response:
-        msg = "network.drawn_layers needs network.drawn_response = true"
-        raise ConfigError(msg)

@@ -9,7 +9,6 @@ each shower is compared with the teacher's of the same numbers instead.
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
@@ -47,6 +46,7 @@ class EnergyScoreObjective:
             raise ConfigError(msg)
         self.options, self.made = options, options.made // group.size()
         self.bfloat16, self.device = plan.precision == "bfloat16", plan.device
+        self.layers = plan.domain.shape[2]
         self.last_step = plan.epochs * plan.steps_per_epoch
         lay_out(generator.to(self.device))
         self.generator = generator
@@ -70,7 +70,7 @@ class EnergyScoreObjective:
     def step(self, batch: Batch) -> dict[str, float]:
         """One step on the weighted sum of the scores."""
         self._set_rate()
-        batch = self._seen(batch.to(self.device))
+        batch = batch.to(self.device)
         self.generator.train()
         losses = self._scored(batch) if batch.latent is None else self._paired(batch, batch.latent)
         self.optimiser.zero_grad(set_to_none=True)
@@ -130,10 +130,10 @@ class EnergyScoreObjective:
     def _trained_part(self) -> nn.Module:
         if self.options.part == "showers":
             return self.generator
-        if self.generator.drawn_layers is None:
-            msg = 'objective.part "layers" needs a network with drawn_layers = true'
+        if self.generator.drawn_part is None:
+            msg = 'objective.part "drawn" needs a network with drawn_response = true'
             raise ConfigError(msg)
-        return self.generator.drawn_layers
+        return self.generator.drawn_part
 
     def _set_rate(self) -> None:
         warmup = min(1.0, (self.steps + 1) / (self.options.warmup_steps + 1))
@@ -142,17 +142,12 @@ class EnergyScoreObjective:
             part["lr"] = self.options.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * done))
 
     def _generate(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+        given: tuple[Tensor, ...] = (latent, energy, theta)
+        if self.options.part == "drawn":
+            given = (torch.ones(1, 1, 1, self.layers, device=self.device), *given)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
-            made: Tensor = self.generating(latent, energy, theta)
-        return self._as_cells(made.float())
-
-    def _seen(self, batch: Batch) -> Batch:
-        if self.options.part == "showers":
-            return batch
-        return dataclasses.replace(batch, cells=batch.cells.sum((1, 2), keepdim=True))
-
-    def _as_cells(self, made: Tensor) -> Tensor:
-        return made if self.options.part == "showers" else made[:, None, None]
+            cells: Tensor = self.generating(*given)
+        return cells.float()
 
     def _losses(
         self,
@@ -164,7 +159,10 @@ class EnergyScoreObjective:
         """Weighted comparisons of the groups of features."""
         every = self.options.weights.model_dump()
         weights = {name: weight for name, weight in every.items() if weight > 0}
-        made, wanted = features(cells, energy), features(true.cells, true.energy)
+        like_made = true.cells if cells.shape[1] > 1 else true.cells.sum((1, 2), keepdim=True)
+        made, wanted = (
+            features(*showers, weights) for showers in ((cells, energy), (like_made, true.energy))
+        )
         self.spread.learn(
             {_place(name, i): f for name in weights for i, f in enumerate(wanted[name])},
             true.energy,
