@@ -19,12 +19,14 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.networks.base import Domain
-from caloforge.networks.gan.told import ConditionSquares, Told
+from caloforge.networks.gan.told import Told
 from caloforge.networks.meaning import Axes, AxisBlock
 
 RINGS = 5
 """Rings, at 1, 2, 4, 8 and 16 pads from the axis, that go over into each other."""
-SMALLEST_RING = 1e-3
+NUMBERS = 24
+"""Latent numbers that move the profile: hundreds would add up to noise while they are learned."""
+SMALLEST_RING = 1e-6
 """Of what a network draws in a ring, beside f: of less, it gets less energy, and a gradient."""
 FIRST_CORE_PADS, FIRST_TAIL_PADS, FIRST_SHARE = 0.5, 3.0, 0.8
 """Radii and the core's share before the training."""
@@ -39,7 +41,7 @@ class LateralProfile(nn.Module):
 
     def __init__(self, latent: int, domain: Domain) -> None:
         super().__init__()
-        self.told = Told(latent, domain)
+        self.told = Told(min(latent, NUMBERS), domain)
         x, y, z = domain.shape
         depth = torch.tensor(domain.depths_in_pads)
         for name, places in (("x", _from_middle(x)), ("y", _from_middle(y)), ("depth", depth)):
@@ -49,7 +51,7 @@ class LateralProfile(nn.Module):
         self.depth: Tensor
         share = math.log(FIRST_SHARE / (1 - FIRST_SHARE))
         first = [share, math.log(FIRST_CORE_PADS), math.log(FIRST_TAIL_PADS)]
-        self.axis = _linear(latent + ConditionSquares.size, [0.0, 0.0, float(depth.mean())])
+        self.axis = _linear(self.told.size, [0.0, 0.0, float(depth.mean())])
         self.profile = _linear(self.told.size, [value for value in first for _ in range(z)])
         self.rings = _linear(self.told.size, [0.0] * (RINGS * z))
 
@@ -78,10 +80,10 @@ class LateralProfile(nn.Module):
 
     def profile_of(self, latent: Tensor, energy: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Squares of the cells' distances from the axis in pads, and f there (N, X, Y, Z)."""
-        conditions = self.told.conditions(energy, theta)
-        across, along, depth = (
-            self.axis(torch.cat([latent, conditions], 1)).float().unsqueeze(2).unbind(1)
+        unscaled = torch.cat(
+            [latent[:, : self.told.numbers], self.told.conditions(energy, theta)], 1
         )
+        across, along, depth = self.axis(unscaled).float().unsqueeze(2).unbind(1)
         values = self.profile(self.told(latent, energy, theta)).float()
         share, core, tail = values.unflatten(1, (3, 1, 1, -1)).unbind(1)
         theta = theta.unsqueeze(1)

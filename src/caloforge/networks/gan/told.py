@@ -8,9 +8,6 @@ from torch import Tensor, nn
 from caloforge.networks.base import ConditionFeatures, Domain
 from caloforge.networks.meaning import Axes, AxisBlock, places_of
 
-FIRST_SCALE = -0.5
-"""Of log Ep, from -1 to 1, before the training: showers of more energy fluctuate less."""
-
 
 class ConditionSquares(nn.Module):
     """The conditions' features (N, 5), and squares of those of log Ep and theta: showers lean both
@@ -30,17 +27,22 @@ class ConditionSquares(nn.Module):
 
 
 class Told(nn.Module):
-    """Latent numbers times exp(s(c)), s linear in the conditions c, and the conditions (N, inputs).
+    """The first latent numbers times exp(s(c)), s linear in the conditions c, and the conditions
+    (N, inputs).
 
-    A network that is linear in latent numbers would fluctuate as much at every energy.
+    A network that is linear in latent numbers would fluctuate as much at every energy; before the
+    training it does so as the inverse root of Ep.
     """
 
-    def __init__(self, latent: int, domain: Domain) -> None:
+    def __init__(self, numbers: int, domain: Domain) -> None:
         super().__init__()
         self.conditions = ConditionSquares(domain)
-        self.blocks = (AxisBlock("latent", latent), *ConditionSquares.blocks)
+        self.numbers = numbers
+        self.blocks = (AxisBlock("latent", numbers), *ConditionSquares.blocks)
         self.size = places_of(self.blocks)
-        self.scale = nn.Parameter(torch.tensor([FIRST_SCALE, *[0.0] * (ConditionSquares.size - 1)]))
+        self.scale = nn.Parameter(torch.zeros(ConditionSquares.size))
+        with torch.no_grad():
+            self.scale[0] = -0.5 * self.conditions.features.log_half
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
@@ -50,4 +52,4 @@ class Told(nn.Module):
         """Of latent (N, L), energy (N,) in GeV and theta (N,) in rad."""
         conditions = self.conditions(energy, theta)
         scale = (conditions * self.scale).sum(1, keepdim=True).exp()
-        return torch.cat([latent * scale, conditions], 1)
+        return torch.cat([latent[:, : self.numbers] * scale, conditions], 1)
