@@ -96,7 +96,7 @@ $(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
 
 # The native engine, where there is a C++ compiler; without it the other engines make the showers.
 NATIVE := native/CMakeLists.txt native/pyproject.toml $(wildcard $(addprefix native/, \
-          include/*.h src/*.?pp src/steps/*.hpp python/*.cpp python/caloforge_native/*.py*))
+          include/*.h src/*.?pp src/steps/*.hpp src/steps/*/*.hpp python/*.cpp python/caloforge_native/*.py*))
 $(VENV)/.native: $(NATIVE) | $(VENV)/bin/python
 	@if command -v $(firstword $(CXX)) > /dev/null; then \
 	    echo "building the native engine"; \

@@ -90,16 +90,18 @@ void check_equal(std::size_t one, std::size_t other, const char* what) {
 }
 
 nb::tuple make(Maker& self, std::uint64_t seed, std::uint64_t first, Vector<float> energy,
-               Vector<float> theta, std::optional<Table<float>> impact) {
+               Vector<float> theta, std::optional<Table<float>> impact,
+               std::optional<Vector<float>> phi) {
     check_equal(energy.size(), theta.size(), "energy and theta must have one value a shower");
     if (impact) check_equal(impact->size(), 2 * energy.size(), "impact (N, 2) in pads");
+    if (phi) check_equal(phi->size(), energy.size(), "phi must have one value a shower");
     auto* lease = new Lease{self.memory, self.memory->take()};
     nb::capsule owner(lease, [](void* p) noexcept { delete static_cast<Lease*>(p); });
     caloforge::HitBuffer* hits = lease->hits.get();
     {
         nb::gil_scoped_release released;
         self.maker.make(seed, first, energy.size(), energy.data(), theta.data(), *hits,
-                        impact ? impact->data() : nullptr);
+                        impact ? impact->data() : nullptr, phi ? phi->data() : nullptr);
     }
     const nb::object cell = hits->narrow()
         ? nb::cast(view(owner, hits->narrow_cell, hits->hits))
@@ -109,7 +111,8 @@ nb::tuple make(Maker& self, std::uint64_t seed, std::uint64_t first, Vector<floa
 }
 
 nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<float> numbers,
-               std::optional<Table<std::uint32_t>> cell_numbers) {
+               std::optional<Table<std::uint32_t>> cell_numbers,
+               std::optional<Vector<float>> phi) {
     const caloforge::Model& model = self.sampler.model;
     const std::size_t n = energy.size(), layers = model.layers;
     const std::size_t x = model.window_x, y = model.window_y, rings = model.rings;
@@ -119,7 +122,7 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     auto layer_energy = array<float>({n, layers}), missed = array<float>({n, 2}), axis_y = array<float>({n, layers}),
          beside = array<float>({n, layers}), rate = array<float>({n, layers}),
          weights = array<float>({n, layers, rings}), expected = array<float>({n, x, y, layers}),
-         deposit = array<float>({n, x, y, layers});
+         deposit = array<float>({n, x, y, layers}), field = array<float>({n, x, y, layers});
     caloforge::Trace wanted;
     wanted.numbers = numbers.data();
     wanted.layer_energy = layer_energy.data();
@@ -129,12 +132,14 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     wanted.rate = rate.data();
     wanted.rings = weights.data();
     wanted.expected = expected.data();
+    wanted.field = field.data();
     if (cell_numbers) {
         check_equal(cell_numbers->size(), deposit.size(), "cell_numbers (N, X, Y, Z) of the window");
         wanted.cell_numbers = cell_numbers->data();
         wanted.deposit = deposit.data();
     }
-    self.maker.trace(static_cast<int>(n), energy.data(), theta.data(), wanted);
+    if (phi) check_equal(phi->size(), n, "phi must have one value a shower");
+    self.maker.trace(static_cast<int>(n), energy.data(), theta.data(), phi ? phi->data() : nullptr, wanted);
     nb::dict made;
     made["layer_energy"] = layer_energy;
     made["weights"] = weights;
@@ -144,6 +149,7 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     made["rate"] = rate;
     made["expected"] = expected;
     made["deposit"] = deposit;
+    made["field"] = field;
     return made;
 }
 
@@ -164,6 +170,8 @@ NB_MODULE(_native, module) {
     nb::class_<Maker>(module, "Maker")
         .def(nb::init<const Sampler&, const std::string&>(), "sampler"_a, "instruction_set"_a = "",
              nb::keep_alive<1, 2>())
-        .def("make", &make, "seed"_a, "first"_a, "energy"_a, "theta"_a, "impact"_a = nb::none())
-        .def("trace", &trace, "energy"_a, "theta"_a, "numbers"_a, "cell_numbers"_a = nb::none());
+        .def("make", &make, "seed"_a, "first"_a, "energy"_a, "theta"_a, "impact"_a = nb::none(),
+             "phi"_a = nb::none())
+        .def("trace", &trace, "energy"_a, "theta"_a, "numbers"_a, "cell_numbers"_a = nb::none(),
+             "phi"_a = nb::none());
 }

@@ -1,6 +1,7 @@
 // A shower in the order of its physics; compiled once for each instruction set.
 #include "maker.hpp"
 
+#include "steps/aslant.hpp"
 #include "steps/axis.hpp"
 #include "steps/centre.hpp"
 #include "steps/deposits.hpp"
@@ -12,6 +13,8 @@
 #include "steps/outgoing.hpp"
 #include "steps/pattern.hpp"
 #include "steps/pattern_weights.hpp"
+#include "steps/rings/noise.hpp"
+#include "steps/rings/pattern.hpp"
 #include "steps/selection.hpp"
 #include "steps/shared_weights.hpp"
 #include "steps/table.hpp"
@@ -27,18 +30,21 @@ class MakerOfSet final : public Maker {
     }
 
     void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-              const float* theta, const float* impact, HitBuffer& hits) override {
+              const float* theta, const float* impact, const float* phi, HitBuffer& hits) override {
         if (showers >= worth_a_group)
-            return make_side<lanes>(seed, first, showers, energy, theta, impact, hits);
+            return make_side<lanes>(seed, first, showers, energy, theta, impact, phi, hits);
         for (int i = 0; i < showers; ++i)
             make_side<1>(seed, first + static_cast<std::uint64_t>(i), 1, energy + i, theta + i,
-                         impact == nullptr ? nullptr : impact + 2 * i, hits);
+                         impact == nullptr ? nullptr : impact + 2 * i,
+                         phi == nullptr ? nullptr : phi + i, hits);
     }
 
-    void trace(int showers, const float* energy, const float* theta, const Trace& trace) override {
+    void trace(int showers, const float* energy, const float* theta, const float* phi,
+               const Trace& trace) override {
         const int count = model_.numbers();
         for (int lane = 0; lane < lanes; ++lane)
             set_numbers_of_lane<lanes>(lane, trace.numbers + smaller(lane, showers - 1) * count);
+        set_toward(group_, showers, phi);
         make_group<lanes>(showers, energy, theta);
         for (int lane = 0; lane < showers; ++lane) trace_shower(lane, trace);
     }
@@ -54,7 +60,7 @@ class MakerOfSet final : public Maker {
     // At most `side` showers, whose layers and pattern are made side by side.
     template <int side>
     void make_side(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-                   const float* theta, const float* impact, HitBuffer& hits) {
+                   const float* theta, const float* impact, const float* phi, HitBuffer& hits) {
         for (int lane = 0; lane < side; ++lane) {
             Random& random = group_.random[lane];
             random.start(seed, first + static_cast<std::uint64_t>(smaller(lane, showers - 1)));
@@ -62,6 +68,7 @@ class MakerOfSet final : public Maker {
             set_numbers_of_lane<side>(lane, numbers_.data());
         }
         set_entry(group_, showers, impact);
+        set_toward(group_, showers, phi);
         make_group<side>(showers, energy, theta);
         if (hits.narrow())
             make_hits<side>(showers, hits, hits.narrow_cell);
@@ -78,16 +85,22 @@ class MakerOfSet final : public Maker {
             make_shower<side>(lane);
             const std::size_t there = hits.hits;
             if (hits.large()) {
-                const int count = take_hits(model_, shower_, cells_.next(), energies_.next());
+                const int count = take(cells_.next(), energies_.next());
                 cells_.add(cell, there, static_cast<std::size_t>(count));
                 energies_.add(hits.energy, there, static_cast<std::size_t>(count));
                 hits.finish_shower(static_cast<std::size_t>(count));
             } else {
-                const int count = take_hits(model_, shower_, cell + there, hits.energy + there);
+                const int count = take(cell + there, hits.energy + there);
                 hits.finish_shower(static_cast<std::size_t>(count));
             }
         }
         if (hits.large()) cells_.finish(cell, hits.hits), energies_.finish(hits.energy, hits.hits);
+    }
+
+    template <class Cell>
+    int take(Cell* cell, float* energy) {
+        return shower_.aslant.here ? take_hits_aslant(model_, shower_, cell, energy)
+                                   : take_hits(model_, shower_, cell, energy);
     }
 
     template <int side>
@@ -102,6 +115,8 @@ class MakerOfSet final : public Maker {
         if (model_.converts) group_.beginning[lane] = numbers[next++];
         if (model_.moves_centre)
             for (int axis = 0; axis < 2; ++axis) group_.missed[axis][lane] = numbers[next++];
+        const int of_field = model_.field_numbers();
+        for (int i = 0; i < of_field; ++i) group_.field_numbers[lane * of_field + i] = numbers[next++];
     }
 
     template <int side>
@@ -135,9 +150,20 @@ class MakerOfSet final : public Maker {
                     weight[ring * layer_lanes + layer] *
                     (shower_.energy[layer] * shower_.raised[layer]);
         }
-        set_axis(model_, group_, lane, condition, shower_);
+        if (model_.in_rings) {
+            set_rings(model_, shower_);
+            set_field(model_, &group_.field_numbers[lane * model_.field_numbers()], shower_);
+            return;
+        }
         if (model_.moves_centre) set_missed(model_, group_, lane, condition, shower_);
-        set_weighed(model_, condition, shower_);
+        shower_.aslant.here = is_aslant(model_, group_, lane);
+        if (shower_.aslant.here) {
+            set_axis_aslant(model_, group_, lane, condition, shower_);
+            set_expected_aslant(model_, condition, shower_);
+        } else {
+            set_axis(model_, group_, lane, condition, shower_);
+            set_weighed(model_, condition, shower_);
+        }
     }
 
     template <int side>
@@ -146,7 +172,10 @@ class MakerOfSet final : public Maker {
         Random& random = group_.random[lane];
         expect<side>(lane, condition);
         make_halo(model_, condition, random, shower_);
-        set_numbers(model_, condition, random, shower_);
+        if (model_.in_rings)
+            set_numbers_in_rings(model_, condition, random, shower_);
+        else
+            set_numbers(model_, condition, random, shower_);
         make_deposits(model_, shower_);
         set_scales(model_, shower_);
     }
@@ -168,7 +197,19 @@ class MakerOfSet final : public Maker {
                     group_.rings[(lane * rings + i % rings) * model_.layer_lanes + i / rings];
         if (trace.rate && !model_.whole)
             set_rates(model_, condition, shower_, trace.rate + lane * layers);
+        if (trace.field && model_.in_rings) trace_field(condition, trace.field + lane * model_.cells());
         trace_cells(lane, trace);
+    }
+
+    void trace_field(const Condition& condition, float* field) {
+        set_ring_shares(model_, condition, shower_);
+        const InRings& in_rings = shower_.in_rings;
+        const int cells = model_.image_y * model_.layers;
+        for (int x = 0; x < model_.image_x; ++x) {
+            const RingParts parts(&in_rings.share[x * multipoles]);
+            for (int cell = 0; cell < cells; ++cell)
+                *field++ = parts.of_field(in_rings.field.data(), shower_.row, cell);
+        }
     }
 
     void trace_cells(int lane, const Trace& trace) {
@@ -177,8 +218,8 @@ class MakerOfSet final : public Maker {
             static_cast<std::size_t>(model_.window_x) * model_.window_y * layers;
         for (int layer = 0; layer < layers; ++layer) {
             const float* raised = shower_.of_layer.data();
-            expect_layer(model_, layer, shower_, shower_.of_layer.data());
-            const float* table = table_of(model_, sort_of(layer, shower_.energy[layer]));
+            expect_in_layer(model_, layer, shower_, shower_.of_layer.data());
+            const float* table = table_of(model_, Sorts(model_).of(layer, shower_.energy[layer]));
             std::size_t cell = lane * cells + layer;
             for (int x = 0; x < model_.window_x; ++x)
                 for (int y = 0; y < model_.window_y; ++y, cell += layers) {

@@ -48,6 +48,7 @@ struct Trace {
     float* expected = nullptr;       // [showers][window_x][window_y][layers] GeV
     float* beside = nullptr;         // [showers][layers] GeV
     float* rate = nullptr;           // [showers][layers] particles of the halo
+    float* field = nullptr;          // [showers][image_x][image_y][layers] in rings: of normal numbers
     // Asked cells: with these numbers [showers][window_x][window_y][layers], those deposits.
     const std::uint32_t* cell_numbers = nullptr;
     float* deposit = nullptr;
@@ -57,10 +58,12 @@ class Maker {
   public:
     virtual ~Maker() = default;
     // At most `lanes` showers, numbered from `first` on.  `impact` [showers][2]: where the particles
-    // enter the front, in pads from the middle of one; null: anywhere, drawn.
+    // enter the front, in pads from the middle of one; null: anywhere, drawn.  `phi` [showers]: which way
+    // they lean, in rad from x towards y; null: along y.
     virtual void make(std::uint64_t seed, std::uint64_t first, int showers, const float* energy,
-                      const float* theta, const float* impact, HitBuffer& hits) = 0;
-    virtual void trace(int showers, const float* energy, const float* theta, const Trace& trace) = 0;
+                      const float* theta, const float* impact, const float* phi, HitBuffer& hits) = 0;
+    virtual void trace(int showers, const float* energy, const float* theta, const float* phi,
+                       const Trace& trace) = 0;
 };
 
 namespace portable { std::unique_ptr<Maker> new_maker(const Model& model); }

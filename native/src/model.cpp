@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <sstream>
 
 #include "model_file.hpp"
@@ -60,6 +61,8 @@ class Description {
         const auto found = zeros_.find(table);
         return found == zeros_.end() ? 0 : found->second;
     }
+
+    bool has(const std::string& key) const { return values_.count(key) != 0; }
 
     bool says(const std::string& key, const std::string& value) const {
         const auto found = values_.find(key);
@@ -208,15 +211,38 @@ void read_geometry(const Description& description, Model& model) {
                                     : description.numbers<int>("window", 2);
     model.window_x = window[0], model.window_y = window[1];
     for (int side = 0; side < 2; ++side)
-        if (window[side] < core + 2 || window[side] > image[side] ||
-            (image[side] - window[side]) % 2 != 0)
+        if (model.in_rings ? !model.whole
+                           : window[side] < core + 2 || window[side] > image[side] ||
+                                 (image[side] - window[side]) % 2 != 0)
             bad_description("window");
     model.reach_x = (model.image_x - model.window_x) / 2;
     model.reach_y = (model.image_y - model.window_y) / 2;
     model.most_moved = std::min({most_moved, model.reach_x, model.reach_y});
     model.layer_lanes = (model.layers + lanes - 1) / lanes * lanes;
-    model.sharing = description.numbers<float>("sharing", 1)[0];
-    if (!(model.sharing >= 0.0f && model.sharing < 0.5f)) bad_description("sharing");
+}
+
+// What cells share with their neighbours, and how layers are told apart by their energy.
+void read_facts(const Description& description, Model& model) {
+    if (model.in_rings) {
+        model.cylinder.sectors = description.numbers<std::int32_t>("sectors", model.layers);
+        for (const int sectors : model.cylinder.sectors)
+            if (sectors < 1 || sectors > model.image_y) bad_description("sectors");
+    } else {
+        model.sharing = description.numbers<float>("sharing", 1)[0];
+        if (!(model.sharing >= 0.0f && model.sharing < 0.5f)) bad_description("sharing");
+        if (description.has("deep_sharing"))
+            model.deep_sharing = description.numbers<float>("deep_sharing", 1)[0];
+        if (!(model.deep_sharing >= 0.0f && model.deep_sharing < 0.5f))
+            bad_description("deep_sharing");
+    }
+    const auto classes = description.has("layer_classes")
+                             ? description.numbers<float>("layer_classes", 2)
+                             : std::vector<float>{silicon_faint_gev, silicon_ratio};
+    if (!(classes[0] > 1e-9f && classes[0] < 1e9f && classes[1] > 1.001f && classes[1] < 1e9f))
+        bad_description("layer_classes");
+    model.per_faint = 1.0f / classes[0];
+    model.per_faint_first = 1.0f / (0.25f * classes[0]);
+    model.per_log_ratio = static_cast<float>(1.0 / std::log(static_cast<double>(classes[1])));
 }
 
 void read_conditions(const Description& description, Model& model) {
@@ -233,6 +259,7 @@ void read_conditions(const Description& description, Model& model) {
         (energy_knots - 1) / std::max(std::log(energy[1] / energy[0]), 1e-3));
     const double tilt = std::max(std::abs(std::cos(theta[0])), std::abs(std::cos(theta[1])));
     model.inclined = tilt > smallest_tilt;
+    if (model.inclined && model.in_rings) bad_description("theta_rad");
     model.features = model.inclined ? 2 : 1;
     model.knots = model.inclined ? energy_knots * angle_knots : energy_knots;
     if (model.inclined) model.per_tilt = static_cast<float>((angle_knots - 1) / (tilt * tilt));
@@ -240,35 +267,60 @@ void read_conditions(const Description& description, Model& model) {
     model.most_followed = model.inclined ? model.reach_y - model.most_moved : 0;
 }
 
+// Where the layers are among the flow's variables, for a shower that begins in the first one.
+std::vector<std::int32_t> read_places(const Tables& tables, int layers) {
+    const std::string name = "layers.conversion.depth";
+    if (tables.has(name)) {
+        auto place = tables.places(name, layers, largest_width);
+        for (int layer = 1; layer < layers; ++layer)
+            if (place[layer] <= place[layer - 1]) Tables::bad(name, "does not rise");
+        return place;
+    }
+    std::vector<std::int32_t> place(layers);
+    std::iota(place.begin(), place.end(), 0);
+    return place;
+}
+
+void read_beginning(const Tables& tables, Model& model) {
+    model.variables = model.layers;
+    if (model.converts) {
+        model.begun = tables.floats(
+            "layers.conversion.begun", static_cast<std::size_t>(model.knots) * (model.layers - 1));
+        model.place = read_places(tables, model.layers);
+        model.variables = model.place.back() + 1;
+    }
+    if (!model.draws_sum) return;
+    model.in_sum = tables.floats("layers.weight", model.layers, 0.0f, 1e6f);
+    ++model.variables;
+}
+
 void read_layers(const Tables& tables, Model& model) {
-    const int layers = model.layers, kept = layers / 2;
+    read_beginning(tables, model);
+    const int layers = model.layers, variables = model.variables, kept = variables / 2;
     for (int step = 0;; ++step) {
         const std::string name = "layers.couplings." + std::to_string(step);
         if (!tables.has(name + ".network.0.weight")) break;
         Coupling coupling;
         coupling.network = tables.network(
-            name + ".network", kept + model.features, 2 * (layers - kept));
-        coupling.inverse_order = tables.places(name + ".inverse_order", layers, layers);
+            name + ".network", kept + model.features, 2 * (variables - kept));
+        coupling.inverse_order = tables.places(name + ".inverse_order", variables, variables);
         model.couplings.push_back(std::move(coupling));
     }
     if (model.couplings.empty()) Tables::bad("layers.couplings.0.network.0.weight", "is missing");
     const std::size_t knots = model.knots;
-    const std::size_t square = static_cast<std::size_t>(layers) * layers;
+    const std::size_t square = static_cast<std::size_t>(variables) * variables;
     if (model.local) {
         const auto colouring = tables.floats("layers.colouring", model.knots * square);
         model.colouring.resize(colouring.size());
         for (std::size_t i = 0; i < colouring.size(); ++i) {
-            const std::size_t layer = i % square / layers, of_flow = i % layers;
-            model.colouring[i / square * square + of_flow * layers + layer] = colouring[i];
+            const std::size_t variable = i % square / variables, of_flow = i % variables;
+            model.colouring[i / square * square + of_flow * variables + variable] = colouring[i];
         }
     } else {
         model.colouring = tables.floats("layers.colouring.transposed", square);
     }
-    if (model.converts)
-        model.begun = tables.floats(
-            "layers.conversion.begun", static_cast<std::size_t>(model.knots) * (layers - 1));
     model.quantiles = tables.floats(
-        "layers.quantiles", knots * layers * (score_steps + 1), -100.0f, 100.0f);
+        "layers.quantiles", knots * variables * (score_steps + 1), -100.0f, 100.0f);
     model.scale = tables.floats("layers.scale", layers);
     model.response = tables.floats("layers.response", knots * 2);
 }
@@ -282,11 +334,29 @@ std::vector<float> of_rings(const std::vector<float>& values, const Model& model
     return turned;
 }
 
-void read_axis_and_pattern(const Tables& tables, Model& model) {
-    const std::size_t rings = tables.size("pattern.steepness"), layers = model.layers;
-    if (rings == 0 || rings > 256) Tables::bad("pattern.steepness", "has an impossible size");
+// The Gaussians' widths on pads; in a cylinder their shares of its rings.
+void read_rings(const Tables& tables, Model& model) {
+    const char* name = model.in_rings ? "pattern.shares" : "pattern.steepness";
+    const std::size_t grid =
+        model.in_rings ? static_cast<std::size_t>(model.layers) * model.image_x : 1;
+    const std::size_t rings = tables.size(name) / grid;
+    if (rings == 0 || rings > 256) Tables::bad(name, "has an impossible size");
     model.rings = static_cast<int>(rings);
-    model.steepness = tables.floats("pattern.steepness", rings, 0.0f, 1e6f);
+    if (!model.in_rings) {
+        model.steepness = tables.floats(name, rings, 0.0f, 1e6f);
+        return;
+    }
+    const auto shares = tables.floats(name, grid * rings, 0.0f, 1.001f);
+    model.cylinder.shares.resize(rings * model.image_x * static_cast<std::size_t>(model.layer_lanes));
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+        const std::size_t ring = i % rings, x = i / rings % model.image_x, layer = i / rings / model.image_x;
+        model.cylinder.shares[(ring * model.image_x + x) * model.layer_lanes + layer] = shares[i];
+    }
+}
+
+void read_axis_and_pattern(const Tables& tables, Model& model) {
+    read_rings(tables, model);
+    const std::size_t rings = model.rings, layers = model.layers;
     if (model.shared) {
         model.pattern = tables.network(
             "pattern.network.network", shared_inputs + model.features, model.rings);
@@ -306,14 +376,43 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
     model.wander = tables.floats("axis.wander", model.knots, -1e3f, 1e3f);
 }
 
-void read_cells(const Tables& tables, Model& model) {
+// Tables [count][layers][layers before] as [count][layers before][layer_lanes].
+std::vector<float> read_memory(
+    const Tables& tables, const std::string& name, std::size_t count, const Model& model) {
+    const std::size_t layers = model.layers, layer_lanes = model.layer_lanes;
+    const auto memory = tables.floats(name, count * layers * layers);
+    std::vector<float> turned(count * layers * layer_lanes);
+    for (std::size_t i = 0; i < memory.size(); ++i) {
+        const std::size_t before = i % layers, layer = i / layers % layers, of = i / layers / layers;
+        turned[(of * layers + before) * layer_lanes + layer] = memory[i];
+    }
+    return turned;
+}
+
+void read_core(const Tables& tables, Model& model) {
+    model.memory = read_memory(tables, "noise.core.memory", 1, model);
+    model.share = tables.floats(
+        "noise.core.share", static_cast<std::size_t>(model.knots) * core * core, 0.0f, 1.0f);
+}
+
+// How the cells of rings and sectors hang together.
+void read_field(const Tables& tables, Model& model) {
+    Cylinder& cylinder = model.cylinder;
+    const std::size_t layers = model.layers, x = model.image_x, y = model.image_y;
+    const auto basis = tables.floats("noise.field.basis", layers * poles * y, -1.001f, 1.001f);
+    cylinder.basis.resize(basis.size());
+    for (std::size_t i = 0; i < basis.size(); ++i) {
+        const std::size_t sector = i % y, pole = i / y % poles, layer = i / y / poles;
+        cylinder.basis[(pole * y + sector) * layers + layer] = basis[i];
+    }
+    cylinder.memory = read_memory(tables, "noise.field.memory", poles, model);
+    cylinder.share = tables.floats("noise.field.share", model.knots * x * multipoles, 0.0f, 1.0f);
+    cylinder.to_ring = tables.floats("noise.sharing.ring", x, 0.0f, 1.0f);
+    cylinder.to_either = tables.floats("noise.sharing.either", x, 0.0f, 1.0f);
+}
+
+void read_deposits(const Tables& tables, Model& model) {
     const std::size_t layers = model.layers, knots = model.knots;
-    const auto memory = tables.floats("noise.core.memory", layers * layers);
-    model.memory.resize(layers * static_cast<std::size_t>(model.layer_lanes));
-    for (std::size_t layer = 0; layer < layers; ++layer)
-        for (std::size_t before = 0; before < layers; ++before)
-            model.memory[before * model.layer_lanes + layer] = memory[layer * layers + before];
-    model.share = tables.floats("noise.core.share", knots * core * core, 0.0f, 1.0f);
     model.deposit_shift =
         tables.floats("deposits.shift", knots * layers, -largest_shift, largest_shift);
     constexpr std::size_t rows = static_cast<std::size_t>(sorts) * expectations;
@@ -357,6 +456,17 @@ void read_halo(const Tables& tables, Model& model) {
     halo.more = tables.floats("halo.pairs.more", 1, 0.0f, 1.0f)[0];
 }
 
+// Whether the cells are those of a cylinder; throws Error for forms that are not known.  Files of form 6
+// do not say all of their network's options.
+bool read_form(const Description& description) {
+    for (const bool in_rings : {false, true})
+        for (const char* form : {"1", "2", "3", "4", "5", "7"})
+            if (description.says(in_rings ? "factorised_rings" : "factorised", form)) return in_rings;
+    throw Error(CALOFORGE_NO_TABLES,
+                "its tables are of a form that this version does not know (export the run again if "
+                "it is older): only the engines onnx and openvino run it");
+}
+
 }  // namespace
 
 Model read_model(std::string_view bytes) {
@@ -370,23 +480,24 @@ Model read_model(std::string_view bytes) {
                     "an older caloforge): only the engines onnx and openvino run it");
     }
     const Description description(description_text->second);
-    bool known = false;
-    for (const char* form : {"1", "2", "3", "4"}) known = known || description.says("factorised", form);
-    if (!known)
-        throw Error(CALOFORGE_NO_TABLES,
-                    "its tables are of a form that this version does not know: only the engines "
-                    "onnx and openvino run it");
     const Tables tables(file, description);
     Model model;
+    model.in_rings = read_form(description);
     model.converts = tables.has("layers.conversion.begun");
+    model.draws_sum = tables.has("layers.weight");
     model.shared = tables.has("pattern.network.bias");
     model.moves_centre = tables.has("axis.off_centre");
     model.local = !tables.has("layers.colouring.transposed");
     read_geometry(description, model);
+    read_facts(description, model);
     read_conditions(description, model);
     read_layers(tables, model);
     read_axis_and_pattern(tables, model);
-    read_cells(tables, model);
+    if (model.in_rings)
+        read_field(tables, model);
+    else
+        read_core(tables, model);
+    read_deposits(tables, model);
     read_halo(tables, model);
     return model;
 }

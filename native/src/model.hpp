@@ -15,9 +15,11 @@ constexpr int energy_knots = 9, angle_knots = 2;
 constexpr int score_steps = 32;
 constexpr float score_range = 3.3f;
 constexpr int core = 3;  // pads in x and y whose fluctuations remember the layer before
+constexpr int multipoles = 5, poles = 2 * multipoles - 1;  // of a cylinder's fluctuations in the angle
 constexpr int expectations = 64, quantiles = 512;  // rows and columns of the deposit table
 constexpr int first_layers = 3, first_layer_classes = 6, layer_classes = 8;
 constexpr int sorts = layer_classes + first_layers * first_layer_classes;
+constexpr float silicon_faint_gev = 1e-3f, silicon_ratio = 2.0f;  // classes of layers by their energy
 constexpr float lowest_gev = 1e-8f, steps_per_decade = 8.0f;
 constexpr int halo_energies = 1024, halo_leans = 3;
 constexpr int most_particles = 65535;  // of the halo
@@ -60,10 +62,21 @@ struct Halo {
     float few = 0, more = 0;
 };
 
+// Rings about the particle, along the image's x, and their sectors, along its y.
+struct Cylinder {
+    std::vector<std::int32_t> sectors;  // [layers]
+    std::vector<float> shares;          // [rings][image_x][layer_lanes] of the Gaussians
+    std::vector<float> basis;           // [poles][image_y][layers]
+    std::vector<float> memory;          // [poles][layers before][layer_lanes]
+    std::vector<float> share;           // [knots][image_x][multipoles]
+    std::vector<float> to_ring, to_either;  // [image_x] chance of sharing with the next, or next sector
+};
+
 struct Model {
     int image_x = 0, image_y = 0, layers = 0;
     int window_x = 0, window_y = 0;
     bool whole = false, inclined = false;
+    bool in_rings = false;  // cells are those of a cylinder, not pads
     int reach_x = 0, reach_y = 0, most_moved = 0, most_followed = 0;
     int layer_lanes = 0;  // the layers, and lanes of none up to a multiple
 
@@ -71,15 +84,19 @@ struct Model {
     float log_low = 0, per_log = 0, per_tilt = 0, steepest = 0;
     int knots = 0, features = 0;
 
+    int variables = 0;  // of the flow: energies of the layers, or at places in depth, and their sum
     std::vector<Coupling> couplings;
     bool local = false;            // correlations of the layers at every knot
-    std::vector<float> colouring;  // [knots or 1][flow][layers]
+    std::vector<float> colouring;  // [knots or 1][flow][variables]
     bool converts = false;         // showers begin in a layer that is drawn
+    bool draws_sum = false;        // the last variable is the sum, which the layers share
     bool shared = false;           // one network weighs the Gaussians in all layers
     bool moves_centre = false;     // energy beside the image moves its centre
     std::vector<float> begun;      // [knots][layers - 1] chance that they have
-    std::vector<float> quantiles;  // [knots][layers][score_steps + 1]
+    std::vector<std::int32_t> place;  // [layers] of those that begin in the first one, rising
+    std::vector<float> quantiles;  // [knots][variables][score_steps + 1]
     std::vector<float> scale, response;
+    std::vector<float> in_sum;     // [layers] parts in the sum that is drawn
 
     Network pattern;
     std::vector<float> pattern_bias;                   // [layers][rings], where it is shared
@@ -89,22 +106,29 @@ struct Model {
     std::vector<float> depth, lean, wander;            // [layers], [knots], [knots]
     std::vector<float> off_centre;                     // [knots] pads, where the centre is moved
 
-    float sharing = 0;
+    float sharing = 0, deep_sharing = 0;
     std::vector<float> memory;  // [layers before][layer_lanes]
     std::vector<float> share;   // [knots][core * core]
+    Cylinder cylinder;
 
+    float per_faint = 0, per_faint_first = 0, per_log_ratio = 0;  // of the layers' classes
     std::vector<float> deposit_shift, deposit_table;
     std::array<Bound, sorts> bounds{};
 
     Halo halo;  // of no particles where the window is the whole image
 
-    // Pads along y of all layers' windows together, where these follow an axis as far as they may.
-    int widest_span() const { return window_y + 2 * most_followed; }
+    // Pads along y of all layers' windows together, where these follow an axis as far as they may; in
+    // rings one sector more, in which the first one follows the last.
+    int widest_span() const { return window_y + 2 * most_followed + (in_rings ? 1 : 0); }
     int cells() const { return image_x * image_y * layers; }
-    int flow_numbers() const { return 2 * ((layers + 1) / 2); }
+    int flow_numbers() const { return 2 * ((variables + 1) / 2); }
+    int field_numbers() const { return in_rings ? (poles + 1) * layers : 0; }
     // Uniform numbers for layers and axis: of the flow, two for the impact point, two for the tilt of
-    // the axis, one for the layer in which the shower begins, two for the image's centre.
-    int numbers() const { return flow_numbers() + 4 + (converts ? 1 : 0) + (moves_centre ? 2 : 0); }
+    // the axis, one for the layer in which the shower begins, two for the image's centre, those of the
+    // field in rings.
+    int numbers() const {
+        return flow_numbers() + 4 + (converts ? 1 : 0) + (moves_centre ? 2 : 0) + field_numbers();
+    }
 };
 
 // From the bytes of a model file; throws Error.

@@ -1,6 +1,7 @@
 #include "sampler.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -12,6 +13,8 @@ namespace caloforge {
 namespace {
 
 constexpr std::align_val_t line{64};
+constexpr double full_turn = 6.2831854;
+constexpr float straight_cosine = 1e-6f;
 
 template <class Value>
 void forget(Value* values) {
@@ -118,21 +121,35 @@ void ShowerMaker::check(std::size_t showers, const float* energy, const float* t
     }
 }
 
+void ShowerMaker::check_phi(std::size_t showers, const float* phi) const {
+    if (phi == nullptr) return;
+    const bool square = model_->image_x == model_->image_y;
+    for (std::size_t i = 0; i < showers; ++i) {
+        check_inside("phi in rad", phi[i], -full_turn, full_turn);
+        if (model_->inclined && !square && std::fabs(std::cos(phi[i])) > straight_cosine)
+            throw Error(CALOFORGE_OUT_OF_RANGE, "the model's image is not square: its showers lean along y");
+    }
+}
+
 void ShowerMaker::make(std::uint64_t seed, std::uint64_t first, std::size_t showers,
                        const float* energy, const float* theta, HitBuffer& hits,
-                       const float* impact) {
+                       const float* impact, const float* phi) {
     check(showers, energy, theta);
+    check_phi(showers, phi);
     hits.start(showers);
     for (std::size_t done = 0; done < showers; done += lanes) {
         const int count = static_cast<int>(std::min<std::size_t>(lanes, showers - done));
         maker_->make(seed, first + done, count, energy + done, theta + done,
-                     impact == nullptr ? nullptr : impact + 2 * done, hits);
+                     impact == nullptr ? nullptr : impact + 2 * done,
+                     phi == nullptr ? nullptr : phi + done, hits);
     }
 }
 
-void ShowerMaker::trace(int showers, const float* energy, const float* theta, const Trace& trace) {
+void ShowerMaker::trace(int showers, const float* energy, const float* theta, const float* phi,
+                        const Trace& trace) {
     check(static_cast<std::size_t>(showers), energy, theta);
-    maker_->trace(showers, energy, theta, trace);
+    check_phi(static_cast<std::size_t>(showers), phi);
+    maker_->trace(showers, energy, theta, phi, trace);
 }
 
 }  // namespace caloforge

@@ -29,14 +29,18 @@ class ShowerMaker {
     // `set` empty: the best of this machine.
     explicit ShowerMaker(const Sampler& sampler, const std::string& set = "");
 
-    // Makes the showers first ... first + showers - 1 of a seed, `impact` as of Maker; throws Error.
+    // Makes the showers first ... first + showers - 1 of a seed, `impact` and `phi` as of Maker; throws
+    // Error.
     void make(std::uint64_t seed, std::uint64_t first, std::size_t showers, const float* energy,
-              const float* theta, HitBuffer& hits, const float* impact = nullptr);
+              const float* theta, HitBuffer& hits, const float* impact = nullptr,
+              const float* phi = nullptr);
     // As Trace says, for up to `lanes` showers.
-    void trace(int showers, const float* energy, const float* theta, const Trace& trace);
+    void trace(int showers, const float* energy, const float* theta, const float* phi,
+               const Trace& trace);
 
   private:
     void check(std::size_t showers, const float* energy, const float* theta) const;
+    void check_phi(std::size_t showers, const float* phi) const;
 
     const Model* model_;
     std::unique_ptr<Maker> maker_;

@@ -17,17 +17,15 @@ from caloforge.errors import DetectorError, InputError, ModelError, RangeError
 from caloforge.impact import asked_impact, check_impact
 from caloforge.particle import UNKNOWN, may_be_same
 from caloforge.placement import Placement, placement_of
-from caloforge.turn import along_y, turns
+from caloforge.turn import as_made, aslant, turns
 from caloforge.typing import Float64Array, FloatArray
 from caloforge.units import degree
 
 METADATA_KEY = "caloforge.card"
-SCHEMA_VERSION: Literal[4] = 4
+SCHEMA_VERSION: Literal[5] = 5
 """Of the cards that are written; docs/model-file.md says what came with which."""
 REPEATED = ("particles", "placement")
 """Fields that say what others say, for hosts that read the file without caloforge."""
-NOT_NATIVE = ("layer_places", "layers_before", "draws_sum", "deep_sharing", "layer_classes")
-"""Options of the network that the native sampler does not know."""
 POINT = 1e-3
 """A range of angles narrower than this, in rad, is one angle."""
 RANGE_TOLERANCE = 1e-4
@@ -120,12 +118,12 @@ class ModelCard(FrozenModel):
     """Everything that is needed to use and to judge a model file.
 
     Energies in GeV, angles in rad; the graph takes ``latent`` (N, latent.dim), ``energy`` (N,)
-    and ``theta`` (N,), and returns ``cells`` (N, X, Y, Z) in GeV.  ``float32_only``: bfloat16 would
-    spoil it; ``batch``: showers at a time that suit it, while they have at most ``batch_cells``
-    cells.
+    and ``theta`` (N,), and returns ``cells`` (N, X, Y, Z) in GeV.  ``takes_phi``: it also takes
+    ``phi`` (N,), which way inclined showers lean.  ``float32_only``: bfloat16 would spoil it;
+    ``batch``: showers at a time that suit it, while they have at most ``batch_cells`` cells.
     """
 
-    schema_version: Literal[1, 2, 3, 4] = SCHEMA_VERSION
+    schema_version: Literal[1, 2, 3, 4, 5] = SCHEMA_VERSION
     name: str
     network: str
     detector: Detector
@@ -137,6 +135,7 @@ class ModelCard(FrozenModel):
     energy_range_gev: tuple[float, float]
     theta_range_rad: tuple[float, float]
     latent: Latent
+    takes_phi: bool = False
     format: str = "float32"
     float32_only: bool = False
     batch: Annotated[int, Field(ge=1)] = 32
@@ -171,18 +170,23 @@ class ModelCard(FrozenModel):
         return placement_of(self.detector, self.window)
 
     @property
-    def has_native_tables(self) -> bool:
-        """Whether its tables are of a form that the native sampler knows: on pads, of layers that
-        are alike for showers that begin late, and thin."""
-        newer = any(map(self.training.recipe.get("network", {}).get, NOT_NATIVE))
-        return self.float32_only and self.detector.readout == "pads" and not newer
-
-    @property
     def impact_latent(self) -> int | None:
         """As of ``latent.impact``, which cards did not say before version 4."""
         if self.latent.impact is not None or self.detector.readout != "pads":
             return self.latent.impact
         return _impact_of_older(self) if self.network == "factorised" else None
+
+    @property
+    def inclined(self) -> bool:
+        """Whether the model makes showers that are not perpendicular."""
+        return max(abs(math.cos(theta)) for theta in self.theta_range_rad) > POINT
+
+    @property
+    def lacks_phi(self) -> bool:
+        """Whether its graph takes no phi, but another graph of the same network would."""
+        x, y, _ = self.cell_shape
+        square = self.detector.readout == "pads" and x == y
+        return self.network == "factorised" and square and self.inclined and not self.takes_phi
 
     @model_validator(mode="before")
     @classmethod
@@ -295,10 +299,11 @@ class ModelCard(FrozenModel):
             phi,
             asked_impact(impact, self.detector),
         )
-        if phi is not None and ":" in phi and not self.one_angle:
-            msg = f"{self.name}: phi '{phi}' is outside the model's: allowed are 0, 90, 180 and 270"
-            raise RangeError(f"{msg} degrees, as its showers lean along the pads")
-        self.check_range(extremes(*asked))
+        ends = extremes(*asked)
+        self.check_range(ends)
+        if phi is not None and ":" in phi and not self.takes_phi and turns(ends, self.detector):
+            msg = f"{self.name}: phi '{phi}' is outside the model's: its showers lean along the"
+            raise RangeError(f"{msg} pads, so allowed are 0, 90, 180 and 270 degrees")
         return asked
 
     def check_range(self, conditions: Conditions) -> None:
@@ -314,7 +319,7 @@ class ModelCard(FrozenModel):
         energy_range = self.energy_range_gev
         _check_inside(conditions.energy, energy_range, 1.0, f"{self.name}: energy", "GeV")
         self._check_phi(conditions)
-        theta, angles = along_y(conditions, self.detector).theta, self.theta_range_rad
+        theta, angles = as_made(conditions, self.detector).theta, self.theta_range_rad
         _check_inside(theta, angles, degree, f"{self.name}: theta", "degrees")
         if conditions.impact is not None and self.impact_latent is None:
             msg = (
@@ -325,20 +330,23 @@ class ModelCard(FrozenModel):
         check_impact(conditions, self.detector)
 
     def _check_phi(self, conditions: Conditions) -> None:
-        """Refuse directions that no symmetry of the pads makes one along y; RangeError."""
+        """Refuse directions that the model does not know, and no symmetry of the pads makes one
+        that it does; RangeError."""
         if conditions.phi is None or not turns(conditions, self.detector):
             return
-        quarters = conditions.phi / (np.pi / 2)
-        off = np.abs(quarters - np.rint(quarters)) > POINT
-        if off.any():
+        off = aslant(conditions)
+        if off.any() and not self.takes_phi:
             wrong = conditions.phi[off][0] / degree
             msg = f"{self.name}: phi {wrong:g} degrees is outside the model's: its showers lean"
             raise RangeError(f"{msg} along the pads, so allowed are 0, 90, 180 and 270 degrees")
         x, y, _ = self.cell_shape
         pad_x, pad_y = self.detector.pad_mm
-        if (x, pad_x) != (y, pad_y) and np.any(np.rint(quarters) % 2 == 0):
-            msg = f"{self.name}: phi 0 and 180 degrees need square pads in a square image, its are "
-            raise RangeError(f"{msg}{x} x {y} pads of {pad_x:g} x {pad_y:g} mm")
+        along_y = np.rint(conditions.phi / (np.pi / 2)) % 2 == 1
+        if (x, pad_x) != (y, pad_y) and np.any(off | ~along_y):
+            msg = (
+                f"{self.name}: all phi but 90 and 270 degrees need square pads in a square image, "
+            )
+            raise RangeError(f"{msg}its are {x} x {y} pads of {pad_x:g} x {pad_y:g} mm")
 
 
 def _impact_of_older(card: ModelCard) -> int | None:

@@ -1,7 +1,8 @@
 """A torch generator as one ONNX file that describes itself.
 
 The graph takes ``latent`` (N, L), ``energy`` (N,) in GeV and ``theta`` (N,) in rad and returns
-``cells`` (N, X, Y, Z) in GeV for any N; its card is in the metadata.
+``cells`` (N, X, Y, Z) in GeV for any N; its card is in the metadata.  Where the card says so, it
+takes ``phi`` (N,) in rad, too; who does not feed it gets showers that lean along y.
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ import onnxruntime
 import torch
 from torch import nn
 
+from caloforge.aslant_graph import with_branch
 from caloforge.atomic import check_writable, replacing
 from caloforge.card import METADATA_KEY, SCHEMA_VERSION, ModelCard
-from caloforge.engine.base import INPUTS, OUTPUT, read_card
+from caloforge.engine.base import INPUTS, OUTPUT, PHI, read_card
 from caloforge.engine.latent import draw_latent
 from caloforge.engine.response import measure_response
 from caloforge.errors import ModelError
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.tables import TABLES_KEY, description
 from caloforge.renew import write_card
-from caloforge.typing import FloatArray
+from caloforge.typing import AnyArray, FloatArray
 
 OPSET = 18
 CHECKED_SHOWERS = 3
+ANY_PHI = (0.8, 2.2)
+"""In rad, of the showers that are checked."""
 RESPONSE_SHOWERS = 2048
 """From which the card's response is known to a few permille."""
 PARITY_TOLERANCE = 1e-3
@@ -56,10 +60,12 @@ def export_generator(generator: nn.Module, card: ModelCard, path: Path) -> None:
     if reference.shape[1:] != card.cell_shape:
         msg = f"the network gives cells {reference.shape[1:]}, its card says {card.cell_shape}"
         raise ModelError(msg)
-    model = _trace(generator, inputs)
+    model = trace(generator, inputs[: len(INPUTS)])
+    if card.takes_phi:
+        model = with_branch(model, trace(generator, inputs))
     onnx.helper.set_model_props(model, _metadata(model, generator, card))
     content = model.SerializeToString()
-    _check_parity(content, inputs, reference)
+    check_parity(content, inputs, reference)
     with replacing(path) as partial:
         partial.write_bytes(content)
 
@@ -81,16 +87,16 @@ def note_response(path: Path, showers: int = RESPONSE_SHOWERS) -> ModelCard:
     return card
 
 
-def example_inputs(card: ModelCard, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def example_inputs(card: ModelCard, n: int) -> tuple[torch.Tensor, ...]:
     """Latent vectors (n, L) and conditions (n,) over the whole range of a card, seeded."""
     latent = draw_latent(card.latent, seed=0, start=0, stop=n)
     low, high = card.energy_range_gev
     energy = np.geomspace(low, high, n)
     theta = np.linspace(*card.theta_range_rad, n)
-    first, second, third = (
-        torch.from_numpy(values.astype(np.float32)) for values in (latent, energy, theta)
-    )
-    return first, second, third
+    inputs: list[AnyArray] = [latent, energy, theta]
+    if card.takes_phi:
+        inputs.append(np.linspace(*ANY_PHI, n))
+    return tuple(torch.from_numpy(values.astype(np.float32)) for values in inputs)
 
 
 def parity(cells: FloatArray, reference: FloatArray) -> float:
@@ -104,8 +110,10 @@ def parity(cells: FloatArray, reference: FloatArray) -> float:
     return float((np.abs(cells - reference).max(axis=axes) / largest).max())
 
 
-def _trace(generator: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
+def trace(generator: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
+    """The ONNX model of a generator, for inputs as of :func:`example_inputs`; no card in it."""
     batch = torch.export.Dim("batch")
+    names = (*INPUTS, PHI)[: len(inputs)]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -114,9 +122,9 @@ def _trace(generator: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
             inputs,
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(INPUTS),
+            input_names=list(names),
             output_names=[OUTPUT],
-            dynamic_shapes={name: {0: batch} for name in INPUTS},
+            dynamic_shapes={name: {0: batch} for name in names},
             verbose=False,
         )
     assert program is not None
@@ -129,13 +137,15 @@ def _metadata(model: Any, generator: nn.Module, card: ModelCard) -> dict[str, st
     """The card, and for samplers that need no graph the names of a factorised network's tables."""
     metadata = {METADATA_KEY: card.model_dump_json()}
     if isinstance(generator, FactorisedGenerator):
-        initializers = {
-            tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
-        }
         metadata[TABLES_KEY] = description(
-            generator, card.energy_range_gev, card.theta_range_rad, initializers
+            generator, card.energy_range_gev, card.theta_range_rad, initializers_of(model)
         )
     return metadata
+
+
+def initializers_of(model: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays that a model's graph holds, by name."""
+    return {each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer}
 
 
 def _forget_origin(graph: Any) -> None:
@@ -145,9 +155,12 @@ def _forget_origin(graph: Any) -> None:
         part.doc_string = ""
 
 
-def _check_parity(content: bytes, inputs: tuple[torch.Tensor, ...], reference: FloatArray) -> None:
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    feed = {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)}
+def check_parity(content: bytes, inputs: tuple[torch.Tensor, ...], reference: FloatArray) -> None:
+    """Compare a model in ONNX Runtime with a reference (N, X, Y, Z) in GeV; ModelError."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    feed = {name: value.numpy() for name, value in zip((*INPUTS, PHI), inputs, strict=False)}
     (cells,) = session.run([OUTPUT], feed)
     difference = parity(cells, reference)
     if not difference <= PARITY_TOLERANCE:

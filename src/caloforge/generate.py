@@ -123,13 +123,15 @@ def load(
     threads: int | None = None,
     streams: int | None = None,
     batch: int | None = None,
+    aslant: bool = False,
 ) -> Generator:
     """Load a bundled model by name, or a model file, ready to make showers.
 
     ``threads`` is the number of cores to use (all if None), ``streams`` how many batches are
     computed side by side on them, ``batch`` the showers in a batch. ``runtime`` is a name of
     :data:`caloforge.engine.RUNTIMES`, or ``auto``: the fastest that is installed and runs the model
-    rightly; the generator's notes say what was passed over.
+    rightly; the generator's notes say what was passed over. ``aslant``: what ``auto`` chooses must
+    make showers of any phi.
 
     Raises
     ------
@@ -145,7 +147,7 @@ def load(
     card = read_card(path)
     plan = choose_plan(
         path, card, runtime=runtime, precision=precision, threads=threads,
-        streams=streams, batch=batch,
+        streams=streams, batch=batch, aslant=aslant,
     )  # fmt: skip
     engine, passed_over = load_checked(path, plan, card, fixed=runtime != "auto")
     notes = (passed_over, advice(card, engine.plan))

@@ -1,18 +1,22 @@
-"""Showers that lean along x, or backwards, as showers of models that lean along y.
+"""Showers that lean anywhere, as those that models make.
 
 Square pads look the same with x and y exchanged, so a shower of phi 0 is one of phi 90 with its
-cells transposed, and one of phi 270 is one of 180 - theta. Both are exact.
+cells transposed, and one of phi 270 is one of 180 - theta. Both are exact. What is left of any
+other phi lies within 45 degrees of y.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from caloforge.beam import SIDEWAYS, Conditions
+from caloforge.beam import IN_PLANE, SIDEWAYS, Conditions
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.typing import BoolArray
 from caloforge.units import degree
+
+STRAIGHT = 1e-3
+"""Less than this part of a right angle is none."""
 
 
 def turns(conditions: Conditions, detector: Detector) -> bool:
@@ -46,12 +50,14 @@ def leans_along_x(conditions: Conditions, detector: Detector) -> BoolArray:
     return found
 
 
-def along_y(conditions: Conditions, detector: Detector) -> Conditions:
-    """Conditions of showers that lean along y and, some transposed, are those asked for.
+def as_made(conditions: Conditions, detector: Detector) -> Conditions:
+    """Conditions of showers that, some of them transposed, are those asked for.
+
+    They lean towards y, within 45 degrees of it; phi is None where all of them lean along y.
 
     >>> from caloforge.detector import load_detector
     >>> asked = Conditions.of(50.0, np.pi / 3, phi=np.pi)
-    >>> along_y(asked, load_detector("clic_ecal")).theta.astype(float).round(4).tolist()
+    >>> as_made(asked, load_detector("clic_ecal")).theta.astype(float).round(4).tolist()
     [2.0944]
     """
     if conditions.phi is None:
@@ -59,10 +65,35 @@ def along_y(conditions: Conditions, detector: Detector) -> Conditions:
     if not turns(conditions, detector):
         return replace(conditions, phi=None)
     transposed = leans_along_x(conditions, detector)
-    lean = np.where(transposed, conditions.lean[:, 0], conditions.lean[:, 1])
-    backwards = lean * np.cos(conditions.theta) < 0
+    phi = conditions.phi.astype(np.float64)
+    toward = np.stack([np.cos(phi), np.sin(phi)], axis=1)
+    toward = np.where(transposed[:, None], toward[:, ::-1], toward)
+    backwards = toward[:, 1] < 0
     theta = np.where(backwards, np.float32(np.pi) - conditions.theta, conditions.theta)
+    toward = np.where(backwards[:, None], -toward, toward)
+    straight = ~aslant(conditions)
+    azimuth = np.where(straight, IN_PLANE, np.arctan2(toward[:, 1], toward[:, 0]))
     impact = conditions.impact
     if impact is not None:
         impact = np.where(transposed[:, None], impact[:, ::-1], impact)
-    return replace(conditions, theta=theta, phi=None, impact=impact)
+    left = None if straight.all() else azimuth.astype(np.float32)
+    return replace(conditions, theta=theta, phi=left, impact=impact)
+
+
+def leans_aslant(conditions: Conditions, detector: Detector) -> bool:
+    """Whether any shower leans elsewhere than along the pads."""
+    return as_made(conditions, detector).phi is not None
+
+
+def aslant(conditions: Conditions) -> BoolArray:
+    """Which showers (N,) are inclined elsewhere than at phi 0, 90, 180 or 270 degrees.
+
+    >>> aslant(Conditions.of(50.0, [1.2, 1.2, np.pi / 2], [0.0, 1.0, 1.0])).tolist()
+    [False, True, False]
+    """
+    if conditions.phi is None:
+        return np.zeros(len(conditions), bool)
+    quarters = conditions.phi.astype(np.float64) / (np.pi / 2)
+    off = np.abs(quarters - np.rint(quarters)) > STRAIGHT
+    found: BoolArray = off & (np.abs(np.cos(conditions.theta.astype(np.float64))) > SIDEWAYS)
+    return found

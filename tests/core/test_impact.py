@@ -13,7 +13,7 @@ from caloforge.hits import Hits
 from caloforge.impact import ImageImpact, asked_impact, check_impact, in_pad
 from caloforge.placement import positions_mm
 from caloforge.showers import Showers
-from caloforge.turn import along_y, leans_along_x
+from caloforge.turn import as_made, leans_along_x
 
 
 def test_what_else_is_drawn_changes_no_energy():
@@ -95,14 +95,14 @@ def test_positions_begin_at_the_impact(toy_detector):
 def test_quarter_turns_lead_to_the_plane_of_y(toy_detector):
     theta = np.radians(65)
     asked = Conditions.of(20.0, theta, np.radians([90, 270, 0, 180]), (1, -2))
-    made = along_y(asked, toy_detector)
+    made = as_made(asked, toy_detector)
     assert made.phi is None
     assert np.allclose(made.theta, [theta, np.pi - theta, theta, np.pi - theta])
     assert leans_along_x(asked, toy_detector).tolist() == [False, False, True, True]
     assert made.impact.tolist() == [[1, -2], [1, -2], [-2, 1], [-2, 1]]
     perpendicular = Conditions.of(20.0, np.pi / 2, 0.3)
-    assert np.array_equal(along_y(perpendicular, toy_detector).theta, perpendicular.theta)
-    rings = along_y(asked, load_detector("par04_siw"))  # turn with the particle
+    assert np.array_equal(as_made(perpendicular, toy_detector).theta, perpendicular.theta)
+    rings = as_made(asked, load_detector("par04_siw"))  # turn with the particle
     assert np.array_equal(rings.theta, asked.theta) and rings.phi is None
     assert not leans_along_x(asked, load_detector("par04_siw")).any()
 

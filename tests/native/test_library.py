@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from caloforge.zoo import model_path
+from tests.native.toys import TOYS
 
 SOURCE = Path(__file__).parents[2] / "native"
 COMPILER = os.environ.get("CXX", "g++")
@@ -33,11 +34,15 @@ def build(folder, **options):
 
 
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
-def test_the_tests_pass_under_sanitizers(tmp_path, sanitizers):
+def test_the_tests_pass_under_sanitizers(tmp_path, sanitizers, toy_file):
     build(tmp_path, CALOFORGE_SANITIZE=sanitizers)
     assert "100% tests passed" in run("ctest", cwd=tmp_path)
+    for kind in TOYS:
+        run(tmp_path / "test_threads", toy_file(kind), cwd=tmp_path)
     if sanitizers != "thread":
-        run(tmp_path / "fuzz", model_path("clic_ecal_fixed"), "2000", cwd=tmp_path)
+        files = [model_path("clic_ecal_fixed"), *map(toy_file, ("thick_inclined", "thick_rings"))]
+        for path in files:
+            run(tmp_path / "fuzz", path, "2000", cwd=tmp_path)
 
 
 def test_a_program_in_c_makes_showers(tmp_path):

@@ -12,6 +12,9 @@ native = pytest.importorskip("caloforge_native", reason="caloforge-native is not
 from caloforge.networks.factorised.tables import TABLES_KEY  # noqa: E402
 from caloforge.zoo import model_path  # noqa: E402
 
+OTHERS = ("thick_inclined", "thick_rings")
+"""Kinds of small networks that have all tables that the bundled models have not."""
+
 FUZZ = """
 import sys, numpy as np, caloforge_native as native
 content, count = open(sys.argv[1], "rb").read(), int(sys.argv[2])
@@ -47,6 +50,12 @@ def proto():
     return onnx.load(str(model_path("clic_ecal_fixed")))
 
 
+@pytest.fixture(scope="module")
+def toy_proto(toy_file):
+    """The model of a kind of small networks."""
+    return lambda kind: onnx.load(str(toy_file(kind)))
+
+
 def refusal(proto):
     with pytest.raises(native.ModelFileError) as caught:
         native.Sampler(proto.SerializeToString())
@@ -67,7 +76,7 @@ def changed_table(proto, name, change):
 
 
 def poisoned(values):
-    values.flat[3] = np.nan
+    values.flat[2] = np.nan
     return values
 
 
@@ -111,7 +120,9 @@ def test_a_missing_table_is_refused(proto):
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("factorised 1", "factorised 5", "does not know"),
+        ("factorised 1", "factorised 6", "form that this version does not know"),
+        ("factorised 1", "factorised 8", "form that this version does not know"),
+        ("factorised 1", "factorised_rings 1", "description of tables is damaged: window"),
         ("image 25 25 25", "image 25 25", "description of tables is damaged: image"),
         ("image 25 25 25", "image 25 -25 25", "description of tables is damaged: image"),
         ("window 15 15", "window 16 15", "description of tables is damaged: window"),
@@ -122,12 +133,59 @@ def test_a_missing_table_is_refused(proto):
     ],
 )
 def test_a_wrong_description_is_refused(proto, old, new, line):
+    assert line in refusal(changed_description(proto, old, new))
+
+
+def changed_description(proto, old, new):
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     (entry,) = [entry for entry in copy.metadata_props if entry.key == TABLES_KEY]
     assert old in entry.value
     entry.value = entry.value.replace(old, new)
-    assert line in refusal(copy)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "change", "line"),
+    [
+        ("thick", "layers.weight", lambda v: v[:-1], "'layers.weight' has 3 numbers"),
+        ("thick", "layers.weight", lambda v: -v, "'layers.weight' holds -"),
+        ("thick", "layers.conversion.depth", lambda v: v[::-1].copy(), "depth' does not rise"),
+        ("thick", "layers.conversion.depth", lambda v: v + 0.5, "no whole number below"),
+        ("thick", "layers.conversion.depth", lambda v: v - 9, "no whole number below"),
+        ("thick", "layers.conversion.depth", lambda v: v + 2, "weight' has 32 numbers, it must"),
+        ("thick", "layers.conversion.begun", lambda v: v[:-1], "begun' has 24 numbers"),
+        ("placed", "layers.quantiles", lambda v: v[:, :-1], "quantiles' has 2376 numbers"),
+        ("rings", "pattern.shares", lambda v: v[:-1], "'pattern.shares' has 60 numbers"),
+        ("rings", "pattern.shares", lambda v: v[:0], "'pattern.shares' has an impossible size"),
+        ("rings", "pattern.shares", poisoned, "'pattern.shares' holds a number that is not"),
+        ("rings", "noise.field.basis", lambda v: 2 * v, "'noise.field.basis' holds "),
+        ("rings", "noise.field.memory", lambda v: v[:-1], "'noise.field.memory' has 288 numbers"),
+        ("rings", "noise.field.share", lambda v: v + 1, "'noise.field.share' holds 1"),
+        ("rings", "noise.sharing.ring", poisoned, "'noise.sharing.ring' holds a number"),
+        ("rings", "noise.sharing.either", lambda v: v[:1], "'noise.sharing.either' has 1 num"),
+    ],
+)
+def test_wrong_tables_of_other_kinds_are_refused(toy_proto, kind, name, change, line):
+    assert line in refusal(changed_table(toy_proto(kind), name, change))
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "key"),
+    [
+        ("thick", "deep_sharing 0.2", "deep_sharing 0.7", "deep_sharing"),
+        ("thick", "deep_sharing 0.2", "deep_sharing", "deep_sharing"),
+        ("thick", "layer_classes 0.03 3.0", "layer_classes 0.03 1.0", "layer_classes"),
+        ("thick", "layer_classes 0.03 3.0", "layer_classes nan 3.0", "layer_classes"),
+        ("rings", "sectors 8 8", "sectors 9 8", "sectors"),
+        ("rings", "sectors 8 8", "sectors 8", "sectors"),
+        ("rings", "window whole", "window 3 8", "window"),
+        ("rings", "theta_rad 1.57", "theta_rad 1.37", "theta_rad"),
+    ],
+)
+def test_a_wrong_description_of_other_kinds_is_refused(toy_proto, kind, old, new, key):
+    found = refusal(changed_description(toy_proto(kind), old, new))
+    assert found == f"its description of tables is damaged: {key}"
 
 
 def test_files_without_names_say_so(proto, tmp_path):
@@ -161,12 +219,14 @@ def fuzzed(proto, tmp_path, count):
     return [int(word) for word in done.stdout.split()]
 
 
-def test_mutated_files_never_crash(proto, tmp_path):
-    made, refused = fuzzed(proto, tmp_path, 60)
+@pytest.mark.parametrize("kind", [None, *OTHERS])
+def test_mutated_files_never_crash(proto, toy_proto, tmp_path, kind):
+    made, refused = fuzzed(toy_proto(kind) if kind else proto, tmp_path, 60)
     assert made + refused == 60 and refused > 0
 
 
 @pytest.mark.slow
-def test_many_mutated_files_never_crash(proto, tmp_path):
-    made, refused = fuzzed(proto, tmp_path, 10_000)
+@pytest.mark.parametrize("kind", [None, *OTHERS])
+def test_many_mutated_files_never_crash(proto, toy_proto, tmp_path, kind):
+    made, refused = fuzzed(toy_proto(kind) if kind else proto, tmp_path, 10_000)
     assert made > 100 and refused > 1000

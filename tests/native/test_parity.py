@@ -1,5 +1,8 @@
 """Each step of the native sampler against the network's, with equal random numbers."""
 
+import math
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,8 @@ native = pytest.importorskip("caloforge_native", reason="caloforge-native is not
 
 from caloforge.engine import read_card  # noqa: E402
 from caloforge.networks.factorised.layers import normal_from_uniform  # noqa: E402
+from caloforge.networks.factorised.rings import noise as ring_noise  # noqa: E402
+from caloforge.networks.factorised.rings.noise import RingNoise  # noqa: E402
 from tests.native.conftest import network_of  # noqa: E402
 
 SHOWERS = 16
@@ -16,10 +21,11 @@ SHOWERS = 16
 @pytest.fixture
 def steps(model):
     """What sampler and network make of the same numbers."""
-    with torch.no_grad():
-        return steps_of(model)
+    return steps_of(model)
 
 
+@cache
+@torch.no_grad()
 def steps_of(path):
     network, card = network_of(path), read_card(path)
     sampler = native.Sampler(str(path))
@@ -34,8 +40,9 @@ def steps_of(path):
     condition = network.knots(torch.from_numpy(energy), torch.from_numpy(theta))
     flow = sampler.flow_numbers
     beginning, centre = int(network.layers.conversion is not None), 2 * network.axis.moves_centre
-    for_flow, for_impact, for_tilt, for_beginning, for_centre = torch.split(
-        torch.from_numpy(numbers), [flow, 2, 2, beginning, centre], dim=1
+    field = sampler.numbers - flow - 4 - beginning - centre
+    for_flow, for_impact, for_tilt, for_beginning, for_centre, for_field = torch.split(
+        torch.from_numpy(numbers), [flow, 2, 2, beginning, centre, field], dim=1
     )
     for_layers = torch.cat([for_flow, for_beginning], dim=1)
     layer_energy = network.layers(for_layers, condition)
@@ -55,7 +62,19 @@ def steps_of(path):
         "layer_energy": layer_energy, "weights": weights, "axis_y": axis[..., 1],
         "expected": expected, "beside": beside, "deposit": deposit, "rate": rate,
         "missed": network.axis.missed(for_centre, condition),
+        "field": field_of(network.noise, for_field, condition),
     }  # fmt: skip
+
+
+def field_of(noise, uniform, condition):
+    """Chances (N, X, Y, Z) from the normal numbers of a field in rings, as the network has them."""
+    if not isinstance(noise, RingNoise):
+        return None
+    slow = normal_from_uniform(uniform)[:, : -noise.field.shape[2]]
+    latent = torch.cat([torch.zeros(len(slow), noise.field.fast), slow], dim=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ring_noise, "normal_from_uniform", lambda normal: normal)
+        return noise.field(latent, condition)
 
 
 def test_steps_agree_with_the_network(steps):
@@ -71,6 +90,16 @@ def test_steps_agree_with_the_network(steps):
     scale = layer_energy[:, None, None].clamp(min=1e-9)
     close(made["expected"] / scale, wanted["expected"] / scale, rtol=1e-4, atol=1e-6)
     close(made["beside"] / scale[:, 0, 0], wanted["beside"] / scale[:, 0, 0], rtol=1e-4, atol=2e-6)
+
+
+def test_the_field_in_rings_is_the_network_s(steps):
+    made, wanted = steps
+    if wanted["field"] is None:
+        assert not made["field"].any()
+        return
+    chance = 0.5 + 0.5 * torch.erf(made["field"] * math.sqrt(0.5))
+    torch.testing.assert_close(chance, wanted["field"], rtol=0.0, atol=1e-6)
+    assert chance.std() > 0.05
 
 
 def test_deposits_and_halo_rates_agree_with_the_network(steps):

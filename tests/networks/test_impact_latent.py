@@ -38,7 +38,7 @@ def test_older_cards_know_where_the_impact_is(options):
 
 def test_a_renewed_card_says_it(tmp_path):
     card = renew(model_path("clic_ecal_angle"), tmp_path / "new.onnx")
-    assert card.schema_version == 4 and card.latent.impact == 26
+    assert card.schema_version == 5 and card.latent.impact == 26
     assert renew(model_path("conv2d_int8"), tmp_path / "gan.onnx").impact_latent is None
 
 

@@ -11,7 +11,7 @@ from tests.networks.parts import expected as showers_of  # noqa: E402
 from tests.networks.parts import measure, set_quantiles  # noqa: E402
 
 from caloforge.detector import load_detector  # noqa: E402
-from caloforge.engine.runtimes import runtimes_for  # noqa: E402
+from caloforge.engine.runtimes import RUNTIMES, runtimes_for  # noqa: E402
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain, Rings  # noqa: E402
 from caloforge.networks.factorised.deposits import CLASSES, EXPECTATIONS, QUANTILES  # noqa: E402
@@ -222,20 +222,8 @@ def card():
     )
 
 
-def test_the_native_sampler_is_not_asked_for_what_it_does_not_know(card):
-    pads = load_detector("clic_ecal")
-    on_pads = card.model_copy(update={"detector": pads, "window": "fixed"})
-    assert on_pads.has_native_tables and not card.has_native_tables
-    assert "native" not in runtimes_for(card)
-    for option in (
-        {"layer_places": [0, 1, 3]},
-        {"draws_sum": True},
-        {"layer_classes": [0.01, 3.0]},
-    ):
-        recipe = {"network": {"conversion": True, "deep_sharing": 0.0, **option}}
-        training = on_pads.training.model_copy(update={"recipe": recipe})
-        newer = on_pads.model_copy(update={"training": training})
-        assert not newer.has_native_tables
+def test_every_engine_that_is_there_is_asked_for_a_cylinder(card):
+    assert runtimes_for(card) == [name for name, each in RUNTIMES.items() if each.installed]
 
 
 @pytest.mark.slow

@@ -20,7 +20,8 @@ class Sampler:
         """Uniform numbers that a shower's layer energies are made from."""
     @property
     def numbers(self) -> int:
-        """These, four for its axis, one for where it begins and two for its centre, if drawn."""
+        """These, four for its axis, one for where it begins, two for its centre and ten for each
+        layer's field in rings, if drawn."""
 
 class Maker:
     """Makes showers in one thread at a time."""
@@ -33,11 +34,13 @@ class Maker:
         energy: NDArray[np.float32],
         theta: NDArray[np.float32],
         impact: NDArray[np.float32] | None = None,
+        phi: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.uint16 | np.uint32], NDArray[np.float32]]:
         """Offsets (N + 1,), cells and energies in GeV of the showers from ``first`` on.
 
         ``impact`` (N, 2): where the particles enter the front, in pads from the middle of one along
-        x and y; None: anywhere, drawn.
+        x and y; None: anywhere, drawn.  ``phi`` (N,): which way they lean, in rad from x towards
+        y; None: along y.
         Cells are uint16 where an image has no more of them than that tells apart.
         """
     def trace(
@@ -46,5 +49,6 @@ class Maker:
         theta: NDArray[np.float32],
         numbers: NDArray[np.float32],
         cell_numbers: NDArray[np.uint32] | None = None,
+        phi: NDArray[np.float32] | None = None,
     ) -> dict[str, NDArray[Any]]:
         """What the steps make of given numbers (N, numbers); for tests."""

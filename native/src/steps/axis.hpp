@@ -36,6 +36,17 @@ void set_entry(Group& group, int showers, const float* impact) {
     }
 }
 
+// Sets where showers of azimuths in rad lean; null: along y.
+void set_toward(Group& group, int showers, const float* phi) {
+    constexpr float per_turn = 0.15915494f;
+    for (int lane = 0; lane < lanes; ++lane) {
+        group.toward_x[lane] = 0.0f, group.toward_y[lane] = 1.0f;
+        if (phi == nullptr) continue;
+        const float turns = phi[smaller(lane, showers - 1)] * per_turn;
+        on_circle(turns - whole(turns), group.toward_x[lane], group.toward_y[lane]);
+    }
+}
+
 void set_axis(
     const Model& model, const Group& group, int lane, const Condition& condition, Shower& shower) {
     const int layers = model.layers;

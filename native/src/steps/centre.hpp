@@ -80,12 +80,13 @@ CALOFORGE_INLINE int closed_move(float barycentre) {
 // Whole pads that an inclined shower's image is moved by: at most `most`.
 CALOFORGE_INLINE int open_move(float barycentre, int size, int most) {
     const float near = whole(clamped(barycentre + 0.5f, -1e6f, 1e6f));
-    const float pads = whole(0.5f * static_cast<float>(size - 1) - near);
+    const float pads = static_cast<float>(size / 2) - near;
     return static_cast<int>(clamped(pads, static_cast<float>(-most), static_cast<float>(most)));
 }
 
 // Whole pads along x and y by which the image is moved.
 CALOFORGE_INLINE Corner move_of(const Model& model, Shower& shower) {
+    if (model.in_rings) return {0, 0};  // about the particle, wherever its energy falls
     const bool closed = is_closed(model);
     const Moments sums = moments(model, shower, closed ? static_cast<float>(model.image_x / 2) : 0.0f,
                                  closed ? static_cast<float>(model.image_y / 2) : 0.0f);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "pattern.hpp"
+#include "rings/noise.hpp"
 #include "selection.hpp"
 #include "table.hpp"
 
@@ -30,6 +31,11 @@ CALOFORGE_INLINE void repeat(
 
 // Sets the chances of sharing of all cells, which are the same in all showers.
 void set_sharing(const Model& model, Shower& shower) {
+    if (model.in_rings) {
+        set_sectors(model, shower);
+        set_neighbours_in_rings(model, shower);
+        return;
+    }
     PerLayer &of = shower.of_layers, &all = shower.of_cells;
     for (int layer = 0; layer < model.layers; ++layer) {
         of.below_x[layer] = in_layer(model.sharing, layer);
@@ -46,9 +52,10 @@ void set_sorts(const Model& model, Shower& shower) {
     float *steep = of.steep.data(), *low = of.low.data(), *flat = of.flat.data(), *high = of.high.data();
     std::int32_t* sort = of.sort.data();
     const int layer_lanes = model.layer_lanes;
+    const Sorts sorts(model);
     CALOFORGE_LANES
     for (int layer = 0; layer < layer_lanes; ++layer) {
-        const int its = sort_of(layer, energy[layer]);
+        const int its = sorts.of(layer, energy[layer]);
         sort[layer] = its;
         steep[layer] = bound[4 * its], low[layer] = bound[4 * its + 1];
         flat[layer] = bound[4 * its + 2], high[layer] = bound[4 * its + 3];
@@ -58,6 +65,26 @@ void set_sorts(const Model& model, Shower& shower) {
     repeat(model, shower.span, of.low, all.low);
     repeat(model, shower.span, of.flat, all.flat);
     repeat(model, shower.span, of.high, all.high);
+}
+
+// Sets the chances that cells share with one behind them: none in the core and in the pads before it.
+void set_behind(const Model& model, Shower& shower) {
+    PerLayer &of = shower.of_layers, &all = shower.of_cells;
+    for (int layer = 0; layer < model.layers; ++layer)
+        of.below_behind[layer] = in_layer(2.0f * model.sharing + model.deep_sharing, layer);
+    repeat(model, shower.span, of.below_behind, all.below_behind);
+    repeat(model, shower.span, of.below_behind, all.below_beside_core);
+    const int low = corner_of_core(model.window_y) - 1;
+    for (int y = low; y <= low + core; ++y)
+        for (int layer = 0; layer < model.layers; ++layer)
+            all.below_beside_core[shower.place(model, 0, y, layer)] = 0;
+}
+
+// A cell's number with the quantile of the one behind, if it shares with it.  Of one cell or of a vector.
+template <class Number, class Chance>
+CALOFORGE_INLINE Number or_behind(Number own, Number behind, Chance below_behind) {
+    const Chance second = (Chance)(own & 0xffu);
+    return ((second < below_behind ? behind : own) & 0xffffff00u) | (own & 0xffu);
 }
 
 // What cells are asked with: the quantile, their own or that of a neighbour with which they share, and
@@ -71,14 +98,77 @@ CALOFORGE_INLINE Number asked_with(
     return (shared & 0xffffff00u) | (own & 0xffu);
 }
 
+// Of a vector of cells, with whom they share: the next pads along x and y.
+struct OnPads {
+    static CALOFORGE_INLINE void expect(const Model& model, int cell, Shower& shower) {
+        expect_strip(model, cell, shower);
+    }
+    OnPads(const Model& model, const Shower& shower, int first)
+        : layers(model.layers), below_x(loaded<Ints<width>>(&shower.of_cells.below_x[first])),
+          below_y(loaded<Ints<width>>(&shower.of_cells.below_y[first])) {}
+
+    // What the cells of a row are asked with, whose numbers begin at `number`.
+    CALOFORGE_INLINE Words<width> asked(
+        int, Words<width> own, Words<width> along_x, const std::uint32_t* number) const {
+        return asked_with(own, along_x, loaded<Words<width>>(number + layers), below_x, below_y);
+    }
+
+    int layers;
+    Ints<width> below_x, below_y;
+};
+
+// The same, and with the cell behind, where that is not beside or in the core, which has a memory.
+struct OnDeepPads {
+    static CALOFORGE_INLINE void expect(const Model& model, int cell, Shower& shower) {
+        expect_strip(model, cell, shower);
+    }
+    OnDeepPads(const Model& model, const Shower& shower, int first)
+        : on_pads(model, shower, first), left(corner_of_core(model.window_x) - 1),
+          elsewhere(loaded<Ints<width>>(&shower.of_cells.below_behind[first])),
+          beside_core(loaded<Ints<width>>(&shower.of_cells.below_beside_core[first])) {}
+
+    CALOFORGE_INLINE Words<width> asked(
+        int x, Words<width> own, Words<width> along_x, const std::uint32_t* number) const {
+        const bool beside = (x >= left) & (x <= left + core);
+        return on_pads.asked(x, or_behind(own, loaded<Words<width>>(number + 1),
+                                          beside ? beside_core : elsewhere), along_x, number);
+    }
+
+    OnPads on_pads;
+    int left;
+    Ints<width> elsewhere, beside_core;
+};
+
+// In rings the next ring and the next sector.
+struct OnSectors {
+    static CALOFORGE_INLINE void expect(const Model& model, int cell, Shower& shower) {
+        expect_strip_in_rings(model, cell, shower);
+    }
+    OnSectors(const Model& model, const Shower& shower, int first)
+        : layers(model.layers), stride(shower.in_rings.stride),
+          to_ring(&shower.in_rings.to_ring[first % layers]),
+          to_either(&shower.in_rings.to_either[first % layers]) {}
+
+    CALOFORGE_INLINE Words<width> asked(
+        int x, Words<width> own, Words<width> beyond, const std::uint32_t* number) const {
+        return asked_with(own, beyond, loaded<Words<width>>(number + layers),
+                          loaded<Ints<width>>(to_ring + x * stride),
+                          loaded<Ints<width>>(to_either + x * stride));
+    }
+
+    int layers, stride;
+    const std::int32_t *to_ring, *to_either;
+};
+
 // Lists the cells of a strip whose quantile is below the bound of their chance; returns how many.
+template <class Cells>
 CALOFORGE_INLINE int find_candidates(const Model& model, int cell, Shower& shower) {
     using Float = Floats<width>;
     using Int = Ints<width>;
     using Word = Words<width>;
     Candidates& candidates = shower.candidates;
     const PerLayer& of = shower.of_cells;
-    const int row = shower.row, layers = model.layers, window_x = model.window_x;
+    const int row = shower.row, window_x = model.window_x;
     Wanted::Bits* bits = candidates.wanted.data();
     std::int32_t* its_raised = candidates.raised.data();
     std::uint32_t* its_asked = candidates.asked.data();
@@ -88,15 +178,13 @@ CALOFORGE_INLINE int find_candidates(const Model& model, int cell, Shower& showe
         const auto steep = loaded<Float>(&of.steep[first]), low = loaded<Float>(&of.low[first]);
         const auto flat = loaded<Float>(&of.flat[first]), high = loaded<Float>(&of.high[first]);
         const auto sort = loaded<Int>(&of.sort[first]);
-        const auto below_x = loaded<Int>(&of.below_x[first]);
-        const auto below_y = loaded<Int>(&of.below_y[first]);
+        const Cells cells(model, shower, first);
         const float* expected = &shower.expected[part * width];
         const std::uint32_t* number = &shower.number[first];
         auto own = loaded<Word>(number);
         for (int x = 0; x < window_x; ++x, number += row, expected += cells_of_strip) {
             const auto along_x = loaded<Word>(number + row);
-            const auto asked =
-                asked_with(own, along_x, loaded<Word>(number + layers), below_x, below_y);
+            const auto asked = cells.asked(x, own, along_x, number);
             const auto raised = loaded<Float>(expected);
             const Float line = fused(steep, raised, low), other = fused(flat, raised, high);
             const auto quantile = __builtin_convertvector((Int)(asked >> 8), Float);
@@ -187,13 +275,26 @@ void add_up(const Model& model, Shower& shower) {
     }
 }
 
+// Makes the deposits of cells that lie and share in one of the ways.
+template <class Cells>
+void make_strips(const Model& model, Shower& shower) {
+    for (int cell = 0; cell < shower.row; cell += cells_of_strip) {
+        Cells::expect(model, cell, shower);
+        look_up(model, find_candidates<Cells>(model, cell, shower), shower.candidates);
+        set_deposits(model, cell, shower);
+    }
+}
+
 // Makes the deposits of the window, raised, and adds them up.
 void make_deposits(const Model& model, Shower& shower) {
     set_sorts(model, shower);
-    for (int cell = 0; cell < shower.row; cell += cells_of_strip) {
-        expect_strip(model, cell, shower);
-        look_up(model, find_candidates(model, cell, shower), shower.candidates);
-        set_deposits(model, cell, shower);
+    if (model.in_rings) {
+        make_strips<OnSectors>(model, shower);
+    } else if (model.deep_sharing > 0.0f) {
+        set_behind(model, shower);
+        make_strips<OnDeepPads>(model, shower);
+    } else {
+        make_strips<OnPads>(model, shower);
     }
     add_up(model, shower);
 }

@@ -18,9 +18,11 @@ constexpr int most_corners = 4;  // knots around a condition: two, four where sh
 struct Group {
     explicit Group(const Model& model)
         : flow_numbers(model.flow_numbers() * lanes),
-          colouring(model.local ? model.layers * model.layers : 0),
-          score(model.layers * lanes),
-          of_one(model.layers),
+          field_numbers(model.field_numbers() * lanes),
+          colouring(model.local ? model.variables * model.variables : 0),
+          score(model.variables * lanes),
+          of_one(model.variables),
+          variables(model.variables * lanes),
           layer_energy(model.layers * lanes),
           shares(model.shared ? model.layers * lanes : 0),
           rings(lanes * model.rings * model.layer_lanes),
@@ -29,7 +31,7 @@ struct Group {
 
     // The most numbers that a network's layer takes or gives.
     static std::size_t widest(const Model& model) {
-        int most = larger(2 * model.layers, shared_inputs) + model.features;
+        int most = larger(2 * model.variables, shared_inputs) + model.features;
         for (const Coupling& coupling : model.couplings)
             if (coupling.network[0].out > most) most = coupling.network[0].out;
         for (const Linear& layer : model.pattern)
@@ -43,6 +45,7 @@ struct Group {
     alignas(64) float weight[most_corners][lanes] = {};
     alignas(64) std::int32_t knot[most_corners][lanes] = {};
     alignas(64) float impact_x[lanes] = {}, impact_y[lanes] = {};  // uniform numbers
+    alignas(64) float toward_x[lanes] = {}, toward_y[lanes] = {};  // unit vectors along which they lean
     bool at_front = false;  // whether they are where particles enter, not where the axis is crossed
     alignas(64) float tilt[2][lanes] = {};                         // uniform, then [0] is normal
     alignas(64) float beginning[lanes] = {};                       // uniform
@@ -55,9 +58,11 @@ struct Group {
     }
 
     Array<float> flow_numbers;  // uniform
-    Array<float> colouring;     // [flow][layers] of one shower
-    Array<float> score;         // [layers]
-    Array<float> of_one;        // [layers] of one shower
+    Array<float> field_numbers;  // [lanes][poles + 1][layers], uniform: of the field in rings
+    Array<float> colouring;     // [flow][variables] of one shower
+    Array<float> score;         // [variables]
+    Array<float> of_one;        // [variables] of one shower
+    Array<float> variables;     // [variables] fractions of the energy
     Array<float> layer_energy;  // [layers] GeV
     Array<float> shares;        // [layers] of the shower's energy
     Array<float> rings;         // [lanes][rings][layer_lanes]: weights of the Gaussians

@@ -48,14 +48,15 @@ void set_particles(const Model& model, const float* rate, Random& random, float*
     hits.count = count;
 }
 
-// Whether a pad of the image's plane is in the image and beside the window, which is at `centre`.
-CALOFORGE_INLINE bool is_beside(const Model& model, float x, float y, float centre) {
+// Whether a pad of the image's plane is in the image and beside the window, whose middle is moved by
+// `aside` along x and by `centre` along y.
+CALOFORGE_INLINE bool is_beside(const Model& model, float x, float y, float aside, float centre) {
     const float half_x = 0.5f * static_cast<float>(model.image_x - 1);
     const float half_y = 0.5f * static_cast<float>(model.image_y - 1);
     const float from_x = std::fabs(x - half_x), from_y = std::fabs(y - half_y);
-    const float across = std::fabs(y - half_y - centre);
+    const float sideways = std::fabs(x - half_x - aside), across = std::fabs(y - half_y - centre);
     const bool inside = (from_x <= half_x) & (from_y <= half_y);
-    return inside & ((from_x > 0.5f * static_cast<float>(model.window_x - 1)) |
+    return inside & ((sideways > 0.5f * static_cast<float>(model.window_x - 1)) |
                      (across > 0.5f * static_cast<float>(model.window_y - 1)));
 }
 
@@ -75,8 +76,39 @@ CALOFORGE_INLINE float chance_of_next(const Halo& halo, std::uint32_t size) {
     return at_least(halo.few + halo.more * (eight * eight), 1e-6f);
 }
 
+// A pad of a shower that leans elsewhere than along y, from one that does: both from the window's middle,
+// which is at aside and centre from the image's.
+//
+// The place in its pad is drawn from the digits of `part`.  What is turned into the window is its mirror
+// image instead, or the opposite one, whichever is nearer; and so is what is turned out of the image.
+CALOFORGE_INLINE void turn_pad(const Model& model, const Aslant& aslant, float part, float aside,
+                               float centre, float& across, float& along) {
+    const auto jitter = [part](float turns) {
+        const float place = part * turns;
+        return (whole((place - whole(place)) * 256.0f) + 0.5f) * 0.00390625f - 0.5f;
+    };
+    const float half_x = 0.5f * static_cast<float>(model.image_x - 1);
+    const float half_y = 0.5f * static_cast<float>(model.image_y - 1);
+    const float u = across + jitter(37.0f), v = along + jitter(611.0f);
+    const float x = u * aslant.toward_y + v * aslant.toward_x;
+    const float y = v * aslant.toward_y - u * aslant.toward_x;
+    const float mirror = y * along < x * across ? -1.0f : 1.0f;
+    float pad_x = whole(x + (half_x + 0.5f)) - half_x, pad_y = whole(y + (half_y + 0.5f)) - half_y;
+    const bool in_window = (std::fabs(pad_x) <= 0.5f * static_cast<float>(model.window_x - 1)) &
+                           (std::fabs(pad_y) <= 0.5f * static_cast<float>(model.window_y - 1));
+    const bool inside =
+        (std::fabs(pad_x + aside) <= half_x) & (std::fabs(pad_y + centre) <= half_y);
+    const float from_image = along + (aside * aslant.toward_x + centre * aslant.toward_y);
+    const bool would_be = std::fabs(from_image) < half_y + 0.5f, corner = would_be & !inside;
+    pad_x = corner ? -mirror * across - aside : pad_x;
+    pad_y = corner ? whole(mirror * from_image + (half_y + 0.5f)) - half_y - centre : pad_y;
+    pad_y = inside & !would_be ? 2.0f * static_cast<float>(model.image_y) : pad_y;  // nowhere
+    across = in_window ? -mirror * across : pad_x;
+    along = in_window ? mirror * along : pad_y;
+}
+
 // Pads and deposits of all particles side by side, and the chance of what follows.
-template <bool inclined>
+template <bool inclined, bool turned>
 void set_pads(const Model& model, const Condition& condition, Shower& shower) {
     const Halo& halo = model.halo;
     HaloHits& hits = shower.halo;
@@ -84,6 +116,7 @@ void set_pads(const Model& model, const Condition& condition, Shower& shower) {
     const float pads_y = static_cast<float>(halo.pads_y), per_row = 1.0f / pads_y;
     const float half = 0.5f * (pads_y - 1.0f);
     const float middle = 0.5f * static_cast<float>(model.image_y - 1);
+    const float middle_x = 0.5f * static_cast<float>(model.image_x - 1);
     const float last = static_cast<float>(halo.leans - 1);
     const float lean =
         inclined ? at_most(std::fabs(condition.slope) * (last / model.steepest), last) : 0.0f;
@@ -103,15 +136,22 @@ void set_pads(const Model& model, const Condition& condition, Shower& shower) {
         const int instead = alias[entry].instead;
         const bool keeps = place - static_cast<float>(drawn) < kept;
         const float pad = static_cast<float>(keeps ? drawn : instead);
-        const float x = static_cast<float>(static_cast<std::int32_t>((pad + 0.5f) * per_row));
-        const float from_window = (pad - x * pads_y - half) * side;
+        float x = static_cast<float>(static_cast<std::int32_t>((pad + 0.5f) * per_row));
+        float from_window = (pad - x * pads_y - half) * side, aside = 0.0f;
+        if (turned) {
+            aside = shower.aslant.aside[hits.layer[i]];
+            x -= middle_x;
+            turn_pad(model, shower.aslant, place - static_cast<float>(drawn), aside,
+                     shower.centre[hits.layer[i]], x, from_window);
+            x += aside + middle_x;
+        }
         const float centre = inclined ? shower.centre[hits.layer[i]] : 0.0f;
         const float deposit = halo.deposit[size >> 22];
         const float y = from_window + (centre + middle);
         hits.x[i] = x;
         hits.y[i] = y;
         hits.chance[i] = chance_of_next(halo, size);
-        hits.energy[i] = is_beside(model, x, y, centre) ? deposit : 0.0f;
+        hits.energy[i] = is_beside(model, x, y, aside, centre) ? deposit : 0.0f;
     }
 }
 
@@ -135,12 +175,14 @@ int list_partners(HaloHits& hits) {
 }
 
 // Adds the hits in the next pads, of those particles that have one.
+template <bool turned>
 void add_partners(const Model& model, Shower& shower) {
     HaloHits& hits = shower.halo;
     const int particles = hits.count, count = list_partners(hits);
     float *x = hits.x.data(), *y = hits.y.data(), *energy = hits.energy.data();
     const std::int32_t *layer = hits.layer.data(), *its_size = hits.cell.data();
     const float *deposit = model.halo.deposit.data(), *centre = shower.centre.data();
+    const float* aside = shower.aslant.aside.data();
     const int end = particles + lanes_for(count - particles);
     CALOFORGE_LANES
     for (int i = particles; i < end; ++i) {
@@ -152,7 +194,7 @@ void add_partners(const Model& model, Shower& shower) {
         y[i] += static_cast<float>((quarter == 2) - (quarter == 3));
         const int place = smaller(
             static_cast<int>((four - static_cast<float>(quarter)) * halo_energies), halo_energies - 1);
-        energy[i] = is_beside(model, x[i], y[i], centre[layer[i]]) ? deposit[place] : 0.0f;
+        energy[i] = is_beside(model, x[i], y[i], turned ? aside[layer[i]] : 0.0f, centre[layer[i]]) ? deposit[place] : 0.0f;
     }
     for (int i = count; i < lanes_for(count); ++i)
         hits.x[i] = hits.y[i] = hits.energy[i] = 0.0f, hits.layer[i] = 0;
@@ -185,11 +227,16 @@ void make_halo(const Model& model, const Condition& condition, Random& random, S
     set_particles(model, rate, random, rate + lanes_for(model.layers), hits);
     hits.size = hits.where.data() + lanes_for(hits.count);
     random.words(hits.where.data(), 2 * lanes_for(hits.count));
-    if (model.inclined)
-        set_pads<true>(model, condition, shower);
+    if (shower.aslant.here)
+        set_pads<true, true>(model, condition, shower);
+    else if (model.inclined)
+        set_pads<true, false>(model, condition, shower);
     else
-        set_pads<false>(model, condition, shower);
-    add_partners(model, shower);
+        set_pads<false, false>(model, condition, shower);
+    if (shower.aslant.here)
+        add_partners<true>(model, shower);
+    else
+        add_partners<false>(model, shower);
     add_up_halo(model, shower);
 }
 

@@ -5,21 +5,42 @@
 
 CALOFORGE_BEGIN
 
+// What a cell of a layer's window is asked with.
+std::uint32_t asked_alone(const Model& model, const Shower& shower, int x, int y, int layer) {
+    const std::uint32_t* number = &shower.number[shower.place(model, x, y, layer)];
+    const std::uint32_t along_x = number[shower.row], along_y = number[model.layers];
+    if (model.in_rings) {
+        const int place = x * shower.in_rings.stride + layer;
+        return asked_with(*number, along_x, along_y, shower.in_rings.to_ring[place],
+                          shower.in_rings.to_either[place]);
+    }
+    const PerLayer& of = shower.of_layers;
+    std::uint32_t own = *number;
+    const int from_x = x - corner_of_core(model.window_x) + 1, from_y = y - corner_of_core(model.window_y) + 1;
+    const bool beside = (from_x >= 0) & (from_x <= core) & (from_y >= 0) & (from_y <= core);
+    if ((model.deep_sharing > 0.0f) & !beside) own = or_behind(own, number[1], of.below_behind[layer]);
+    return asked_with(own, along_x, along_y, of.below_x[layer], of.below_y[layer]);
+}
+
+// Sets what all cells of a layer expect: [window_y][in_x.stride].
+void expect_in_layer(const Model& model, int layer, const Shower& shower, float* expected) {
+    if (model.in_rings)
+        expect_layer_in_rings(model, layer, shower, expected);
+    else
+        expect_layer(model, layer, shower, expected);
+}
+
 // In a layer where nothing is hit, asks all cells and lets those have deposits that came nearest to a
 // hit; returns the factor from deposits in GeV to energies.
 float keep_nearest(const Model& model, int layer, Shower& shower) {
-    const PerLayer& of = shower.of_layers;
     const int stride = shower.in_x.stride, count = model.window_y * stride;
     std::uint32_t* asked = shower.asked.data();
     float *expected = shower.of_layer.data(), *deposit = expected;
-    expect_layer(model, layer, shower, expected);
+    expect_in_layer(model, layer, shower, expected);
     for (int y = 0; y < model.window_y; ++y)
-        for (int x = 0; x < model.window_x; ++x) {
-            const std::uint32_t* own = &shower.number[shower.place(model, x, y, layer)];
-            asked[y * stride + x] = asked_with(
-                *own, own[shower.row], own[model.layers], of.below_x[layer], of.below_y[layer]);
-        }
-    const float* table = table_of(model, of.sort[layer]);
+        for (int x = 0; x < model.window_x; ++x)
+            asked[y * stride + x] = asked_alone(model, shower, x, y, layer);
+    const float* table = table_of(model, shower.of_layers.sort[layer]);
     CALOFORGE_LANES
     for (int pad = 0; pad < count; ++pad)
         deposit[pad] = expected[pad] * table[place_of(expected[pad], asked[pad])];

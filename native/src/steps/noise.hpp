@@ -29,22 +29,24 @@ CALOFORGE_INLINE std::int32_t in_layer(float probability, int layer) {
            static_cast<std::int32_t>(static_cast<float>(layer) * part + 0.5f);
 }
 
-// Sets the slow numbers [pads][layer_lanes] to what the layers remember of them: sums over the
-// layers before, in their order, of memory times slow number.
-void remember(const Model& model, float* slow, float* remembered) {
+// Sets what the layers remember of slow numbers [pads][layer_lanes]: sums over the layers before, in their
+// order, of memory [before][layer_lanes] times slow number.
+template <int pads>
+void remember(const float* memory, int layers, int layer_lanes, const float* slow, float* remembered) {
     using Vector = Floats<width>;
-    constexpr int pads = core * core;
-    const int layer_lanes = model.layer_lanes;
     for (int layer = 0; layer < layer_lanes; layer += width) {
         Vector sum[pads] = {};
-        for (int before = 0; before < model.layers; ++before) {
-            const auto memory = loaded<Vector>(&model.memory[before * layer_lanes + layer]);
+        for (int before = 0; before < layers; ++before) {
+            const auto kept = loaded<Vector>(memory + before * layer_lanes + layer);
             for (int pad = 0; pad < pads; ++pad)
-                sum[pad] = fused(memory, slow[pad * layer_lanes + before] - Vector{}, sum[pad]);
+                sum[pad] = fused(kept, slow[pad * layer_lanes + before] - Vector{}, sum[pad]);
         }
         for (int pad = 0; pad < pads; ++pad) store(sum[pad], remembered + pad * layer_lanes + layer);
     }
 }
+
+// The core's first row of pads along one side of the window.
+constexpr int corner_of_core(int pads) { return pads / 2 - core / 2; }
 
 // Sets the quantiles of a pad's cells, in units of 2**-24.
 CALOFORGE_INLINE void set_quantiles(
@@ -74,7 +76,7 @@ void set_core(const Model& model, const Condition& condition, Random& random, Sh
     random.uniform(fast, 2 * count);
     CALOFORGE_LANES
     for (int i = 0; i < count; ++i) normal_pair(fast[i], slow[i], fast[i], slow[i]);
-    remember(model, slow, normal);
+    remember<pads>(model.memory.data(), model.layers, layer_lanes, slow, normal);
     float share[pads];
     condition.interpolate(model.share.data(), pads, share);
     for (int pad = 0; pad < pads; ++pad) {
@@ -87,9 +89,9 @@ void set_core(const Model& model, const Condition& condition, Random& random, Sh
             normal[i] = clamped(chance * 16777216.0f, 0.0f, 16777215.0f);
         }
     }
-    const int left = (model.window_x - core) / 2, low = (model.window_y - core) / 2;
     for (int pad = 0; pad < pads; ++pad)
-        set_quantiles(model, left + pad / core, low + pad % core, normal + pad * layer_lanes, shower);
+        set_quantiles(model, corner_of_core(model.window_x) + pad / core,
+                      corner_of_core(model.window_y) + pad % core, normal + pad * layer_lanes, shower);
 }
 
 // Draws the cells' numbers and those of the core.  Behind the last row there is another one, and

@@ -12,10 +12,13 @@
 
 CALOFORGE_BEGIN
 
+// The edge of the first of so many rows of pads, from the middle of the middle one.
+CALOFORGE_INLINE float first_edge(int pads) { return -0.5f - static_cast<float>(pads / 2); }
+
 // Sets erf at the edges of rows of pads about zero: of row i at place i, and at i + 1.
 CALOFORGE_INLINE void set_edges(
     float centre, float steepness, int pads, int stride, float* edges) {
-    const float begin = -0.5f * static_cast<float>(pads) - centre;
+    const float begin = first_edge(pads) - centre;
     for (int first = 0; first < stride; first += lanes) {
         CALOFORGE_LANES
         for (int lane = 0; lane < lanes; ++lane)
@@ -98,7 +101,7 @@ CALOFORGE_INLINE void weigh_inclined(
         for (int lane = 0; lane < lanes; ++lane) {
             const float off_axis =
                 slope * (shift_at[first + lane] + shift_with_energy[first + lane] * feature);
-            begin[lane] = -0.5f * of_pads - (axis[lane] - middle[lane] + off_axis);
+            begin[lane] = first_edge(pads) - (axis[lane] - middle[lane] + off_axis);
             const float sum = 0.5f * (error_function((begin[lane] + of_pads) * steepness) -
                                       error_function(begin[lane] * steepness));
             factor[lane] = 0.5f;
@@ -174,6 +177,12 @@ CALOFORGE_INLINE int first_reaching(int rings, const float* weighed, int row) {
 // Sets what the strip's cells from `cell` on expect, in GeV, raised.  Narrow rings come first, and those
 // that do not reach the cells are left out.
 CALOFORGE_INLINE void expect_strip(const Model& model, int cell, Shower& shower) {
+    if (shower.aslant.here) {
+        const float* from = &shower.aslant.expected[cell];
+        for (int x = 0; x < model.window_x; ++x, from += shower.row)
+            std::memcpy(&shower.expected[x * cells_of_strip], from, cells_of_strip * sizeof(float));
+        return;
+    }
     const int row = shower.row, stride = shower.in_x.stride;
     const int first = first_reaching(model.rings, &shower.weighed[cell], row);
     for (int i = 0; i < shower.blocks_x; ++i) {
@@ -192,6 +201,12 @@ CALOFORGE_INLINE void expect_strip(const Model& model, int cell, Shower& shower)
 // Sets the same of all cells of one layer: [window_y][in_x.stride].
 void expect_layer(const Model& model, int layer, const Shower& shower, float* expected) {
     const int stride = shower.in_x.stride;
+    if (shower.aslant.here) {
+        for (int y = 0; y < model.window_y; ++y)
+            for (int x = 0; x < model.window_x; ++x)
+                expected[y * stride + x] = shower.aslant.expected[shower.place(model, x, y, layer)];
+        return;
+    }
     for (int y = 0; y < model.window_y; ++y) {
         for (int first = 0; first < stride; first += lanes) {
             const float* weighed = &shower.weighed[shower.place(model, 0, y, layer)];

@@ -59,14 +59,37 @@ struct Candidates {
 
 // What is the same in all cells of a layer: of the layers, or of a row's cells.
 struct PerLayer {
-    explicit PerLayer(int count)
+    PerLayer(int count, bool deep)
         : steep(count), low(count), flat(count), high(count), scale(count), sort(count),
-          below_x(count), below_y(count) {}
+          below_x(count), below_y(count), below_behind(deep ? count : 0),
+          below_beside_core(deep ? count : 0) {}
 
     Array<float> steep, low, flat, high;     // the bound of the chance of a hit
     Array<float> scale;                      // from deposits, raised ones, to energies
     Array<std::int32_t> sort;                // of the deposit table
     Array<std::int32_t> below_x, below_y;    // chances of sharing
+    Array<std::int32_t> below_behind;        // with the cell behind, too
+    Array<std::int32_t> below_beside_core;   // the same in rows through the core
+};
+
+// Of cells that are rings and sectors.  Values of the layers are repeated as far as a vector of cells
+// reaches, whatever layer it begins in.
+struct InRings {
+    InRings(const Model& model, int row)
+        : stride(lanes_for(model.layer_lanes + lanes)), expected(model.image_x * stride), part(row),
+          basis(poles * row), slow((poles + 1) * model.layer_lanes), remembered(poles * stride),
+          field(multipoles * row), share(model.image_x * multipoles), to_ring(model.image_x * stride),
+          to_either(model.image_x * stride) {}
+
+    int stride;
+    Array<float> expected;    // [image_x][stride] GeV, raised
+    Array<float> part;        // [row] that a sector has of its ring
+    Array<float> basis;       // [poles][row] in the sectors
+    Array<float> slow;        // [poles + 1][layer_lanes]
+    Array<float> remembered;  // [poles][stride]
+    Array<float> field;       // [multipoles][row]
+    Array<float> share;       // [image_x][multipoles]
+    Array<std::int32_t> to_ring, to_either;  // [image_x][stride] chances of sharing
 };
 
 // Sums of the deposits of each layer, times one and times the pad's place in the window.
@@ -107,22 +130,44 @@ struct Shares {
     Array<float> sum;    // [rings]
 };
 
+// Of showers that lean elsewhere than along y.
+struct Aslant {
+    Aslant(const Model& model, int row)
+        : axis_x(model.layer_lanes), aside(model.layer_lanes), in_x(model.window_x * lanes),
+          in_y(model.window_y * lanes),
+          expected(model.inclined ? static_cast<std::size_t>(model.window_x) * row + lanes : 0),
+          image(model.inclined ? model.cells() + lanes : 0) {}
+
+    bool here = false;  // whether the shower is such
+    float toward_x = 0.0f, toward_y = 1.0f;  // unit vector along which it leans
+    Array<float> axis_x;           // [layers] pads from the middle of the layer's window
+    Array<float> aside;            // [layers] whole pads along x by which that is moved
+    Array<float> in_x, in_y;       // [pads][lanes] of one Gaussian: shares of rows of pads
+    alignas(64) float sum_x[lanes] = {}, sum_y[lanes] = {};
+    Array<float> expected;         // [window_x][row] GeV, raised
+    Array<float> image;            // [image_x][image_y][layers] GeV
+};
+
 struct Shower {
     explicit Shower(const Model& model)
         : widest_row(row_of(model, model.widest_span())),
-          span(model.window_y), row(row_of(model, model.window_y)),
+          span(model.window_y), row(widest_row),
           energy(model.layer_lanes), rings(model.rings * model.layer_lanes),
           axis_y(model.layer_lanes), centre(model.layer_lanes), rise(model.layer_lanes),
           beside(model.layer_lanes), in_x(model.rings, model.window_x),
           in_y(model.rings, model.window_y), sums_y(model.rings * model.layer_lanes),
-          weighed(static_cast<std::size_t>(model.rings) * widest_row), block(model.window_x),
+          weighed(model.in_rings ? 0 : static_cast<std::size_t>(model.rings) * widest_row),
+          block(model.window_x),
           expected(model.window_x * cells_of_strip),
           number(static_cast<std::size_t>(model.window_x + 1) * widest_row),
           core_numbers(2 * core * core * model.layer_lanes + lanes),
           core_normals(core * core * model.layer_lanes),
+          aslant(model, widest_row),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
           raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
-          of_layers(model.layer_lanes), of_cells(widest_row), candidates(expected.size()),
+          of_layers(model.layer_lanes, model.deep_sharing > 0.0f),
+          of_cells(widest_row, model.deep_sharing > 0.0f), in_rings(model, model.in_rings ? row : 0),
+          candidates(expected.size()),
           sums(widest_row, model.layer_lanes),
           deposit(static_cast<std::size_t>(model.window_x) * widest_row + 1),
           asked(model.window_y * in_x.stride),
@@ -154,12 +199,14 @@ struct Shower {
     Array<float> expected;        // [window_x][cells_of_strip] of a strip, GeV, raised
     Array<std::uint32_t> number;  // [window_x + 1][row]
     Array<float> core_numbers, core_normals;  // [2][core][core][layer_lanes], [core][core][layer_lanes]
+    Aslant aslant;
     HaloHits halo;
     Array<float> in_halo;  // [layers] GeV
     Array<float> raised;   // [layers] what cells expect, by the layer's shift; and its inverse
     Array<float> lowered;
     Array<float> scale;    // [layers] from the halo's deposits to energies
     PerLayer of_layers, of_cells;
+    InRings in_rings;
     Candidates candidates;
     Sums sums;
     Array<float> deposit;           // [window_x][row] GeV, raised, and one of no cell

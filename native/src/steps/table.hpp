@@ -4,7 +4,7 @@
 //     deposit = m table[sort][row][column]
 //
 // A layer's shift is in what its cells expect from the start, and so in the deposits until these are
-// energies: `raised`.  The sort of a layer is the class of a factor of two in its energy.
+// energies: `raised`.
 #pragma once
 
 #include "mathematics.hpp"
@@ -16,17 +16,26 @@ CALOFORGE_BEGIN
 constexpr float rows_per_log = 3.4743559f;    // 8 / log(10)
 constexpr float first_row = -64.0f;           // 8 log10(10 eV / 1 GeV)
 constexpr float columns_per_root = quantiles - 0.01f;
-constexpr float faint_layer_gev = 1e-3f, faint_first_layer_gev = 2.5e-4f;
 
-// The table's sort of a layer of this energy in GeV: the class of a factor of two, from a faint one on.
-CALOFORGE_INLINE int sort_of(int layer, float energy) {
-    const bool first = layer < first_layers;
-    const float per_faint = 1.0f / (first ? faint_first_layer_gev : faint_layer_gev);
-    const int classes = first ? first_layer_classes : layer_classes;
-    const float doublings = logarithm(at_least(energy, 1e-9f) * per_faint) * 1.44269504f + 1.0f;
-    const int of = static_cast<int>(clamped(doublings, 0.0f, static_cast<float>(classes - 1)));
-    return of + (first ? layer_classes + first_layer_classes * layer : 0);
-}
+// Tells the layers' sorts in the table: classes of a factor in their energy, of two in silicon, from that
+// of a faint one on.
+struct Sorts {
+    float per_faint, per_faint_first, per_log_ratio;
+
+    explicit Sorts(const Model& model)
+        : per_faint(model.per_faint), per_faint_first(model.per_faint_first),
+          per_log_ratio(model.per_log_ratio) {}
+
+    // Of a layer of this energy in GeV.
+    CALOFORGE_INLINE int of(int layer, float energy) const {
+        const bool first = layer < first_layers;
+        const int classes = first ? first_layer_classes : layer_classes;
+        const float from_faint = at_least(energy, 1e-9f) * (first ? per_faint_first : per_faint);
+        const float steps = logarithm(from_faint) * per_log_ratio + 1.0f;
+        const int its = static_cast<int>(clamped(steps, 0.0f, static_cast<float>(classes - 1)));
+        return its + (first ? layer_classes + first_layer_classes * layer : 0);
+    }
+};
 
 // Sets the factors by which the layers' shifts raise what cells expect, and their inverses.
 void set_raised(const Model& model, const Condition& condition, Shower& shower) {

@@ -19,9 +19,16 @@ class TorchStream:
     def __init__(self, network: Any) -> None:
         self._torch, self._network = require("torch"), network
 
-    def run(self, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:
-        """Cells (B, X, Y, Z) in GeV from latent (B, L), energy (B,) GeV and theta (B,) rad."""
-        values = map(self._torch.from_numpy, (latent, energy, theta))
+    def run(
+        self,
+        latent: FloatArray,
+        energy: FloatArray,
+        theta: FloatArray,
+        phi: FloatArray | None = None,
+    ) -> FloatArray:
+        """Cells (B, X, Y, Z) in GeV from latent (B, L), energy (B,) GeV, theta and phi (B,) rad."""
+        inputs = (latent, energy, theta) if phi is None else (latent, energy, theta, phi)
+        values = map(self._torch.from_numpy, inputs)
         with self._torch.inference_mode():
             cells: FloatArray = self._network(*values).numpy()
         return cells

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caloforge.cli.options import MODEL_ENDING, check_output, stderr
-from caloforge.errors import InputError, ModelError
+from caloforge.errors import InputError, MissingExtraError, ModelError
 from caloforge.hosts import HostName
 from caloforge.zoo import model_names, model_path
 
 if TYPE_CHECKING:
     from caloforge.card import ModelCard
+
+TRAINING = ("torch", "safetensors", "onnx", "onnxscript")
+"""What a graph is made with."""
 
 
 def export(
@@ -74,6 +77,25 @@ def _renew(model: Path, output: Path, name: str | None, scores: Path | None) -> 
 
     card = renew(model, output, name=name, scores=None if scores is None else read_scores(scores))
     stderr.print(f"{output}: {card.name}, its card of version {card.schema_version}")
+    if card.lacks_phi:
+        _add_phi(output)
+
+
+def _add_phi(path: Path) -> None:
+    """Give the file a graph that takes phi, where it can be made here."""
+    from caloforge._extras import require
+
+    try:
+        for module in TRAINING:
+            require(module)
+    except MissingExtraError as missing:
+        stderr.print(f"note: its graph takes no phi: {missing}", soft_wrap=True)
+        return
+    from caloforge.add_phi import add_phi
+
+    with stderr.status(f"writing a graph that takes phi into {path}"):
+        add_phi(path)
+    stderr.print(f"{path}: its graph takes phi")
 
 
 def _export_for(host: str, model: Path, folder: Path) -> None:
@@ -110,7 +132,7 @@ def _export_run(run: Path, path: Path, name: str | None, scores: Path | None) ->
     """Write the best generator of a run to a model file; its card."""
     from caloforge._extras import require
 
-    for module in ("torch", "safetensors", "onnx", "onnxscript"):
+    for module in TRAINING:
         require(module)
     from caloforge.card import read_scores
     from caloforge.export import export_generator

@@ -96,7 +96,10 @@ def generate(
     A killed run is continued by the same command. Energies and angles default to the model's
     whole range, uniformly.
     """
+    from caloforge.engine import read_card
     from caloforge.generate import generate_file, load
+    from caloforge.turn import leans_aslant
+    from caloforge.zoo import model_path
 
     if parts is not None:
         in_parts(
@@ -111,17 +114,16 @@ def generate(
         raise InputError(msg)
     chosen_compression = parse_compression(compression)
     check_output(output, SAMPLE_ENDING)
+    card = read_card(model_path(model))
+    reading = Reading(detector, from_layout, where)
+    conditions = _conditions(card, n, energy, theta, phi, impact, like, seed, reading)
     generator = load(
         model, runtime=runtime.value, precision=precision, threads=threads, streams=streams,
-        batch=batch,
-    )  # fmt: skip
-    conditions = _conditions(
-        generator.card, n, energy, theta, phi, impact, like, seed,
-        Reading(detector, from_layout, where),
+        batch=batch, aslant=leans_aslant(conditions, card.detector),
     )  # fmt: skip
     for note in generator.notes:
         stderr.print(f"note: {note}", soft_wrap=True, highlight=False)
-    stderr.print(f"{generator.card.name} runs in {generator.engine.plan}", highlight=False)
+    stderr.print(f"{card.name} runs in {generator.engine.plan}", highlight=False)
     with shower_progress() as progress:
         count = ShowerCount(progress, f"generating {output.name}", len(conditions))
         seconds = generate_file(

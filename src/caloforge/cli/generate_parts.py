@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from caloforge.parts import Dataset
 
 MOST_PARTS = 10**5
+FEW = 16
+"""Showers that tell whether a range of phi leads away from the pads' axes."""
 
 
 def in_parts(
@@ -80,21 +82,29 @@ def _begun(
 
     The runtime of a dataset that was begun is kept, unless another one is named.
     """
+    from caloforge.beam import draw
+    from caloforge.engine import read_card
     from caloforge.engine.runtimes import runtime_named
     from caloforge.generate import load
     from caloforge.io.parts import REQUEST
     from caloforge.parts import Dataset, DatasetRequest
     from caloforge.provenance import file_digest
+    from caloforge.turn import leans_aslant
+    from caloforge.zoo import model_path
 
     if (folder / REQUEST).exists():
         begun = Dataset.at(folder).request
         runtime = begun.runtime if runtime == "auto" else runtime
         precision = begun.precision if precision == "auto" else precision
-    generator = load(model, runtime=runtime, precision=precision, threads=threads, batch=batch)
+    card = read_card(model_path(model))
+    ranges = card.asked_ranges(energy, theta, phi, impact)
+    generator = load(
+        model, runtime=runtime, precision=precision, threads=threads, batch=batch,
+        aslant=leans_aslant(draw(FEW, *ranges, seed=0), card.detector),
+    )  # fmt: skip
     for note in generator.notes:
         stderr.print(f"note: {note}", soft_wrap=True, highlight=False)
-    card, plan = generator.card, generator.engine.plan
-    ranges = card.asked_ranges(energy, theta, phi, impact)
+    plan = generator.engine.plan
     request = DatasetRequest(
         model=card.name, model_digest=file_digest(generator.path), showers=n, parts=parts,
         seed=seed, **ranges._asdict(), layout=layout, compression=compression,

@@ -130,11 +130,14 @@ def _model_rows(card: "ModelCard", path: Path) -> dict[str, str]:
         "particle": card.particle,
         "energy": f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV",
         "theta": f"{angles[0]:g}-{angles[1]:g} deg",
+        "phi": "any" if card.takes_phi else "90 deg, or by symmetry 0, 180 and 270",
         "latent": f"{card.latent.dim} {card.latent.distribution}",
         "impact in the pad": "drawn" if card.impact_latent is None else "drawn, or given",
         "parameters": f"{card.parameters:,}" if card.parameters else "unknown",
         "file": f"{path.name}, {path.stat().st_size / 1e6:.2f} MB",
     }
+    if card.detector.readout != "pads" or not card.inclined:
+        del rows["phi"]  # it means nothing
     if card.response is not None:
         ends = card.response(np.array(card.energy_range_gev), sum(card.theta_range_rad) / 2)
         of = "the lowest to the highest energy, at the middle angle"

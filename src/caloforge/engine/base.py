@@ -14,6 +14,10 @@ from caloforge.source import Sink
 from caloforge.typing import FloatArray
 
 INPUTS = ("latent", "energy", "theta")
+PHI = "phi"
+"""A fourth input, of graphs whose cards say so; they do without it."""
+ASLANT = "aslant"
+"""Whether any shower of a batch leans elsewhere than along y: chooses the branch of the graph."""
 OUTPUT = "cells"
 
 
@@ -28,10 +32,17 @@ class Stream(Protocol):
         """Numbers of the cores to keep to."""
         ...
 
-    def run(self, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:
+    def run(
+        self,
+        latent: FloatArray,
+        energy: FloatArray,
+        theta: FloatArray,
+        phi: FloatArray | None = None,
+    ) -> FloatArray:
         """Cells (B, X, Y, Z) in GeV of exactly one batch B, in memory that the next run reuses.
 
-        ``latent`` is (B, L), ``energy`` (B,) in GeV and ``theta`` (B,) in rad.
+        ``latent`` is (B, L), ``energy`` (B,) in GeV, ``theta`` and ``phi`` (B,) in rad; phi of
+        graphs that take it, None: along y.
         """
         ...
 

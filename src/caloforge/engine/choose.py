@@ -26,9 +26,11 @@ def choose_plan(
     threads: int | None = None,
     streams: int | None = None,
     batch: int | None = None,
+    aslant: bool = False,
     capabilities: Capabilities | None = None,
 ) -> Plan:
-    """The plan for a model: ``threads`` cores in all (every one if None), shared by ``streams``.
+    """The plan for a model: ``threads`` cores in all (every one if None), shared by ``streams``;
+    ``aslant``: for showers that lean elsewhere than along the pads.
 
     Where neither streams nor batch are asked for, a plan that was measured on this machine for
     the model is taken, and one stream a core if there is none.
@@ -39,7 +41,7 @@ def choose_plan(
         if there are more streams than threads, the runtime is unknown, or the precision is not to
         be had.
     """
-    chosen = chosen_runtime(runtime, card)
+    chosen = chosen_runtime(runtime, card, aslant=aslant)
     cores = threads or max(available_cores(), streams or 1)
     parallel = streams or cores
     if parallel > cores:
@@ -64,8 +66,9 @@ def default_batch(card: ModelCard) -> int:
     return max(batch, QUANTIZED_BATCH) if card.format == "int8" else batch
 
 
-def chosen_runtime(asked: str, card: ModelCard) -> str:
-    """The runtime that is asked for; ``auto`` is the fastest that is installed and runs the model.
+def chosen_runtime(asked: str, card: ModelCard, *, aslant: bool = False) -> str:
+    """The runtime that is asked for; ``auto`` is the fastest that is installed and runs the model,
+    and makes showers that are ``aslant`` to the pads where such are asked for.
 
     Raises
     ------
@@ -73,7 +76,8 @@ def chosen_runtime(asked: str, card: ModelCard) -> str:
         if it is unknown.
     """
     if asked == "auto":
-        return runtimes_for(card)[0]
+        able = runtimes_for(card)
+        return next(name for name in able if RUNTIMES[name].any_phi or not aslant)
     runtime_named(asked)
     return asked
 

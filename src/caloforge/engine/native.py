@@ -34,11 +34,12 @@ class NativeWorker:
         self._pad_mm = np.array(pad_mm)
 
     def hits(self, conditions: Conditions, seed: int, start: int, stop: int) -> HitArrays:
-        """The showers ``start`` to ``stop`` of a seed."""
+        """The showers ``start`` to ``stop`` of a seed; errors as of :meth:`make`."""
         rows = slice(start, stop)
         impact = None if conditions.impact is None else conditions.impact[rows]
+        phi = None if conditions.phi is None else conditions.phi[rows]
         energy, theta = conditions.energy[rows], conditions.theta[rows]
-        return self.make(seed, energy, theta, start, impact=impact)
+        return self.make(seed, energy, theta, start, impact=impact, phi=phi)
 
     def make(
         self,
@@ -48,24 +49,27 @@ class NativeWorker:
         first: int = 0,
         *,
         impact: FloatArray | None = None,
+        phi: FloatArray | None = None,
     ) -> HitArrays:
-        """The showers of a seed from ``first`` on: energies (N,) in GeV, angles (N,) in rad,
-        ``impact`` (N, 2) in mm.
+        """The showers of a seed from ``first`` on: energies (N,) in GeV, angles ``theta`` and
+        ``phi`` (N,) in rad, ``impact`` (N, 2) in mm.
 
         Raises
         ------
         InputError
-            if the sampler that is installed is too old to place impact points.
+            if the sampler that is installed is too old to place impact points, or for phi.
         """
         energy, theta = (np.ascontiguousarray(each, np.float32) for each in (energy, theta))
-        if impact is None:
-            return HitArrays(*self._maker.make(seed % 2**64, first, energy, theta))
-        pads = np.ascontiguousarray(impact / self._pad_mm, np.float32)
+        more: dict[str, FloatArray] = {}
+        if impact is not None:
+            more["impact"] = np.ascontiguousarray(impact / self._pad_mm, np.float32)
+        if phi is not None:
+            more["phi"] = np.ascontiguousarray(phi, np.float32)
         try:
-            return HitArrays(*self._maker.make(seed % 2**64, first, energy, theta, pads))
+            return HitArrays(*self._maker.make(seed % 2**64, first, energy, theta, **more))
         except TypeError:
-            msg = "the caloforge-native that is installed places no impact points: renew it, or"
-            raise InputError(f"{msg} take another runtime (--runtime onnx)") from None
+            msg = f"the caloforge-native that is installed knows no {' or '.join(more)}: renew it,"
+            raise InputError(f"{msg} or take another runtime (--runtime onnx)") from None
 
 
 class NativeEngine:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.card import ModelCard
-from caloforge.engine.base import OUTPUT, open_session
+from caloforge.engine.base import OUTPUT, PHI, open_session
 from caloforge.engine.plan import Plan
 from caloforge.engine.streamed import StreamedEngine
 from caloforge.provenance import core_numbers
@@ -37,10 +37,18 @@ class OnnxStream:
         self.session = open_session(path, options)
         self._names = [node.name for node in self.session.get_inputs()]
 
-    def run(self, latent: FloatArray, energy: FloatArray, theta: FloatArray) -> FloatArray:
-        """Cells (B, X, Y, Z) in GeV from latent (B, L), energy (B,) GeV and theta (B,) rad."""
+    def run(
+        self,
+        latent: FloatArray,
+        energy: FloatArray,
+        theta: FloatArray,
+        phi: FloatArray | None = None,
+    ) -> FloatArray:
+        """Cells (B, X, Y, Z) in GeV from latent (B, L), energy (B,) GeV, theta and phi (B,) rad."""
         values = {"latent": latent, "energy": energy, "theta": theta}
         feeds = {name: values[name] for name in self._names}
+        if phi is not None:
+            feeds[PHI] = phi
         cells: FloatArray = self.session.run([OUTPUT], feeds)[0]
         return cells
 

@@ -22,10 +22,11 @@ class Runtime:
         ModelError for a model that the engine cannot run.
     package : what has to be installed for it, as Python imports it.
     bfloat16 : whether it computes in bfloat16 where the processor does.
+    any_phi_since : version of the sampler from which on showers may lean elsewhere than along the
+        pads; none where the model's graph says it.
     sampler : distribution that draws the showers by itself, of which another version makes others
         of a seed; none where the model's graph draws them.
-    tables_only : whether it runs only models that turn random numbers into places in tables, of
-        the forms that the native sampler knows.
+    tables_only : whether it runs only models that turn random numbers into places in tables.
     """
 
     title: str
@@ -33,12 +34,21 @@ class Runtime:
     package: str
     bfloat16: bool = False
     tables_only: bool = False
+    any_phi_since: tuple[int, ...] | None = None
     sampler: str | None = None
 
     @property
     def sampler_version(self) -> str | None:
-        """Name and version of what draws the showers, as ``caloforge-native 0.4.0``."""
+        """Name and version of what draws the showers, as ``caloforge-native 0.5.0``."""
         return self.sampler and f"{self.sampler} {metadata.version(self.sampler)}"
+
+    @property
+    def any_phi(self) -> bool:
+        """Whether showers may lean elsewhere than along the pads, of models that know it."""
+        if self.any_phi_since is None or self.sampler is None:
+            return True
+        numbers = metadata.version(self.sampler).split(".")[:2]
+        return tuple(map(int, numbers)) >= self.any_phi_since
 
     @property
     def installed(self) -> bool:
@@ -47,7 +57,7 @@ class Runtime:
 
     def runs(self, card: ModelCard) -> bool:
         """Whether it runs models of such a card; its ``load`` has the last word."""
-        return card.has_native_tables or not self.tables_only
+        return card.float32_only or not self.tables_only
 
     def load(self, path: Path, plan: Plan, card: ModelCard) -> Engine:
         """A model file in this engine; errors as of its module."""
@@ -61,6 +71,7 @@ RUNTIMES = {
         "native",
         package="caloforge_native",
         tables_only=True,
+        any_phi_since=(0, 5),
         sampler="caloforge-native",
     ),
     "openvino": Runtime("OpenVINO", "openvino", package="openvino", bfloat16=True),

@@ -12,7 +12,7 @@ from caloforge.engine.entry import EntryPoint
 from caloforge.engine.latent import BLOCK, draw_latent
 from caloforge.engine.plan import Plan
 from caloforge.engine.pool import over_streams
-from caloforge.errors import ModelError
+from caloforge.errors import InputError, ModelError
 from caloforge.source import Sink
 from caloforge.typing import FloatArray
 
@@ -40,6 +40,10 @@ class StreamedEngine:
         batch, n = self.plan.batch, len(conditions)
         step = showers_in_a_task(batch)
         entry = None if conditions.impact is None else EntryPoint(self.card)
+        phi = conditions.phi
+        if phi is not None and not self.card.takes_phi:
+            msg = f"{self.card.name}: its graph takes no phi, so its showers lean along the pads"
+            raise InputError(f"{msg}: `caloforge export` gives it a graph that does")
 
         def make(stream: Stream, first: int) -> int:
             latent = draw_latent(self.card.latent, seed, first, first + step)
@@ -49,7 +53,8 @@ class StreamedEngine:
                 part = latent[begin - first : begin - first + batch]
                 if entry is not None:
                     enter(entry, stream, part, conditions[rows])
-                cells = stream.run(part, energy[rows], theta[rows])
+                leans = None if phi is None else phi[rows]
+                cells = stream.run(part, energy[rows], theta[rows], leans)
                 sink(begin, cells[: stop - begin])
             return stop
 

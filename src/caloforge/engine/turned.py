@@ -1,4 +1,4 @@
-"""Showers of an engine that lean along either axis of the pads (see :mod:`caloforge.turn`)."""
+"""Showers of an engine that lean anywhere (see :mod:`caloforge.turn`)."""
 
 from collections.abc import Generator as Iteration
 
@@ -9,7 +9,7 @@ from caloforge.card import ModelCard
 from caloforge.engine.base import Engine, HitEngine
 from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
-from caloforge.turn import along_y, leans_along_x
+from caloforge.turn import as_made, leans_along_x
 from caloforge.typing import FloatArray
 
 
@@ -25,7 +25,7 @@ def batches_of(
         sink(first, np.where(mine, cells.swapaxes(1, 2), cells))
 
     into = turning if transposed.any() else sink
-    yield from engine.batches(along_y(conditions, detector), into, seed=seed, start=start)
+    yield from engine.batches(as_made(conditions, detector), into, seed=seed, start=start)
 
 
 def hits_of(
@@ -33,7 +33,7 @@ def hits_of(
 ) -> Iteration[tuple[int, HitArrays]]:
     """As of :meth:`HitEngine.hits`, of showers of any phi that the card allows."""
     transposed = leans_along_x(conditions, card.detector)
-    asked = along_y(conditions, card.detector)
+    asked = as_made(conditions, card.detector)
     for first, hits in engine.hits(asked, seed=seed, start=start):
         mine = transposed[first : first + len(hits.offsets) - 1]
         yield first, hits.transposed(mine, card.cell_shape) if mine.any() else hits

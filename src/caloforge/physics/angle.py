@@ -1,7 +1,8 @@
 """The shower's angle, measured from its image.
 
 Theta is the angle between the beam and the y axis in the y-z plane: 90 degrees is perpendicular
-to the layers, and `y` grows with depth below 90 degrees.
+to the layers, and `y` grows with depth below 90 degrees. Of showers that lean elsewhere, along phi,
+it is the angle to that direction.
 """
 
 from __future__ import annotations
@@ -26,6 +27,23 @@ def measured_angle(yz: AnyArray, layer_centres_mm: AnyArray, pad_mm: float) -> F
     energy in fewer than two layers is perpendicular.
     """
     return line_angle(*_barycentres_mm(yz, pad_mm), layer_centres_mm)
+
+
+def leaning_angle(
+    xz: AnyArray,
+    yz: AnyArray,
+    phi: AnyArray,
+    layer_centres_mm: AnyArray,
+    pad_mm: tuple[float, float],
+) -> Float64Array:
+    """As `measured_angle`, of showers that lean along azimuths `phi` `(N,)` in rad.
+
+    `xz` `(N, X, Z)` and `yz` `(N, Y, Z)` GeV are projections, `pad_mm` the pads' sizes along x, y.
+    """
+    energy, y = _barycentres_mm(yz, pad_mm[1])
+    _, x = _barycentres_mm(xz, pad_mm[0])
+    azimuth = np.asarray(phi, np.float64)[:, None]
+    return line_angle(energy, x * np.cos(azimuth) + y * np.sin(azimuth), layer_centres_mm)
 
 
 def line_angle(energy: AnyArray, y_mm: AnyArray, layer_centres_mm: AnyArray) -> Float64Array:

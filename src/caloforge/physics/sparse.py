@@ -11,7 +11,7 @@ import numpy as np
 
 from caloforge import scaling
 from caloforge.hits import Hits
-from caloforge.physics.angle import measured_angle
+from caloforge.physics.angle import leaning_angle, measured_angle
 from caloforge.physics.observables import AXES, PLANES
 from caloforge.physics.summary import ACROSS, Summary, pool_edges
 from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
@@ -73,10 +73,16 @@ def summarise_hits(hits: Hits) -> Summary:
     """The summary of showers in pads, as of `summarise`."""
     detector = hits.detector
     xy, xz, yz = (projection(hits, plane) for plane in PLANES)
+    layers = detector.layer_centres_mm
+    angle = (
+        measured_angle(yz, layers, detector.pad_mm[1])
+        if hits.phi is None
+        else leaning_angle(xz, yz, hits.phi, layers, detector.pad_mm)
+    )
     return Summary(
         energy=hits.energy.astype(np.float64),
         theta=hits.theta.astype(np.float64),
-        measured_theta=measured_angle(yz, detector.layer_centres_mm, detector.pad_mm[1]),
+        measured_theta=angle,
         xy=xy,
         xz=xz,
         yz=yz,

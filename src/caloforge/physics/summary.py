@@ -14,7 +14,7 @@ import numpy as np
 
 from caloforge import scaling
 from caloforge.physics import observables
-from caloforge.physics.angle import line_angle, measured_angle
+from caloforge.physics.angle import leaning_angle, line_angle, measured_angle
 from caloforge.readout import CellGeometry
 from caloforge.typing import AnyArray, Float64Array, FloatArray, IntArray
 
@@ -174,6 +174,8 @@ def summarise(
     layer_centres_mm: AnyArray,
     pad_mm: float,
     rings: CellGeometry | None = None,
+    phi: AnyArray | None = None,
+    pad_x_mm: float | None = None,
     rows: int = 256,
 ) -> Summary:
     """Reduce showers, `rows` at a time.
@@ -181,6 +183,8 @@ def summarise(
     `cells` (N, X, Y, Z) in GeV, `energy` (N,) in GeV and `theta` (N,) in rad are the showers,
     `layer_centres_mm` (Z,) and `pad_mm` (along y) the detector's geometry for the measured angle;
     `rings` is where the cells of a cylinder lie, whose X and Y are no places but rings and sectors.
+    `phi` (N,) in rad says which way showers in pads lean, None along y; `pad_x_mm` is as `pad_mm`
+    where it is not given.
     """
     chunks = [
         _summarise(
@@ -190,6 +194,8 @@ def summarise(
             layer_centres_mm,
             pad_mm,
             rings,
+            None if phi is None else phi[start : start + rows],
+            pad_mm if pad_x_mm is None else pad_x_mm,
         )
         for start in range(0, max(len(cells), 1), rows)
     ]
@@ -203,11 +209,17 @@ def _summarise(
     layer_centres_mm: AnyArray,
     pad_mm: float,
     rings: CellGeometry | None,
+    phi: AnyArray | None,
+    pad_x_mm: float,
 ) -> Summary:
     xy, xz, yz = (observables.projection(cells, plane) for plane in observables.PLANES)
     across = np.zeros((len(cells), 0, 2 * len(ACROSS)))
     if rings is None:
-        angle = measured_angle(yz, layer_centres_mm, pad_mm)
+        angle = (
+            measured_angle(yz, layer_centres_mm, pad_mm)
+            if phi is None
+            else leaning_angle(xz, yz, phi, layer_centres_mm, (pad_x_mm, pad_mm))
+        )
     else:
         across = _across(cells, rings)
         layers = xz.sum(axis=1, dtype=np.float64)

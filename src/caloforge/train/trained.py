@@ -78,6 +78,7 @@ def _card(
             distribution=generator.latent_distribution,
             impact=generator.impact_latent,
         ),
+        takes_phi=generator.takes_phi,
         **generator.runs_best,
         parameters=sum(p.numel() for p in generator.parameters()),
         training=TrainingRecord(

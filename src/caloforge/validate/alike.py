@@ -81,7 +81,7 @@ class SampleKind:
                 cells = chunk.cells * np.array(factors, np.float32)
                 yield Showers(
                     cells, chunk.energy, chunk.theta, chunk.detector, chunk.particle,
-                    self.calibration,
+                    self.calibration, chunk.phi, chunk.impact,
                 )  # fmt: skip
 
     def notes(self, other: SampleKind, labels: tuple[str, str]) -> list[str]:

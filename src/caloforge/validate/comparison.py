@@ -156,6 +156,8 @@ def _summary(chunk: Showers | Hits) -> Summary:
         layer_centres_mm=detector.layer_centres_mm,
         pad_mm=detector.pad_mm[1],
         rings=detector.geometry(chunk.window) if detector.readout == "cylinder" else None,
+        phi=chunk.phi,
+        pad_x_mm=detector.pad_mm[0],
     )
 
 

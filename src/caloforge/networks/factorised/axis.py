@@ -1,9 +1,9 @@
 """The axis of an inclined shower, and the window of pads around it.
 
 The image is centred on the barycentre, so the axis passes the impact point at the barycentre's
-depth and moves along y by about cot(theta) for a unit of depth: showers lean a little less than
-their particle, and faint ones wander by degrees.  A window of whole pads follows it from layer to
-layer: in it every cell is asked for its energy.
+depth and moves by about cot(theta) for a unit of depth, along y or towards where the shower leans:
+showers lean a little less than their particle, and faint ones wander by degrees.  A window of whole
+pads follows it from layer to layer: in it every cell is asked for its energy.
 """
 
 from __future__ import annotations
@@ -43,6 +43,14 @@ class HaloHits(NamedTuple):
         return self._replace(energy=self.energy * of_layers(factor, self.layer))
 
 
+class Sideways(NamedTuple):
+    """Of showers that lean elsewhere than along y: where their window is along x, (N, Z) in whole
+    pads from the image's centre; and unit vectors (N, 2) along which they lean."""
+
+    centre: Tensor
+    toward: Tensor
+
+
 def of_layers(values: Tensor, layer: Tensor) -> Tensor:
     """Values (N, Z) of showers' layers at points (N, points) in layers ``layer``."""
     showers, layers = values.shape
@@ -79,6 +87,7 @@ class ShowerAxis(nn.Module):
         self.reach = ((x - self.window[0]) // 2, (y - self.window[1]) // 2)
         self.most_moved = min(MOST_MOVED, *self.reach)
         self.most_followed = self.reach[1] - self.most_moved if self.inclined else 0
+        self.most_aside = self.reach[0] - self.most_moved if self.inclined else 0
         if self.inclined:
             self.register_buffer("lean", torch.zeros(knots.size))
             self.register_buffer("wander", torch.zeros(knots.size))
@@ -97,13 +106,18 @@ class ShowerAxis(nn.Module):
         self.place: Tensor
 
     def forward(
-        self, impact: Tensor, layer_energy: Tensor, condition: Condition, tilt: Tensor | None = None
+        self,
+        impact: Tensor,
+        layer_energy: Tensor,
+        condition: Condition,
+        tilt: Tensor | None = None,
+        toward: Tensor | None = None,
     ) -> Tensor:
         """Axis (N, Z, 2) in pads from the centre of the image's middle pad, from impact points
         (N, 2) in pads from there.
 
         ``tilt`` (N, 1): standard normal numbers, how far inclined showers wander; None: the
-        particle's direction.
+        particle's direction.  ``toward`` (N, 2): unit vectors along which showers lean; None: y.
         """
         x, y = impact[:, :1].expand_as(layer_energy), impact[:, 1:].expand_as(layer_energy)
         if self.inclined:
@@ -111,7 +125,10 @@ class ShowerAxis(nn.Module):
             if tilt is not None:
                 slope = slope * (1.0 + condition.weights @ self.lean)[:, None]
                 slope = slope + (condition.weights @ self.wander)[:, None] * tilt
-            y = y + self.displacement(layer_energy, slope)
+            moved = self.displacement(layer_energy, slope)
+            if toward is not None:
+                x, moved = x + moved * toward[:, :1], moved * toward[:, 1:]
+            y = y + moved
         return torch.stack([x, y], dim=2)
 
     def tables(self) -> dict[str, Tensor]:
@@ -122,9 +139,9 @@ class ShowerAxis(nn.Module):
         return found | {"depth": self.depth, "lean": self.lean, "wander": self.wander}
 
     def displacement(self, layer_energy: Tensor, slope: Tensor) -> Tensor:
-        """How far (N, Z) in pads along y the axis is from the barycentre, in each layer.
+        """How far (N, Z) in pads the axis is from the barycentre, in each layer.
 
-        ``slope`` (N, 1): pads along y for a pad of depth, on the average ``condition.slope``.
+        ``slope`` (N, 1): pads for a pad of depth, on the average ``condition.slope``.
         """
         total = layer_energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
         barycentre = (layer_energy * self.depth).sum(dim=1, keepdim=True) / total
@@ -135,6 +152,11 @@ class ShowerAxis(nn.Module):
         if not self.most_followed:
             return torch.zeros_like(axis[..., 1])
         return torch.floor(axis[..., 1] + 0.5).clamp(-self.most_followed, self.most_followed)
+
+    def aside(self, axis: Tensor) -> Tensor:
+        """Whole pads (N, Z) along x from the image's centre to the window's, for an axis that may
+        lean along x."""
+        return torch.floor(axis[..., 0] + 0.5).clamp(-self.most_aside, self.most_aside)
 
     def cut(self, cells: Tensor, centre: Tensor) -> Tensor:
         """The windows (N, X, Y, Z) of cells (N, X, Y, Z) at ``centre`` (N, Z)."""
@@ -160,11 +182,13 @@ class ShowerAxis(nn.Module):
         centre: Tensor,
         hits: HaloHits | None,
         missed: Tensor | None = None,
+        sideways: Sideways | None = None,
     ) -> Tensor:
         """Cells (N, X, Y, Z) of a window's cells and hits beside it, centred on the barycentre.
 
         As Geant4's images are: at low energies the barycentre may lie a pad from the axis.
-        ``missed`` (N, 2): what energy beside the image adds to it, in pads.
+        ``missed`` (N, 2): what energy beside the image adds to it, in pads; ``sideways``: of
+        windows that follow along x, too.
         """
         if hits is None or not self.inclined:
             return centred(window, self.image[:2], hits, missed)
@@ -174,13 +198,17 @@ class ShowerAxis(nn.Module):
         first_x = window.sum(dim=(2, 3)) @ self.pads_x + (hits.energy * hits.x).sum(dim=1)
         first_y = (by_y.sum(dim=2) @ self.pads_y) + (by_y.sum(dim=1) * centre).sum(dim=1)
         first_y = first_y + (hits.energy * hits.y).sum(dim=1)
+        corner = centre
+        if sideways is not None:
+            first_x = first_x + (by_y.sum(dim=1) * sideways.centre).sum(dim=1)
+            corner = centre + sideways.centre * y
         per_energy = 1.0 / energy.clamp(min=1e-12)
         middle_x, middle_y = first_x * per_energy, first_y * per_energy
         if missed is not None:
             middle_x, middle_y = middle_x + missed[:, 0], middle_y + missed[:, 1]
         move_x = self._to_centre(middle_x, x)[:, None]
         move_y = self._to_centre(middle_y, y)[:, None]
-        place = self.place + ((centre + move_y + move_x * y) * z)[:, None, None]
+        place = self.place + ((corner + move_y + move_x * y) * z)[:, None, None]
         hit_x = (hits.x + move_x).clamp(0.0, x - 1.0)
         hit_y = (hits.y + move_y).clamp(0.0, y - 1.0)
         empty = torch.zeros_like(energy[:, None]).expand(-1, x * y * z)

@@ -14,7 +14,9 @@ p(cells | Ep, theta) = p(layer energies) p(impact point) prod p(cell | expected 
 
 All of it is one pass of a few hundred kFLOP; the random numbers of the cells are built from a few
 thousand (:mod:`.noise`).  Mirror images are equally likely: x and -x at any angle, y at
-theta and -y at pi - theta; in a cylinder all directions are.
+theta and -y at pi - theta; in a cylinder all directions are.  Showers on square pads that lean
+elsewhere than along y are known from those that do, as matter looks the same from all sides: axis,
+window, Gaussians and halo are turned (:mod:`.aslant`).
 """
 
 from __future__ import annotations
@@ -31,12 +33,13 @@ from caloforge.card import TABLES
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.networks.base import Domain, GeneratorNetwork
-from caloforge.networks.factorised.axis import CENTRE_DIM
+from caloforge.networks.factorised.axis import CENTRE_DIM, ShowerAxis, Sideways
 from caloforge.networks.factorised.conversion import Conversion
 from caloforge.networks.factorised.deposits import SILICON, DepositSampler, LayerClasses
 from caloforge.networks.factorised.geometry import steps
-from caloforge.networks.factorised.knots import Condition, Knots
+from caloforge.networks.factorised.knots import Condition, Knots, unit_vectors
 from caloforge.networks.factorised.layers import LayerEnergies, normal_from_uniform
+from caloforge.networks.factorised.pattern import TransversePattern
 from caloforge.scaling import THRESHOLD_GEV
 
 TILT_DIM = 2
@@ -94,7 +97,7 @@ class FactorisedOptions(FrozenModel):
 class FactorisedGenerator(GeneratorNetwork):
     """See the module.  Empty showers until its tables have been measured.
 
-    The latent numbers are uniform in [0, 1).
+    The latent numbers are uniform in [0, 1).  ``takes_phi``: whether its showers may lean anywhere.
     """
 
     latent_distribution = "uniform"
@@ -125,28 +128,44 @@ class FactorisedGenerator(GeneratorNetwork):
         ]
         self.latent_dim = sum(self.parts)
         self.impact_latent = self.layers.latent_dim if self.axis.latent_dim else None
+        x, y, _ = domain.shape
+        self.takes_phi = self.knots.inclined and x == y
 
-    def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
-        """See :class:`GeneratorNetwork`."""
+    def forward(
+        self, latent: Tensor, energy: Tensor, theta: Tensor, phi: Tensor | None = None
+    ) -> Tensor:
+        """See :class:`GeneratorNetwork`; ``phi`` (N,) in rad is which way showers lean, from the
+        pads' x towards y, of a network that ``takes_phi``; None: along y."""
         condition = self.knots(energy, theta)
         for_layers, for_impact, for_cells, for_halo, for_tilt, for_centre = torch.split(
             latent, self.parts, dim=1
         )
         layer_energy = self.layers(for_layers, condition)
         tilt = normal_from_uniform(for_tilt)[:, :1] if self.knots.inclined else None
-        axis = self.axis(for_impact - 0.5, layer_energy, condition, tilt)
-        centre = self.axis.centre(axis)
-        expected, beside = self.expected(layer_energy, condition, axis, centre)
+        impact, sideways = for_impact - 0.5, None
+        if phi is None:
+            axis = self.axis(impact, layer_energy, condition, tilt)
+            centre = self.axis.centre(axis)
+            expected, beside = self.expected(layer_energy, condition, axis, centre)
+        else:
+            assert isinstance(self.axis, ShowerAxis)
+            assert isinstance(self.pattern, TransversePattern)
+            toward = unit_vectors(phi)
+            axis = self.axis(impact, layer_energy, condition, tilt, toward)
+            centre, sideways = self.axis.centre(axis), Sideways(self.axis.aside(axis), toward)
+            from_window = axis - torch.stack([sideways.centre, centre], dim=2)
+            expected, beside = self.pattern.aslant(layer_energy, condition, from_window, toward)
         uniform = self.noise(for_cells, condition)
         deposit = self.deposits(expected, layer_energy, condition, uniform)
         missed = self.axis.missed(for_centre, condition)
         if self.halo is None:
             cells, _ = scale_to_layers(deposit, layer_energy)
             return self.axis.image_of(cells, centre, None, missed)
-        hits = self.halo(beside, condition, centre, for_halo)
+        assert isinstance(self.axis, ShowerAxis)
+        hits = self.halo(beside, condition, centre, for_halo, sideways)
         in_hits = hits.layer_energy(layer_energy.shape[1])
         cells, scale = scale_to_layers(deposit, layer_energy, in_hits)
-        return self.axis.image_of(cells, centre, hits.scaled(scale), missed)
+        return self.axis.image_of(cells, centre, hits.scaled(scale), missed, sideways)
 
     def expected(
         self, layer_energy: Tensor, condition: Condition, axis: Tensor, centre: Tensor

@@ -19,7 +19,8 @@ import torch
 from scipy.stats import poisson
 from torch import Tensor, nn
 
-from caloforge.networks.factorised.axis import HaloHits, ShowerAxis, of_layers
+from caloforge.networks.factorised.aslant import turned
+from caloforge.networks.factorised.axis import HaloHits, ShowerAxis, Sideways, of_layers
 from caloforge.networks.factorised.knots import Condition, Knots, look_up
 from caloforge.networks.factorised.noise import fraction
 
@@ -39,7 +40,7 @@ class Halo(nn.Module):
     """Hits beside the window; those of at most ``particles`` in a shower, one or two hits of each.
 
     The pads of the tables are counted along x from the image's corner, along y from the window,
-    in the direction in which the shower leans.
+    in the direction in which the shower leans.  Where that is not along y, points are turned.
     """
 
     def __init__(self, axis: ShowerAxis, particles: int, knots: Knots) -> None:
@@ -72,29 +73,41 @@ class Halo(nn.Module):
         self.number: Tensor
 
     def forward(
-        self, beside: Tensor, condition: Condition, centre: Tensor, latent: Tensor
+        self,
+        beside: Tensor,
+        condition: Condition,
+        centre: Tensor,
+        latent: Tensor,
+        sideways: Sideways | None = None,
     ) -> HaloHits:
         """Hits before the layer is scaled to its sum.
 
         ``beside`` (N, Z): GeV expected beside the window; ``centre`` (N, Z): y of the window in
-        pads from the centre of the image.
+        pads from the centre of the image; ``sideways``: of showers that do not lean along y.
         """
         count, dither, where, size = torch.split(latent, self.parts, dim=1)
         layer = self._layer(self._particles(self.rate(beside, condition), count, dither))
         there = layer < self.layers
         layer = layer.clamp(max=self.layers - 1.0)
-        centre = of_layers(centre, layer)
-        x, y = self._pad(where, size, layer, condition, centre)
+        across, along = self._pad(where, size, layer, condition)
+        if sideways is not None:
+            middle = of_layers(sideways.centre, layer), of_layers(centre, layer)
+            across, along = self._turned(across, along, sideways.toward, middle, where)
         follow = fraction(size * ENERGIES) / self.followed(size)
         step_x, step_y = _step(follow)
-        x, y, layer, centre = (
+        across, along, layer = (
             torch.cat([own, of_next], dim=1)
-            for own, of_next in ((x, x + step_x), (y, y + step_y), (layer, layer), (centre, centre))
-        )
+            for own, of_next in (
+                (across, across + step_x), (along, along + step_y), (layer, layer),
+            )
+        )  # fmt: skip
         there = torch.cat([there, there & (follow < 1.0)], dim=1)
         size = torch.cat([size, fraction(4.0 * follow)], dim=1)
         energy = look_up(self.deposit, torch.floor(size * ENERGIES))
-        hit = there & self.beside(x, y, centre)
+        half_x, half_y = self._middle
+        x = across + (half_x if sideways is None else of_layers(sideways.centre, layer) + half_x)
+        y = along + (of_layers(centre, layer) + half_y)
+        hit = there & self._in_image(x, y) & ~self._in_window(across, along)
         return HaloHits(torch.where(hit, energy, 0.0), x, y, layer)
 
     def set_pads(self, share: Tensor) -> None:
@@ -123,11 +136,9 @@ class Halo(nn.Module):
 
     def beside(self, pad_x: Tensor, pad_y: Tensor, centre: Tensor) -> Tensor:
         """Whether pads (counted from the image's corner) are in the image, beside the window."""
-        half_x, half_y = (self.image[0] - 1) / 2, (self.image[1] - 1) / 2
-        from_x, from_y = (pad_x - half_x).abs(), (pad_y - half_y).abs()
-        inside = (from_x <= half_x) & (from_y <= half_y)
-        across = (pad_y - half_y - centre).abs()
-        return inside & ((from_x > (self.window[0] - 1) / 2) | (across > (self.window[1] - 1) / 2))
+        half_x, half_y = self._middle
+        in_window = self._in_window(pad_x - half_x, pad_y - half_y - centre)
+        return self._in_image(pad_x, pad_y) & ~in_window
 
     def lean(self, condition: Condition) -> Tensor:
         """Place (N, 1) of showers between the tables, whose last is for the steepest ones."""
@@ -150,10 +161,10 @@ class Halo(nn.Module):
         return (self.number >= last[..., None]).float().sum(dim=1)
 
     def _pad(
-        self, where: Tensor, size: Tensor, layer: Tensor, condition: Condition, centre: Tensor
+        self, where: Tensor, size: Tensor, layer: Tensor, condition: Condition
     ) -> tuple[Tensor, Tensor]:
-        """Pads (N, particles) in x and y, counted from the image's corner."""
-        row, half = layer, (self.pads[1] - 1) / 2
+        """Pads (N, particles) in x and y, counted from the window's middle."""
+        row = layer
         if self.leans > 1:
             dither = fraction(size * (ENERGIES * DITHER))
             row = row + self.layers * torch.floor(self.lean(condition) + dither)
@@ -163,10 +174,56 @@ class Halo(nn.Module):
         kept = place - pad < look_up(self.kept, index)
         pad = torch.where(kept, pad, look_up(self.alias, index))
         x = torch.floor((pad + 0.5) / self.pads[1])
-        from_window = pad - x * self.pads[1] - half
-        if self.leans > 1:
-            from_window = from_window * self.side(condition)
-        return x, from_window + (centre + (self.image[1] - 1) / 2)
+        across, along = x - self._middle[0], pad - x * self.pads[1] - (self.pads[1] - 1) / 2
+        return across, along * self.side(condition) if self.leans > 1 else along
+
+    def _turned(
+        self,
+        across: Tensor,
+        along: Tensor,
+        toward: Tensor,
+        middle: tuple[Tensor, Tensor],
+        where: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Pads (N, particles) of showers that lean along unit vectors (N, 2), from those of showers
+        that lean along y, both counted from the window's middle, which is at ``middle`` in pads
+        from the image's.
+
+        What is turned into the window takes a place that was left empty beside it: its mirror
+        image, or the opposite one, whichever is nearer; and so does what is turned out of the
+        image, in its corners.
+        """
+        half_x, half_y = self._middle
+        x, y = turned(across, along, toward, fraction(where * math.prod(self.pads)))
+        mirror = torch.where(y * along < x * across, -1.0, 1.0)
+        pad_x = torch.floor(x + (half_x + 0.5)) - half_x
+        pad_y = torch.floor(y + (half_y + 0.5)) - half_y
+        in_window = self._in_window(pad_x, pad_y)
+        inside = self._in_image(pad_x + (middle[0] + half_x), pad_y + (middle[1] + half_y))
+        from_image = along + (middle[0] * toward[:, :1] + middle[1] * toward[:, 1:])
+        would_be = from_image.abs() < half_y + 0.5
+        corner_x = -mirror * across - middle[0]
+        corner_y = torch.floor(mirror * from_image + (half_y + 0.5)) - half_y - middle[1]
+        pad_x = torch.where(would_be & ~inside, corner_x, pad_x)
+        pad_y = torch.where(would_be & ~inside, corner_y, pad_y)
+        pad_y = torch.where(inside & ~would_be, 2.0 * self.image[1], pad_y)  # nowhere
+        return (
+            torch.where(in_window, -mirror * across, pad_x),
+            torch.where(in_window, mirror * along, pad_y),
+        )
+
+    @property
+    def _middle(self) -> tuple[float, float]:
+        """The image's middle in pads from its corner."""
+        return (self.image[0] - 1) / 2, (self.image[1] - 1) / 2
+
+    def _in_image(self, pad_x: Tensor, pad_y: Tensor) -> Tensor:
+        half_x, half_y = self._middle
+        return ((pad_x - half_x).abs() <= half_x) & ((pad_y - half_y).abs() <= half_y)
+
+    def _in_window(self, from_x: Tensor, from_y: Tensor) -> Tensor:
+        half_x, half_y = (self.window[0] - 1) / 2, (self.window[1] - 1) / 2
+        return (from_x.abs() <= half_x) & (from_y.abs() <= half_y)
 
 
 def _with_todays_names(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:

@@ -20,6 +20,8 @@ ENERGY_KNOTS = 9
 ANGLE_KNOTS = 2
 SMALLEST_TILT = 1e-3
 """Below this cos(theta) all showers count as perpendicular."""
+ROUNDING = 1e-6
+"""What float32 leaves of the cosine of a right angle, at most."""
 
 
 class Condition(NamedTuple):
@@ -102,6 +104,17 @@ class Knots(nn.Module):
             return in_energy[:, None]
         in_angle = (torch.cos(theta) ** 2 * self.per_tilt).clamp(0.0, ANGLE_KNOTS - 1.0)
         return torch.stack([in_energy, in_angle], dim=1)
+
+
+def unit_vectors(phi: Tensor) -> Tensor:
+    """Unit vectors (N, 2) along x and y of azimuths (N,) in rad; pi / 2 is along y and no x.
+
+    >>> unit_vectors(torch.tensor([math.pi / 2])).tolist()
+    [[0.0, 1.0]]
+    """
+    along_x = torch.cos(phi)
+    along_x = torch.where(along_x.abs() < ROUNDING, 0.0, along_x)
+    return torch.stack([along_x, torch.sin(phi)], dim=1)
 
 
 def look_up(table: Tensor, index: Tensor) -> Tensor:

@@ -74,7 +74,8 @@ class CellNoise(nn.Module):
 
     def facts(self) -> list[tuple[str | float, ...]]:
         """What a sampler is told of it."""
-        return [("sharing", self.sharing)]
+        deep: list[tuple[str | float, ...]] = [("deep_sharing", self.deep_sharing)]
+        return [("sharing", self.sharing), *(deep if self.deep_sharing else [])]
 
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it."""

@@ -5,7 +5,8 @@ mixture of round Gaussians whose weights depend on the shower (its energy and wh
 energy lies).  The integral of each over a square pad is a product of two differences of erf,
 exact for any position of the axis.  In an inclined shower a layer cuts the Gaussians aslant: they
 are longer along y by 1 / sin(theta), and what has flown further to one side is older, which moves
-a Gaussian by a learned distance times cot(theta).
+a Gaussian by a learned distance times cot(theta).  Towards any other direction it is the same, as
+matter looks the same from all sides (:mod:`.aslant`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from caloforge.networks.factorised.aslant import halves
 from caloforge.networks.factorised.knots import Condition, Knots
 from caloforge.networks.meaning import Axes, AxisBlock
 
@@ -171,16 +173,39 @@ class TransversePattern(LateralMixture):
                 axis_y[..., None] + self._shifted(condition),
                 slope / condition.stretch[..., None],
             )
-            in_x = in_x[:, None]
-            cells = (in_x * weights[:, :, None]) @ in_y.transpose(2, 3)
-            inside = in_x.sum(dim=2) * in_y.sum(dim=2)
-            return cells.permute(0, 2, 3, 1), (weights * (1.0 - inside)).sum(dim=2)
+            return _in_window(weights, in_x[:, None], in_y)
         in_y = self._pads(self.y_edges, axis_y[:, :1], slope)
         rings = in_x[:, :, None] * in_y[:, None]
         cells = rings.flatten(1, 2) @ weights.transpose(1, 2)
         outside = 1.0 - in_x.sum(dim=1) * in_y.sum(dim=1)
         cells = cells.reshape(-1, *rings.shape[1:3], self.grid[0])
         return cells, (weights @ outside[..., None])[..., 0]
+
+    def aslant(
+        self, layer_energy: Tensor, condition: Condition, axis: Tensor, toward: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As :meth:`forward`, of showers that lean along unit vectors ``toward`` (N, 2).
+
+        ``axis`` (N, Z, 2): in pads from the centre of the window's middle pad.
+        """
+        weights = self.weights(layer_energy, condition) * layer_energy[..., None]
+        slope = torch.exp(-self.log_sigma) / math.sqrt(2.0)
+        width, apart = halves(condition.stretch, toward)
+        moved = self._shifted(condition)
+        both = []
+        for side in (1.0, -1.0):
+            in_x, in_y = (
+                self._pads(
+                    edges,
+                    axis[..., number, None] + moved * toward[:, number, None, None],
+                    slope / width[:, number, None, None],
+                    side * apart[:, number, None, None, None],
+                )
+                for number, edges in enumerate((self.x_edges, self.y_edges))
+            )
+            both.append(_in_window(weights, in_x, in_y))
+        (cells, beside), (others, others_beside) = both
+        return 0.5 * (cells + others), 0.5 * (beside + others_beside)
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
@@ -195,15 +220,28 @@ class TransversePattern(LateralMixture):
         return steepness | {"shift.at": at, "shift.with_energy": with_energy}
 
     def _shifted(self, condition: Condition) -> Tensor:
-        """How far (N, Z, rings) in pads along y the Gaussians are from the axis."""
+        """How far (N, Z, rings) in pads the Gaussians are from the axis, where showers lean."""
         at, with_energy = self.shift * (SHIFT_SIGMAS * self.log_sigma.exp())
         shifted: Tensor = at + with_energy * condition.features[:, :1, None]
         return shifted * condition.slope[..., None]
 
-    def _pads(self, edges: Tensor, centre: Tensor, slope: Tensor) -> Tensor:
-        """Share (..., pads, rings) of Gaussians at ``centre`` (..., rings) in each row of pads."""
-        below = torch.erf((edges[:, None] - centre[..., None, :]) * slope[..., None, :])
+    def _pads(
+        self, edges: Tensor, centre: Tensor, slope: Tensor, apart: Tensor | None = None
+    ) -> Tensor:
+        """Share (..., pads, rings) of Gaussians at ``centre`` (..., rings) in each row of pads;
+        ``apart``: how far from there, as of :class:`caloforge.networks.factorised.aslant.Halves`.
+        """
+        place = (edges[:, None] - centre[..., None, :]) * slope[..., None, :]
+        below = torch.erf(place if apart is None else place - apart)
         share = below[..., 1:, :] - below[..., :-1, :]
         if not self.whole:
             return 0.5 * share
         return share / share.sum(dim=-2, keepdim=True).clamp(min=FAINTEST_SHARE)
+
+
+def _in_window(weights: Tensor, in_x: Tensor, in_y: Tensor) -> tuple[Tensor, Tensor]:
+    """Energies (N, X, Y, Z) in the window and (N, Z) beside it, of Gaussians that hold weights
+    (N, Z, rings) in GeV, for their shares in each row (N, Z, pads, rings) of pads along x and y."""
+    cells = (in_x * weights[:, :, None]) @ in_y.transpose(2, 3)
+    inside = in_x.sum(dim=2) * in_y.sum(dim=2)
+    return cells.permute(0, 2, 3, 1), (weights * (1.0 - inside)).sum(dim=2)

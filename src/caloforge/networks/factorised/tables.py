@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from caloforge.errors import ModelError
+from caloforge.networks.factorised.deposits import SILICON, LayerClasses
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.pattern import SHIFT_SIGMAS
 from caloforge.typing import FloatArray
@@ -35,13 +36,15 @@ SHARED_VERSION = 4
 PLACED_VERSION = 5
 """Of networks whose layers are not alike for showers that begin late."""
 
-THICK_VERSION = 6
-"""Of networks with steps for thick layers."""
+THICK_VERSION = 7
+"""Of networks with steps for thick layers; files of 6 did not say all of their options."""
+
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
-ROUNDING, SMALLEST = 1e-5, 1e-6
+ROUNDING, SMALLEST = 1e-5, 1e-4
 """Differences between torch and the exporter, of a number and, where it is itself a difference, of
-the largest one of its table."""
+the largest one of its table: a Gaussian that is wide for a layer's rings has shares of differences
+between numbers near one, over their small sum."""
 
 Initializers = Mapping[str, NDArray[np.generic]]
 
@@ -67,6 +70,8 @@ def tables(generator: FactorisedGenerator) -> dict[str, NDArray[np.generic]]:
         found["layers.conversion.begun"] = layers.conversion.begun
         if layers.size > layers.scale.numel():
             found["layers.conversion.depth"] = layers.conversion.depth
+    if layers.draws_sum:
+        found["layers.weight"] = layers.weight
     for name in ("axis", "pattern", "noise"):
         of_step = getattr(generator, name).tables()
         found |= {f"{name}.{table}": value for table, value in of_step.items()}
@@ -103,6 +108,7 @@ def description(
         ("energy_gev", *energy_range_gev),
         ("theta_rad", *theta_range_rad),
         *generator.noise.facts(),
+        *_of_classes(generator.deposits.classes),
     ]
     wanted = tables(generator)
     found = named(initializers, wanted)
@@ -117,10 +123,8 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
     ``described``: as of :func:`description`.  These are the widths of the lateral pattern, how far
     it is shifted in inclined showers, and what whitens the layer energies.
     """
-    lines = [line.split() for line in described.splitlines()]
-    places = {words[1]: words[2] for words in lines if words and words[0] == "table"}
     table = {
-        name: held[place].astype(np.float32) for name, place in places.items() if place in held
+        name: values.astype(np.float32) for name, values in held_tables(described, held).items()
     }
     found: dict[str, FloatArray] = {}
     if "pattern.steepness" in table:
@@ -133,6 +137,22 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
     if _COLOURING[False] in table:
         found["layers.whitening"] = np.linalg.inv(table[_COLOURING[False]].T)
     return found
+
+
+def _of_classes(classes: LayerClasses) -> list[tuple[str | float, ...]]:
+    """How layers are told apart by their energy, where not as those of silicon."""
+    return [] if classes == SILICON else [("layer_classes", *classes)]
+
+
+def held_tables(described: str, held: Initializers) -> dict[str, NDArray[np.generic]]:
+    """Tables whose initializer is not called as they are, by their own names."""
+    return {name: held[place] for name, place in renamed(described).items() if place in held}
+
+
+def renamed(described: str) -> dict[str, str]:
+    """Of tables whose initializer is not called as they are: its name."""
+    lines = [line.split() for line in described.splitlines()]
+    return {words[1]: words[2] for words in lines if words and words[0] == "table"}
 
 
 def version_of(generator: FactorisedGenerator) -> int:

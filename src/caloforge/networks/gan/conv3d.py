@@ -73,7 +73,11 @@ def _block(inputs: int, outputs: int, kernel: Size, padding: Size, *, fold: int)
 
 
 class Conv3dGenerator(GeneratorNetwork):
-    """Cells = 10 MeV x ReLU of the last convolution, or Ep x 1e-4 x its square."""
+    """Cells = 10 MeV x ReLU of the last convolution, or Ep x 1e-4 x its square.
+
+    Where layers are drawn, one that is dead has no gradient any more: ``layers``, added to
+    what the convolutions find in each, lets them have what another layer has.
+    """
 
     def __init__(self, options: Conv3dOptions, domain: Domain) -> None:
         super().__init__()
@@ -95,6 +99,7 @@ class Conv3dGenerator(GeneratorNetwork):
         self.middle = _block(options.channels, 6, (6, 5, 8), (2, 2, 0), fold=2)
         self.fine = nn.Sequential(FoldedConv3d(6, 6, (3, 3, 8), (1, 0, 3)), nn.LeakyReLU(0.3))
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
+        self.layers = nn.Parameter(torch.zeros(z)) if options.drawn_layers else None
         self.ending = Ending(options, options.latent, domain)
 
     def _blocks(self) -> tuple[AxisBlock, ...]:
@@ -109,7 +114,10 @@ class Conv3dGenerator(GeneratorNetwork):
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
-        return {"dense.weight": {1: self.inputs}}
+        layers: dict[str, Axes] = {}
+        if self.layers is not None:
+            layers["layers"] = {0: (AxisBlock("layers", len(self.layers)),)}
+        return {"dense.weight": {1: self.inputs}, **layers}
 
     @property
     def drawn_part(self) -> nn.Module | None:
@@ -126,8 +134,10 @@ class Conv3dGenerator(GeneratorNetwork):
         image = self.wide(self.keep_size(self.dense(vector).unflatten(1, self.start)))
         image = self.middle(functional.interpolate(image, scale_factor=self.first_factors))
         image = self.fine(functional.interpolate(image, scale_factor=(2.0, 2.0, 3.0)))
-        amplitude = functional.relu(self.cells(image)).squeeze(1).float()
-        cells: Tensor = self.ending(crop(amplitude, self.shape), latent, energy, theta)
+        amplitude = crop(self.cells(image).squeeze(1).float(), self.shape)
+        if self.layers is not None:
+            amplitude = amplitude + self.layers
+        cells: Tensor = self.ending(functional.relu(amplitude), latent, energy, theta)
         return cells
 
     def _vector(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:

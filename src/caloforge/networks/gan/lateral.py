@@ -26,7 +26,7 @@ RINGS = 5
 """Rings, at 1, 2, 4, 8 and 16 pads from the axis, that go over into each other."""
 NUMBERS = 24
 """Latent numbers that move the profile: hundreds would add up to noise while they are learned."""
-SMALLEST_RING = 1e-6
+SMALLEST_RING = 1e-3
 """Of what a network draws in a ring, beside f: of less, it gets less energy, and a gradient."""
 FIRST_CORE_PADS, FIRST_TAIL_PADS, FIRST_SHARE = 0.5, 3.0, 0.8
 """Radii and the core's share before the training."""

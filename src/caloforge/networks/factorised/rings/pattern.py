@@ -49,7 +49,7 @@ class RingPattern(LateralMixture):
 
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it, beside the network."""
-        return {"shares": self.shares(), "in_sector": self.in_sector}
+        return {"shares": self.shares()}
 
     def shares(self) -> Tensor:
         """Share (Z, X, number) of each Gaussian in each ring; together one."""
