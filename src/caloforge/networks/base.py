@@ -92,15 +92,10 @@ class GeneratorNetwork(nn.Module, ABC):
 
     ``latent_dim`` numbers per shower are drawn from ``latent_distribution`` ("normal": zero mean
     and unit width, or "uniform": between 0 and 1).  ``impact_latent``: number of the first of the
-<<<<<<< HEAD
-    two that say where the axis crosses its pad, if any do.  ``runs_best``: what its model card says
-    of how to run it, where that is not the card's default.  ``drawn_part``: what it draws
-    beside its convolutions, a module of amplitudes and of what the network is given.
-=======
     two that say where the axis crosses its pad, if any do.  ``takes_phi``: whether :meth:`forward`
     takes a fourth argument, which way the showers lean.  ``runs_best``: what its model card says of
-    how to run it, where that is not the card's default.
->>>>>>> main
+    how to run it, where that is not the card's default.  ``drawn_part``: what it draws beside its
+    convolutions, a module of amplitudes and of what the network is given.
     """
 
     latent_dim: int
