@@ -40,24 +40,26 @@ def features_of(cells, energy, *, in_rings):
     return np.concatenate(found, axis=1)
 
 
-def made_of(path, conditions):
-    return native.Maker(native.Sampler(str(path))).make(17, 0, conditions.energy, conditions.theta)
+def made_of(path, conditions, phi=None):
+    maker, asked = native.Maker(native.Sampler(str(path))), (conditions.energy, conditions.theta)
+    return maker.make(17, 0, *asked, None, phi)
 
 
-def made_natively(path, conditions):
-    return HitArrays(*made_of(path, conditions)).dense(read_card(path).cell_shape)
+def made_natively(path, conditions, phi):
+    return HitArrays(*made_of(path, conditions, phi)).dense(read_card(path).cell_shape)
 
 
 @torch.no_grad()
-def made_by_the_network(path, conditions, batch=1000):
+def made_by_the_network(path, conditions, phi, batch=1000):
     network = network_of(path)
     random = torch.Generator().manual_seed(8)
     parts = []
     for first in range(0, len(conditions), batch):
-        rows = conditions[np.arange(first, min(first + batch, len(conditions)))]
-        latent = torch.rand(len(rows), network.latent_dim, generator=random)
-        cells = network(latent, *map(torch.from_numpy, (rows.energy, rows.theta)))
-        parts.append(cells.numpy())
+        part = slice(first, first + batch)
+        asked = [conditions.energy, conditions.theta, *([] if phi is None else [phi])]
+        asked = [torch.from_numpy(each[part]) for each in asked]
+        latent = torch.rand(len(asked[0]), network.latent_dim, generator=random)
+        parts.append(network(latent, *asked).numpy())
     return np.concatenate(parts)
 
 
@@ -71,9 +73,9 @@ def z_scores(mine, graph):
     return np.stack(z)[:, graph.var(0) > 0]
 
 
-def scores_of(path, n):
+def scores_of(path, n, phi=None):
     conditions = conditions_for(path, n)
-    both = [made(path, conditions) for made in (made_natively, made_by_the_network)]
+    both = [made(path, conditions, phi) for made in (made_natively, made_by_the_network)]
     in_rings = read_card(path).detector.readout == "cylinder"
     z = z_scores(*(features_of(c, conditions.energy, in_rings=in_rings) for c in both))
     assert z.shape[1] > 100
@@ -96,6 +98,14 @@ def test_an_exported_model_has_all_tables(toy_file, tmp_path, kind):
     conditions = conditions_for(exported, 20)
     for one, other in zip(*(made_of(p, conditions) for p in (exported, tables_alone)), strict=True):
         np.testing.assert_allclose(one, other, rtol=5e-3)  # the exporter rounds shares otherwise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [name for name in TOYS if "inclined" in name])
+def test_many_showers_that_lean_anywhere_are_the_network_s(toy_file, kind):
+    phi = np.random.default_rng(4).uniform(-3.0, 3.0, MANY).astype(np.float32)
+    z = scores_of(toy_file(kind), MANY, phi)
+    assert np.sqrt((z**2).mean()) < 1.6 and np.abs(z).max() < 5
 
 
 @pytest.mark.slow

@@ -49,7 +49,8 @@ class Toy(NamedTuple):
         detector = make_toy_detector()
         inclined = {"theta_deg": (60.0, 120.0)}
         windows = {
-            "even": Window(shape=(8, 8)), "even_angle": Window(shape=(8, 10), **inclined),
+            "even": Window(shape=(8, 8)), "even_angle": Window(shape=(12, 12), **inclined),
+            "oblong": Window(shape=(8, 10), **inclined),
         }  # fmt: skip
         return detector.model_copy(update={"windows": {**detector.windows, **windows}})
 
@@ -64,6 +65,7 @@ TOYS = {
     "even": Toy("even", (6, 6)),
     "even_whole": Toy("even", None, MADE),
     "even_inclined": Toy("even_angle", (6, 6)),
+    "oblong": Toy("oblong", (6, 6)),
     "placed": Toy("angle", (5, 5), {**LATE, "layer_places": (0, 1, 3, 4)}),
     "sum": Toy("fixed", None, {"draws_sum": True}),
     "thick": Toy("even", (6, 6), {**THICK, **MADE}),
@@ -71,7 +73,7 @@ TOYS = {
     "rings": Toy("rings", None),
     "thick_rings": Toy("dataset1", None, {**THICK, "shared_pattern": True}),
 }
-"""Kinds of networks; in those of the last three lines showers and cells are as in all others."""
+"""Kinds of networks by what is of their own."""
 
 
 def cylinder() -> Detector:

@@ -1,5 +1,6 @@
 """Energy scores: proper, whatever the conditions; and the objective that trains by them."""
 
+import copy
 import math
 
 import numpy as np
@@ -9,10 +10,9 @@ torch = pytest.importorskip("torch")
 
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.gan.ending import Ending  # noqa: E402
 from caloforge.networks.gan.lateral import LateralProfile  # noqa: E402
 from caloforge.networks.gan.layered2d import Layered2dOptions  # noqa: E402
-from caloforge.networks.gan.response import DrawnResponse  # noqa: E402
-from caloforge.networks.meaning import AxisBlock  # noqa: E402
 from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
 from caloforge.networks.scores.energy_score import energy_score  # noqa: E402
 from caloforge.networks.scores.features import features  # noqa: E402
@@ -36,12 +36,13 @@ def showers(energy, seed=0):
     return (blob / blob.sum()) * sums.reshape(-1, 1, 1, 1) * 2 * noise
 
 
-def objective(name="layered2d", network=None, made=12, steps=40):
+def objective(name="layered2d", network=None, made=12, steps=40, **options):
     domain = Domain(shape=SHAPE, energy_range_gev=(10, 100), theta_range_rad=(math.pi / 2,) * 2)
     plan = TrainingPlan(domain, epochs=1, steps_per_epoch=steps, batch_size=24)
     torch.manual_seed(1)
     network = network or NETWORKS[name].options()
-    return build_objective(network, EnergyScoreOptions(made=made, warmup_steps=5), plan)
+    options = EnergyScoreOptions(made=made, warmup_steps=5, **options)
+    return build_objective(network, options, plan)
 
 
 def batch(seed, conditions=4, repeats=6):
@@ -112,6 +113,25 @@ def test_the_spread_of_an_energy_is_found():
     assert torch.allclose(found, (0.01 + 4 / at).sqrt(), rtol=0.25)
 
 
+def test_the_spread_of_one_condition_is_not_that_of_all():
+    """A feature that changes with the angle, and spreads more at more energy."""
+    spread = FeatureSpread()
+    random = torch.Generator().manual_seed(6)
+    for step in range(100):
+        energy = (2 * 250 ** torch.rand(6, generator=random)).repeat_interleave(8)
+        angle = torch.rand(6, generator=random).repeat_interleave(8)
+        sigma = 0.01 * energy
+        true = 50 * angle + sigma * torch.randn(48, generator=random)
+        spread.learn({"slope": true[:, None]}, energy, repeats=8)
+        if step == 50:  # a batch of single showers, whose angles differ
+            spread.learn({"slope": 50 * torch.rand(48, 1, generator=random)}, energy)
+    at = torch.tensor([5.0, 50.0, 400.0])
+    assert torch.allclose(spread.of("slope", at)[:, 0], 0.01 * at, rtol=0.15)
+    again = FeatureSpread()
+    again.load_state_dict(spread.state_dict())
+    assert torch.equal(again.of("slope", at), spread.of("slope", at))
+
+
 @pytest.mark.parametrize("repeats", [1, 6])
 def test_training_halves_the_scores(repeats):
     trained = objective(steps=50)
@@ -168,42 +188,64 @@ def test_a_drawn_response_is_the_sum_of_the_cells(name):
     options = NETWORKS[name].options(relative=True, drawn_response=True, channels=16)
     generator = objective(name, options).generator
     with torch.no_grad():
-        generator.response.mean[1:] = torch.tensor([0.2, -0.1, 0.0, 0.0])
+        generator.ending.drawn.mean[1:] = torch.tensor([0.2, -0.1, 0.0, 0.0, 0.0])
     latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
     theta = torch.full((8,), math.pi / 2)
     cells = generator(latent, energy, theta)
-    expected = generator.response.response(latent, energy, theta)
+    expected = generator.ending.drawn(latent, energy, theta)[:, 0] / energy
     assert torch.allclose(cells.sum((1, 2, 3)) / energy, expected, rtol=0.02)
     cells.sum().backward()
-    assert all(p.grad.abs().sum() > 0 for p in (generator.response.mean, generator.response.width))
+    drawn = generator.ending.drawn
+    assert all(weights.grad.abs().sum() > 0 for weights in (drawn.mean, drawn.width))
 
 
-def test_a_drawn_response_needs_relative_cells():
-    with pytest.raises(ConfigError, match=r"needs network\.relative"):
-        objective("conv2d", NETWORKS["conv2d"].options(drawn_response=True, channels=16))
+def drawn(name="conv3d"):
+    options = {"relative": True, "drawn_response": True, "drawn_layers": True, "channels": 16}
+    return NETWORKS[name].options(**options)
 
 
 @pytest.mark.parametrize("name", ["conv2d", "conv3d"])
-def test_drawn_layers_have_their_shares_of_the_drawn_sum(name):
+def test_layers_have_what_was_drawn_for_them(name):
     """Whatever the convolutions draw; before any training the mean shower is largest at 0.4."""
-    options = {"relative": True, "drawn_response": True, "drawn_layers": True, "channels": 16}
-    generator = objective(name, NETWORKS[name].options(**options)).generator
+    generator = objective(name, drawn(name)).generator
     latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
     theta = torch.full((8,), math.pi / 2)
-    vector = torch.cat([latent, generator.conditions(energy, theta)], 1)
-    shares = generator.shares(vector)
+    layers = generator.ending.drawn(latent, energy, theta)
     cells = generator(latent, energy, theta)
-    sums = energy * generator.response.response(latent, energy, theta)
-    assert torch.allclose(cells.sum((1, 2)), sums[:, None] * shares, rtol=0.02, atol=1e-3)
-    assert shares.mean(0).argmax() in (3, 4)
+    assert torch.allclose(cells.sum((1, 2)), layers, rtol=0.02, atol=1e-3)
+    assert torch.allclose(
+        layers.sum(1), generator.ending.drawn.response(latent, energy, theta)[:, 0]
+    )
+    assert layers.mean(0).argmax() in (3, 4)
     features(cells, energy)["barycentre"][2].sum().backward()
-    assert all(p.grad.abs().sum() > 0 for p in generator.shares.parameters())
+    assert all(p.grad.abs().sum() > 0 for p in generator.ending.drawn.parameters())
 
 
-def test_drawn_layers_need_a_drawn_sum():
-    options = NETWORKS["conv3d"].options(relative=True, drawn_layers=True, channels=16)
-    with pytest.raises(ConfigError, match=r"drawn_layers needs network\.drawn_response"):
-        objective("conv3d", options)
+def test_layers_fluctuate_less_at_more_energy():
+    """Before any training, as they do in a calorimeter."""
+    layers = objective("conv3d", drawn()).generator.ending.drawn
+    latent, theta = torch.randn(400, 200), torch.full((400,), math.pi / 2)
+    few, many = (
+        (layers(latent, torch.full((400,), energy), theta) / energy).std(0)
+        for energy in (10.0, 100.0)
+    )
+    assert (many < 0.6 * few).all()
+
+
+@pytest.mark.parametrize("lateral", [False, True])
+def test_what_is_drawn_is_trained_alone_where_a_recipe_says_so(lateral):
+    trained = objective("conv3d", drawn().model_copy(update={"lateral": lateral}), part="drawn")
+    before = copy.deepcopy(trained.generator.state_dict())
+    trained.step(batch(1))
+    after = trained.generator.state_dict()
+    changed = {name for name in before if not after[name].equal(before[name])}
+    waiting = {"ending.lateral.told.scale"}  # for weights that are zero at first
+    assert changed == {name for name in before if name.startswith("ending.")} - waiting
+
+
+def test_a_network_that_draws_nothing_cannot_train_it_alone():
+    with pytest.raises(ConfigError, match=r'objective\.part "drawn" needs a network with drawn'):
+        objective("conv3d", NETWORKS["conv3d"].options(channels=16), part="drawn")
 
 
 def test_too_few_showers_for_the_ranks_are_refused(monkeypatch):
@@ -221,6 +263,15 @@ def test_the_slope_is_that_of_a_shower_that_leans():
     assert found[:, 0].tolist() == pytest.approx([0.0, 1.0], abs=1e-4)
 
 
+def test_bands_are_the_layers_of_a_shower_by_their_distance():
+    cells = torch.zeros(1, 33, 3, 2)
+    cells[0, 16, 1, 0], cells[0, 16 + 9, 0, 1], cells[0, 16 - 8, 2, 1] = 1.0, 2.0, 3.0
+    (found,) = features(cells, torch.tensor([1.0]))["bands"]
+    expected = torch.zeros(5, 2)
+    expected[0, 0], expected[3, 1] = 1.0, 5.0
+    assert torch.allclose(found.square().reshape(5, 2), expected, atol=1e-4)
+
+
 def test_a_group_of_weight_zero_is_not_looked_at():
     trained = objective()
     values = trained.step(batch(1))
@@ -232,50 +283,72 @@ def test_a_lateral_profile_leans_as_the_shower_does(name):
     """Before any training: the slope of the barycentres is that of theta, for both signs."""
     shape, theta = (9, 25, 10), torch.tensor([1.2, math.pi / 2, 1.9]).repeat_interleave(16)
     domain = Domain(shape=shape, energy_range_gev=(10, 100), theta_range_rad=(1.2, 1.9))
-    options = NETWORKS[name].options(relative=True, lateral=True, channels=16)
     torch.manual_seed(3)
     generator = build_objective(
-        options, EnergyScoreOptions(made=12), TrainingPlan(domain, 1, 1, 12)
+        drawn(name).model_copy(update={"lateral": True}),
+        EnergyScoreOptions(made=12),
+        TrainingPlan(domain, 1, 1, 12),
     ).generator
-    profile = generator.lateral(torch.randn(48, sum(b.number for b in generator.inputs)), theta)
-    assert profile.shape == (48, *shape)
-    (slope,) = features(profile.detach().square(), torch.ones(48))["slope"]
-    assert slope[:, 0].tolist() == pytest.approx((theta.cos() / theta.sin()).tolist(), abs=0.05)
-    cells = generator(generator.draw_latent(48), torch.full((48,), 50.0), theta)
-    (slope,) = features(cells, torch.full((48,), 50.0))["slope"]
+    latent, energy = generator.draw_latent(48), torch.full((48,), 50.0)
+    cells = generator(latent, energy, theta)
+    (slope,) = features(cells, energy)["slope"]
     low, middle, high = slope.reshape(3, 16).mean(1).tolist()
     assert low > middle + 0.15 > high + 0.3
     cells.square().sum().backward()
-    assert all(p.grad.abs().sum() > 0 for p in generator.lateral.parameters())
+    lateral = generator.ending.lateral
+    for part in (lateral.axis, lateral.profile, lateral.rings):
+        assert all(weights.grad.abs().sum() > 0 for weights in part.parameters())
+
+
+def lateral_profile():
+    domain = Domain(shape=(9, 11, 10), energy_range_gev=(10, 100), theta_range_rad=(1.0, 2.0))
+    return LateralProfile(4, domain)
 
 
 def test_the_lateral_profile_is_that_of_its_formula():
-    domain = Domain(shape=(9, 11, 10), energy_range_gev=(10, 100), theta_range_rad=(1.0, 2.0))
-    lateral = LateralProfile((AxisBlock("latent", 4),), domain)
-    theta = torch.tensor([1.3])
-    found = lateral(torch.zeros(1, 4), theta).detach()
+    given = (torch.zeros(1, 4), torch.tensor([20.0]), torch.tensor([1.3]))
+    square, found = (each.detach()[0, 6, 3, 7] for each in lateral_profile().profile_of(*given))
     depth, x, y = 7 - 4.5, 6 - 4, 3 - 5
     from_y = (y - depth / math.tan(1.3)) * math.sin(1.3)
-    square = x**2 + from_y**2
-    f = 0.8 * 0.25 / (square + 0.25) ** 2 + 0.2 * 9 / (square + 9) ** 2
-    assert float(found[0, 6, 3, 7]) == pytest.approx(math.sqrt(f), rel=1e-4)
+    expected = x**2 + from_y**2
+    f = 0.8 * 0.25 / (expected + 0.25) ** 2 + 0.2 * 9 / (expected + 9) ** 2
+    assert float(square) == pytest.approx(expected, rel=1e-4)
+    assert float(found) == pytest.approx(f, rel=1e-4)
 
 
-def test_a_lateral_profile_needs_relative_cells():
-    with pytest.raises(ConfigError, match=r"network\.lateral needs network\.relative"):
-        objective("conv3d", NETWORKS["conv3d"].options(lateral=True, channels=16))
+def test_rings_have_the_energy_of_the_profile_whatever_is_drawn_in_them():
+    lateral = lateral_profile()
+    given = (torch.zeros(2, 4), torch.full((2,), 20.0), torch.full((2,), math.pi / 2))
+    square, profile = lateral.profile_of(*given)
+    cells = lateral(torch.where(square < 8, 1.0, 100.0), *given)
+    for inside in (square < 2.5, square > 16):
+        shares = [(each * inside).sum((1, 2)) / each.sum((1, 2)) for each in (cells, profile)]
+        assert torch.allclose(*shares, rtol=0.2)
+    assert torch.allclose(lateral(torch.ones(1, 1, 1, 10), *given), profile)
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("lateral", "drawn_layers"),
+        ("drawn_layers", "drawn_response"),
+        ("drawn_response", "relative"),
+    ],
+)
+def test_what_is_drawn_needs_what_it_is_a_part_of(name, needed):
+    options = drawn().model_copy(update={"lateral": True, needed: False})
+    with pytest.raises(ConfigError, match=rf"network\.{name} needs network\.{needed} = true"):
+        objective("conv3d", options)
 
 
 def test_a_layer_in_which_nothing_is_drawn_has_a_gradient():
     """Convolutions end in a ReLU: a whole layer may be zero."""
-    response = DrawnResponse(
-        Domain(shape=(3, 3, 2), energy_range_gev=(1, 2), theta_range_rad=(1, 2))
-    )
+    domain = Domain(shape=(3, 3, 2), energy_range_gev=(1, 2), theta_range_rad=(1, 2))
+    ending = Ending(drawn(), 4, domain)
     amplitude = torch.ones(1, 3, 3, 2)
     amplitude[..., 1] = 0.0
     amplitude.requires_grad_()
-    shares = torch.tensor([0.5, 0.5]).reshape(1, 1, 1, 2)
-    cells = response(amplitude, torch.zeros(1, 4), torch.ones(1), torch.ones(1), shares)
+    cells = ending(amplitude, torch.zeros(1, 4), torch.ones(1), torch.ones(1))
     cells.square().sum().backward()
     assert torch.isfinite(cells).all() and torch.isfinite(amplitude.grad).all()
-    assert cells[..., 1].sum() == 0
+    assert cells[..., 1].sum() == 0 < cells[..., 0].sum()

@@ -94,7 +94,8 @@ class GeneratorNetwork(nn.Module, ABC):
     and unit width, or "uniform": between 0 and 1).  ``impact_latent``: number of the first of the
     two that say where the axis crosses its pad, if any do.  ``takes_phi``: whether :meth:`forward`
     takes a fourth argument, which way the showers lean.  ``runs_best``: what its model card says of
-    how to run it, where that is not the card's default.
+    how to run it, where that is not the card's default.  ``drawn_part``: what it draws beside its
+    convolutions, a module of amplitudes and of what the network is given.
     """
 
     latent_dim: int
@@ -102,6 +103,11 @@ class GeneratorNetwork(nn.Module, ABC):
     impact_latent: int | None = None
     takes_phi: bool = False
     runs_best: Mapping[str, Any] = {}
+
+    @property
+    def drawn_part(self) -> nn.Module | None:
+        """See the class."""
+        return None
 
     @abstractmethod
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:

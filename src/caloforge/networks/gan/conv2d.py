@@ -8,9 +8,7 @@ Layer sizes are not the paper's but ours: channels in multiples of 16, nearest u
 
 The published network is told Ep as a factor of its latent vector: 200 normal numbers tell it no
 better than 5 %.  With ``relative`` the conditions stand beside the latent numbers, and cells are
-relative to Ep; with ``drawn_response`` their sum is drawn, see :mod:`.response`, and with
-``lateral`` they are multiplied by a profile about the shower's axis, see :mod:`.lateral`; with
-``drawn_layers`` the layers' shares of the sum are drawn as well.
+relative to Ep (:mod:`.told`); :mod:`.ending` has what else may follow.
 """
 
 from __future__ import annotations
@@ -22,18 +20,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.networks.base import ConditionFeatures, Domain, GeneratorNetwork
-from caloforge.networks.blocks import (
-    ENERGY_UNIT_GEV,
-    IMAGE_UNIT_GEV,
-    ConvBlock2d,
-    halvings,
-    zero_below_threshold,
-)
+from caloforge.networks.base import Domain, GeneratorNetwork
+from caloforge.networks.blocks import ENERGY_UNIT_GEV, ConvBlock2d, halvings
 from caloforge.networks.channels import Channels, chain
 from caloforge.networks.gan.discriminator2d import Discriminator2dOptions
-from caloforge.networks.gan.lateral import lateral_of
-from caloforge.networks.gan.response import response_of, shares_of
+from caloforge.networks.gan.ending import Ending, EndingOptions
+from caloforge.networks.gan.told import Told
 from caloforge.networks.meaning import Axes, AxisBlock, places_of
 
 START_CHANNELS = 32
@@ -41,19 +33,12 @@ PERMUTATIONS = {"x": (0, 1, 2, 3), "y": (0, 2, 1, 3), "z": (0, 2, 3, 1)}
 """Channel axis of a path -> how its (N, channel, rows, columns) becomes (N, X, Y, Z)."""
 
 
-class Conv2dOptions(Discriminator2dOptions):
-    """Size of the network: latent numbers and channels of the paths.
-
-    ``relative``, ``drawn_response``, ``lateral``, ``drawn_layers``: see the module.
-    """
+class Conv2dOptions(Discriminator2dOptions, EndingOptions):
+    """Size of the network: latent numbers and channels of the paths; :class:`.EndingOptions`."""
 
     name: Literal["conv2d"] = "conv2d"
     latent: int = Field(200, gt=0)
     channels: int = Field(112, gt=0, multiple_of=16)
-    relative: bool = False
-    drawn_response: bool = False
-    lateral: bool = False
-    drawn_layers: bool = False
 
 
 class AxisPath(nn.Module):
@@ -90,14 +75,11 @@ class Conv2dGenerator(GeneratorNetwork):
         super().__init__()
         self.latent_dim = options.latent
         layers = domain.shape[2]
-        self.conditions = ConditionFeatures(domain) if options.relative else None
-        self.response = response_of(options.relative, options.drawn_response, domain)
+        self.told = Told(options.latent, domain) if options.relative else None
         self.inputs: tuple[AxisBlock, ...] = (AxisBlock("latent", self.latent_dim),)
-        if self.conditions:
-            self.inputs = (*self.inputs, AxisBlock("features", self.conditions.size))
-        self.lateral = lateral_of(options.relative, options.lateral, self.inputs, domain)
-        drawn = options.drawn_response, options.drawn_layers
-        self.shares = shares_of(*drawn, self.inputs, layers)
+        if self.told:
+            self.inputs = self.told.blocks
+        self.ending = Ending(options, options.latent, domain)
         inputs = places_of(self.inputs)
         self.paths = nn.ModuleList(
             AxisPath(axis, inputs, options.channels, domain.shape) for axis in PERMUTATIONS
@@ -116,6 +98,11 @@ class Conv2dGenerator(GeneratorNetwork):
         }
         return {"layers.weight": {0: outputs}, "layers.bias": {0: outputs}, **dense}
 
+    @property
+    def drawn_part(self) -> nn.Module | None:
+        """See :class:`GeneratorNetwork`."""
+        return self.ending if self.ending.drawn is not None else None
+
     def channels(self) -> list[Channels]:
         """See :class:`caloforge.networks.channels.HasChannels`."""
         found = chain(["join.0", "join.1"], "layers")
@@ -126,17 +113,12 @@ class Conv2dGenerator(GeneratorNetwork):
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """See :class:`GeneratorNetwork`; theta is used by the relative network only."""
-        if self.conditions:
-            vector = torch.cat([latent, self.conditions(energy, theta)], dim=1)
+        if self.told:
+            vector = self.told(latent, energy, theta)
         else:
             vector = latent * (energy / ENERGY_UNIT_GEV).unsqueeze(1)
         volumes = torch.cat([path(vector) for path in self.paths], dim=3)
         image = self.layers(self.join(volumes.permute(0, 3, 1, 2)))
-        amplitude = functional.relu(image).float()
-        if self.lateral is not None:
-            amplitude = amplitude * self.lateral(vector, theta).permute(0, 3, 1, 2)
-        if self.response is not None:
-            shares = None if self.shares is None else self.shares(vector)[:, :, None, None]
-            cells: Tensor = self.response(amplitude, latent, energy, theta, shares)
-            return cells.permute(0, 2, 3, 1)
-        return zero_below_threshold(amplitude * IMAGE_UNIT_GEV).permute(0, 2, 3, 1)
+        amplitude = functional.relu(image).float().permute(0, 2, 3, 1)
+        cells: Tensor = self.ending(amplitude, latent, energy, theta)
+        return cells

@@ -11,10 +11,9 @@ With ``angle`` it is the 3DGAN of the inclined showers (Khattak et al., Eur. Phy
 386): Ep and theta stand beside the latent numbers, and the discriminator also measures theta, from
 the barycentres of the layers.  ``coarseness`` 3 then grows 9 x 9 x 8 to 51 x 51 x 25.
 
-With ``relative`` the conditions stand beside the latent numbers as features of order one, and the
-cells are relative to Ep, as in :mod:`.conv2d`; with ``drawn_response`` their sum is drawn, and with
-``lateral`` they are multiplied by a profile about the shower's axis (:mod:`.lateral`); with
-``drawn_layers`` the layers' shares of the sum are drawn (:mod:`.response`).
+With ``relative`` the conditions stand beside the latent numbers as features of order one
+(:mod:`.told`), and the cells are relative to Ep, as in :mod:`.conv2d`; :mod:`.ending` has what else
+may follow.
 """
 
 from __future__ import annotations
@@ -27,26 +26,19 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.networks.base import (
-    ConditionFeatures,
     Discriminator,
     Domain,
     GeneratorNetwork,
     Judgement,
 )
-from caloforge.networks.blocks import (
-    ENERGY_UNIT_GEV,
-    IMAGE_UNIT_GEV,
-    crop,
-    zero_below_threshold,
-)
+from caloforge.networks.blocks import ENERGY_UNIT_GEV, crop
 from caloforge.networks.channels import Channels
 from caloforge.networks.gan.dropout import ByteDropout
+from caloforge.networks.gan.ending import Ending, EndingOptions
 from caloforge.networks.gan.folding import FoldedConv3d, Size
-from caloforge.networks.gan.lateral import lateral_of
-from caloforge.networks.gan.response import response_of, shares_of
+from caloforge.networks.gan.told import Told
 from caloforge.networks.meaning import Axes, AxisBlock, places_of
 from caloforge.networks.slope import measured_slope
 from caloforge.scaling import TRAINING_POWER
@@ -54,12 +46,11 @@ from caloforge.scaling import TRAINING_POWER
 START_CHANNELS = 8
 
 
-class Conv3dOptions(FrozenModel):
+class Conv3dOptions(EndingOptions):
     """Size of the network: latent numbers and channels of its widest generator layer.
 
     ``coarseness``: factor in x and y of the first upsampling.  ``angle``: condition the generator
-    on theta, and measure it.  ``relative``, ``drawn_response``, ``lateral``,
-    ``drawn_layers``: see the module.
+    on theta, and measure it.  The others: :class:`.EndingOptions`.
     """
 
     name: Literal["conv3d"] = "conv3d"
@@ -67,10 +58,6 @@ class Conv3dOptions(FrozenModel):
     channels: int = Field(64, gt=0, multiple_of=16)
     coarseness: int = Field(2, gt=1)
     angle: bool = False
-    relative: bool = False
-    drawn_response: bool = False
-    lateral: bool = False
-    drawn_layers: bool = False
 
 
 def _start(size: int, added: int, factor: int) -> int:
@@ -86,7 +73,11 @@ def _block(inputs: int, outputs: int, kernel: Size, padding: Size, *, fold: int)
 
 
 class Conv3dGenerator(GeneratorNetwork):
-    """Cells = 10 MeV x ReLU of the last convolution, or Ep x 1e-4 x its square."""
+    """Cells = 10 MeV x ReLU of the last convolution, or Ep x 1e-4 x its square.
+
+    Where layers are drawn, one that is dead has no gradient any more: ``layers``, added to
+    what the convolutions find in each, lets them have what another layer has.
+    """
 
     def __init__(self, options: Conv3dOptions, domain: Domain) -> None:
         super().__init__()
@@ -99,8 +90,7 @@ class Conv3dGenerator(GeneratorNetwork):
         start = (_start(x, 3, factor), _start(y, 3, factor), _start(z, 23, 6))
         self.start = (START_CHANNELS, *start)
         pixels = start[0] * start[1] * start[2]
-        self.conditions = ConditionFeatures(domain) if options.relative else None
-        self.response = response_of(options.relative, options.drawn_response, domain)
+        self.told = Told(options.latent, domain) if options.relative else None
         self.inputs = self._blocks()
         inputs = places_of(self.inputs)
         self.dense = nn.Linear(inputs, START_CHANNELS * pixels)
@@ -109,23 +99,30 @@ class Conv3dGenerator(GeneratorNetwork):
         self.middle = _block(options.channels, 6, (6, 5, 8), (2, 2, 0), fold=2)
         self.fine = nn.Sequential(FoldedConv3d(6, 6, (3, 3, 8), (1, 0, 3)), nn.LeakyReLU(0.3))
         self.cells = nn.Conv3d(6, 1, (2, 2, 2), bias=False)
-        self.lateral = lateral_of(options.relative, options.lateral, self.inputs, domain)
-        drawn = options.drawn_response, options.drawn_layers
-        self.shares = shares_of(*drawn, self.inputs, z)
+        self.layers = nn.Parameter(torch.zeros(z)) if options.drawn_layers else None
+        self.ending = Ending(options, options.latent, domain)
 
     def _blocks(self) -> tuple[AxisBlock, ...]:
         """What the dense layer is given; with ``angle``, Ep does not multiply the latent numbers,
         which then are others."""
         latent = AxisBlock("latent", self.latent_dim)
-        if self.conditions:
-            return (latent, AxisBlock("features", self.conditions.size))
+        if self.told:
+            return self.told.blocks
         if self.angle:
             return (AxisBlock("energy, theta", 2), latent)
         return (latent._replace(name="latent times energy"),)
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
-        return {"dense.weight": {1: self.inputs}}
+        layers: dict[str, Axes] = {}
+        if self.layers is not None:
+            layers["layers"] = {0: (AxisBlock("layers", len(self.layers)),)}
+        return {"dense.weight": {1: self.inputs}, **layers}
+
+    @property
+    def drawn_part(self) -> nn.Module | None:
+        """See :class:`GeneratorNetwork`."""
+        return self.ending if self.ending.drawn is not None else None
 
     def channels(self) -> list[Channels]:
         """See :class:`caloforge.networks.channels.HasChannels`."""
@@ -137,20 +134,17 @@ class Conv3dGenerator(GeneratorNetwork):
         image = self.wide(self.keep_size(self.dense(vector).unflatten(1, self.start)))
         image = self.middle(functional.interpolate(image, scale_factor=self.first_factors))
         image = self.fine(functional.interpolate(image, scale_factor=(2.0, 2.0, 3.0)))
-        amplitude = functional.relu(self.cells(image)).squeeze(1).float()
-        amplitude = crop(amplitude, self.shape)
-        if self.lateral is not None:
-            amplitude = amplitude * self.lateral(vector, theta)
-        if self.response is not None:
-            shares = None if self.shares is None else self.shares(vector)[:, None, None]
-            cells: Tensor = self.response(amplitude, latent, energy, theta, shares)
-            return cells
-        return zero_below_threshold(amplitude * IMAGE_UNIT_GEV)
+        amplitude = crop(self.cells(image).squeeze(1).float(), self.shape)
+        if self.layers is not None:
+            amplitude = amplitude + self.layers
+        cells: Tensor = self.ending(functional.relu(amplitude), latent, energy, theta)
+        return cells
 
     def _vector(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """What the dense layer is given: latent numbers and conditions (N, inputs)."""
-        if self.conditions:
-            return torch.cat([latent, self.conditions(energy, theta)], dim=1)
+        if self.told:
+            vector: Tensor = self.told(latent, energy, theta)
+            return vector
         in_units = (energy / ENERGY_UNIT_GEV).unsqueeze(1)
         if self.angle:
             return torch.cat([in_units, theta.unsqueeze(1), latent], dim=1)

@@ -5,6 +5,8 @@ Energies are relative to Ep; roots of them make small and large deposits count a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import torch
 from torch import Tensor
 
@@ -14,38 +16,73 @@ from caloforge.scaling import CORE_SIDES
 SOFT_THRESHOLDS_GEV = (2e-5, 2e-4)
 """A cell of energy e counts as e / (e + threshold) of a hit: a tenth of, and one, minimum ionising
 particle in half a millimetre of silicon."""
+BANDS = 5
+"""Bands of cells at about 1, 2, 4, 8 and 16 pads from the middle."""
 PROFILE_FLOOR, PROJECTION_FLOOR, CELL_FLOOR = 1e-5, 1e-7, 1e-8
 """Added to relative energies under a root, whose slope at zero is infinite: of a slice of the
 image, of a line of cells, of a cell."""
 
 
-def features(cells: Tensor, energy: Tensor) -> dict[str, list[Tensor]]:
+GROUPS = (
+    "response",
+    "profiles",
+    "barycentre",
+    "widths",
+    "cores",
+    "bands",
+    "projections",
+    "hits",
+    "cells",
+    "slope",
+)
+
+
+def features(
+    cells: Tensor, energy: Tensor, groups: Iterable[str] = GROUPS
+) -> dict[str, list[Tensor]]:
     """Groups of features, each a list of (N, D), of cells (N, X, Y, Z) and energies (N,) in GeV.
 
     response, profiles (x, y, z), barycentre and widths (in cells), cores (shares of the middle
-    towers of CORE_SIDES), projections (xy, xz, yz), hits (by layer and in all), cells, slope of the
-    axis.
+    towers of CORE_SIDES), bands (of each layer, by the distance in x from the middle), projections
+    (xy, xz, yz), hits (by layer and in all), cells, slope of the axis.
     """
     relative = cells / energy.reshape(-1, 1, 1, 1)
     profiles = [relative.sum(axes) for axes in ((2, 3), (1, 3), (1, 2))]
     moments = [_moments(profile) for profile in profiles]
-    soft = [cells / (cells + threshold) for threshold in SOFT_THRESHOLDS_GEV]
-    return {
-        "response": [profiles[2].sum(1, keepdim=True)],
-        "profiles": [(profile + PROFILE_FLOOR).sqrt() for profile in profiles],
-        "barycentre": [mean for mean, _ in moments],
-        "widths": [width for _, width in moments],
-        "cores": _cores(relative.sum(3)),
-        "projections": [
+    made: dict[str, Callable[[], list[Tensor]]] = {
+        "response": lambda: [profiles[2].sum(1, keepdim=True)],
+        "profiles": lambda: [(profile + PROFILE_FLOOR).sqrt() for profile in profiles],
+        "barycentre": lambda: [mean for mean, _ in moments],
+        "widths": lambda: [width for _, width in moments],
+        "cores": lambda: _cores(relative.sum(3)),
+        "bands": lambda: [_bands(relative.sum(2))],
+        "projections": lambda: [
             (relative.sum(axis) + PROJECTION_FLOOR).sqrt().flatten(1) for axis in (3, 2, 1)
         ],
-        "hits": [
-            *((hits.sum((1, 2)) + 0.5).sqrt() for hits in soft),
-            *(hits.sum((1, 2, 3)).unsqueeze(1) for hits in soft),
-        ],
-        "cells": [(relative + CELL_FLOOR).sqrt().flatten(1)],
-        "slope": [_slope(cells)],
+        "hits": lambda: _hits(cells),
+        "cells": lambda: [(relative + CELL_FLOOR).sqrt().flatten(1)],
+        "slope": lambda: [_slope(cells)],
     }
+    return {name: made[name]() for name in groups}
+
+
+def _bands(image: Tensor) -> Tensor:
+    """Roots of layers' energies (N, BANDS x Z) in images (N, X, Z)."""
+    size = image.shape[1]
+    place = torch.arange(size, device=image.device) - 0.5 * (size - 1)
+    band = place.abs().clamp(min=1.0).log2().round().clamp(max=BANDS - 1)
+    inside = band == torch.arange(BANDS, device=image.device).unsqueeze(1)
+    energies = torch.einsum("bx,nxz->nbz", inside.to(image.dtype), image)
+    return (energies + PROFILE_FLOOR).sqrt().flatten(1)
+
+
+def _hits(cells: Tensor) -> list[Tensor]:
+    """Roots of the layers' hits (N, Z), and all hits (N, 1), for each of the soft thresholds."""
+    soft = [cells / (cells + threshold) for threshold in SOFT_THRESHOLDS_GEV]
+    return [
+        *((hits.sum((1, 2)) + 0.5).sqrt() for hits in soft),
+        *(hits.sum((1, 2, 3)).unsqueeze(1) for hits in soft),
+    ]
 
 
 def _slope(cells: Tensor) -> Tensor:

@@ -46,11 +46,12 @@ class EnergyScoreObjective:
             raise ConfigError(msg)
         self.options, self.made = options, options.made // group.size()
         self.bfloat16, self.device = plan.precision == "bfloat16", plan.device
+        self.layers = plan.domain.shape[2]
         self.last_step = plan.epochs * plan.steps_per_epoch
         lay_out(generator.to(self.device))
         self.generator = generator
         self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
-        self.generating = group.wrapped(generator)
+        self.generating = group.wrapped(self._trained_part())
         self.optimiser = torch.optim.Adam(
             generator.parameters(), options.learning_rate, betas=(0.9, 0.99)
         )
@@ -86,7 +87,7 @@ class EnergyScoreObjective:
         draws = max(2, self.made // conditions)
         conditions = min(conditions, self.made // draws)
         used = conditions * batch.repeats
-        true = Batch(batch.cells[:used], batch.energy[:used], batch.theta[:used])
+        true = Batch(batch.cells[:used], batch.energy[:used], batch.theta[:used], batch.repeats)
         energy, theta = (
             rows[:: batch.repeats].repeat_interleave(draws) for rows in (true.energy, true.theta)
         )
@@ -114,7 +115,7 @@ class EnergyScoreObjective:
             "generator": self.generator.state_dict(),
             "average": self.average.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "spread": self.spread.sums,
+            "spread": self.spread.state_dict(),
             "steps": [self.steps, self.average.steps],
         }
 
@@ -123,8 +124,16 @@ class EnergyScoreObjective:
         self.generator.load_state_dict(state["generator"])
         self.average.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.spread.sums = dict(state["spread"])
+        self.spread.load_state_dict(state["spread"])
         self.steps, self.average.steps = state["steps"]
+
+    def _trained_part(self) -> nn.Module:
+        if self.options.part == "showers":
+            return self.generator
+        if self.generator.drawn_part is None:
+            msg = 'objective.part "drawn" needs a network with drawn_response = true'
+            raise ConfigError(msg)
+        return self.generator.drawn_part
 
     def _set_rate(self) -> None:
         warmup = min(1.0, (self.steps + 1) / (self.options.warmup_steps + 1))
@@ -133,8 +142,11 @@ class EnergyScoreObjective:
             part["lr"] = self.options.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * done))
 
     def _generate(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+        given: tuple[Tensor, ...] = (latent, energy, theta)
+        if self.options.part == "drawn":
+            given = (torch.ones(1, 1, 1, self.layers, device=self.device), *given)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
-            cells: Tensor = self.generating(latent, energy, theta)
+            cells: Tensor = self.generating(*given)
         return cells.float()
 
     def _losses(
@@ -147,10 +159,14 @@ class EnergyScoreObjective:
         """Weighted comparisons of the groups of features."""
         every = self.options.weights.model_dump()
         weights = {name: weight for name, weight in every.items() if weight > 0}
-        made, wanted = features(cells, energy), features(true.cells, true.energy)
+        like_made = true.cells if cells.shape[1] > 1 else true.cells.sum((1, 2), keepdim=True)
+        made, wanted = (
+            features(*showers, weights) for showers in ((cells, energy), (like_made, true.energy))
+        )
         self.spread.learn(
             {_place(name, i): f for name in weights for i, f in enumerate(wanted[name])},
             true.energy,
+            true.repeats,
         )
         losses = {}
         for name, weight in weights.items():

@@ -22,13 +22,15 @@ class ScoreWeights(FrozenModel):
     hits: float = Field(0.5, ge=0)
     cells: float = Field(1.0, ge=0)
     slope: float = Field(0.0, ge=0)
+    bands: float = Field(0.0, ge=0)
 
 
 class EnergyScoreOptions(ObjectiveOptions):
     """``made``: showers that the network makes in a step, shared equally by the conditions of the
     batch (those that get two showers or more).  Adam's ``learning_rate`` grows over
     ``warmup_steps`` and falls to zero at the end of the training as a cosine.  Gradients are cut
-    to the norm ``largest_gradient``.
+    to the norm ``largest_gradient``.  ``part``: "drawn" trains only what a network draws beside its
+    convolutions, which costs next to nothing.
     """
 
     pairs: ClassVar[bool] = True
@@ -38,3 +40,4 @@ class EnergyScoreOptions(ObjectiveOptions):
     learning_rate: float = Field(0.001, gt=0)
     warmup_steps: int = Field(100, ge=0)
     largest_gradient: float = Field(20.0, gt=0)
+    part: Literal["showers", "drawn"] = "showers"
