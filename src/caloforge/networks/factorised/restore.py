@@ -10,7 +10,13 @@ from caloforge.config import build
 from caloforge.errors import ModelError
 from caloforge.networks.base import Domain
 from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions
-from caloforge.networks.factorised.tables import Initializers, held_tables, tables, weights_of
+from caloforge.networks.factorised.tables import (
+    Initializers,
+    held_tables,
+    left_out,
+    tables,
+    weights_of,
+)
 
 OLDER = {"halo.alias": "halo.instead"}
 """Tables that samplers know by another name."""
@@ -46,7 +52,7 @@ def restored(card: ModelCard, described: str, held: Initializers) -> FactorisedG
         if found is not None and found.numel() == values.numel():
             values.copy_(found.reshape(values.shape))
     network.load_state_dict(own)
-    _check(network, known, card)
+    _check(network, known, left_out(described), card)
     return network.eval()
 
 
@@ -57,11 +63,13 @@ def _add_pairs(known: dict[str, Tensor]) -> None:
         known["halo.pairs"] = torch.stack([each.reshape(()) for each in pairs])
 
 
-def _check(network: FactorisedGenerator, known: dict[str, Tensor], card: ModelCard) -> None:
+def _check(
+    network: FactorisedGenerator, known: dict[str, Tensor], zeros: set[str], card: ModelCard
+) -> None:
     for name, values in tables(network).items():
         found, wanted = known.get(name), torch.from_numpy(values)
         if found is None or found.numel() != wanted.numel():
-            same = not wanted.any()  # zeros are left out of files
+            same = name in zeros and not wanted.any()
         else:
             scale = float(wanted.abs().max().clamp(min=1e-30))
             difference = (found.reshape(wanted.shape).double() - wanted.double()).abs().max()

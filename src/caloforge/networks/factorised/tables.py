@@ -151,8 +151,17 @@ def held_tables(described: str, held: Initializers) -> dict[str, NDArray[np.gene
 
 def renamed(described: str) -> dict[str, str]:
     """Of tables whose initializer is not called as they are: its name."""
+    return {words[1]: words[2] for words in _lines_of("table", described)}
+
+
+def left_out(described: str) -> set[str]:
+    """Tables of zeros, which files do not hold."""
+    return {words[1] for words in _lines_of("zeros", described)}
+
+
+def _lines_of(kind: str, described: str) -> list[list[str]]:
     lines = [line.split() for line in described.splitlines()]
-    return {words[1]: words[2] for words in lines if words and words[0] == "table"}
+    return [words for words in lines if words and words[0] == kind]
 
 
 def version_of(generator: FactorisedGenerator) -> int:
