@@ -11,7 +11,11 @@ from caloforge.units import degree
 from caloforge.zoo import sample_path
 
 COPIES = 3
-SAMPLES = {"conv2d_int8": "clic_ecal_fixed", "conv3d_int8": "clic_ecal_fixed"}
+SAMPLES = {
+    "conv2d_int8": "clic_ecal_fixed",
+    "conv3d_int8": "clic_ecal_fixed",
+    "conv3d_angle_int8": "clic_ecal_angle",
+}
 
 
 @pytest.fixture(scope="module", params=SAMPLES)
