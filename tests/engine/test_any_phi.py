@@ -3,6 +3,7 @@
 import numpy as np
 import onnxruntime
 import pytest
+from tests.flights import off_the_flight
 
 from caloforge import io
 from caloforge.beam import Conditions, draw
@@ -103,13 +104,7 @@ def test_energies_and_hits_do_not_depend_on_phi(angle):
 def test_impacts_are_followed_anywhere(angle):
     conditions = draw(96, "50", "65", "0:360", "-2.55:2.55,-2.55:2.55", seed=1)
     showers = angle.sample(conditions, seed=2)
-    cells = showers.cells.astype(np.float64)
-    total = cells.sum(axis=(1, 2, 3))
-    geometry = showers.detector.geometry(showers.window)
-    depth = (cells * showers.detector.layer_centres_mm).sum(axis=(1, 2, 3)) / total
-    for number, place in enumerate((geometry.x_mm, geometry.y_mm)):
-        middle = (cells * place).sum(axis=(1, 2, 3)) / total
-        off = middle - showers.impact[:, number] - depth * conditions.lean[:, number]
+    for off in off_the_flight(showers).T:
         assert abs(off.mean()) < 0.3 and off.std() < 0.9
 
 

@@ -14,6 +14,7 @@ from caloforge.generate import load  # noqa: E402
 from caloforge.networks.factorised.knots import unit_vectors  # noqa: E402
 from caloforge.networks.factorised.layers import normal_from_uniform  # noqa: E402
 from caloforge.zoo import model_path  # noqa: E402
+from tests.flights import off_the_flight  # noqa: E402
 from tests.native.conftest import network_of  # noqa: E402
 
 SHOWERS = 16
@@ -120,11 +121,5 @@ def test_showers_are_as_the_graph_s():
 def test_impacts_are_followed_anywhere():
     asked = draw(200, "50", "65", "0:360", "-2.55:2.55,-2.55:2.55", seed=1)
     showers = load(PATH, runtime="native", threads=1).sample(asked, seed=2)
-    cells = showers.cells.astype(np.float64)
-    total = cells.sum(axis=(1, 2, 3))
-    geometry = showers.detector.geometry(showers.window)
-    depth = (cells * showers.detector.layer_centres_mm).sum(axis=(1, 2, 3)) / total
-    for number, place in enumerate((geometry.x_mm, geometry.y_mm)):
-        middle = (cells * place).sum(axis=(1, 2, 3)) / total
-        off = middle - showers.impact[:, number] - depth * asked.lean[:, number]
+    for off in off_the_flight(showers).T:
         assert abs(off.mean()) < 0.2 and off.std() < 0.9

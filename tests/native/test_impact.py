@@ -5,6 +5,7 @@ import pytest
 
 from caloforge.beam import draw
 from caloforge.generate import load
+from tests.flights import off_the_flight
 
 native = pytest.importorskip("caloforge_native")
 
@@ -38,13 +39,7 @@ def test_showers_follow_the_impact_as_the_graph_s_do(bundled):
         model = load(bundled, runtime=runtime, threads=1)
         theta = None if model.card.one_angle else "65"
         asked = model.card.asked_ranges("50", theta, impact="1.5,-2")
-        showers = model.sample(draw(160, *asked, seed=1), seed=2)
-        geometry = showers.detector.geometry(showers.window)
-        places = geometry.x_mm, geometry.y_mm, showers.detector.layer_centres_mm
-        total = showers.cells.sum(axis=(1, 2, 3))
-        x, y, depth = (np.sum(showers.cells * each, axis=(1, 2, 3)) / total for each in places)
-        line = showers.impact + depth[:, None] * showers.conditions.lean
-        found[runtime] = np.stack([x, y], axis=1) - line
+        found[runtime] = off_the_flight(model.sample(draw(160, *asked, seed=1), seed=2))
     error = np.hypot(*(each.std(axis=0) for each in found.values())) / np.sqrt(160)
     away = found["onnx"].mean(axis=0) - found["native"].mean(axis=0)
     assert np.all(np.abs(away) < 4 * error)

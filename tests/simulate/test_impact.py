@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.conftest import make_showers
+from tests.flights import off_the_flight
 
 from caloforge import io
 from caloforge.beam import Conditions
@@ -12,14 +13,12 @@ from caloforge.cli.app import main
 from caloforge.detector import Detector, load_detector
 from caloforge.generate import load
 from caloforge.impact import in_pad
-from caloforge.showers import Showers
 from caloforge.simulate.data import DataSets
 from caloforge.simulate.geometry import grid_of
 from caloforge.simulate.produce import produce, replay
 from caloforge.simulate.request import Production
 from caloforge.simulate.session import EventStart
 from caloforge.simulate.source import Geant4Source
-from caloforge.typing import Float64Array
 
 
 def test_a_given_impact_changes_no_seed(toy_production: Production) -> None:
@@ -78,17 +77,6 @@ def test_a_sample_that_tells_no_impact_is_named(
             main(["simulate", "clic_ecal", "--like", str(like), "-o", str(output), *options])
         assert caught.value.code == 2
         assert message in capsys.readouterr().err
-
-
-def off_the_flight(showers: Showers) -> Float64Array:
-    """How far the barycentres are from the flights, (N, 2) mm."""
-    assert showers.impact is not None
-    geometry = showers.detector.geometry(showers.window)
-    places = geometry.x_mm, geometry.y_mm, showers.detector.layer_centres_mm
-    total = showers.cells.sum(axis=(1, 2, 3))
-    x, y, depth = (np.sum(showers.cells * each, axis=(1, 2, 3)) / total for each in places)
-    flight = showers.impact + depth[:, None] * showers.conditions.lean
-    return np.asarray(np.stack([x, y], axis=1) - flight)
 
 
 @pytest.mark.slow
