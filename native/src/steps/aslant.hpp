@@ -26,15 +26,7 @@ void set_axis_aslant(
     const int layers = model.layers;
     const float toward_x = group.toward_x[lane], toward_y = group.toward_y[lane];
     float impact_x = group.impact_x[lane] - 0.5f, impact_y = group.impact_y[lane] - 0.5f;
-    float lean, wander, total = 0.0f, moment = 0.0f;
-    condition.interpolate(model.lean.data(), 1, &lean);
-    condition.interpolate(model.wander.data(), 1, &wander);
-    const float slope = condition.slope * (1.0f + lean) + wander * group.tilt[0][lane];
-    for (int layer = 0; layer < layers; ++layer) {
-        total += shower.energy[layer];
-        moment += shower.energy[layer] * model.depth[layer];
-    }
-    const float barycentre = moment / at_least(total, 1e-12f);
+    const auto [slope, barycentre] = flight_of(model, group, lane, condition, shower);
     if (group.at_front) {
         const float moved = barycentre * condition.slope;
         impact_x = in_pad(group.impact_x[lane] + moved * toward_x) - 0.5f;

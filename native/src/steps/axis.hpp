@@ -47,6 +47,25 @@ void set_toward(Group& group, int showers, const float* phi) {
     }
 }
 
+// An inclined shower's pads for a pad of depth, and its barycentre's depth in pads.
+struct Flight {
+    float slope, barycentre;
+};
+
+CALOFORGE_INLINE Flight flight_of(
+    const Model& model, const Group& group, int lane, const Condition& condition,
+    const Shower& shower) {
+    float lean, wander, total = 0.0f, moment = 0.0f;
+    condition.interpolate(model.lean.data(), 1, &lean);
+    condition.interpolate(model.wander.data(), 1, &wander);
+    const float slope = condition.slope * (1.0f + lean) + wander * group.tilt[0][lane];
+    for (int layer = 0; layer < model.layers; ++layer) {
+        total += shower.energy[layer];
+        moment += shower.energy[layer] * model.depth[layer];
+    }
+    return {slope, moment / at_least(total, 1e-12f)};
+}
+
 void set_axis(
     const Model& model, const Group& group, int lane, const Condition& condition, Shower& shower) {
     const int layers = model.layers;
@@ -56,15 +75,7 @@ void set_axis(
         for (int layer = 0; layer < layers; ++layer) shower.axis_y[layer] = impact_y;
         return;
     }
-    float lean, wander, total = 0.0f, moment = 0.0f;
-    condition.interpolate(model.lean.data(), 1, &lean);
-    condition.interpolate(model.wander.data(), 1, &wander);
-    const float slope = condition.slope * (1.0f + lean) + wander * group.tilt[0][lane];
-    for (int layer = 0; layer < layers; ++layer) {
-        total += shower.energy[layer];
-        moment += shower.energy[layer] * model.depth[layer];
-    }
-    const float barycentre = moment / at_least(total, 1e-12f);
+    const auto [slope, barycentre] = flight_of(model, group, lane, condition, shower);
     if (group.at_front)
         impact_y = in_pad(group.impact_y[lane] + barycentre * condition.slope) - 0.5f;
     const float most = static_cast<float>(model.most_followed);
