@@ -13,6 +13,7 @@ from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.gan.ending import Ending  # noqa: E402
 from caloforge.networks.gan.lateral import LateralProfile  # noqa: E402
 from caloforge.networks.gan.layered2d import Layered2dOptions  # noqa: E402
+from caloforge.networks.gan.response import FIRST_RESPONSE, DrawnResponse  # noqa: E402
 from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
 from caloforge.networks.scores.energy_score import energy_score  # noqa: E402
 from caloforge.networks.scores.features import features  # noqa: E402
@@ -183,12 +184,24 @@ def test_relative_networks_follow_the_energy(name):
     assert not torch.allclose(cells[0], cells[1])
 
 
+def test_what_leaks_may_depend_on_energy_and_angle_together():
+    domain = Domain(shape=SHAPE, energy_range_gev=(2, 500), theta_range_rad=(1.0, math.pi - 1.0))
+    drawn = DrawnResponse(domain)
+    with torch.no_grad():
+        drawn.mean[-1] = 0.1
+    energy = torch.tensor([2.0, 2.0, 500.0, 500.0])
+    theta = torch.tensor([math.pi / 2, 1.0, math.pi / 2, math.pi - 1.0])
+    response = drawn(torch.zeros(4, 1), energy, theta)[:, 0] / energy
+    flat = math.log(FIRST_RESPONSE)
+    assert torch.allclose(response.log(), torch.tensor([flat, flat - 0.1, flat, flat + 0.1]))
+
+
 @pytest.mark.parametrize("name", ["conv2d", "conv3d"])
 def test_a_drawn_response_is_the_sum_of_the_cells(name):
     options = NETWORKS[name].options(relative=True, drawn_response=True, channels=16)
     generator = objective(name, options).generator
     with torch.no_grad():
-        generator.ending.drawn.mean[1:] = torch.tensor([0.2, -0.1, 0.0, 0.0, 0.0])
+        generator.ending.drawn.mean[1:3] = torch.tensor([0.2, -0.1])
     latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
     theta = torch.full((8,), math.pi / 2)
     cells = generator(latent, energy, theta)

@@ -10,10 +10,15 @@ from caloforge.networks.meaning import Axes, AxisBlock, places_of
 
 
 class ConditionSquares(nn.Module):
-    """The conditions' features (N, 5), and squares of those of log Ep and theta: showers lean both
-    ways alike, and no mean is straight in log Ep."""
+    """The conditions' features, squares of those of log Ep and theta, and log Ep times the latter
+    (N, 6): showers lean both ways alike, no mean is straight in log Ep, and what leaks of one that
+    leans depends on both."""
 
-    blocks = (AxisBlock("features", ConditionFeatures.size), AxisBlock("squares", 2))
+    blocks = (
+        AxisBlock("features", ConditionFeatures.size),
+        AxisBlock("squares", 2),
+        AxisBlock("product", 1),
+    )
     size = places_of(blocks)
 
     def __init__(self, domain: Domain) -> None:
@@ -23,7 +28,8 @@ class ConditionSquares(nn.Module):
     def forward(self, energy: Tensor, theta: Tensor) -> Tensor:
         """Of energy (N,) in GeV and theta (N,) in rad."""
         features = self.features(energy, theta)
-        return torch.cat([features, features[:, 0:3:2].square()], 1)
+        squares = features[:, 0:3:2].square()
+        return torch.cat([features, squares, features[:, :1] * squares[:, 1:]], 1)
 
 
 class Told(nn.Module):
