@@ -203,7 +203,7 @@ def _write(
 ) -> None:
     """Write what the request asks for, from where its journal ends."""
     journal = Journal(path, request)
-    journal.check_same("sampler", "sampler")
+    journal.check_same("sampler")
     card = generator.card
     identity = identity_attributes(card.detector, card.particle, card.calibration)
     about = {"generator": "caloforge", **identity, **request}
