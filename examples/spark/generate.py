@@ -86,7 +86,7 @@ def main() -> None:
 
     generator = load(asked.model, runtime=asked.runtime, threads=1)
     card, plan = generator.card, generator.engine.plan
-    energy, theta = card.asked_ranges(asked.energy, asked.theta)
+    energy, theta = card.validity.asked(asked.energy, asked.theta)
     request = DatasetRequest(
         model=card.name, model_digest=file_digest(generator.path), showers=asked.n,
         parts=asked.parts, seed=asked.seed, energy=energy, theta=theta, layout="parquet",

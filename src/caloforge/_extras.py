@@ -6,21 +6,25 @@ from typing import Any
 
 from caloforge.errors import MissingExtraError
 
-EXTRA_OF_MODULE = {
-    "torch": "train",
-    "onnx": "train",
-    "onnxscript": "train",
-    "safetensors": "train",
-    "tensorboard": "train",
-    "optuna": "search",
-    "openvino": "openvino",
-    "caloforge_native": "native",
-    "nncf": "quantize",
-    "geant4_pybind": "simulate",
-    "dask": "dask",
-    "distributed": "dask",
-    "pyarrow": "parquet",
+TRAINING = ("torch", "safetensors", "tensorboard")
+"""What networks are trained with."""
+EXPORTING = ("torch", "safetensors", "onnx", "onnxscript")
+"""What the graph of a trained network is made with."""
+QUANTIZING = ("onnx", "openvino", "nncf")
+"""What graphs are brought into INT8 with."""
+
+_TRAIN = tuple(dict.fromkeys(TRAINING + EXPORTING))
+EXTRAS = {
+    "openvino": ("openvino",),
+    "native": ("caloforge_native",),
+    "train": _TRAIN,
+    "simulate": ("geant4_pybind",),
+    "dask": ("dask", "distributed"),
+    "parquet": ("pyarrow",),
+    "search": (*_TRAIN, "optuna"),
+    "quantize": QUANTIZING,
 }
+"""Extras -> the modules that they bring, as pyproject.toml has them; the smallest first."""
 
 
 def check_installed(*modules: str) -> None:
@@ -32,7 +36,7 @@ def check_installed(*modules: str) -> None:
     MissingExtraError
         naming all that are not installed.
     """
-    missing = [module for module in modules if find_spec(module) is None]
+    missing = [module for module in dict.fromkeys(modules) if find_spec(module) is None]
     if missing:
         raise _missing(*missing)
 
@@ -54,9 +58,20 @@ def require(module: str) -> Any:
         raise _missing(root) from None
 
 
+def extras_for(*modules: str) -> list[str]:
+    """The extra that brings all modules; where none does, the first that brings each.
+
+    >>> extras_for("onnx"), extras_for("onnx", "openvino"), extras_for("torch", "geant4_pybind")
+    (['train'], ['quantize'], ['train', 'simulate'])
+    """
+    for extra, brought in EXTRAS.items():
+        if set(modules) <= set(brought):
+            return [extra]
+    return list(dict.fromkeys(extras_for(module)[0] for module in modules))
+
+
 def _missing(*modules: str) -> MissingExtraError:
-    extras = ",".join(dict.fromkeys(EXTRA_OF_MODULE[module] for module in modules))
-    names = ", ".join(modules)
+    names, extras = ", ".join(modules), ",".join(extras_for(*modules))
     are, them = ("is", "it") if len(modules) == 1 else ("are", "them")
     msg = f'{names} {are} not installed: pip install "caloforge[{extras}]" brings {them}'
     return MissingExtraError(msg)

@@ -97,13 +97,13 @@ class Generator(ShowerSource):
 
         As :meth:`caloforge.source.ShowerSource.batches`; errors, at once, as of :meth:`sample`.
         """
-        self.card.check_range(conditions)
+        self.card.validity.check(conditions)
         return batches_of(self.engine, conditions, sink, seed=seed, start=start)
 
     def hits(self, conditions: ConditionsLike, *, seed: int, start: int = 0) -> Iteration[Hits]:
         """The showers from ``start`` on as hits, batch by batch, in order; errors as sample."""
         asked, card = Conditions.like(conditions), self.card
-        card.check_range(asked)
+        card.validity.check(asked)
         places = None if asked.impact is None else ImageImpact(card.detector, card.window)
         with closing(_hits(self.engine, asked, seed, start)) as batches:
             for first, hits in batches:
@@ -181,7 +181,7 @@ def generate_file(
     if layout not in WRITERS:
         msg = f"showers are generated in the layouts {', '.join(WRITERS)}, got '{layout}'"
         raise InputError(f"{msg}: caloforge convert writes others")
-    generator.card.check_range(conditions)
+    generator.card.validity.check(conditions)
     began = time.perf_counter()
     request = _request(generator, conditions, seed, layout, compression)
     with sole_writer(path):
@@ -203,7 +203,7 @@ def _write(
 ) -> None:
     """Write what the request asks for, from where its journal ends."""
     journal = Journal(path, request)
-    journal.check_same("sampler", "sampler")
+    journal.check_same("sampler")
     card = generator.card
     identity = identity_attributes(card.detector, card.particle, card.calibration)
     about = {"generator": "caloforge", **identity, **request}

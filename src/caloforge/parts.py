@@ -23,6 +23,7 @@ from caloforge.engine.plan import Precision
 from caloforge.engine.runtimes import runtime_named
 from caloforge.errors import InputError, OutputError
 from caloforge.generate import Generator, generate_file, load
+from caloforge.io.journal import begun_with_another
 from caloforge.io.parts import REQUEST, Manifest, Part, read_json, save_manifest
 from caloforge.lock import claimed
 from caloforge.provenance import file_digest
@@ -171,11 +172,7 @@ class Dataset:
             raise InputError(msg)
         sampler = runtime_named(asked.runtime).sampler_version
         if sampler != asked.sampler:
-            msg = (
-                f"{self.folder} was begun with {asked.sampler or 'another sampler'}, here is "
-                f"{sampler}, of which a seed makes other showers: install that one"
-            )
-            raise InputError(msg)
+            raise begun_with_another("sampler", asked.sampler, sampler, self.folder)
         return load(
             self.model, runtime=asked.runtime, precision=asked.precision, threads=threads,
             batch=batch,

@@ -24,21 +24,34 @@ def turns(conditions: Conditions, detector: Detector) -> bool:
     return detector.readout == "pads" and conditions.phi is not None and conditions.inclined
 
 
-def check_plane(conditions: Conditions, detector: Detector, *, where: object) -> None:
-    """Refuse showers in pads that lean out of the y-z plane; ``where`` names their origin.
+def in_plane(conditions: Conditions, detector: Detector, *, where: object) -> Conditions:
+    """Conditions of showers in the y-z plane as theta alone tells them; ``where`` names the origin.
+
+    Those that lean towards -y have a phi of 270 degrees, or theta on the other side of 90.
 
     Raises
     ------
     InputError
-        naming the first such phi.
+        if showers in pads lean out of the plane, naming the first such phi.
+
+    >>> from caloforge.detector import load_detector
+    >>> both = Conditions.of(50.0, np.pi / 3, phi=[np.pi / 2, 1.5 * np.pi])
+    >>> found = in_plane(both, load_detector("clic_ecal"), where="a file")
+    >>> (found.theta / degree).astype(float).round(4).tolist(), found.phi
+    ([60.0, 120.0], None)
     """
-    if conditions.phi is None or not turns(conditions, detector):
-        return
+    if conditions.phi is None:
+        return conditions
+    if not turns(conditions, detector):
+        return replace(conditions, phi=None)
     off = np.abs(conditions.lean[:, 0]) > SIDEWAYS
     if np.any(off):
         phi = conditions.phi[off][0] / degree
         msg = f"{where} holds showers that lean out of the y-z plane (phi {phi:.4g} degrees): "
         raise InputError(f"{msg}networks know those in it, and make others of them by symmetry")
+    backwards = np.sin(conditions.phi.astype(np.float64)) < 0
+    theta = np.where(backwards, np.float32(np.pi) - conditions.theta, conditions.theta)
+    return replace(conditions, theta=theta, phi=None)
 
 
 def leans_along_x(conditions: Conditions, detector: Detector) -> BoolArray:

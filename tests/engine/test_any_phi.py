@@ -155,7 +155,7 @@ def test_graphs_without_phi_say_so(angle):
     card = angle.card.model_copy(update={"takes_phi": False})
     assert card.lacks_phi and not angle.card.lacks_phi
     with pytest.raises(RangeError, match="phi '0:360' is outside the model's: its showers lean"):
-        card.asked_ranges(None, None, "0:360")
+        card.validity.asked(None, None, "0:360")
     angle.engine.card, kept = card, angle.engine.card
     try:
         with pytest.raises(InputError, match="its graph takes no phi"):

@@ -87,21 +87,21 @@ def test_what_a_model_cannot_do_is_one_line(angle, fixed):
     inclined = Conditions.of(20.0, np.radians(70), 0.5)
     straight = angle.card.model_copy(update={"takes_phi": False})  # as of networks of pictures
     with pytest.raises(RangeError, match=r"phi 28.6479 degrees .* allowed are 0, 90, 180 and 270"):
-        straight.check_range(inclined)
-    fixed.card.check_range(Conditions.of(20.0, np.pi / 2, 0.5))  # of a perpendicular shower any
+        straight.validity.check(inclined)
+    fixed.card.validity.check(Conditions.of(20.0, np.pi / 2, 0.5))  # of a perpendicular shower any
     with pytest.raises(InputError, match="impact 3,0 mm is outside the pad"):
         fixed.sample(Conditions.of(20.0, impact=(3, 0)), seed=1)
     with pytest.raises(RangeError, match="phi '0:360' is outside"):
-        straight.asked_ranges(None, None, "0:360")
+        straight.validity.asked(None, None, "0:360")
     published = read_card(model_path("conv2d_int8"))
     with pytest.raises(InputError, match="conv2d_int8 cannot place the impact"):
-        published.check_range(Conditions.of(100.0, impact=(0, 0)))
+        published.validity.check(Conditions.of(100.0, impact=(0, 0)))
     windows = {"angle": Window(shape=(49, 51), theta_deg=(60.0, 120.0))}
     detector = angle.card.detector.model_copy(update={"windows": windows})
     oblong = angle.card.model_copy(update={"detector": detector})
     with pytest.raises(RangeError, match="need square pads in a square image, its are 49 x 51"):
-        oblong.check_range(Conditions.of(20.0, np.radians(70), 0.0))
-    oblong.check_range(Conditions.of(20.0, np.radians(70), np.pi * 1.5))
+        oblong.validity.check(Conditions.of(20.0, np.radians(70), 0.0))
+    oblong.validity.check(Conditions.of(20.0, np.radians(70), np.pi * 1.5))
 
 
 @pytest.mark.parametrize("layout", ["gan3d", "hits"])

@@ -17,7 +17,7 @@ def made(path, conditions, impact, first=0):
 
 def test_each_shower_has_its_own_impact(bundled):
     card = load(bundled, runtime="native", threads=1).card
-    conditions = draw(40, *card.asked_ranges("20:60", None), seed=1)
+    conditions = draw(40, *card.validity.asked("20:60", None), seed=1)
     impact = np.random.default_rng(2).uniform(-0.5, 0.5, (40, 2)).astype(np.float32)
     offsets, *whole = made(bundled, conditions, impact)
     for start, stop in ((0, 1), (7, 9), (13, 40)):
@@ -38,7 +38,7 @@ def test_showers_follow_the_impact_as_the_graph_s_do(bundled):
     for runtime in ("onnx", "native"):
         model = load(bundled, runtime=runtime, threads=1)
         theta = None if model.card.one_angle else "65"
-        asked = model.card.asked_ranges("50", theta, impact="1.5,-2")
+        asked = model.card.validity.asked("50", theta, impact="1.5,-2")
         found[runtime] = off_the_flight(model.sample(draw(160, *asked, seed=1), seed=2))
     error = np.hypot(*(each.std(axis=0) for each in found.values())) / np.sqrt(160)
     away = found["onnx"].mean(axis=0) - found["native"].mean(axis=0)

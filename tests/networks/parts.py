@@ -1,5 +1,7 @@
 """Showers as the measured parts of the factorised network take them, and short ways to measure."""
 
+import math
+
 import torch
 
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
@@ -33,3 +35,14 @@ def set_quantiles(layers, layer_energy, energy, theta):
 def calibrate(layers, layer_energy, condition):
     """Correct the means and the response of the flow."""
     measure(LayerCalibration(layers), [expected(condition, layer_energy=layer_energy)])
+
+
+def made_by(layers, layer_energy, energy):
+    """Layer energies as many as those of perpendicular showers of the energies, which the layers
+    are measured on, before their flow is trained."""
+    condition = layers.knots(energy, torch.full_like(energy, math.pi / 2))
+    quantiles = LayerQuantiles([layers], censored=True)
+    measure(quantiles, [expected(condition, layer_energy=layer_energy)])
+    calibrate(layers, layer_energy, condition)
+    with torch.no_grad():
+        return layers(torch.rand(len(energy), layers.latent_dim), condition)

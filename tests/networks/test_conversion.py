@@ -6,12 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.networks.parts import calibrate, expected, measure  # noqa: E402
+from tests.networks.parts import made_by  # noqa: E402
 
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.factorised.conversion import Conversion, first_layer  # noqa: E402
-from caloforge.networks.factorised.fit.layers import LayerQuantiles  # noqa: E402
 from caloforge.networks.factorised.fit.objective import FactorisedObjective, FitOptions  # noqa: E402
 from caloforge.networks.factorised.generator import (  # noqa: E402
     FactorisedGenerator,
@@ -51,13 +50,7 @@ def made(request):
     knots = Knots(DOMAIN)
     conversion = Conversion(places, knots.size)
     layers = LayerEnergies(len(places), 2, 8, knots, local=True, conversion=conversion)
-    condition = layers.knots(energy, torch.full_like(energy, math.pi / 2))
-    measure(
-        LayerQuantiles([layers], censored=True), [expected(condition, layer_energy=layer_energy)]
-    )
-    calibrate(layers, layer_energy, condition)
-    with torch.no_grad():
-        return layers(torch.rand(SHOWERS, layers.latent_dim), condition), layer_energy, energy
+    return made_by(layers, layer_energy, energy), layer_energy, energy
 
 
 def depth(layer_energy):

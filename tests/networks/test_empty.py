@@ -109,15 +109,27 @@ def test_a_layer_that_no_shower_reaches_stays_empty(measured):
     assert (made[:, -1] == 0).all()
 
 
-def test_the_trend_of_few_showers_makes_no_energy_that_none_has():
+@pytest.fixture
+def steep():
     """Forty showers at one end of the energies, whose layers fall steeply: far from them the trend
     alone speaks."""
     rng = torch.Generator().manual_seed(5)
     energy = 30.0 + 20.0 * torch.rand(40, generator=rng)
     layer_energy = energy[:, None] * 0.003 * (40.0 / energy[:, None]) ** 6 * torch.ones(1, LAYERS)
     layers = LayerEnergies(LAYERS, 2, 8, Knots(DOMAIN))
-    condition = layers.knots(energy, torch.full_like(energy, math.pi / 2))
-    table = censored_at(layers, layer_energy, condition)
-    largest = (layer_energy / energy[:, None]).max().log()
+    return layers, layer_energy, layers.knots(energy, torch.full_like(energy, math.pi / 2))
+
+
+def test_the_trend_of_few_showers_makes_no_energy_that_none_has(steep):
+    table = censored_at(*steep)
+    _, layer_energy, condition = steep
+    largest = (layer_energy / condition.energy[:, None]).max().log()
     assert table.max() <= largest + 1e-5
     assert table.max() > largest - 1.0
+
+
+def test_nor_does_it_where_empty_layers_are_a_lump(steep):
+    """There no layer has more than Ep, as the tables of older recipes reach above the largest."""
+    layers, layer_energy, condition = steep
+    measure(LayerQuantiles([layers]), [expected(condition, layer_energy=layer_energy)])
+    assert layers.quantiles.max() <= 0.0

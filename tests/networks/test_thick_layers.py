@@ -6,11 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.networks.parts import calibrate, expected, measure  # noqa: E402
+from tests.networks.parts import made_by  # noqa: E402
 
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.factorised.conversion import Conversion  # noqa: E402
-from caloforge.networks.factorised.fit.layers import LayerQuantiles  # noqa: E402
 from caloforge.networks.factorised.fit.leakage import leakage  # noqa: E402
 from caloforge.networks.factorised.generator import (  # noqa: E402
     FactorisedGenerator,
@@ -56,13 +55,7 @@ def made():
     knots = Knots(DOMAIN)
     conversion = Conversion(range(LAYERS), knots.size, PARTICLE_GEV, before=4)
     layers = LayerEnergies(LAYERS, 2, 8, knots, local=True, conversion=conversion, draws_sum=True)
-    condition = of(energy, knots)
-    measure(
-        LayerQuantiles([layers], censored=True), [expected(condition, layer_energy=layer_energy)]
-    )
-    calibrate(layers, layer_energy, condition)
-    with torch.no_grad():
-        return layers(torch.rand(SHOWERS, layers.latent_dim), condition), layer_energy, energy
+    return made_by(layers, layer_energy, energy), layer_energy, energy
 
 
 def test_the_sum_is_as_narrow_as_it_is_and_falls_with_what_leaks(made):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.conftest import write_toy_model
+from tests.conftest import make_showers, write_toy_model
 
 from caloforge import io
 from caloforge.cli.app import main
@@ -18,7 +18,8 @@ from caloforge.cluster import Cluster
 from caloforge.engine import RUNTIMES
 from caloforge.errors import ClusterError, InputError
 from caloforge.generate import generate_file, load
-from caloforge.io.parts import sample_digest
+from caloforge.io.journal import Journal
+from caloforge.io.parts import sample_digest, write_manifest
 from caloforge.parts import Dataset
 from caloforge.provenance import file_digest
 
@@ -103,6 +104,49 @@ def test_the_folder_has_a_digest(dataset):
     assert before == file_digest(dataset / "manifest.json")
     assert sample_digest(dataset / "part-00000.h5") == Dataset.at(dataset).noted(0).digest
     assert ShowerFiles([dataset]).description() == {"set": {"digest": before, "showers": 50}}
+
+
+def test_directions_are_those_of_the_parts_and_outlive_a_stop(tmp_path, monkeypatch):
+    """A range of phi, and a model whose graph has a branch for it."""
+    asked = ("--energy", "20:60", "--theta", "62:118", "--phi", "0:360", "--batch", 4)
+    assert make("clic_ecal_angle", tmp_path / "whole", *asked, n=22, parts=2) == 0
+    note = Journal.note
+
+    def stop_in_the_second(journal, done):
+        note(journal, done)
+        if journal.path.name.startswith("part-00001") and done:
+            raise KeyboardInterrupt
+
+    stopped = tmp_path / "stopped"
+    monkeypatch.setattr("caloforge.generate.FLUSH_EVERY", 1)
+    with monkeypatch.context() as during:
+        during.setattr(Journal, "note", stop_in_the_second)
+        assert make("clic_ecal_angle", stopped, *asked, n=22, parts=2) == 130
+    assert (stopped / "part-00000.h5").exists() and not (stopped / "part-00001.h5").exists()
+    assert list(stopped.glob("part-00001*partial"))
+    assert make("clic_ecal_angle", stopped, *asked, n=22, parts=2) == 0
+    for part in ("part-00000.h5", "part-00001.h5", "manifest.json"):
+        assert (stopped / part).read_bytes() == (tmp_path / "whole" / part).read_bytes()
+    with io.open_showers(stopped) as sample:
+        told = sample.conditions.phi
+        assert len(told) == 22 and told.max() > np.pi
+        assert np.array_equal(sample.read(9, 13).phi, told[9:13])
+
+
+def test_parts_that_do_not_tell_the_same_are_refused(tmp_path, toy_detector):
+    """As a folder that something else than caloforge has put together."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    plain = make_showers(toy_detector, 6, seed=1)
+    telling = replace(plain, phi=np.full(6, 0.3, np.float32))
+    files = [folder / name for name in ("a.h5", "b.h5")]
+    for showers, names in (((plain, telling), files), ((telling, plain), files)):
+        for each, name in zip(showers, names, strict=True):
+            io.write(name, each)
+        write_manifest(folder, files)
+        alone = pytest.raises(InputError, match="one of them alone tells phi or impact")
+        with io.open_showers(folder) as sample, alone:
+            sample.read()
 
 
 def lose(folder):
@@ -195,7 +239,8 @@ def test_another_version_of_the_sampler_does_not_go_on(tmp_path, toy_model, monk
     assert make(toy_model, tmp_path / "set") == 2
     said = capsys.readouterr().err.replace("\n", " ")
     assert "its sampler is toy-sampler 1.0, not toy-sampler 1.1" in said
-    with pytest.raises(InputError, match=r"begun with toy-sampler 1\.0, here is toy-sampler 1\.1"):
+    words = r"begun with toy-sampler 1\.0, the sampler is toy-sampler 1\.1"
+    with pytest.raises(InputError, match=words):
         Dataset.at(tmp_path / "set").load()
 
 

@@ -158,3 +158,22 @@ def test_a_model_may_be_for_more_than_the_showers_reach_by_chance(paths):
     assert training_data(paths, energy_gev=own.energy_range_gev).domain() == own
     narrower = training_data(paths, energy_gev=(50.0, 51.0)).domain()
     assert narrower.energy_range_gev == own.energy_range_gev
+
+
+@pytest.mark.parametrize("cache", ["memory", "stream"])
+def test_showers_that_lean_back_are_trained_at_the_angle_that_says_so(
+    tmp_path, toy_detector, cache
+):
+    """Of phi 270 degrees, theta is that of phi 90 on the other side of 90."""
+    told = replace(make_showers(toy_detector, 40, seed=1), theta=np.full(40, 1.2, np.float32))
+    back = np.arange(40) % 2 == 0
+    phi = np.where(back, 1.5 * np.pi, 0.5 * np.pi).astype(np.float32)
+    io.write(tmp_path / "told.h5", replace(told, phi=phi))
+    data = training_data([tmp_path / "told.h5"], cache=cache)
+    wanted = np.where(back, np.float32(np.pi) - np.float32(1.2), np.float32(1.2))
+    assert np.array_equal(data.files.theta, wanted)
+    angle_of = dict(zip(told.energy.tolist(), wanted.tolist(), strict=True))
+    for batch in data.batches(0):
+        assert batch.theta.tolist() == [angle_of[energy] for energy in batch.energy.tolist()]
+    read = data.files.read_rows(np.array([3, 4]))
+    assert read.phi is None and np.array_equal(read.theta, wanted[3:5])

@@ -8,6 +8,7 @@ from tests.conftest import make_showers, make_toy_detector
 
 from caloforge.calibration import Calibration
 from caloforge.errors import InputError
+from caloforge.validate.alike import SampleKind
 from caloforge.validate.comparison import compare
 
 
@@ -36,6 +37,20 @@ def test_cells_of_another_meaning_are_converted_where_the_factor_is_known():
             comparison.generated.summary.deposited, comparison.reference.summary.deposited,
             rtol=1e-5,
         )  # fmt: skip
+
+
+def test_a_conversion_changes_nothing_but_the_cells_and_their_meaning():
+    plain, rng = toy(1), np.random.default_rng(2)
+    scaled = Calibration().times([2.0])
+    told = replace(
+        plain, phi=rng.uniform(0, 6, len(plain)), impact=rng.uniform(-2, 2, (len(plain), 2)),
+        particle="gamma",
+    )  # fmt: skip
+    (found,) = SampleKind.of(replace(told, calibration=scaled)).convert([told])
+    np.testing.assert_allclose(found.cells, 2.0 * told.cells)
+    assert found.calibration == scaled and found.particle == "gamma"
+    for name in ("energy", "theta", "phi", "impact"):
+        assert np.array_equal(getattr(found, name), getattr(told, name)), name
 
 
 def test_cells_of_another_meaning_are_refused_where_it_is_not():

@@ -177,11 +177,10 @@ def formats(
     """Compare the number formats of the first model with each other, and with further models."""
     import json
 
-    from caloforge._extras import require
+    from caloforge._extras import QUANTIZING, check_installed
     from caloforge.atomic import replacing
 
-    for module in ("onnx", "openvino", "nncf"):
-        require(module)
+    check_installed(*QUANTIZING)
     from caloforge.bench.baseline import bundled_sample
     from caloforge.bench.formats import compare_formats
     from caloforge.bench.formats_table import formats_table

@@ -86,13 +86,12 @@ def scaling(
 
 def _prepare(output: Path | None) -> None:
     """Refuse what cannot be written or is not installed."""
-    from caloforge._extras import require
+    from caloforge._extras import TRAINING, check_installed
     from caloforge.atomic import check_writable
 
     if output is not None:
         check_writable(output)
-    for module in ("torch", "safetensors", "tensorboard"):
-        require(module)
+    check_installed(*TRAINING)
 
 
 def _show(result: Any, output: Path | None) -> None:

@@ -16,9 +16,6 @@ from caloforge.zoo import model_names, model_path
 if TYPE_CHECKING:
     from caloforge.card import ModelCard
 
-TRAINING = ("torch", "safetensors", "onnx", "onnxscript")
-"""What a graph is made with."""
-
 
 def export(
     run: Annotated[
@@ -83,11 +80,10 @@ def _renew(model: Path, output: Path, name: str | None, scores: Path | None) -> 
 
 def _add_phi(path: Path) -> None:
     """Give the file a graph that takes phi, where it can be made here."""
-    from caloforge._extras import require
+    from caloforge._extras import EXPORTING, check_installed
 
     try:
-        for module in TRAINING:
-            require(module)
+        check_installed(*EXPORTING)
     except MissingExtraError as missing:
         stderr.print(f"note: its graph takes no phi: {missing}", soft_wrap=True)
         return
@@ -130,10 +126,9 @@ def _model_file(model: str) -> Path:
 
 def _export_run(run: Path, path: Path, name: str | None, scores: Path | None) -> ModelCard:
     """Write the best generator of a run to a model file; its card."""
-    from caloforge._extras import require
+    from caloforge._extras import EXPORTING, check_installed
 
-    for module in TRAINING:
-        require(module)
+    check_installed(*EXPORTING)
     from caloforge.card import read_scores
     from caloforge.export import export_generator
     from caloforge.train.trained import load_trained

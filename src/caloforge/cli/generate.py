@@ -157,4 +157,4 @@ def _conditions(
     if n is None:
         msg = "the number of showers is missing: give -n N, or --like SAMPLE"
         raise InputError(msg)
-    return draw(n, *card.asked_ranges(energy, theta, phi, impact), seed=seed)
+    return draw(n, *card.validity.asked(energy, theta, phi, impact), seed=seed)

@@ -97,7 +97,7 @@ def _begun(
         runtime = begun.runtime if runtime == "auto" else runtime
         precision = begun.precision if precision == "auto" else precision
     card = read_card(model_path(model))
-    ranges = card.asked_ranges(energy, theta, phi, impact)
+    ranges = card.validity.asked(energy, theta, phi, impact)
     generator = load(
         model, runtime=runtime, precision=precision, threads=threads, batch=batch,
         aslant=leans_aslant(draw(FEW, *ranges, seed=0), card.detector),

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 SHOWERS = 2500
 LARGEST_MAKE_SEED = LARGEST_SEED // 1000
 """Each simulation of a make has a seed of its own, from this one."""
-TRAINING = ("torch", "safetensors", "tensorboard", "onnx", "onnxscript")
 
 
 def make(
@@ -64,7 +63,7 @@ def make(
     A part of the showers is held out before anything else and judges the model. The same command
     goes on where it stood; OUTPUT/commands.sh has the commands that it ran.
     """
-    from caloforge._extras import check_installed
+    from caloforge._extras import EXPORTING, TRAINING, check_installed
     from caloforge.detector import load_detector
     from caloforge.make.request import Goal, parse_budget
     from caloforge.provenance import available_cores
@@ -74,7 +73,7 @@ def make(
     if budget is not None and goal is None:
         msg = "--budget ends what --until goes on with: give both"
         raise InputError(msg)
-    check_installed(*([] if data else ["geant4_pybind"]), *TRAINING)
+    check_installed(*([] if data else ["geant4_pybind"]), *TRAINING, *EXPORTING)
     request = _request(
         load_detector(detector), detector, particle, energy, theta, showers, data, window, seed
     )

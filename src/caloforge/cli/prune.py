@@ -36,10 +36,9 @@ def prune(
     Says what each step did to size, time and validation number. The new folder is a run like any
     other: export it, quantize it. The same command goes on with one that was stopped.
     """
-    from caloforge._extras import require
+    from caloforge._extras import TRAINING, check_installed
 
-    for module in ("torch", "safetensors", "tensorboard"):
-        require(module)
+    check_installed(*TRAINING)
     from caloforge.cli.train import ProgressReporter
     from caloforge.prune.run import prune as run_prune
 

@@ -37,13 +37,12 @@ def quantize(
     Writes the model with its card, and the tuning log as OUTPUT.tuning.json. Says so where INT8
     does not win on this machine.
     """
-    from caloforge._extras import require
+    from caloforge._extras import QUANTIZING, check_installed
     from caloforge.atomic import replacing
     from caloforge.provenance import available_cores
     from caloforge.zoo import model_path
 
-    for module in ("onnx", "openvino", "nncf"):
-        require(module)
+    check_installed(*QUANTIZING)
     from caloforge.quantize.run import quantize as run_quantize
     from caloforge.quantize.tables import outcome_tables
 

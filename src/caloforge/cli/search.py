@@ -37,11 +37,10 @@ def search(
     The same command in other terminals or on other machines adds workers to a shared folder, and
     takes up what a killed one left.
     """
-    from caloforge._extras import require
+    from caloforge._extras import TRAINING, check_installed, require
     from caloforge.detector import load_detector
 
-    for module in ("torch", "safetensors", "tensorboard", "optuna"):
-        require(module)
+    check_installed(*TRAINING, "optuna")
     from caloforge.search.front import write_results
     from caloforge.search.queue import TrialQueue
     from caloforge.search.space import RecipeSpace

@@ -53,10 +53,9 @@ def train(
 
     On several machines, torchrun starts it: torchrun ... -m caloforge train ...
     """
-    from caloforge._extras import require
+    from caloforge._extras import TRAINING, check_installed
 
-    for module in ("torch", "safetensors", "tensorboard"):
-        require(module)
+    check_installed(*TRAINING)
     from caloforge.ranks.launch import run as run_ranks
 
     paths = [*data, *(more_data or [])]

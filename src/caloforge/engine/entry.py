@@ -19,7 +19,7 @@ class EntryPoint:
 
     def __init__(self, card: ModelCard) -> None:
         first = card.impact_latent
-        assert first is not None  # card.check_range refuses what has none
+        assert first is not None  # card.validity refuses what has none
         self._where = slice(first, first + 2)
         self._pad, self._depth = np.array(card.detector.pad_mm), card.detector.layer_centres_mm
 

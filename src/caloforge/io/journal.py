@@ -33,8 +33,8 @@ class Journal:
         except (OSError, ValueError, KeyError, TypeError):
             return {}, 0
 
-    def check_same(self, key: str, what: str) -> None:
-        """Refuse to go on with a file of the same request but for ``key``, called ``what``.
+    def check_same(self, key: str) -> None:
+        """Refuse to go on with a file of the same request but for ``key``.
 
         Raises
         ------
@@ -44,12 +44,7 @@ class Journal:
         mine, theirs = self.request.get(key), self._noted.get(key)
         if mine == theirs or self._noted | {key: mine} != self.request | {key: mine}:
             return
-        begun, now = theirs or f"another {what}", mine or "none"
-        msg = (
-            f"{self._partial} was begun with {begun}, the {what} is {now} now and makes other "
-            f"showers of a seed: go on with that one, or remove {self._partial}"
-        )
-        raise InputError(msg)
+        raise begun_with_another(key, theirs, mine, self._partial)
 
     def note(self, done: int) -> None:
         """Write that ``done`` showers are there; OutputError if that fails."""
@@ -62,3 +57,12 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None or not issubclass(kind, KeyboardInterrupt):
             self.path.unlink(missing_ok=True)
+
+
+def begun_with_another(what: str, begun: str | None, now: str | None, place: Path) -> InputError:
+    """The refusal to go on at a place that was begun with another ``what``; None: not told."""
+    msg = (
+        f"{place} was begun with {begun or f'another {what}'}, the {what} is {now or 'none'} now "
+        "and makes other showers of a seed: go on with that one, or begin in another place"
+    )
+    return InputError(msg)

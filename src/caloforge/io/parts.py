@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ class PartsFile(ShowerFile):
     ------
     InputError
         as of :func:`read_manifest`, and where a part cannot be read or differs from the first in
-        detector, image, particle or calibration.
+        detector, image, particle or calibration, or in whether it tells phi and impact points.
     """
 
     LAYOUT = "parts"
@@ -127,7 +126,7 @@ class PartsFile(ShowerFile):
         self.known_detector, self.cell_shape = first.known_detector, first.cell_shape
         self.particle, self.calibration = first.particle, first.calibration
         self._unit, self._order, self._compression = first.unit, first.order, first.compression
-        self._rows = first.block_rows
+        self._rows, self._shared = first.block_rows, _what_parts_share(first)
         self.why = [f"layout: {MANIFEST} lists {len(self.manifest.parts)} files", *first.why]
 
     def _opened(self, number: int) -> ShowerFile:
@@ -146,13 +145,12 @@ class PartsFile(ShowerFile):
         opened = self._opened(number)
         self._open.close()
         self._number, self._open = number, opened
-        known = [
-            None if d is None else d.digest for d in (opened.known_detector, self.known_detector)
-        ]
-        same = (opened.cell_shape, opened.particle, opened.calibration)
-        if known[0] != known[1] or same != (self.cell_shape, self.particle, self.calibration):
+        if _what_parts_share(opened) != self._shared:
             first = self.manifest.parts[0].file
-            msg = f"{opened.path} and {first} differ in detector, image, particle or calibration"
+            msg = (
+                f"{opened.path} and {first} differ in detector, image, particle or calibration, or "
+                "one of them alone tells phi or impact points"
+            )
             raise InputError(msg)
         return opened
 
@@ -183,10 +181,6 @@ class PartsFile(ShowerFile):
         """Showers that are read at a time."""
         return self._rows
 
-    @cached_property
-    def _has_phi(self) -> bool:
-        return self._part(0)._azimuths(0, 1) is not None
-
     def _pieces(self, start: int, stop: int) -> Iterator[tuple[ShowerFile, int, int]]:
         """The parts that hold rows ``start`` to ``stop``, and which of their rows those are."""
         while start < stop:
@@ -211,18 +205,20 @@ class PartsFile(ShowerFile):
         return np.concatenate([p._angles(a, b) for p, a, b in self._pieces(start, stop)])
 
     def _azimuths(self, start: int, stop: int) -> AnyArray | None:
-        if not self._has_phi:
-            return None
-        found = [p._azimuths(a, b) for p, a, b in self._pieces(start, stop)]
-        return np.concatenate([each for each in found if each is not None])
+        return _joined([p._azimuths(a, b) for p, a, b in self._pieces(start, stop)])
 
     def _impacts(self, start: int, stop: int) -> AnyArray | None:
-        found = [p._impacts(a, b) for p, a, b in self._pieces(start, stop)]
-        told = [each for each in found if each is not None]
-        return np.concatenate(told) if told and len(told) == len(found) else None
+        return _joined([p._impacts(a, b) for p, a, b in self._pieces(start, stop)])
 
 
-def _identity(sample: ShowerFile) -> tuple[object, ...]:
-    """What all parts of a dataset have in common."""
-    digest = None if sample.known_detector is None else sample.known_detector.digest
-    return digest, sample.cell_shape, sample.particle, sample.calibration
+def _joined(told: list[AnyArray | None]) -> AnyArray | None:
+    """What the parts tell of some rows, which is of all or of none."""
+    found = [each for each in told if each is not None]
+    return np.concatenate(found) if found else None
+
+
+def _what_parts_share(part: ShowerFile) -> tuple[object, ...]:
+    """What is the same in all parts of a dataset, and whether they tell phi and impact points."""
+    digest = None if part.known_detector is None else part.known_detector.digest
+    told = (part._azimuths(0, 1) is not None, part._impacts(0, 1) is not None)
+    return digest, part.cell_shape, part.particle, part.calibration, told

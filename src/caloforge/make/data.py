@@ -13,6 +13,7 @@ from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_from_json
 from caloforge.make.request import MakeRequest
 from caloforge.particle import UNKNOWN, may_be_same, particle_name
 from caloforge.showers import Showers
+from caloforge.turn import in_plane
 from caloforge.typing import FloatArray
 from caloforge.units import degree
 
@@ -31,7 +32,8 @@ def request_of_sample(
     Raises
     ------
     InputError
-        if it is of another particle than asked for, of one that nothing tells, or cannot be read.
+        if it is of another particle than asked for, of one that nothing tells, of showers that lean
+        out of the y-z plane, or cannot be read.
     DetectorError
         if it does not belong to the detector.
     """
@@ -56,7 +58,8 @@ def request_of_sample(
         if named == UNKNOWN:
             msg = f"{path} does not say of which particle its showers are: give --particle"
             raise InputError(msg)
-        energies, angles = sample.energy, sample.theta / degree
+        known = in_plane(sample.conditions, detector, where=path)
+        energies, angles = known.energy, known.theta / degree
         return MakeRequest(
             detector, given, named, _spread(energies), _spread(angles), sample.window,
             len(sample), path, seed,

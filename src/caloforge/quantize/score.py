@@ -1,7 +1,7 @@
 """The physics that a quantized model is judged by: a score against Geant4 at fixed latents."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from caloforge.physics.distances import scaled_wasserstein, validation_number
 from caloforge.physics.floor import floor_between_halves
 from caloforge.scaling import HIT_THRESHOLDS_GEV
 from caloforge.showers import Showers
-from caloforge.turn import check_plane
+from caloforge.turn import in_plane
 from caloforge.typing import AnyArray, Float64Array, FloatArray
 
 ITEM = 32
@@ -88,8 +88,8 @@ def judge_from(sample: ShowerFile, card: ModelCard, showers: int, score: str) ->
         raise InputError(msg)
     sample.check_model(card)
     read = sample.read(0, showers)
-    check_plane(read.conditions, card.detector, where=sample.path)
-    judge = judge_of(read, card, score)
+    known = in_plane(read.conditions, card.detector, where=sample.path)
+    judge = judge_of(replace(read, theta=known.theta, phi=None), card, score)
     if len(judge.reference) < 2 * ITEM:
         low, high = card.energy_range_gev
         msg = (

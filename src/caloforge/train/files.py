@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from caloforge.errors import InputError
 from caloforge.io import open_showers
 from caloforge.io.parts import sample_digest
 from caloforge.showers import Showers
-from caloforge.turn import check_plane
+from caloforge.turn import in_plane
 from caloforge.typing import FloatArray, IntArray
 from caloforge.units import degree
 
@@ -26,6 +27,8 @@ FEW_ROWS = 8
 
 class ShowerFiles:
     """Rows of several shower files as one sequence; at most ``limit`` rows of each file.
+
+    Showers lean in the y-z plane, and theta alone tells where.
 
     ``detector`` is needed where the files do not tell theirs.  ``run_rows``: rows that are read
     together.
@@ -43,10 +46,10 @@ class ShowerFiles:
         for path in self.paths:
             with open_showers(path, detector) as stored:
                 rows = len(stored) if limit is None else min(limit, len(stored))
-                check_plane(stored.conditions[:rows], stored.detector, where=path)
+                known = in_plane(stored.conditions[:rows], stored.detector, where=path)
                 lengths.append(rows)
-                energies.append(stored.energy[:rows])
-                thetas.append(stored.theta[:rows])
+                energies.append(known.energy)
+                thetas.append(known.theta)
                 found = (stored.detector, stored.cell_shape)
                 meant = (stored.particle, stored.calibration)
             if path is self.paths[0]:
@@ -86,7 +89,10 @@ class ShowerFiles:
         index = int(np.searchsorted(self.starts, start, side="right")) - 1
         with open_showers(self.paths[index], self.given) as stored:
             offset = int(self.starts[index])
-            return stored.read(start - offset, stop - offset)
+            showers = stored.read(start - offset, stop - offset)
+        if showers.phi is None:
+            return showers
+        return replace(showers, theta=self.theta[start:stop], phi=None)
 
     def runs(self) -> list[tuple[int, int]]:
         """Runs [start, stop) of rows that are read together; none crosses a file's end."""

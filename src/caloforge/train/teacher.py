@@ -70,7 +70,7 @@ class Teacher:
             raise ConfigError(msg)
         self.conditions = batch_size // options.repeats
         self.energy, self.theta = files.energy[rows], files.theta[rows]
-        card.check_range(self._drawn(np.random.default_rng(0), 64))
+        card.validity.check(self._drawn(np.random.default_rng(0), 64))
 
     @property
     def description(self) -> dict[str, Any]:

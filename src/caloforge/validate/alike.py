@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,10 +79,7 @@ class SampleKind:
                 yield chunk
             else:
                 cells = chunk.cells * np.array(factors, np.float32)
-                yield Showers(
-                    cells, chunk.energy, chunk.theta, chunk.detector, chunk.particle,
-                    self.calibration, chunk.phi, chunk.impact,
-                )  # fmt: skip
+                yield replace(chunk, cells=cells, calibration=self.calibration)
 
     def notes(self, other: SampleKind, labels: tuple[str, str]) -> list[str]:
         """What a reader must know of how the two were made comparable."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
 
 from caloforge.networks.classifiers.resnet import ResNetClassifier
-from caloforge.networks.classifiers.train import probabilities
+from caloforge.networks.classifiers.train import probabilities, take_step
 from caloforge.typing import Float64Array, FloatArray, IntArray
 
+CPU = torch.device("cpu")
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 64, 1e-3, 1e-2
 FEWEST_STEPS = 80
 """After fewer the batch norms' running means lag behind the weights."""
@@ -40,18 +40,14 @@ class ResidualJudge:
             falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
             for _ in range(epochs):
                 for rows in np.array_split(rng.permutation(len(inputs)), batches):
-                    logits = self.network(torch.from_numpy(self._rows(inputs[rows])))[:, 0]
-                    wanted = torch.from_numpy(labels[rows].astype(np.float32))
-                    loss = nn.functional.binary_cross_entropy_with_logits(logits, wanted)
-                    optimiser.zero_grad()
-                    loss.backward()  # type: ignore[no-untyped-call]
-                    optimiser.step()
+                    batch = self._rows(inputs[rows]), labels[rows]
+                    take_step(self.network, optimiser, *batch, CPU)
                     falling.step()
         return self
 
     def predict_proba(self, inputs: FloatArray) -> Float64Array:
         """Probability of each class, (N, 2)."""
-        second = probabilities(self.network, self._rows(inputs), torch.device("cpu"))
+        second = probabilities(self.network, self._rows(inputs), CPU)
         return np.column_stack([1 - second, second])
 
     def _rows(self, inputs: FloatArray) -> FloatArray:

@@ -108,12 +108,22 @@ def _train_epoch(
         rows = order[start : start + BATCH]
         if len(rows) < 2:  # nothing for a batch norm to measure
             continue
-        logits = model(_tensor(inputs[rows], device))
-        wanted = _tensor(labels[rows, None], device)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, wanted)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        take_step(model, optimiser, inputs[rows], labels[rows], device)
+
+
+def take_step(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    inputs: FloatArray,
+    labels: IntArray,
+    device: torch.device,
+) -> None:
+    """One step on the cross-entropy of what the model says of inputs (N, F) with labels (N,)."""
+    logits = model(_tensor(inputs, device))
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, _tensor(labels[:, None], device))
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
 
 
 @torch.no_grad()

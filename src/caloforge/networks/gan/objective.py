@@ -8,7 +8,6 @@ sums are their targets (Vallecorsa et al. 2019; Khattak et al. 2022).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.errors import ConfigError
+from caloforge.networks.averaged import AveragedObjective
 from caloforge.networks.base import Discriminator, Domain, GeneratorNetwork, Judgement
 from caloforge.networks.blocks import training_image
 from caloforge.networks.gan.losses import (
@@ -27,16 +27,13 @@ from caloforge.networks.gan.losses import (
 )
 from caloforge.networks.gan.options import GanOptions
 from caloforge.networks.layout import lay_out
-from caloforge.networks.objective import Batch, TrainingPlan, WeightAverage
+from caloforge.networks.objective import Batch, TrainingPlan
 from caloforge.ranks import group
 from caloforge.ranks.common_norm import has_norm
 
 
-class GanObjective:
+class GanObjective(AveragedObjective):
     """See the module; an :class:`caloforge.networks.objective.Objective`."""
-
-    measurement = None
-    """A GAN makes showers from the first step on."""
 
     def __init__(
         self,
@@ -45,22 +42,18 @@ class GanObjective:
         discriminator: Discriminator,
         plan: TrainingPlan,
     ) -> None:
-        self.options = options
-        self.bfloat16, self.device = plan.precision == "bfloat16", plan.device
+        super().__init__(generator, plan)
+        self.options, self.discriminator = options, discriminator
         self.rate_scale = plan.batch_size / (options.rates_for_batch or plan.batch_size)
-        self.generator, self.discriminator = generator, discriminator
         if options.spectral_norm:
             _normalise_spectrum(discriminator)
-        for module in (generator, self.discriminator):
-            lay_out(module.to(self.device))
-        self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
+        lay_out(discriminator.to(self.device))
         self.generating = group.wrapped(generator)
         self.judging = group.wrapped(self.discriminator, unused=not self.options.weights.energy)
         self.generator_optimiser = self._optimiser(generator, self.options.generator_learning_rate)
         self.discriminator_optimiser = self._optimiser(
             self.discriminator, self.options.discriminator_learning_rate
         )
-        self.steps = 0
         if group.size() > 1 and self.options.r1_weight and has_norm(self.discriminator):
             msg = (
                 "objective.r1_weight must be 0 on several ranks: this discriminator has batch norm"
@@ -79,12 +72,6 @@ class GanObjective:
             return cls(options, generator, discriminator(network, plan.domain), plan)
 
         return build
-
-    @property
-    def ema_generator(self) -> GeneratorNetwork:
-        """The averaged generator."""
-        average: GeneratorNetwork = self.average.average  # type: ignore[assignment]
-        return average
 
     def start_epoch(self, epoch: int) -> None:
         """Set the learning rates of the epoch."""
@@ -114,37 +101,24 @@ class GanObjective:
                 fake = self._generate(batch)
             values |= self._generator_step(batch, fake)
         self.discriminator.requires_grad_(True)
-        self.average.update(self.generator)
-        self.steps += 1
+        self._end_step()
         return values
 
     def trained_modules(self) -> dict[str, nn.Module]:
         """Generator and discriminator."""
         return {"generator": self.generator, "discriminator": self.discriminator}
 
-    def restart_average(self) -> None:
-        """The averaged generator becomes the generator."""
-        self.average.restart(self.generator)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Weights, averages, optimisers and step counters."""
+    def _other_state(self) -> dict[str, Any]:
         return {
-            "generator": self.generator.state_dict(),
-            "average": self.average.average.state_dict(),
             "discriminator": self.discriminator.state_dict(),
             "generator_optimiser": self.generator_optimiser.state_dict(),
             "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
-            "steps": [self.steps, self.average.steps],
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The inverse of :meth:`state_dict`."""
-        self.generator.load_state_dict(state["generator"])
-        self.average.average.load_state_dict(state["average"])
+    def _load_other_state(self, state: dict[str, Any]) -> None:
         self.discriminator.load_state_dict(state["discriminator"])
         self.generator_optimiser.load_state_dict(state["generator_optimiser"])
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
-        self.steps, self.average.steps = state["steps"]
 
     def _optimiser(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
         if self.options.optimiser == "adam":
@@ -152,16 +126,13 @@ class GanObjective:
         return torch.optim.RMSprop(module.parameters(), rate, alpha=0.9)
 
     def _generate(self, batch: Batch) -> Tensor:
-        latent = group.drawn(self.generator.draw_latent, len(batch)).to(self.device)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
+        latent = self._latent(len(batch))
+        with self._in_precision():
             cells: Tensor = self.generating(latent, batch.energy, batch.theta)
         return cells
 
     def _judge(self, discriminator: nn.Module, cells: Tensor, batch: Batch) -> Judgement:
-        with (
-            torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16),
-            group.random_state_of_rank(),
-        ):
+        with self._in_precision(), group.random_state_of_rank():
             judgement: Judgement = discriminator(cells, batch.energy, batch.theta)
         return judgement
 

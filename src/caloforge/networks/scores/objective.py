@@ -8,7 +8,6 @@ each shower is compared with the teacher's of the same numbers instead.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from functools import partial
@@ -18,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.errors import ConfigError
+from caloforge.networks.averaged import AveragedObjective
 from caloforge.networks.base import GeneratorNetwork
-from caloforge.networks.layout import lay_out
-from caloforge.networks.objective import Batch, TrainingPlan, WeightAverage
+from caloforge.networks.objective import Batch, TrainingPlan
 from caloforge.networks.scores.energy_score import energy_score, pair_distance
 from caloforge.networks.scores.features import features
 from caloforge.networks.scores.options import EnergyScoreOptions
@@ -28,11 +27,8 @@ from caloforge.networks.scores.spread import FeatureSpread
 from caloforge.ranks import group
 
 
-class EnergyScoreObjective:
+class EnergyScoreObjective(AveragedObjective):
     """See the module; an :class:`caloforge.networks.objective.Objective` of any network."""
-
-    measurement = None
-    """It makes showers from the first step on."""
 
     def __init__(
         self,
@@ -44,25 +40,15 @@ class EnergyScoreObjective:
         if options.made % group.size() or options.made < 2 * group.size():
             msg = f"objective.made {options.made} must give each of {group.size()} ranks as many"
             raise ConfigError(msg)
+        super().__init__(generator, plan)
         self.options, self.made = options, options.made // group.size()
-        self.bfloat16, self.device = plan.precision == "bfloat16", plan.device
         self.layers = plan.domain.shape[2]
         self.last_step = plan.epochs * plan.steps_per_epoch
-        lay_out(generator.to(self.device))
-        self.generator = generator
-        self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
         self.generating = group.wrapped(self._trained_part())
         self.optimiser = torch.optim.Adam(
             generator.parameters(), options.learning_rate, betas=(0.9, 0.99)
         )
         self.spread = FeatureSpread()
-        self.steps = 0
-
-    @property
-    def ema_generator(self) -> GeneratorNetwork:
-        """The averaged generator."""
-        average: GeneratorNetwork = self.average.average  # type: ignore[assignment]
-        return average
 
     def start_epoch(self, epoch: int) -> None:
         """Nothing: the learning rate changes with every step."""
@@ -77,8 +63,7 @@ class EnergyScoreObjective:
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.options.largest_gradient)
         self.optimiser.step()
-        self.average.update(self.generator)
-        self.steps += 1
+        self._end_step()
         return {name: loss.item() for name, loss in losses.items()} | {"gradient": norm.item()}
 
     def _scored(self, batch: Batch) -> dict[str, Tensor]:
@@ -91,8 +76,7 @@ class EnergyScoreObjective:
         energy, theta = (
             rows[:: batch.repeats].repeat_interleave(draws) for rows in (true.energy, true.theta)
         )
-        latent = group.drawn(self.generator.draw_latent, len(energy)).to(self.device)
-        cells = self._generate(latent, energy, theta)
+        cells = self._generate(self._latent(len(energy)), energy, theta)
         return self._losses(cells, energy, true, partial(energy_score, conditions=conditions))
 
     def _paired(self, batch: Batch, latent: Tensor) -> dict[str, Tensor]:
@@ -101,31 +85,12 @@ class EnergyScoreObjective:
         cells = self._generate(latent[: self.made], true.energy, true.theta)
         return self._losses(cells, true.energy, true, pair_distance)
 
-    def trained_modules(self) -> dict[str, nn.Module]:
-        """The generator."""
-        return {"generator": self.generator}
+    def _other_state(self) -> dict[str, Any]:
+        return {"optimiser": self.optimiser.state_dict(), "spread": self.spread.state_dict()}
 
-    def restart_average(self) -> None:
-        """The averaged generator becomes the generator."""
-        self.average.restart(self.generator)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Weights, average, optimiser, spreads and step counters."""
-        return {
-            "generator": self.generator.state_dict(),
-            "average": self.average.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "spread": self.spread.state_dict(),
-            "steps": [self.steps, self.average.steps],
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The inverse of :meth:`state_dict`."""
-        self.generator.load_state_dict(state["generator"])
-        self.average.average.load_state_dict(state["average"])
+    def _load_other_state(self, state: dict[str, Any]) -> None:
         self.optimiser.load_state_dict(state["optimiser"])
         self.spread.load_state_dict(state["spread"])
-        self.steps, self.average.steps = state["steps"]
 
     def _trained_part(self) -> nn.Module:
         if self.options.part == "showers":
@@ -145,7 +110,7 @@ class EnergyScoreObjective:
         given: tuple[Tensor, ...] = (latent, energy, theta)
         if self.options.part == "drawn":
             given = (torch.ones(1, 1, 1, self.layers, device=self.device), *given)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
+        with self._in_precision():
             cells: Tensor = self.generating(*given)
         return cells.float()
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from caloforge.card import RANGE_TOLERANCE, ModelCard
+from caloforge.card import ModelCard, widened
 from caloforge.engine.on_demand import OnDemand
 from caloforge.impact import in_pad
 from caloforge.pad_hits import PadPlacer
@@ -23,11 +23,8 @@ class FastShowers:
     """
 
     def __init__(self, card: ModelCard, make: OnDemand, grid: Grid) -> None:
-        slack = np.array([1 - RANGE_TOLERANCE, 1 + RANGE_TOLERANCE])
-        self._energies, self._angles = (
-            tuple((np.array(ends) * slack).tolist())
-            for ends in (card.energy_range_gev, card.theta_range_rad)
-        )
+        self._energies = widened(card.energy_range_gev)
+        self._angles = widened(card.theta_range_rad)
         self._make, self._grid, self._detector = make, grid, card.detector
         self._placer = PadPlacer(card.detector, card.window)
         self._waiting: list[tuple[float, float, float, float]] = []

@@ -18,7 +18,7 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from caloforge.networks.factorised.conversion import FLOOR_GEV
-from caloforge.networks.factorised.fit.window import around_knots
+from caloforge.networks.factorised.fit.window import around_knots, local_trend
 from caloforge.networks.factorised.knots import Condition
 from caloforge.networks.factorised.layers import LayerEnergies, log_fraction
 from caloforge.typing import Float64Array
@@ -57,7 +57,7 @@ def censored_at(layers: LayerEnergies, layer_energy: Tensor, condition: Conditio
             empty = 1.0 - weight[rows].sum() / of_known if of_known > 0 else 1.0
             if rows.sum() >= FEWEST_FILLED and empty < MOST_EMPTY:
                 level = values[rows, layer]
-                level = level - distance[rows] @ _trend(level, distance[rows], weight[rows])
+                level = level - distance[rows] @ local_trend(level, distance[rows], weight[rows])
                 most = max(values[rows, layer].max(), floor)
                 level = np.clip(level, floor, most)
                 table[layer] = _row(level, weight[rows], empty, levels, floor)
@@ -160,12 +160,3 @@ def _row(
         row[last] = floor - min(above * part / (1.0 - part), FARTHEST * DROP)
         row[:last] = min(floor - DROP, row[last])
     return row
-
-
-def _trend(values: Float64Array, distance: Float64Array, weight: Float64Array) -> Float64Array:
-    """Slope (F,) of values (n,) with distances (n, F), by weighted least squares."""
-    design = np.concatenate([np.ones((len(distance), 1)), distance], axis=1)
-    weighted = design * weight[:, None]
-    ridge = 1e-9 * weight.sum() * np.eye(design.shape[1])
-    slope: Float64Array = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)
-    return slope[1:]

@@ -14,7 +14,7 @@ from caloforge.networks.factorised.fit.empty import censored_at, first_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.fit.leakage import leakage
 from caloforge.networks.factorised.fit.smooth import smooth_moments
-from caloforge.networks.factorised.fit.window import around_knots
+from caloforge.networks.factorised.fit.window import around_knots, local_trend
 from caloforge.networks.factorised.knots import Condition, Knots
 from caloforge.networks.factorised.layers import LayerEnergies, log_fraction
 from caloforge.typing import Float64Array
@@ -216,13 +216,11 @@ def _local_quantiles(
     """Quantiles (variables, levels) of values (N, variables) at distance 0, of distances (N, F).
 
     The local linear trend is removed, so that the width of the window does not widen the
-    distribution.
+    distribution.  That of few showers can point anywhere, so values, logarithms of energies over
+    Ep, end at 0 or at the largest that was measured.
     """
-    design = np.concatenate([np.ones((len(distance), 1)), distance], axis=1)
-    weighted = design * weight[:, None]
-    ridge = 1e-9 * weight.sum() * np.eye(design.shape[1])
-    slope = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)[1:]
-    level = values - distance @ slope
+    level = values - distance @ local_trend(values, distance, weight)
+    level = np.minimum(level, np.maximum(values.max(axis=0), 0.0))
     table = np.empty((values.shape[1], len(levels)))
     for variable in range(values.shape[1]):
         order = np.argsort(level[:, variable])

@@ -24,3 +24,12 @@ def around_knots(
     for knot in knots.grid.double().numpy():
         distance = coordinate - knot
         yield distance, np.exp(-0.5 * ((distance / widths) ** 2).sum(axis=1))
+
+
+def local_trend(values: Float64Array, distance: Float64Array, weight: Float64Array) -> Float64Array:
+    """Slopes (F, ...) of values (N, ...) with distances (N, F), by weighted least squares."""
+    design = np.concatenate([np.ones((len(distance), 1)), distance], axis=1)
+    weighted = design * weight[:, None]
+    ridge = 1e-9 * weight.sum() * np.eye(design.shape[1])
+    found: Float64Array = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)
+    return found[1:]
