@@ -196,6 +196,19 @@ def test_what_leaks_may_depend_on_energy_and_angle_together():
     assert torch.allclose(response.log(), torch.tensor([flat, flat - 0.1, flat, flat + 0.1]))
 
 
+def test_a_drawn_response_may_have_a_tail_and_keeps_its_mean():
+    domain = Domain(shape=SHAPE, energy_range_gev=(10, 100), theta_range_rad=(math.pi / 2,) * 2)
+    drawn = DrawnResponse(domain)
+    latent = torch.randn(100_000, 1, generator=torch.Generator().manual_seed(0))
+    energy, theta = torch.full((100_000,), 50.0), torch.full((100_000,), math.pi / 2)
+    with torch.no_grad():
+        drawn.skew[0] = -0.2
+        relative = drawn(latent, energy, theta)[:, 0] / energy / FIRST_RESPONSE - 1.0
+    third = -(6 * 0.2 + 8 * 0.2**3) / (1 + 2 * 0.2**2) ** 1.5
+    assert relative.mean().abs() < 0.001
+    assert (relative / relative.std()).pow(3).mean().item() == pytest.approx(third, abs=0.05)
+
+
 @pytest.mark.parametrize("name", ["conv2d", "conv3d"])
 def test_a_drawn_response_is_the_sum_of_the_cells(name):
     options = NETWORKS[name].options(relative=True, drawn_response=True, channels=16)
@@ -209,7 +222,7 @@ def test_a_drawn_response_is_the_sum_of_the_cells(name):
     assert torch.allclose(cells.sum((1, 2, 3)) / energy, expected, rtol=0.02)
     cells.sum().backward()
     drawn = generator.ending.drawn
-    assert all(weights.grad.abs().sum() > 0 for weights in (drawn.mean, drawn.width))
+    assert all(weights.grad.abs().sum() > 0 for weights in drawn.parameters())
 
 
 def drawn(name="conv3d"):

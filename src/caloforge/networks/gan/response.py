@@ -31,9 +31,10 @@ FIRST_MAXIMUM, FIRST_POWER = 0.4, 3.0
 
 
 class DrawnResponse(nn.Module):
-    """Sums in GeV (N, 1): Ep exp(m(c)) (1 + exp(w(c)) z).
+    """Sums in GeV (N, 1): Ep exp(m(c)) (1 + exp(w(c)) (z + s(c) (z**2 - 1))).
 
-    z is the first latent number; m and w are linear in the conditions c.
+    z is the first latent number; m, w and s are linear in the conditions c.  What leaks gives the
+    response a tail to low values: s < 0.
     """
 
     def __init__(self, domain: Domain) -> None:
@@ -43,18 +44,21 @@ class DrawnResponse(nn.Module):
             nn.Parameter(torch.tensor([math.log(first), *[0.0] * ConditionSquares.size]))
             for first in (FIRST_RESPONSE, FIRST_WIDTH)
         )
+        self.skew = nn.Parameter(torch.zeros(1 + ConditionSquares.size))
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
         inputs = (AxisBlock("constant", 1), *ConditionSquares.blocks)
-        return {"mean": {0: inputs}, "width": {0: inputs}}
+        return {name: {0: inputs} for name in ("mean", "width", "skew")}
 
     def forward(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """Of latent (N, L), energy (N,) in GeV and theta (N,) in rad."""
         conditions = self.conditions(energy, theta)
         inputs = torch.cat([torch.ones_like(conditions[:, :1]), conditions], 1)
-        mean, width = ((inputs * weights).sum(1).exp() for weights in (self.mean, self.width))
-        response = mean * (1.0 + width * latent[:, 0]).clamp(min=SMALLEST_RESPONSE)
+        mean, width, skew = ((inputs * each).sum(1) for each in (self.mean, self.width, self.skew))
+        normal = latent[:, 0]
+        relative = 1.0 + width.exp() * (normal + skew * (normal.square() - 1.0))
+        response = mean.exp() * relative.clamp(min=SMALLEST_RESPONSE)
         return (energy * response).unsqueeze(1)
 
 
