@@ -11,10 +11,12 @@ from tests.conftest import make_showers  # noqa: E402
 from tests.train.conftest import RECIPE  # noqa: E402
 
 from caloforge import io  # noqa: E402
-from caloforge.bench.scaling import Scaling, measure_scaling, plot_scaling  # noqa: E402
+from caloforge.bench.scaling import Scaling, plot_scaling  # noqa: E402
+from caloforge.bench.scaling_steps import measure_scaling  # noqa: E402
 from caloforge.bench.training import time_to_train  # noqa: E402
 from caloforge.cli.app import main  # noqa: E402
 from caloforge.errors import InputError  # noqa: E402
+from caloforge.train.files import ShowerFiles  # noqa: E402
 from caloforge.train.recipe import load_recipe  # noqa: E402
 
 
@@ -82,6 +84,20 @@ def test_energy_scores_scale_too(files):
     found = measure_scaling(recipe, data, 20.0, 100.0, strong=True, steps=2)
     assert {size: len(steps) for size, steps in found.step_seconds.items()} == {16: 2, 8: 2}
     assert found.ranks == [1, 2]
+
+
+def test_no_more_showers_are_read_than_are_timed(files, monkeypatch):
+    read, run = set(), ShowerFiles.read_run
+
+    def noted(self, start, stop):
+        read.update(range(start, stop))
+        return run(self, start, stop)
+
+    monkeypatch.setattr(ShowerFiles, "read_run", noted)
+    recipe = load_recipe(files / "toy.toml")
+    found = measure_scaling(recipe, [files / "toy.h5"], 20.0, 100.0, steps=1)
+    assert [len(seconds) for seconds in found.step_seconds.values()] == [1]
+    assert len(read) == 4 * 8 / 0.8 < 60
 
 
 def test_bench_measures_a_recipe_and_draws_its_scaling(files, capsys):

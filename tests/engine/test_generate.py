@@ -96,11 +96,12 @@ def test_a_generated_file_holds_what_sample_gives(tmp_path, toy_model):
 KILLED = """
 import sys, time
 from pathlib import Path
-import caloforge.generate as g
+import caloforge
+import caloforge.generate.file as g
 from caloforge.beam import draw
 g.FLUSH_EVERY = 1
 slow = lambda done: time.sleep(0.02)
-generator = g.load(sys.argv[1], runtime="onnx", batch=8)
+generator = caloforge.load(sys.argv[1], runtime="onnx", batch=8)
 conditions = draw(400, "10:500", seed=1)
 from caloforge.io import hits_chunks
 hits_chunks.MOST = 64

@@ -118,7 +118,7 @@ def test_directions_are_those_of_the_parts_and_outlive_a_stop(tmp_path, monkeypa
             raise KeyboardInterrupt
 
     stopped = tmp_path / "stopped"
-    monkeypatch.setattr("caloforge.generate.FLUSH_EVERY", 1)
+    monkeypatch.setattr("caloforge.generate.file.FLUSH_EVERY", 1)
     with monkeypatch.context() as during:
         during.setattr(Journal, "note", stop_in_the_second)
         assert make("clic_ecal_angle", stopped, *asked, n=22, parts=2) == 130
