@@ -277,6 +277,17 @@ def test_sharing_is_the_correlation_of_neighbours(knots):
         assert same == pytest.approx(0.2 * 0.6, abs=0.02)
 
 
+@pytest.mark.parametrize("wraps", [True, False])
+def test_the_ends_of_a_window_share_where_it_wraps_alone(knots, wraps):
+    torch.manual_seed(0)
+    noise = CellNoise((7, 7, 3), 0.2, knots, 0.2, wraps=wraps)
+    first, _ = noise(torch.rand(3000, noise.latent_dim), fifty(knots, 3000))
+    for dim in (1, 2, 3):
+        ends = first.index_select(dim, torch.tensor([0, first.shape[dim] - 1]))
+        same = (ends.diff(dim=dim).abs() < 1e-6).float().mean()
+        assert same > 0.05 if wraps else same < 1e-3
+
+
 def test_the_core_remembers_the_layer_before(knots):
     torch.manual_seed(0)
     noise = CellNoise((5, 5, 4), sharing=0.0, knots=knots)
