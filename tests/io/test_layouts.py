@@ -4,22 +4,15 @@ and calibration, or refused in one line."""
 import h5py
 import numpy as np
 import pytest
+from tests.command import call
 from tests.io.samples import SAMPLES, N, calochallenge, energies, ild, images, write
 
 from caloforge import io
-from caloforge.cli.app import main
 from caloforge.convert import convert
 from caloforge.detector import load_detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import LAYOUTS, SampleMap
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
-
-
-def call(*arguments) -> int:
-    """The exit code of the command line."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return ended.value.code
 
 
 def store(path, **datasets):

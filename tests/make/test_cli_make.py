@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.command import call
 from tests.conftest import make_showers, make_toy_detector
 
 from caloforge import io
-from caloforge.cli.app import main
 
 pytest.importorskip("torch")
 
@@ -43,9 +43,7 @@ def toml(tmp_path: Path) -> Path:
 
 
 def refused(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
-    with pytest.raises(SystemExit) as ended:
-        main(["make", *words])
-    assert ended.value.code == 2
+    assert call("make", *words) == 2
     return capsys.readouterr().err.strip()
 
 
@@ -148,16 +146,13 @@ def test_a_model_of_a_sample_from_beginning_to_end(
     monkeypatch.setattr(recipe, "PASSES", 3)
     monkeypatch.setattr(recipe, "FEWEST_STEPS", 6)
     words = ["make", str(toml), "--data", str(sample(tmp_path / "s.h5")), "-o", str(tmp_path / "m")]
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert not ended.value.code, capsys.readouterr().err
+    assert call(*words) == 0, capsys.readouterr().err
     card = read_card(tmp_path / "m" / "model.onnx")
     assert (card.particle, card.window) == ("gamma", "fixed")
     assert np.isfinite(card.scores["auc_high"].value)
     trained = {found.file: found.showers for found in card.training.data}
     assert trained == {"training.h5": 160}
     capsys.readouterr()
-    with pytest.raises(SystemExit):
-        main(words)
+    assert call(*words) == 0
     said = capsys.readouterr().err
     assert said.count("done already") == 8

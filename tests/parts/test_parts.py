@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.command import call
 from tests.conftest import make_showers, write_toy_model
 
 from caloforge import io
-from caloforge.cli.app import main
 from caloforge.cluster import Cluster
 from caloforge.engine import RUNTIMES
 from caloforge.errors import ClusterError, InputError
@@ -22,13 +22,6 @@ from caloforge.io.journal import Journal
 from caloforge.io.parts import sample_digest, write_manifest
 from caloforge.parts import Dataset
 from caloforge.provenance import file_digest
-
-
-def call(*arguments) -> int:
-    """The exit code of the command line."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return ended.value.code or 0
 
 
 def make(model, folder, *options, n=50, parts=4):

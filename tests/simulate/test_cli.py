@@ -5,8 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-from caloforge.cli.app import main
+from tests.command import call
 
 FLAWED = """
 name = "flawed"
@@ -30,9 +29,7 @@ SOUND = {"extra": "", "pitch": "", "absorber": "W", "thickness": "3.0"}
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """The one line that the command prints before it exits with 2."""
-    with pytest.raises(SystemExit) as caught:
-        main(["simulate", *arguments])
-    assert caught.value.code == 2
+    assert call("simulate", *arguments) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     return line
 
