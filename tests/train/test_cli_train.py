@@ -3,22 +3,13 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from tests.command import call
+from tests.command import call, refused
 from tests.conftest import make_showers
 
 pytest.importorskip("torch")
 
 from caloforge import io, load
 from caloforge.calibration import Calibration
-
-
-def refused(capsys, *arguments):
-    assert call(*arguments) == 2
-    lines = [
-        line for line in capsys.readouterr().err.splitlines() if line.startswith("caloforge: error")
-    ]
-    assert len(lines) == 1
-    return lines[0]
 
 
 def test_train_export_generate(sample, recipe_file, tmp_path, toy_detector, capsys):
