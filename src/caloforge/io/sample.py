@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,16 @@ from caloforge.hits import Hits
 from caloforge.io.block import Block
 from caloforge.showers import Showers, checked_cells
 from caloforge.typing import AnyArray, FloatArray
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have an InputError name the file where it does not."""
+    try:
+        yield
+    except InputError as error:
+        msg = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise InputError(msg) from None
 
 
 class ShowerFile(ABC):
@@ -195,13 +206,10 @@ class ShowerFile(ABC):
         conditions = self._conditions(start, stop)
         with np.errstate(over="ignore", invalid="ignore"):
             cells = np.asarray(self._read_images(start, stop), np.float32)
-        try:
+        with naming(self.path):
             cells = checked_cells(
                 cells, conditions.energy, self.calibration_so_far, first_row=start
             )
-        except InputError as error:
-            msg = f"{self.path}: {error}"
-            raise InputError(msg) from None
         return Block(cells, conditions, self.impact_points(start, stop))
 
     def impact_points(self, start: int = 0, stop: int | None = None) -> FloatArray | None:
@@ -209,34 +217,30 @@ class ShowerFile(ABC):
         none; InputError for impossible ones."""
         start, stop = slice(start, stop).indices(len(self))[:2]
         found = self._impacts(start, stop)
-        try:
+        with naming(self.path):
             return None if found is None else as_points(found, stop - start)
-        except InputError as error:
-            msg = f"{self.path}: {error}"
-            raise InputError(msg) from None
 
     def blocks(self, rows: int | None = None, stop: int | None = None) -> Iterator[Block]:
         """All showers up to ``stop`` in order, at most ``rows`` at a time; errors as of block."""
-        end = len(self) if stop is None else min(stop, len(self))
-        step = rows or self.block_rows
-        for start in range(0, end, step):
-            yield self.block(start, min(start + step, end))
+        for start, end in self._spans(rows, stop):
+            yield self.block(start, end)
 
     def chunks(self, rows: int | None = None, stop: int | None = None) -> Iterator[Showers]:
         """As blocks, as showers; errors as of read."""
+        for start, end in self._spans(rows, stop):
+            yield self.read(start, end)
+
+    def _spans(self, rows: int | None, stop: int | None) -> Iterator[tuple[int, int]]:
         end = len(self) if stop is None else min(stop, len(self))
         step = rows or self.block_rows
         for start in range(0, end, step):
-            yield self.read(start, min(start + step, end))
+            yield start, min(start + step, end)
 
     def _conditions(self, start: int, stop: int) -> Conditions:
-        try:
+        with naming(self.path):
             return Conditions(
                 self._energies(start, stop), self._angles(start, stop), self._azimuths(start, stop)
             )
-        except InputError as error:
-            msg = str(error) if str(self.path) in str(error) else f"{self.path}: {error}"
-            raise InputError(msg) from None
 
     @property
     def calibration_so_far(self) -> Calibration:

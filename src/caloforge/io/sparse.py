@@ -20,7 +20,7 @@ from caloforge.io.identity import (
     detector_from_json,
 )
 from caloforge.io.layout_file import READ_ROWS
-from caloforge.io.sample import ShowerFile
+from caloforge.io.sample import ShowerFile, naming
 from caloforge.particle import UNKNOWN, particle_name
 from caloforge.typing import AnyArray
 
@@ -52,13 +52,10 @@ class SparseFile(ShowerFile):
 
     def _hits(self, start: int, stop: int) -> HitArrays:
         """The hits of rows, checked."""
-        try:
+        with naming(self.path):
             return HitArrays.checked(
                 *self._stored(start, stop), self.cell_shape, showers=stop - start, first_row=start
             )
-        except InputError as error:
-            msg = str(error) if str(self.path) in str(error) else f"{self.path}: {error}"
-            raise InputError(msg) from None
 
     def _read_images(self, start: int, stop: int) -> AnyArray:
         return self._hits(start, stop).dense(self.cell_shape)
