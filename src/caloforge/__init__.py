@@ -9,12 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from caloforge.beam import Conditions, draw
+    from caloforge.beam import Conditions
     from caloforge.detector import Detector, load_detector
     from caloforge.errors import CaloforgeError
     from caloforge.generate import Generator, load
     from caloforge.hits import Hits
     from caloforge.io import open_showers, read, write
+    from caloforge.ranges import draw
     from caloforge.showers import Showers
     from caloforge.source import ShowerSource
 
@@ -29,7 +30,7 @@ _HOME = {
     "Hits": "caloforge.hits",
     "ShowerSource": "caloforge.source",
     "Showers": "caloforge.showers",
-    "draw": "caloforge.beam",
+    "draw": "caloforge.ranges",
     "load": "caloforge.generate",
     "load_detector": "caloforge.detector",
     "open_showers": "caloforge.io",

@@ -41,7 +41,7 @@ def check_impact(conditions: Conditions, detector: Detector) -> None:
 
 
 def asked_impact(text: str | None, detector: Detector) -> str | None:
-    """Impact points as of :func:`caloforge.beam.draw`, of which ``uniform`` are all of a pad.
+    """Impact points as of :func:`caloforge.ranges.draw`, of which ``uniform`` are all of a pad.
 
     Raises
     ------

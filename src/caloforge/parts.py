@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from caloforge.atomic import replacing, writing
-from caloforge.beam import Conditions, draw
+from caloforge.beam import Conditions
 from caloforge.cluster import Cluster
 from caloforge.config import FrozenModel, build
 from caloforge.engine.plan import Precision
@@ -27,6 +27,7 @@ from caloforge.io.journal import begun_with_another
 from caloforge.io.parts import REQUEST, Manifest, Part, read_json, save_manifest
 from caloforge.lock import claimed
 from caloforge.provenance import file_digest
+from caloforge.ranges import draw
 
 MODEL = "model.onnx"
 BEGIN_SECONDS = 60.0
@@ -43,7 +44,7 @@ class DatasetRequest(FrozenModel):
     ----------
     model, model_digest : its name and the SHA-256 of its file.
     showers, parts, seed : their numbers, and the seed of all.
-    energy, theta, phi, impact : as of :func:`caloforge.beam.draw`, in GeV, degrees and mm.
+    energy, theta, phi, impact : as of :func:`caloforge.ranges.draw`, in GeV, degrees and mm.
     layout, compression : of each part, as of :func:`caloforge.generate.generate_file`.
     runtime, precision : of the engine.
     sampler : name and version of what draws the showers, where that is not the model's graph.

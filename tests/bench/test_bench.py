@@ -8,7 +8,6 @@ from tests.conftest import make_showers, write_toy_model
 from typer.testing import CliRunner
 
 from caloforge import io
-from caloforge.beam import draw
 from caloforge.bench.baseline import recorded
 from caloforge.bench.cases import model_cases, plans
 from caloforge.bench.measure import fitting_count, in_rounds
@@ -22,6 +21,7 @@ from caloforge.engine import Plan, read_card
 from caloforge.engine.capability import Capabilities
 from caloforge.errors import CaloforgeError, DetectorError, InputError, OutputError
 from caloforge.provenance import array_digest
+from caloforge.ranges import draw
 
 PLAIN = Capabilities(bfloat16=False, int8=False)
 

@@ -76,7 +76,7 @@ def test_the_systems_own_refusals_are_one_line(refused, toy_model, tmp_path, mon
         msg = "Unable to allocate 15.4 TiB"
         raise MemoryError(msg)
 
-    monkeypatch.setattr("caloforge.beam.draw", no_room)
+    monkeypatch.setattr("caloforge.ranges.draw", no_room)
     line = refused("generate", toy_model, "-n", 5, "-o", tmp_path / "x.h5")
     assert "not enough memory: Unable to allocate 15.4 TiB" in line
 

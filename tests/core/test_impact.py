@@ -5,13 +5,14 @@ import pytest
 from tests.conftest import make_showers
 
 from caloforge import io
-from caloforge.beam import Conditions, draw, extremes
+from caloforge.beam import Conditions
 from caloforge.convert import convert
 from caloforge.detector import load_detector
 from caloforge.errors import InputError
 from caloforge.hits import Hits
 from caloforge.impact import ImageImpact, asked_impact, check_impact, in_pad
 from caloforge.placement import positions_mm
+from caloforge.ranges import draw, extremes
 from caloforge.showers import Showers
 from caloforge.turn import as_made, leans_along_x
 

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from caloforge.beam import Conditions, draw
+from caloforge.beam import Conditions
 from caloforge.calibration import Calibration
 from caloforge.errors import DetectorError, InputError
 from caloforge.particle import particle_name, pdg_number
+from caloforge.ranges import draw
 from caloforge.showers import Showers
 from caloforge.spread import Spread
 

@@ -6,7 +6,7 @@ import pytest
 from tests.flights import off_the_flight
 
 from caloforge import io
-from caloforge.beam import Conditions, draw
+from caloforge.beam import Conditions
 from caloforge.engine import load_engine
 from caloforge.engine.choose import chosen_runtime
 from caloforge.engine.latent import draw_latent
@@ -15,6 +15,7 @@ from caloforge.engine.runtimes import RUNTIMES
 from caloforge.errors import InputError, RangeError
 from caloforge.generate import generate_file, load
 from caloforge.physics.angle import leaning_angle
+from caloforge.ranges import draw
 from caloforge.turn import leans_aslant
 from caloforge.zoo import model_path
 

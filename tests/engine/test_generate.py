@@ -13,7 +13,7 @@ from tests.command import call
 from tests.conftest import write_toy_model
 
 from caloforge import io
-from caloforge.beam import Conditions, draw
+from caloforge.beam import Conditions
 from caloforge.engine import RUNTIMES
 from caloforge.errors import InputError, ModelError, OutputError, RangeError
 from caloforge.generate import Generator, generate_file, load
@@ -21,6 +21,7 @@ from caloforge.hit_arrays import HitArrays
 from caloforge.hits import Hits
 from caloforge.io.hits_writer import HitsWriter
 from caloforge.lock import claimed
+from caloforge.ranges import draw
 
 
 def test_the_same_seed_gives_the_same_showers_whatever_the_batch(toy_model):
@@ -98,7 +99,7 @@ import sys, time
 from pathlib import Path
 import caloforge
 import caloforge.generate.file as g
-from caloforge.beam import draw
+from caloforge.ranges import draw
 g.FLUSH_EVERY = 1
 slow = lambda done: time.sleep(0.02)
 generator = caloforge.load(sys.argv[1], runtime="onnx", batch=8)

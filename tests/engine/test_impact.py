@@ -8,12 +8,13 @@ from tests.conftest import make_showers
 from tests.flights import barycentres, off_the_flight
 
 from caloforge import io
-from caloforge.beam import Conditions, draw
+from caloforge.beam import Conditions
 from caloforge.detector import Window
 from caloforge.engine import read_card
 from caloforge.errors import InputError, RangeError
 from caloforge.generate import generate_file, load
 from caloforge.impact import in_pad
+from caloforge.ranges import draw
 from caloforge.zoo import model_path
 
 PAD = 5.1

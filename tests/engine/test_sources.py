@@ -7,13 +7,14 @@ import pytest
 from tests.conftest import TOY_SHAPE
 
 from caloforge import ShowerSource
-from caloforge.beam import Conditions, draw
+from caloforge.beam import Conditions
 from caloforge.engine import RUNTIMES, Plan, StreamedEngine, base, load_engine, read_card, run
 from caloforge.engine import runtimes as table
 from caloforge.engine.capability import Capabilities
 from caloforge.engine.runtimes import runtimes_for
 from caloforge.errors import InputError, ModelError
 from caloforge.generate import Generator, load
+from caloforge.ranges import draw
 
 
 def torch_source(path) -> Generator:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from caloforge import io
-from caloforge.beam import draw
 from caloforge.card import ModelCard
 from caloforge.engine import Plan, load_engine, run
 from caloforge.engine.capability import Capabilities
@@ -16,6 +15,7 @@ from caloforge.engine.pool import over_streams
 from caloforge.errors import InputError
 from caloforge.generate import generate_file, load
 from caloforge.io import direct, raw
+from caloforge.ranges import draw
 
 NO_BF16 = Capabilities(bfloat16=False, int8=False)
 ALL = Capabilities(bfloat16=True, int8=True)

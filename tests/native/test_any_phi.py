@@ -8,11 +8,12 @@ import pytest
 torch = pytest.importorskip("torch")
 native = pytest.importorskip("caloforge_native", reason="caloforge-native is not built")
 
-from caloforge.beam import Conditions, draw  # noqa: E402
+from caloforge.beam import Conditions  # noqa: E402
 from caloforge.engine import read_card  # noqa: E402
 from caloforge.generate import load  # noqa: E402
 from caloforge.networks.factorised.knots import unit_vectors  # noqa: E402
 from caloforge.networks.factorised.layers import normal_from_uniform  # noqa: E402
+from caloforge.ranges import draw  # noqa: E402
 from caloforge.zoo import model_path  # noqa: E402
 from tests.flights import off_the_flight  # noqa: E402
 from tests.native.conftest import network_of  # noqa: E402

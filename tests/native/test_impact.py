@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from caloforge.beam import draw
 from caloforge.generate import load
+from caloforge.ranges import draw
 from tests.flights import off_the_flight
 
 native = pytest.importorskip("caloforge_native")

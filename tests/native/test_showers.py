@@ -8,12 +8,13 @@ import pytest
 
 native = pytest.importorskip("caloforge_native", reason="caloforge-native is not built")
 
-from caloforge.beam import Conditions, draw  # noqa: E402
+from caloforge.beam import Conditions  # noqa: E402
 from caloforge.engine import Plan, load_engine, read_card  # noqa: E402
 from caloforge.engine.native import HITS_BATCH, NativeEngine  # noqa: E402
 from caloforge.errors import ModelError  # noqa: E402
 from caloforge.generate import load  # noqa: E402
 from caloforge.hit_arrays import cell_type  # noqa: E402
+from caloforge.ranges import draw  # noqa: E402
 from caloforge.source import collected  # noqa: E402
 
 N = 50

@@ -6,10 +6,10 @@ import numpy as np
 from tests.conftest import TOY_SHAPE
 
 from caloforge import io
-from caloforge.beam import draw
 from caloforge.card import METADATA_KEY, Latent, ModelCard
 from caloforge.detector import Detector
 from caloforge.generate import load
+from caloforge.ranges import draw
 
 FIRST, SECOND = "first", "second"
 LATENT, HIDDEN = 16, 32

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from caloforge.beam import Conditions, draw
+from caloforge.beam import Conditions
 from caloforge.detector import Detector
+from caloforge.ranges import draw
 from caloforge.simulate.data import DataSets, choose_data
 from caloforge.simulate.request import Production
 from caloforge.simulate.tables import cache_folder

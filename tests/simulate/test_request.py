@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caloforge.beam import Conditions, draw
+from caloforge.beam import Conditions
 from caloforge.detector import Detector, load_detector
 from caloforge.errors import DetectorError, InputError, OutputError, RangeError
+from caloforge.ranges import draw
 from caloforge.simulate.data import DataSets, choose_data
 from caloforge.simulate.geometry import Grid, grid_of
 from caloforge.simulate.request import Production

@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 
-from caloforge.beam import draw
 from caloforge.bench.in_situ_observables import Agreement, compare, observables
 from caloforge.bench.report import Machine
 from caloforge.card import ModelCard
@@ -16,6 +15,7 @@ from caloforge.engine import read_card
 from caloforge.engine.choose import chosen_runtime
 from caloforge.errors import InputError
 from caloforge.hit_arrays import HitArrays
+from caloforge.ranges import draw
 from caloforge.simulate.data import choose_data
 from caloforge.simulate.in_situ.events import Events, SimulatedEvents
 from caloforge.simulate.in_situ.process import LoopProcess, loop_process
@@ -76,7 +76,7 @@ class InSituReport(FrozenModel):
 def request_events(
     card: ModelCard, energy: str | None, theta: str | None, *, n: int, particles: int, seed: int
 ) -> Events:
-    """So many events of the model's particle, of energies and angles as of caloforge.beam.draw.
+    """So many events of the model's particle, of energies and angles as of caloforge.ranges.draw.
 
     Where None, those of the model's range. Raises as of :class:`Events`, Production and draw.
     """

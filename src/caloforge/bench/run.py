@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from caloforge.beam import Conditions, draw
+from caloforge.beam import Conditions
 from caloforge.bench.baseline import LiveGeant4, recorded
 from caloforge.bench.cases import Case
 from caloforge.bench.measure import (
@@ -17,6 +17,7 @@ from caloforge.bench.measure import (
 from caloforge.bench.report import Machine, Report, Row, Timing
 from caloforge.io import Opens, open_showers
 from caloforge.physics.distances import validation_number
+from caloforge.ranges import draw
 from caloforge.showers import Showers
 from caloforge.units import degree
 

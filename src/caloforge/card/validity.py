@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from caloforge.beam import Conditions, Ranges, extremes
+from caloforge.beam import Conditions
 from caloforge.detector import Detector
 from caloforge.errors import InputError, RangeError
 from caloforge.impact import asked_impact, check_impact
+from caloforge.ranges import Ranges, extremes
 from caloforge.turn import as_made, aslant, turns
 from caloforge.typing import FloatArray
 from caloforge.units import degree
@@ -46,7 +47,7 @@ class Validity:
     ) -> Ranges:
         """What is asked for; of energies and angles else the model's whole range.
 
-        All as of :func:`caloforge.beam.draw`, ``impact`` also ``uniform``; errors as there and as
+        All as of :func:`caloforge.ranges.draw`, ``impact`` also ``uniform``; errors as there and as
         of check.
         """
         low, high = self.energy_range_gev

@@ -26,7 +26,7 @@ def conditions_like(
 ) -> "Conditions":
     """The first n conditions of a sample, from its start again if it has fewer.
 
-    ``impact`` as of :func:`caloforge.beam.draw`, ``like`` for those of the sample, or None.
+    ``impact`` as of :func:`caloforge.ranges.draw`, ``like`` for those of the sample, or None.
 
     Raises
     ------
@@ -34,6 +34,7 @@ def conditions_like(
         if the sample does not tell what is asked for.
     """
     from caloforge.impact import asked_impact, in_pad
+    from caloforge.ranges import entering
     from caloforge.turn import turns
 
     found = sample.conditions
@@ -48,4 +49,4 @@ def conditions_like(
         impact = None
     found = found.repeated(n or len(found))
     places = asked_impact(impact, detector)
-    return found if places is None else found.entering(places, seed=seed)
+    return found if places is None else entering(found, places, seed=seed)

@@ -146,7 +146,7 @@ def _conditions(
     reading: Reading,
 ) -> "Conditions":
     """The conditions that the options ask for."""
-    from caloforge.beam import draw
+    from caloforge.ranges import draw
 
     if like is not None:
         nothing_else(energy, theta, phi)

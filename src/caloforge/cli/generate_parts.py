@@ -82,13 +82,13 @@ def _begun(
 
     The runtime of a dataset that was begun is kept, unless another one is named.
     """
-    from caloforge.beam import draw
     from caloforge.engine import read_card
     from caloforge.engine.runtimes import runtime_named
     from caloforge.generate import load
     from caloforge.io.parts import REQUEST
     from caloforge.parts import Dataset, DatasetRequest
     from caloforge.provenance import file_digest
+    from caloforge.ranges import draw
     from caloforge.turn import leans_aslant
     from caloforge.zoo import model_path
 

@@ -171,7 +171,7 @@ def _asked(
     seed: int,
 ) -> tuple["Conditions", "Conditions"]:
     """The conditions that the options ask for, and the extremes of what they allow."""
-    from caloforge.beam import draw, extremes
+    from caloforge.ranges import draw, extremes
 
     if n is None or energy is None:
         msg = "give the energies and the number of showers (--energy 10:500 -n 1000), or --like"

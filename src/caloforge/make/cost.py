@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from caloforge.beam import draw
 from caloforge.io.gan3d_writer import sample_bytes
 from caloforge.make.request import MakeRequest
 from caloforge.networks.base import Domain
 from caloforge.networks.objective import Batch, TrainingPlan
 from caloforge.networks.spec import build_objective
+from caloforge.ranges import draw
 from caloforge.showers import Showers
 from caloforge.train.files import energy_range, theta_range
 from caloforge.train.recipe import Recipe

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from caloforge.beam import Conditions, extremes
+from caloforge.beam import Conditions
 from caloforge.detector import Detector, Window
 from caloforge.errors import InputError, RangeError
 from caloforge.make.request import MakeRequest
+from caloforge.ranges import extremes
 from caloforge.showers import Showers
 from caloforge.simulate.source import Geant4Source
 from caloforge.spread import Spread
