@@ -8,15 +8,14 @@ import onnx
 import torch
 
 from caloforge.aslant_graph import with_branch
-from caloforge.atomic import replacing
 from caloforge.card import METADATA_KEY, SCHEMA_VERSION, ModelCard
 from caloforge.engine import read_card
 from caloforge.export import (
     CHECKED_SHOWERS,
-    check_parity,
     example_inputs,
     initializers_of,
     trace,
+    write_checked,
 )
 from caloforge.networks.factorised.restore import restored
 from caloforge.networks.factorised.tables import TABLES_KEY, named, renamed, tables
@@ -45,9 +44,6 @@ def add_phi(path: Path) -> ModelCard:
     there = named(initializers_of(aslant), tables(network))
     same = {place: here[table] for table, place in there.items() if table in here}
     model = with_branch(model, aslant, same)
-    onnx.helper.set_model_props(model, metadata | {METADATA_KEY: card.model_dump_json()})
-    content = model.SerializeToString()
-    check_parity(content, inputs, reference)
-    with replacing(path) as partial:
-        partial.write_bytes(content)
+    metadata[METADATA_KEY] = card.model_dump_json()
+    write_checked(model, metadata, inputs, reference, path)
     return card

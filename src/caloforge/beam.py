@@ -88,6 +88,16 @@ class Conditions:
         return np.stack([along * np.cos(phi), along * np.sin(phi)], axis=1)
 
     @property
+    def directions(self) -> Float64Array:
+        """Unit vectors (N, 3) of the flights along x, y and the layers' normal."""
+        theta = self.theta.astype(np.float64)
+        along, z = np.cos(theta), np.sin(theta)
+        if self.phi is None:
+            return np.stack([np.zeros_like(along), along, z], axis=1)
+        phi = self.phi.astype(np.float64)
+        return np.stack([along * np.cos(phi), along * np.sin(phi), z], axis=1)
+
+    @property
     def inclined(self) -> bool:
         """Whether any flight is inclined."""
         return bool(np.any(np.abs(np.cos(self.theta.astype(np.float64))) > SIDEWAYS))

@@ -56,7 +56,7 @@ def build(
     try:
         return model.model_validate(data)
     except ValidationError as problem:
-        msg = f"{where}: {_first_problem(problem.errors(), model, data)}"
+        msg = f"{where}: {_first_problem(problem.errors(), model)}"
         raise error(msg) from None
 
 
@@ -68,7 +68,7 @@ def load_toml(
     return build(model, read_toml(path, error), where=str(path), error=error)
 
 
-def _first_problem(errors: list[ErrorDetails], model: type[BaseModel], data: Any) -> str:
+def _first_problem(errors: list[ErrorDetails], model: type[BaseModel]) -> str:
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     location = [str(part) for part in first["loc"]]
     key = ".".join(location) or "the file"

@@ -43,13 +43,23 @@ def draw_detector(detector: Detector) -> "Figure":
     colours = material_colours(detector)
     _draw_stack(side, detector, colours)
     _draw_layers(layer, detector, colours)
-    finest = max(detector.layers, key=lambda layer: len(layer.ring_edges_mm or ()))
-    draw_cells(front, detector, finest)
-    front.set(title=f"window '{next(iter(detector.windows))}'")
-    figure.suptitle(detector.title)
-    handles = [_patch(colour, name) for name, colour in colours.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    draw_front(front, detector)
+    add_legend(figure, colours, columns=6)
     return figure
+
+
+def draw_front(axes: "Axes", detector: Detector) -> None:
+    """Draw the cells of the first window, of the layer that has the finest, and the title."""
+    finest = max(detector.layers, key=lambda layer: len(layer.ring_edges_mm or ()))
+    draw_cells(axes, detector, finest)
+    axes.set(title=f"window '{next(iter(detector.windows))}'")
+    axes.figure.suptitle(detector.title)
+
+
+def add_legend(figure: "Figure", colours: dict[str, str], *, columns: int) -> None:
+    """Say under a figure which colour is which material."""
+    handles = [_patch(colour, name) for name, colour in colours.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def save_drawing(figure: "Figure", path: Path) -> None:

@@ -63,11 +63,7 @@ def export_generator(generator: nn.Module, card: ModelCard, path: Path) -> None:
     model = trace(generator, inputs[: len(INPUTS)])
     if card.takes_phi:
         model = with_branch(model, trace(generator, inputs))
-    onnx.helper.set_model_props(model, _metadata(model, generator, card))
-    content = model.SerializeToString()
-    check_parity(content, inputs, reference)
-    with replacing(path) as partial:
-        partial.write_bytes(content)
+    write_checked(model, _metadata(model, generator, card), inputs, reference, path)
 
 
 def note_response(path: Path, showers: int = RESPONSE_SHOWERS) -> ModelCard:
@@ -155,7 +151,30 @@ def _forget_origin(graph: Any) -> None:
         part.doc_string = ""
 
 
-def check_parity(content: bytes, inputs: tuple[torch.Tensor, ...], reference: FloatArray) -> None:
+def write_checked(
+    model: Any,
+    metadata: dict[str, str],
+    inputs: tuple[torch.Tensor, ...],
+    reference: FloatArray,
+    path: Path,
+) -> None:
+    """Write a model with its metadata, if it makes the reference (N, X, Y, Z) in GeV of inputs.
+
+    Raises
+    ------
+    ModelError
+        if it does not.
+    OutputError
+        if the file cannot be written.
+    """
+    onnx.helper.set_model_props(model, metadata)
+    content = model.SerializeToString()
+    _check_parity(content, inputs, reference)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def _check_parity(content: bytes, inputs: tuple[torch.Tensor, ...], reference: FloatArray) -> None:
     """Compare a model in ONNX Runtime with a reference (N, X, Y, Z) in GeV; ModelError."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

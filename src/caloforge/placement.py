@@ -12,8 +12,6 @@ from caloforge.scaling import THRESHOLD_GEV
 from caloforge.typing import Float64Array
 from caloforge.units import speed_of_light
 
-SIDEWAYS = 1e-3
-"""More of a unit vector of flight than this along x is an angle that models do not have."""
 NOTHING = 1e-9
 """Less of a unit vector than this is rounding."""
 STEEP = 0.9
@@ -129,13 +127,13 @@ def axes_of(
 
     ``positions_mm(hits) @ axes_of(...)`` are the positions from the impact in the detector's frame.
     ``normal`` (3,) points into the layers, and is the flight's direction if it is not given;
-    ``pad_y`` (3,) is the pads' y axis, the flight's part along the layers if it is not given. The
-    flight's angle to y is the shower's theta.
+    ``pad_y`` (3,) is the pads' y axis, the flight's part along the layers if it is not given: the
+    flight's angle to y is the shower's theta then, and its phi a right angle.
 
     Raises
     ------
     InputError
-        if the flight does not lead into the layers, or is not in the plane of y and z.
+        if the flight does not lead into the layers, or y is their normal.
 
     >>> axes_of(np.array([0.0, 0.6, 0.8]), normal=np.array([0.0, 0.0, 1.0])).tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
@@ -150,10 +148,11 @@ def axes_of(
         raise InputError(msg)
     y = _unit(y)
     x = np.cross(y, z)
-    if flight @ z < NOTHING or abs(flight @ x) > SIDEWAYS:
-        msg = "a flight must lead into the layers, in the plane of their normal and the pads' y"
-        raise InputError(f"{msg}: {np.round([flight @ x, flight @ y, flight @ z], 6)} in x, y, z")
-    return np.stack([x, y, z])
+    axes = np.stack([x, y, z])
+    if flight @ z < NOTHING:
+        msg = f"a flight must lead into the layers: {np.round(axes @ flight, 6)} in x, y, z"
+        raise InputError(msg)
+    return axes
 
 
 def _across(vector: Float64Array, z: Float64Array) -> Float64Array:

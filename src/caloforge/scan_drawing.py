@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from caloforge.detector import Detector
-from caloforge.detector_drawing import COLOURS, SENSITIVE_COLOUR, draw_cells
+from caloforge.detector_drawing import COLOURS, SENSITIVE_COLOUR, add_legend, draw_front
 from caloforge.material_scan import MaterialScan
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ OTHER_COLOUR = "#eeeeee"
 def draw_scan(detector: Detector, scan: MaterialScan) -> "Figure":
     """A figure with the side view in the plane x = 0, the mesh's layers in it, and its cells."""
     from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
 
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     side, front = figure.subplots(1, 2, width_ratios=[2.2, 1])
@@ -33,12 +32,8 @@ def draw_scan(detector: Detector, scan: MaterialScan) -> "Figure":
     side.annotate(
         "beam", (0, 0), (-0.16 * edges[-1], 0), va="center", arrowprops={"arrowstyle": "->"}
     )
-    finest = max(detector.layers, key=lambda layer: len(layer.ring_edges_mm or ()))
-    draw_cells(front, detector, finest)
-    front.set(title=f"window '{next(iter(detector.windows))}'")
-    figure.suptitle(detector.title)
-    handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
+    draw_front(front, detector)
+    add_legend(figure, colours, columns=5)
     return figure
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from caloforge.beam import IN_PLANE, SIDEWAYS, Conditions
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.typing import BoolArray
+from caloforge.typing import BoolArray, FloatArray
 from caloforge.units import degree
 
 STRAIGHT = 1e-3
@@ -50,8 +50,7 @@ def in_plane(conditions: Conditions, detector: Detector, *, where: object) -> Co
         msg = f"{where} holds showers that lean out of the y-z plane (phi {phi:.4g} degrees): "
         raise InputError(f"{msg}networks know those in it, and make others of them by symmetry")
     backwards = np.sin(conditions.phi.astype(np.float64)) < 0
-    theta = np.where(backwards, np.float32(np.pi) - conditions.theta, conditions.theta)
-    return replace(conditions, theta=theta, phi=None)
+    return replace(conditions, theta=_mirrored(conditions.theta, backwards), phi=None)
 
 
 def leans_along_x(conditions: Conditions, detector: Detector) -> BoolArray:
@@ -82,7 +81,7 @@ def as_made(conditions: Conditions, detector: Detector) -> Conditions:
     toward = np.stack([np.cos(phi), np.sin(phi)], axis=1)
     toward = np.where(transposed[:, None], toward[:, ::-1], toward)
     backwards = toward[:, 1] < 0
-    theta = np.where(backwards, np.float32(np.pi) - conditions.theta, conditions.theta)
+    theta = _mirrored(conditions.theta, backwards)
     toward = np.where(backwards[:, None], -toward, toward)
     straight = ~aslant(conditions)
     azimuth = np.where(straight, IN_PLANE, np.arctan2(toward[:, 1], toward[:, 0]))
@@ -110,3 +109,8 @@ def aslant(conditions: Conditions) -> BoolArray:
     off = np.abs(quarters - np.rint(quarters)) > STRAIGHT
     found: BoolArray = off & (np.abs(np.cos(conditions.theta.astype(np.float64))) > SIDEWAYS)
     return found
+
+
+def _mirrored(theta: FloatArray, those: BoolArray) -> FloatArray:
+    """Angles (N,) in rad, some of them on the other side of a right angle."""
+    return np.where(those, np.float32(np.pi) - theta, theta)

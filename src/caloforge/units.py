@@ -18,7 +18,6 @@ eV = 1e-9 * GeV
 
 mm = 1.0
 cm = 10.0 * mm
-um = 1e-3 * mm
 
 ns = 1.0
 speed_of_light = 299.792458 * mm / ns

@@ -3,6 +3,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from tests.command import call
 from tests.conftest import make_showers, write_toy_model
 from typer.testing import CliRunner
 
@@ -16,7 +17,7 @@ from caloforge.bench.profile import profile
 from caloforge.bench.report import Report, Timing
 from caloforge.bench.run import bench
 from caloforge.bench.table import measured_table
-from caloforge.cli.app import app, main
+from caloforge.cli.app import app
 from caloforge.engine import Plan, read_card
 from caloforge.engine.capability import Capabilities
 from caloforge.errors import CaloforgeError, DetectorError, InputError, OutputError
@@ -247,7 +248,5 @@ def test_models_of_two_detectors_cannot_share_a_baseline(tmp_path, toy_model, to
 
 
 def test_bench_alone_is_one_line(capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["bench"])
-    assert ended.value.code == 2
+    assert call("bench") == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+from tests.command import call
 
 torch = pytest.importorskip("torch")
 
@@ -11,10 +12,11 @@ from tests.conftest import make_showers  # noqa: E402
 from tests.train.conftest import RECIPE  # noqa: E402
 
 from caloforge import io  # noqa: E402
-from caloforge.bench.scaling import Scaling, measure_scaling, plot_scaling  # noqa: E402
+from caloforge.bench.scaling import Scaling, plot_scaling  # noqa: E402
+from caloforge.bench.scaling_steps import measure_scaling  # noqa: E402
 from caloforge.bench.training import time_to_train  # noqa: E402
-from caloforge.cli.app import main  # noqa: E402
 from caloforge.errors import InputError  # noqa: E402
+from caloforge.train.files import ShowerFiles  # noqa: E402
 from caloforge.train.recipe import load_recipe  # noqa: E402
 
 
@@ -84,12 +86,25 @@ def test_energy_scores_scale_too(files):
     assert found.ranks == [1, 2]
 
 
+def test_no_more_showers_are_read_than_are_timed(files, monkeypatch):
+    read, run = set(), ShowerFiles.read_run
+
+    def noted(self, start, stop):
+        read.update(range(start, stop))
+        return run(self, start, stop)
+
+    monkeypatch.setattr(ShowerFiles, "read_run", noted)
+    recipe = load_recipe(files / "toy.toml")
+    found = measure_scaling(recipe, [files / "toy.h5"], 20.0, 100.0, steps=1)
+    assert [len(seconds) for seconds in found.step_seconds.values()] == [1]
+    assert len(read) == 4 * 8 / 0.8 < 60
+
+
 def test_bench_measures_a_recipe_and_draws_its_scaling(files, capsys):
     command = ["bench", "scaling", str(files / "toy.toml"), "--data", str(files / "toy.h5")]
     command += ["-o", str(files / "scaling.json"), "--plot", str(files / "scaling.png")]
-    with pytest.raises(SystemExit) as end:
-        main([*command, "--network", "5", "200", "--threads", "1"])
-    assert end.value.code == 0 and "modelled network" in capsys.readouterr().out
+    assert call(*command, "--network", "5", "200", "--threads", "1") == 0
+    assert "modelled network" in capsys.readouterr().out
     found = Scaling.model_validate(json.loads((files / "scaling.json").read_text()))
     assert (found.latency_us, found.gbit_per_second) == (5.0, 200.0)
     assert list(found.step_seconds) == [8] and all(s > 0 for s in found.step_seconds[8])

@@ -4,23 +4,21 @@ import sys
 
 import numpy as np
 import pytest
+from tests.command import call
 from tests.conftest import make_showers
 
 from caloforge import io
-from caloforge.cli.app import main
 
 
 @pytest.fixture
 def run(capsys):
     """Run the command line in this process: (exit code, stdout, stderr)."""
 
-    def call(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return caught.value.code, captured.out, captured.err
+    def run(*arguments):
+        code, captured = call(*arguments), capsys.readouterr()
+        return code, captured.out, captured.err
 
-    return call
+    return run
 
 
 def test_help_needs_nothing_heavy():

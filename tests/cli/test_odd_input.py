@@ -5,27 +5,25 @@ import subprocess
 import sys
 
 import pytest
+from tests.command import call
 from tests.conftest import write_toy_model
 
 from caloforge import io
-from caloforge.cli.app import main
 
 
 @pytest.fixture
 def refused(capsys, tmp_path):
     """The line that a command is refused with; nothing is left in the folder."""
 
-    def call(*arguments):
+    def refuse(*arguments):
         before = sorted(tmp_path.rglob("*"))
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        assert caught.value.code == 2
+        assert call(*arguments) == 2
         assert sorted(tmp_path.rglob("*")) == before
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("caloforge: error:")
         return line
 
-    return call
+    return refuse
 
 
 @pytest.mark.parametrize(
@@ -93,9 +91,7 @@ def test_an_interrupted_conversion_is_one_line_and_leaves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("caloforge.io.ShowerWriter.write", interrupt)
-    with pytest.raises(SystemExit) as caught:
-        main(["convert", str(sample), "-o", str(tmp_path / "x.h5")])
-    assert caught.value.code == 130
+    assert call("convert", sample, "-o", tmp_path / "x.h5") == 130
     assert capsys.readouterr().err.splitlines()[-1].startswith("caloforge: interrupted")
     assert list(tmp_path.iterdir()) == [sample]
 

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import onnxruntime
 import pytest
+from tests.command import call
 
 from caloforge.card import METADATA_KEY, ModelCard, Response, read_scores
-from caloforge.cli.app import main
 from caloforge.detector import load_detector
 from caloforge.engine.base import read_card
 from caloforge.errors import InputError
@@ -79,9 +79,7 @@ def test_a_file_with_an_older_card_is_renewed(tmp_path, toy_model):
     )
     onnx.helper.set_model_props(model, {METADATA_KEY: older, "caloforge.tables": "factorised 1"})
     onnx.save(model, str(toy_model))
-    with pytest.raises(SystemExit) as ended:
-        main(["export", str(toy_model), "-o", str(tmp_path / "new.onnx")])
-    assert not ended.value.code
+    assert call("export", toy_model, "-o", tmp_path / "new.onnx") == 0
     new = onnx.load(str(tmp_path / "new.onnx"))
     said = {entry.key: entry.value for entry in new.metadata_props}
     assert said["caloforge.tables"] == "factorised 1" and new.graph == model.graph
@@ -93,10 +91,8 @@ def test_a_model_file_takes_the_scores_of_a_validation(tmp_path, toy_model):
     pytest.importorskip("onnx")
     metrics = tmp_path / "metrics.json"
     metrics.write_text(json.dumps({"scores": {"auc_low": AUC}}))
-    with pytest.raises(SystemExit) as ended:
-        words = ["export", toy_model, "--name", "mine", "--scores", metrics]
-        main([str(word) for word in (*words, "-o", tmp_path / "new.onnx")])
-    assert not ended.value.code
+    words = ("export", toy_model, "--name", "mine", "--scores", metrics)
+    assert call(*words, "-o", tmp_path / "new.onnx") == 0
     old, new = read_card(toy_model), read_card(tmp_path / "new.onnx")
     assert new.name == "mine" and new.scores == old.scores | read_scores(metrics)
 

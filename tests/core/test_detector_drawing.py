@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from tests.command import call
 
-from caloforge.cli.app import main
 from caloforge.detector import bundled_detectors, load_detector
 from caloforge.detector_drawing import draw_detector
 
@@ -20,9 +20,8 @@ def test_every_slab_is_drawn(name: str) -> None:
 
 
 def test_info_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["info", "par04_siw", "--draw", str(tmp_path / "a.svg")])
-    assert caught.value.code == 0 and (tmp_path / "a.svg").stat().st_size > 1000
+    assert call("info", "par04_siw", "--draw", tmp_path / "a.svg") == 0
+    assert (tmp_path / "a.svg").stat().st_size > 1000
     assert "A Tungsten 1.4, b Silicon 0.3" in " ".join(capsys.readouterr().out.split())
 
 
@@ -34,8 +33,7 @@ def test_a_readout_without_material_is_drawn_by_layers(
     assert [axes.get_title() for axes in panels] == [f"layer {n}" for n in detector.layer_numbers]
     rings = [len(layer.ring_edges_mm or ()) for layer in detector.layers]
     assert [len(axes.patches) for axes in panels] == rings
-    with pytest.raises(SystemExit) as caught:
-        main(["info", "calochallenge_pions", "--draw", str(tmp_path / "a.png")])
+    assert call("info", "calochallenge_pions", "--draw", tmp_path / "a.png") == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert caught.value.code == 0 and "read-out without material" in said
+    assert "read-out without material" in said
     assert "533 of them present" in said

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tests.command import call
 
-from caloforge.cli.app import main
 from caloforge.detector import load_detector
 from caloforge.errors import DetectorError
 from caloforge.material import Material
@@ -91,10 +91,8 @@ def test_budgets_add_up():
 
 
 def test_info_shows_density_and_lengths_of_layers_and_whole(tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["info", str(slipped(tmp_path, 1.032, "{ C = 0.915, H = 0.085 }"))])
+    assert call("info", slipped(tmp_path, 1.032, "{ C = 0.915, H = 0.085 }")) == 0
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert caught.value.code == 0
     assert "20, 180 mm deep: on average 5.618 g/cm3, 14.49 X0, 0.581 lambda" in said
     assert "each 9 mm, 5.618 g/cm3, 0.7244 X0, 0.0291 lambda" in said
     assert "material Lead 11.35 g/cm3, X0 5.613 mm, lambda 182.5 mm" in said

@@ -9,11 +9,11 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from tests.command import call
 from tests.conftest import write_toy_model
 
 from caloforge import io
 from caloforge.beam import Conditions, draw
-from caloforge.cli.app import main
 from caloforge.engine import RUNTIMES
 from caloforge.errors import InputError, ModelError, OutputError, RangeError
 from caloforge.generate import Generator, generate_file, load
@@ -96,11 +96,12 @@ def test_a_generated_file_holds_what_sample_gives(tmp_path, toy_model):
 KILLED = """
 import sys, time
 from pathlib import Path
-import caloforge.generate as g
+import caloforge
+import caloforge.generate.file as g
 from caloforge.beam import draw
 g.FLUSH_EVERY = 1
 slow = lambda done: time.sleep(0.02)
-generator = g.load(sys.argv[1], runtime="onnx", batch=8)
+generator = caloforge.load(sys.argv[1], runtime="onnx", batch=8)
 conditions = draw(400, "10:500", seed=1)
 from caloforge.io import hits_chunks
 hits_chunks.MOST = 64
@@ -163,9 +164,7 @@ def test_another_version_of_the_sampler_does_not_go_on(tmp_path, toy_model, monk
     def generated(version):
         monkeypatch.setattr("importlib.metadata.version", lambda name: version)
         options = ["-n", "50", "--layout", "hits", "--runtime", "onnx", "-o", str(path)]
-        with pytest.raises(SystemExit) as ended:
-            main(["generate", str(toy_model), *options])
-        return ended.value.code
+        return call("generate", toy_model, *options)
 
     def stop(writer):
         raise KeyboardInterrupt

@@ -3,11 +3,12 @@
 import h5py
 import numpy as np
 import pytest
+from tests.command import call
 from tests.conftest import make_showers
+from tests.flights import barycentres, off_the_flight
 
 from caloforge import io
 from caloforge.beam import Conditions, draw
-from caloforge.cli.app import main
 from caloforge.detector import Window
 from caloforge.engine import read_card
 from caloforge.errors import InputError, RangeError
@@ -16,15 +17,6 @@ from caloforge.impact import in_pad
 from caloforge.zoo import model_path
 
 PAD = 5.1
-
-
-def barycentres(showers):
-    """Of pads, (N, 3) in mm from the image's middle and the front."""
-    detector, geometry = showers.detector, showers.detector.geometry(showers.window)
-    cells = showers.cells.astype(np.float64)
-    total = cells.sum(axis=(1, 2, 3))
-    places = geometry.x_mm, geometry.y_mm, detector.layer_centres_mm
-    return np.stack([(cells * each).sum(axis=(1, 2, 3)) / total for each in places], axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +45,7 @@ def test_the_barycentre_follows_the_impact(fixed):
 def test_inclined_showers_cross_the_barycentre_s_depth_where_the_flight_does(angle):
     conditions = draw(96, "50", "65", impact="-2.55:2.55,-2.55:2.55", seed=1)
     showers = angle.sample(conditions, seed=2)
-    place = barycentres(showers)
-    off = place[:, :2] - showers.impact - place[:, 2:] * conditions.lean
+    off = off_the_flight(showers)
     assert np.abs(off.mean(axis=0) - [0, 0.54]).max() < 0.15  # Geant4: 0.59 +- 0.03 along y
     assert off.std(axis=0).max() < 0.7  # a pad's own 1.47 where it were not followed
 
@@ -119,13 +110,6 @@ def test_files_tell_where_particles_entered(tmp_path, fixed, layout):
     generate_file(fixed, plain, tmp_path / "plain.h5", seed=4, layout=layout)
     with h5py.File(tmp_path / "plain.h5") as file:
         assert "impact" not in file and "phi" not in file
-
-
-def call(*arguments):
-    """Run a command; its exit code."""
-    with pytest.raises(SystemExit) as caught:
-        main([str(each) for each in arguments])
-    return caught.value.code
 
 
 def test_the_command_line_takes_impacts_and_directions(tmp_path, capsys):

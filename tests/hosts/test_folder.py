@@ -7,12 +7,12 @@ from typing import get_args
 import numpy as np
 import onnx
 import pytest
+from tests.command import call
 from tests.conftest import write_toy_model
 from tests.hosts.imitations import FastCaloSim, Par04, RegularGridGAN, session
 
 from caloforge.calibration import Calibration
 from caloforge.card import METADATA_KEY, ModelCard
-from caloforge.cli.app import main
 from caloforge.detector import Detector, Layer, Material, Slab, Window
 from caloforge.hosts import HostName
 from caloforge.hosts.folder import HOSTS
@@ -20,12 +20,7 @@ from caloforge.hosts.folder import HOSTS
 
 @pytest.fixture
 def run(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        return stop.value.code or 0, capsys.readouterr().err
-
-    return call
+    return lambda *arguments: (call(*arguments), capsys.readouterr().err)
 
 
 def ring_detector(**changes):

@@ -1,9 +1,9 @@
 import h5py
 import numpy as np
 import pytest
+from tests.command import call
 
 from caloforge import io
-from caloforge.cli.app import main
 from caloforge.convert import convert
 from caloforge.detector import Detector, Window, load_detector
 from caloforge.errors import DetectorError, InputError
@@ -23,13 +23,6 @@ def showers(cylinder) -> Showers:
     cells = rng.exponential(0.01, (600, 3, 8, 4)) * (rng.random((600, 3, 8, 4)) < 0.5)
     energy = rng.uniform(10, 100, 600)
     return Showers(cells.astype("f4"), energy.astype("f4"), np.full(600, np.pi / 2, "f4"), cylinder)
-
-
-def call(*arguments) -> int:
-    """The exit code of the command line."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return ended.value.code
 
 
 def write_raw(path, voxels, energies):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import uproot
+from tests.command import call
 from tests.conftest import make_showers
 
 from caloforge import io
-from caloforge.cli.app import main
 from caloforge.convert import convert
 from caloforge.errors import InputError
 
@@ -59,9 +59,7 @@ def test_a_share_and_the_rest_are_the_sample_without_its_order_lost(tmp_path, to
     io.write(sample, make_showers(toy_detector, 50))
     for option, name in (("--only", "held_out.h5"), ("--without", "training.h5")):
         words = ["convert", str(sample), option, "0.2", "--seed", "3", "-o", str(tmp_path / name)]
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        assert not ended.value.code
+        assert call(*words) == 0
     everything, held_out, rest = (
         io.read(tmp_path / name) for name in ("all.h5", "held_out.h5", "training.h5")
     )
@@ -76,9 +74,7 @@ def test_a_share_and_the_rest_are_the_sample_without_its_order_lost(tmp_path, to
 def test_a_share_that_leaves_nothing_on_one_side_is_refused(tmp_path, toy_detector, share, capsys):
     sample = tmp_path / "all.h5"
     io.write(sample, make_showers(toy_detector, 20))
-    with pytest.raises(SystemExit) as ended:
-        main(["convert", str(sample), "--only", share, "-o", str(tmp_path / "o.h5")])
-    assert ended.value.code == 2
+    assert call("convert", sample, "--only", share, "-o", tmp_path / "o.h5") == 2
     assert "must leave some on either side" in capsys.readouterr().err
 
 
@@ -86,10 +82,7 @@ def test_the_particle_of_a_sample_that_does_not_say_it_is_stated(tmp_path, toy_s
     silent, stated = tmp_path / "silent.h5", tmp_path / "stated.h5"
     cells, energy, theta = toy_showers.cells, toy_showers.energy, toy_showers.theta
     io.write(silent, type(toy_showers)(cells, energy, theta, toy_showers.detector, "unknown"))
-    with pytest.raises(SystemExit):
-        main(["convert", str(silent), "--particle", "photon", "-o", str(stated)])
+    assert call("convert", silent, "--particle", "photon", "-o", stated) == 0
     assert io.read(stated).particle == "gamma"
-    with pytest.raises(SystemExit) as ended:
-        main(["convert", str(stated), "--particle", "e-", "-o", str(tmp_path / "no.h5")])
-    assert ended.value.code == 2
+    assert call("convert", stated, "--particle", "e-", "-o", tmp_path / "no.h5") == 2
     assert "holds showers of gamma, not of e-" in capsys.readouterr().err

@@ -6,8 +6,8 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+from tests.command import call
 from tests.conftest import TOY_SHAPE, make_showers
-from tests.io.command import call
 from tests.io.mutants import mutant
 
 from caloforge import io

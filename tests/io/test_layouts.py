@@ -1,25 +1,21 @@
 """Every public sample, built from its description, read to the right GeV, order, angle, particle
 and calibration, or refused in one line."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
+from tests.command import call
+from tests.conftest import make_showers
 from tests.io.samples import SAMPLES, N, calochallenge, energies, ild, images, write
 
 from caloforge import io
-from caloforge.cli.app import main
 from caloforge.convert import convert
 from caloforge.detector import load_detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io import LAYOUTS, SampleMap
 from caloforge.io.identity import DETECTOR_ATTRIBUTE, detector_to_json
-
-
-def call(*arguments) -> int:
-    """The exit code of the command line."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return ended.value.code
 
 
 def store(path, **datasets):
@@ -334,3 +330,18 @@ def test_a_library_without_energies_says_how_to_state_them(tmp_path):
         path, ild(), where=SampleMap.parse("cells=layers,energy=50,unit=MeV")
     ) as f:
         assert np.allclose(f.block(0, N).cells, truth.cells, rtol=1e-6)
+
+
+def test_directions_tell_which_way_showers_lean(tmp_path, toy_detector):
+    told = make_showers(toy_detector, 9, seed=3, window="angle")
+    phi = np.linspace(0, 6, 9, dtype=np.float32)
+    io.write(tmp_path / "lean.h5", replace(told, phi=phi))
+    out = tmp_path / "c.h5"
+    assert call("convert", tmp_path / "lean.h5", "-o", out, "--layout", "showerdata") == 0
+    with io.open_showers(out, toy_detector) as file:
+        assert file.LAYOUT == "showerdata"
+        found = file.read()
+    asked = replace(told.conditions, phi=phi)
+    assert found.phi is not None
+    np.testing.assert_allclose(found.conditions.directions, asked.directions, atol=1e-6)
+    np.testing.assert_array_equal(found.cells, told.cells)

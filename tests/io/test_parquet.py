@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from tests.io.command import call, check_there_and_back
+from tests.command import call, check_there_and_back
 from tests.io.mutants import mutant
 
 from caloforge import io

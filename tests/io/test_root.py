@@ -6,7 +6,7 @@ import awkward
 import numpy as np
 import pytest
 import uproot
-from tests.io.command import check_there_and_back
+from tests.command import check_there_and_back
 from tests.io.mutants import mutant
 
 from caloforge import io

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.command import call, refused
 from tests.conftest import make_showers, make_toy_detector
 
 from caloforge import io
-from caloforge.cli.app import main
 
 pytest.importorskip("torch")
 
@@ -42,13 +42,6 @@ def toml(tmp_path: Path) -> Path:
     return path
 
 
-def refused(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
-    with pytest.raises(SystemExit) as ended:
-        main(["make", *words])
-    assert ended.value.code == 2
-    return capsys.readouterr().err.strip()
-
-
 BEAM = ["--particle", "gamma", "--energy", "1:50"]
 
 
@@ -69,7 +62,7 @@ BEAM = ["--particle", "gamma", "--energy", "1:50"]
 def test_what_cannot_be_made_is_refused_in_a_line(
     tmp_path: Path, toml: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:
-    line = refused(capsys, [str(toml), *words, "-o", str(tmp_path / "m")])
+    line = refused(capsys, "make", str(toml), *words, "-o", str(tmp_path / "m"))
     assert said in line
     assert line.count("\n") == 0
     assert not (tmp_path / "m").exists()
@@ -89,7 +82,7 @@ def test_a_sample_gives_all_that_is_not_asked_for(
     tmp_path: Path, toml: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [str(toml), "--data", str(sample(tmp_path / "s.h5")), "-o", str(tmp_path / "m")]
-    assert "leave those out" in refused(capsys, [*words, "--energy", "1:50"])
+    assert "leave those out" in refused(capsys, "make", *words, "--energy", "1:50")
 
 
 def test_a_sample_of_another_particle_is_refused_naming_both(
@@ -97,7 +90,7 @@ def test_a_sample_of_another_particle_is_refused_naming_both(
 ) -> None:
     words = [str(toml), "--data", str(sample(tmp_path / "s.h5", "e-")), "-o", str(tmp_path / "m")]
     assert "holds showers of e-, asked for is gamma" in refused(
-        capsys, [*words, "--particle", "gamma"]
+        capsys, "make", *words, "--particle", "gamma"
     )
 
 
@@ -106,7 +99,7 @@ def test_a_sample_of_another_detector_is_refused(
 ) -> None:
     toml.write_text(TOY.replace("thickness_mm = 3.0", "thickness_mm = 4.0"))
     words = [str(toml), "--data", str(sample(tmp_path / "s.h5")), "-o", str(tmp_path / "m")]
-    assert "belongs to toy" in refused(capsys, words)
+    assert "belongs to toy" in refused(capsys, "make", *words)
 
 
 @pytest.mark.parametrize("empty", [slice(0, 200), slice(20, None)])
@@ -114,7 +107,7 @@ def test_showers_that_are_mostly_empty_are_refused_wherever_they_are(
     tmp_path: Path, toml: Path, capsys: pytest.CaptureFixture[str], empty: slice
 ) -> None:
     path = sample(tmp_path / "s.h5", empty=empty)
-    line = refused(capsys, [str(toml), "--data", str(path), "-o", str(tmp_path / "m")])
+    line = refused(capsys, "make", str(toml), "--data", str(path), "-o", str(tmp_path / "m"))
     assert "are under what toy sees; ask for higher energies" in line
 
 
@@ -128,7 +121,7 @@ def test_a_sample_that_does_not_say_its_particle_takes_the_one_that_is_given(
     tmp_path: Path, toml: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = sample(tmp_path / "s.h5", "unknown")
-    line = refused(capsys, [str(toml), "--data", str(path), "-o", str(tmp_path / "m")])
+    line = refused(capsys, "make", str(toml), "--data", str(path), "-o", str(tmp_path / "m"))
     assert "does not say of which particle its showers are: give --particle" in line
     asked = request_of_sample(path, make_toy_detector(), str(toml), "photon", seed=1)
     steps = showers_steps(asked, "fixed", Places(tmp_path), jobs=1, more=0)
@@ -148,16 +141,13 @@ def test_a_model_of_a_sample_from_beginning_to_end(
     monkeypatch.setattr(recipe, "PASSES", 3)
     monkeypatch.setattr(recipe, "FEWEST_STEPS", 6)
     words = ["make", str(toml), "--data", str(sample(tmp_path / "s.h5")), "-o", str(tmp_path / "m")]
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert not ended.value.code, capsys.readouterr().err
+    assert call(*words) == 0, capsys.readouterr().err
     card = read_card(tmp_path / "m" / "model.onnx")
     assert (card.particle, card.window) == ("gamma", "fixed")
     assert np.isfinite(card.scores["auc_high"].value)
     trained = {found.file: found.showers for found in card.training.data}
     assert trained == {"training.h5": 160}
     capsys.readouterr()
-    with pytest.raises(SystemExit):
-        main(words)
+    assert call(*words) == 0
     said = capsys.readouterr().err
     assert said.count("done already") == 8

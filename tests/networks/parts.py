@@ -2,8 +2,16 @@
 
 import math
 
+import numpy as np
 import torch
 
+from caloforge.networks.factorised.deposits import CLASSES, EXPECTATIONS
+from caloforge.networks.factorised.fit.deposits import (
+    BIN_WIDTH,
+    BINS,
+    LOWEST_LOG_RATIO,
+    quantile_row,
+)
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.fit.layers import LayerCalibration, LayerQuantiles
 from caloforge.networks.objective import Batch
@@ -46,3 +54,18 @@ def made_by(layers, layer_energy, energy):
     calibrate(layers, layer_energy, condition)
     with torch.no_grad():
         return layers(torch.rand(len(energy), layers.latent_dim), condition)
+
+
+def toy_row(expected_gev, *, ranked=False):
+    """A table row for deposits of 0.1 to 0.5 MeV, Poisson in number."""
+    chance = 1 - math.exp(-expected_gev / 3e-4)
+    histogram = torch.zeros(BINS, dtype=torch.float64)
+    for ratio in np.linspace(0.3, 1.7, 20) / chance:
+        histogram[int((math.log(ratio) - LOWEST_LOG_RATIO) / BIN_WIDTH)] += 1
+    return quantile_row(histogram, chance, 0.5, ranked=ranked)
+
+
+def set_deposits(sampler, *, ranked=False):
+    """Give every class of layers the same toy rows."""
+    rows = [toy_row(10 ** (row / 8 - 8), ranked=ranked) for row in range(EXPECTATIONS)]
+    sampler.table.copy_(torch.stack(rows).repeat(CLASSES, 1).flatten())

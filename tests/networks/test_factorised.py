@@ -8,22 +8,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.networks.parts import calibrate, set_quantiles  # noqa: E402
+from tests.networks.parts import calibrate, set_deposits, set_quantiles  # noqa: E402
 
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.factorised.axis import HaloHits  # noqa: E402
 from caloforge.networks.factorised.centre import centred  # noqa: E402
 from caloforge.networks.factorised.deposits import (  # noqa: E402
-    CLASSES,
-    EXPECTATIONS,
     QUANTILES,
     DepositSampler,
 )
 from caloforge.networks.factorised.fit.deposits import (  # noqa: E402
-    BIN_WIDTH,
     BINS,
-    LOWEST_LOG_RATIO,
     quantile_row,
 )
 from caloforge.networks.factorised.generator import (  # noqa: E402
@@ -81,23 +77,13 @@ def generator(layer_sample):
     torch.manual_seed(0)
     network = FactorisedGenerator(SMALL, domain())
     set_quantiles(network.layers, *layer_sample, torch.full((2000,), math.pi / 2))
-    rows = [toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
-    network.deposits.table.copy_(torch.stack(rows).repeat(CLASSES, 1).flatten())
+    set_deposits(network.deposits)
     return network.eval()
 
 
 def fifty(knots, n):
     """The condition of n perpendicular showers of 50 GeV."""
     return perpendicular(knots, torch.full((n,), 50.0))
-
-
-def toy_row(expected_gev):
-    """A table row for deposits of 0.1 to 0.5 MeV, Poisson in number."""
-    chance = 1 - math.exp(-expected_gev / 3e-4)
-    histogram = torch.zeros(BINS, dtype=torch.float64)
-    for ratio in np.linspace(0.3, 1.7, 20) / chance:
-        histogram[int((math.log(ratio) - LOWEST_LOG_RATIO) / BIN_WIDTH)] += 1
-    return quantile_row(histogram, chance, 0.5)
 
 
 def test_cells_add_up_to_the_layer_energies_and_keep_the_threshold(generator):
@@ -277,6 +263,17 @@ def test_sharing_is_the_correlation_of_neighbours(knots):
         assert same == pytest.approx(0.2 * 0.6, abs=0.02)
 
 
+@pytest.mark.parametrize("wraps", [True, False])
+def test_the_ends_of_a_window_share_where_it_wraps_alone(knots, wraps):
+    torch.manual_seed(0)
+    noise = CellNoise((7, 7, 3), 0.2, knots, 0.2, wraps=wraps)
+    first, _ = noise(torch.rand(3000, noise.latent_dim), fifty(knots, 3000))
+    for dim in (1, 2, 3):
+        ends = first.index_select(dim, torch.tensor([0, first.shape[dim] - 1]))
+        same = (ends.diff(dim=dim).abs() < 1e-6).float().mean()
+        assert same > 0.05 if wraps else same < 1e-3
+
+
 def test_the_core_remembers_the_layer_before(knots):
     torch.manual_seed(0)
     noise = CellNoise((5, 5, 4), sharing=0.0, knots=knots)
@@ -299,8 +296,7 @@ def test_the_logarithm_is_right_in_its_range():
 
 def test_the_mean_deposit_is_the_expectation(knots):
     sampler = DepositSampler(1, knots)
-    rows = torch.stack([toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])
-    sampler.table.copy_(rows.repeat(CLASSES, 1).flatten())
+    set_deposits(sampler)
     expected = torch.full((4000, 5, 5, 1), 2e-4)
     uniform = (torch.rand_like(expected), torch.rand_like(expected))
     made = sampler(expected, expected.sum(dim=(1, 2)), fifty(knots, 4000), uniform)
@@ -366,8 +362,7 @@ def inclined(layer_sample):
     network = FactorisedGenerator(options, INCLINED)
     theta = torch.acos(torch.rand(2000) - 0.5)
     set_quantiles(network.layers, *layer_sample, theta)
-    rows = [toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
-    network.deposits.table.copy_(torch.stack(rows).repeat(CLASSES, 1).flatten())
+    set_deposits(network.deposits)
     network.pattern.shift.data.normal_(std=0.3)
     network.halo.per_gev.fill_(400.0)
     network.halo.deposit.fill_(3e-4)

@@ -8,19 +8,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.networks.parts import expected as showers_of  # noqa: E402
-from tests.networks.parts import measure, set_quantiles  # noqa: E402
+from tests.networks.parts import measure, set_deposits, set_quantiles, toy_row  # noqa: E402
 
 from caloforge.detector import load_detector  # noqa: E402
 from caloforge.engine.runtimes import RUNTIMES, runtimes_for  # noqa: E402
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain, Rings  # noqa: E402
-from caloforge.networks.factorised.deposits import CLASSES, EXPECTATIONS, QUANTILES  # noqa: E402
-from caloforge.networks.factorised.fit.deposits import (  # noqa: E402
-    BIN_WIDTH,
-    BINS,
-    LOWEST_LOG_RATIO,
-    quantile_row,
-)
+from caloforge.networks.factorised.deposits import QUANTILES  # noqa: E402
 from caloforge.networks.factorised.fit.rings import RingMeasurement, ring_sums  # noqa: E402
 from caloforge.networks.factorised.generator import (  # noqa: E402
     FactorisedGenerator,
@@ -45,15 +39,6 @@ def condition(n, rings=REGULAR, energy=20.0):
     return Knots(domain(rings))(torch.full((n,), energy), torch.full((n,), math.pi / 2))
 
 
-def toy_row(expected_gev):
-    """A table row for deposits of 0.1 to 0.5 MeV, Poisson in number."""
-    chance = 1 - math.exp(-expected_gev / 3e-4)
-    histogram = torch.zeros(BINS, dtype=torch.float64)
-    for ratio in np.linspace(0.3, 1.7, 20) / chance:
-        histogram[int((math.log(ratio) - LOWEST_LOG_RATIO) / BIN_WIDTH)] += 1
-    return quantile_row(histogram, chance, 0.5, ranked=True)
-
-
 def generator(rings=REGULAR):
     """A small network with tables of a plausible form."""
     torch.manual_seed(0)
@@ -62,8 +47,7 @@ def generator(rings=REGULAR):
     layers = len(rings.sectors)
     layer_energy = 0.003 * energy[:, None] * torch.exp(0.2 * torch.randn(1000, layers))
     set_quantiles(network.layers, layer_energy, energy, torch.full((1000,), math.pi / 2))
-    rows = [toy_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
-    network.deposits.table.copy_(torch.stack(rows).repeat(CLASSES, 1).flatten())
+    set_deposits(network.deposits, ranked=True)
     return network.eval().requires_grad_(False)
 
 
@@ -105,7 +89,7 @@ def test_cells_add_up_to_the_layer_energies_and_no_direction_is_preferred():
 
 
 def test_a_layer_without_a_hit_gives_its_energy_to_one_cell_of_a_ring():
-    row = toy_row(1e-6)
+    row = toy_row(1e-6, ranked=True)
     occupied = int((row > 1e-6).sum())
     assert (row[occupied:].diff() < 0).all()
     u = torch.rand(20_000, 16, generator=torch.Generator().manual_seed(1))

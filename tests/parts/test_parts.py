@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.command import call
 from tests.conftest import make_showers, write_toy_model
 
 from caloforge import io
-from caloforge.cli.app import main
 from caloforge.cluster import Cluster
 from caloforge.engine import RUNTIMES
 from caloforge.errors import ClusterError, InputError
@@ -22,13 +22,6 @@ from caloforge.io.journal import Journal
 from caloforge.io.parts import sample_digest, write_manifest
 from caloforge.parts import Dataset
 from caloforge.provenance import file_digest
-
-
-def call(*arguments) -> int:
-    """The exit code of the command line."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return ended.value.code or 0
 
 
 def make(model, folder, *options, n=50, parts=4):
@@ -118,7 +111,7 @@ def test_directions_are_those_of_the_parts_and_outlive_a_stop(tmp_path, monkeypa
             raise KeyboardInterrupt
 
     stopped = tmp_path / "stopped"
-    monkeypatch.setattr("caloforge.generate.FLUSH_EVERY", 1)
+    monkeypatch.setattr("caloforge.generate.file.FLUSH_EVERY", 1)
     with monkeypatch.context() as during:
         during.setattr(Journal, "note", stop_in_the_second)
         assert make("clic_ecal_angle", stopped, *asked, n=22, parts=2) == 130

@@ -3,13 +3,13 @@
 import math
 
 import pytest
+from tests.command import call
 
 torch = pytest.importorskip("torch")
 
 from tests.conftest import make_showers  # noqa: E402
 
 from caloforge import io  # noqa: E402
-from caloforge.cli.app import main  # noqa: E402
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
 from caloforge.networks.spec import NETWORKS, build_generator  # noqa: E402
@@ -63,34 +63,28 @@ def test_networks_without_channels_to_spare_are_refused():
         pruned(build_generator(options, domain()), fewer(options, 0.5), domain())
 
 
-def run(*words):
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    return end.value.code
-
-
 def test_a_run_is_pruned_and_trained_on(tmp_path, toy_detector, capsys):
     sample, recipe = tmp_path / "toy.h5", tmp_path / "small.toml"
     io.write(sample, make_showers(toy_detector, 60))
     recipe.write_text(RECIPE)
     first, second = tmp_path / "first", tmp_path / "second"
-    assert run("train", recipe, "--data", sample, "-o", first) == 0
+    assert call("train", recipe, "--data", sample, "-o", first) == 0
     command = ("prune", first, "--data", sample, "-o", second, "--epochs", 1)
-    assert run(*command) == 0
+    assert call(*command) == 0
     output = capsys.readouterr().out
     assert "retrained" in output and "validation number" in output
     generator, card = load_trained(second)
     assert card.parent.how == {"verb": "prune", "channels": 16}
     assert card.training.recipe["network"]["channels"] == 16
     assert generator.join[0].convolution.weight.shape[0] == 16
-    assert run(*command) == 0  # a finished one is told again
+    assert call(*command) == 0  # a finished one is told again
     model = tmp_path / "first.onnx"
-    assert run("export", first, "-o", model) == 0
+    assert call("export", first, "-o", model) == 0
     fourth = tmp_path / "fourth"
     assert (
-        run("prune", first, "--data", sample, "-o", fourth, "--epochs", 1, "--teacher", model) == 0
+        call("prune", first, "--data", sample, "-o", fourth, "--epochs", 1, "--teacher", model) == 0
     )
     taught = load_trained(fourth)[1].training.recipe["data"]["teacher"]
     assert taught["model"] == str(model) and taught["same_latent"]
-    assert run("prune", first, "--data", sample, "-o", tmp_path / "third", "--speed-up", 1000) == 2
+    assert call("prune", first, "--data", sample, "-o", tmp_path / "third", "--speed-up", 1000) == 2
     assert "no number of channels" in capsys.readouterr().err

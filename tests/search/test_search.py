@@ -11,6 +11,7 @@ import tomllib
 from collections import Counter
 
 import pytest
+from tests.command import call
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("optuna")
@@ -21,7 +22,6 @@ from tests.conftest import make_showers  # noqa: E402
 from tests.train.conftest import RECIPE  # noqa: E402
 
 from caloforge import io  # noqa: E402
-from caloforge.cli.app import main  # noqa: E402
 from caloforge.errors import ConfigError, InputError, OutputError  # noqa: E402
 from caloforge.lock import hold  # noqa: E402
 from caloforge.search.queue import TrialQueue  # noqa: E402
@@ -72,9 +72,7 @@ def test_a_search_trains_each_trial_once_and_leaves_recipe_front_and_plot(files,
     folder = files / "search"
     command = ["search", str(files / "space.toml"), "--data", str(files / "toy.h5")]
     command += ["-o", str(folder), "--threads", "1"]
-    with pytest.raises(SystemExit) as end:
-        main(command)
-    assert end.value.code == 0 and "Pareto front" in capsys.readouterr().out
+    assert call(*command) == 0 and "Pareto front" in capsys.readouterr().out
     results = json.loads((folder / "search.json").read_text())
     assert [trial["state"] for trial in results["trials"]] == ["complete"] * 4
     best = min(results["trials"], key=lambda trial: trial["score"])
@@ -93,8 +91,7 @@ def test_a_search_trains_each_trial_once_and_leaves_recipe_front_and_plot(files,
     assert (folder / "front.png").stat().st_size > 1000
     assert set(epochs_trained(folder).values()) == {1}
     before = (folder / "journal.log").read_text()
-    with pytest.raises(SystemExit):
-        main(command)
+    assert call(*command) == 0
     assert before.count('"op_code":4') == (folder / "journal.log").read_text().count('"op_code":4')
 
 
@@ -129,9 +126,7 @@ def test_networks_over_the_budget_are_not_trained(files, capsys):
     assert {trial.state for trial in worker.queue.study.trials} == {TrialState.PRUNED}
     assert not epochs_trained(files / "search")
     folder, space, sample = (str(files / name) for name in ("search", "space.toml", "toy.h5"))
-    with pytest.raises(SystemExit) as end:
-        main(["search", space, "--data", sample, "-o", folder])
-    assert end.value.code == 0
+    assert call("search", space, "--data", sample, "-o", folder) == 0
     said = capsys.readouterr()
     assert "no trial has been trained" in " ".join(said.err.split())
     assert said.out == "" and not (files / "search" / "best.toml").exists()

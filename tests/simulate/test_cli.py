@@ -5,8 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-from caloforge.cli.app import main
+from tests.command import refused
 
 FLAWED = """
 name = "flawed"
@@ -26,15 +25,6 @@ stack = [
 """
 
 SOUND = {"extra": "", "pitch": "", "absorber": "W", "thickness": "3.0"}
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line that the command prints before it exits with 2."""
-    with pytest.raises(SystemExit) as caught:
-        main(["simulate", *arguments])
-    assert caught.value.code == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    return line
 
 
 @pytest.mark.parametrize(
@@ -62,7 +52,7 @@ def test_options(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, options: list[str], message: str
 ) -> None:
     output = str(tmp_path / "a.h5")
-    assert message in refused(capsys, "clic_ecal", "-n", "2", "-o", output, *options)
+    assert message in refused(capsys, "simulate", "clic_ecal", "-n", "2", "-o", output, *options)
     assert not list(tmp_path.iterdir())
 
 
@@ -83,7 +73,9 @@ def test_impossible_detectors(
 ) -> None:
     text = FLAWED.format(**(SOUND | changes))
     (tmp_path / "flawed.toml").write_text(text)
-    line = refused(capsys, str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", "a.h5")
+    line = refused(
+        capsys, "simulate", str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", "a.h5"
+    )
     assert message in line
 
 
@@ -94,7 +86,9 @@ def test_what_only_geant4_knows_is_told_in_one_line_too(
     text = FLAWED.format(**SOUND).replace("G4_W", "G4_Wolfram")
     (tmp_path / "flawed.toml").write_text(text)
     output = str(tmp_path / "a.h5")
-    line = refused(capsys, str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", output)
+    line = refused(
+        capsys, "simulate", str(tmp_path / "flawed.toml"), "--energy", "1", "-n", "1", "-o", output
+    )
     assert "Geant4 knows no NIST material 'G4_Wolfram'" in line
     assert [path.name for path in tmp_path.iterdir()] == ["flawed.toml"]
 
@@ -105,5 +99,5 @@ def test_a_full_disk(
     full = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     output = str(tmp_path / "a.h5")
-    line = refused(capsys, "clic_ecal", "--energy", "10", "-n", "1000", "-o", output)
+    line = refused(capsys, "simulate", "clic_ecal", "--energy", "10", "-n", "1000", "-o", output)
     assert "1000 showers need 0.06 GB, the disk has 0.00 GB" in line

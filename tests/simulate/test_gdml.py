@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from benchmarks.gdml import gdml_text, toml_text
+from tests.command import call
 
 from caloforge import io
 from caloforge.beam import Conditions
-from caloforge.cli.app import main
 from caloforge.detector import Detector, load_detector
 from caloforge.errors import DetectorError, SimulationError
 from caloforge.gdml import Face, Vector
@@ -110,20 +110,15 @@ def test_a_tilted_stack_is_as_a_straight_one(
     assert mean_cell(showers.cells, 3) == pytest.approx(mean_cell(straight, 3), abs=1.0)
     for axis in (1, 2):
         assert mean_cell(showers.cells, axis) == pytest.approx(2.0, abs=0.2)
-    with pytest.raises(SystemExit):
-        main(["info", str(path)])
+    assert call("info", path) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "24.12 X0, 0.845 lambda, 14 mm of it sensitive" in told and "note" not in told, told
 
 
 def simulate(path: Path) -> object:
     """The exit code of four photons of 2 GeV."""
-    with pytest.raises(SystemExit) as caught:
-        main([
-            "simulate", str(path), "--energy", "2", "-n", "4", "--particle", "gamma",
-            "-o", str(path.with_suffix(".h5")),
-        ])  # fmt: skip
-    return caught.value.code
+    options = ("--energy", 2, "-n", 4, "--particle", "gamma")
+    return call("simulate", path, *options, "-o", path.with_suffix(".h5"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from tests.train import test_factorised
 from torch.profiler import ProfilerActivity, profile
 
-from caloforge.bench.scaling import step_messages
+from caloforge.bench.scaling_steps import step_messages
 from caloforge.networks.base import Domain
 from caloforge.networks.gan.dropout import ByteDropout
 from caloforge.networks.gan.objective import GanObjective

@@ -3,24 +3,13 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from tests.command import call, refused
 from tests.conftest import make_showers
 
 pytest.importorskip("torch")
 
 from caloforge import io, load
 from caloforge.calibration import Calibration
-from caloforge.cli.app import main
-
-
-def refused(capsys, *arguments):
-    with pytest.raises(SystemExit) as end:
-        main([str(a) for a in arguments])
-    assert end.value.code == 2
-    lines = [
-        line for line in capsys.readouterr().err.splitlines() if line.startswith("caloforge: error")
-    ]
-    assert len(lines) == 1
-    return lines[0]
 
 
 def test_train_export_generate(sample, recipe_file, tmp_path, toy_detector, capsys):
@@ -31,13 +20,9 @@ def test_train_export_generate(sample, recipe_file, tmp_path, toy_detector, caps
         photons = replace(make_showers(toy_detector, n, seed), particle="gamma")
         io.write(path, replace(photons, calibration=calibration))
     run, model = tmp_path / "run", tmp_path / "toy.onnx"
-    with pytest.raises(SystemExit) as end:
-        main(["train", str(recipe_file), "--data", str(sample), str(second), "-o", str(run)])
-    assert end.value.code == 0
+    assert call("train", recipe_file, "--data", sample, second, "-o", run) == 0
     assert "epoch 2: validation number" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as end:
-        main(["export", str(run), "-o", str(model), "--name", "mine"])
-    assert end.value.code == 0
+    assert call("export", run, "-o", model, "--name", "mine") == 0
     loaded = load(model)
     assert loaded.card.name == "mine"
     assert [data.showers for data in loaded.card.training.data] == [100, 20]
@@ -120,9 +105,7 @@ def test_ctrl_c_of_several_ranks_is_one_line(sample, recipe_file, tmp_path, caps
     monkeypatch.setattr("caloforge.ranks.launch.elastic_launch", lambda *_: interrupted)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     options = ["--data", str(sample), "-o", str(tmp_path / "run"), "--ranks", "2"]
-    with pytest.raises(SystemExit) as end:
-        main(["train", str(recipe_file), *options])
-    assert end.value.code == 130
+    assert call("train", recipe_file, *options) == 130
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("caloforge: interrupted")
 
@@ -146,7 +129,5 @@ def test_bfloat16_on_a_processor_without_it_is_said(
     text = recipe_file.read_text()
     recipe_file.write_text(text.replace("[training]\n", '[training]\nprecision = "bfloat16"\n'))
     command = ["train", str(recipe_file), "--data", str(sample), "-o", str(tmp_path / "run")]
-    with pytest.raises(SystemExit) as end:
-        main([*command, "--epochs", "1", "--threads", "1"])
-    assert end.value.code == 0
+    assert call(*command, "--epochs", "1", "--threads", "1") == 0
     assert "note: this CPU has no BF16" in capsys.readouterr().err

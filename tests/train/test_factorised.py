@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.networks.parts import expected as showers_of  # noqa: E402
+from tests.networks.parts import measure  # noqa: E402
 
 from caloforge.config import build  # noqa: E402
 from caloforge.errors import ConfigError  # noqa: E402
@@ -160,11 +161,8 @@ def test_the_largest_cell_fluctuates_as_measured_after_the_scaling():
     deposits = torch.poisson(expected / 4e-4)
     measured = scale_to_layers(deposits, layer_energy)[0]
     sampler = DepositSampler(1, knots)
-    measurement = DepositMeasurement(sampler)
-    measurement.add(
-        showers_of(condition, layer_energy=layer_energy, window=measured, mean=expected)
-    )
-    measurement.apply()
+    showers = showers_of(condition, layer_energy=layer_energy, window=measured, mean=expected)
+    measure(DepositMeasurement(sampler), [showers])
     uniform = torch.rand(expected.shape), torch.rand(expected.shape)
     made = scale_to_layers(sampler(expected, layer_energy, condition, uniform), layer_energy)[0]
     for pad in ((1, 1), (2, 1)):
@@ -188,11 +186,8 @@ def test_the_primary_track_is_in_its_pad_in_the_first_layer_only():
     deposits[:, 4, 4, 0] += 1.0
     measured = scale_to_layers(deposits, layer_energy)[0]
     sampler = DepositSampler(4, knots)
-    measurement = DepositMeasurement(sampler)
-    measurement.add(
-        showers_of(condition, layer_energy=layer_energy, window=measured, mean=expected)
-    )
-    measurement.apply()
+    showers = showers_of(condition, layer_energy=layer_energy, window=measured, mean=expected)
+    measure(DepositMeasurement(sampler), [showers])
     uniform = torch.rand(expected.shape), torch.rand(expected.shape)
     hit = sampler(expected, layer_energy, condition, uniform)[:, 4, 4] > 1e-6
     wanted, found = (measured[:, 4, 4] > 0).float().mean(dim=0), hit.float().mean(dim=0)

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from tests.command import call
 
 torch = pytest.importorskip("torch")
 
 import caloforge  # noqa: E402
-from caloforge.cli.app import main  # noqa: E402
 from caloforge.errors import ConfigError, DetectorError, InputError, ModelError, RangeError  # noqa: E402
 from caloforge.train.data import TrainingData  # noqa: E402
 from caloforge.train.files import ShowerFiles  # noqa: E402
@@ -79,9 +79,7 @@ def test_a_network_of_the_same_latent_is_given_the_teachers_numbers(sample, tmp_
         ["train", recipe, "--data", sample, "-o", folder],
         ["export", folder, "-o", model],
     ):
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in command])
-        assert end.value.code == 0
+        assert call(*command) == 0
     generator, _ = load_trained(folder)
     made = teacher(sample, model, same_latent=True)
     batch = made.batch(0, 0)
@@ -120,9 +118,7 @@ def test_train_learns_from_a_teacher_and_says_which(sample, toy_model, tmp_path)
     recipe, folder = tmp_path / "taught.toml", tmp_path / "run"
     recipe.write_text(RECIPE)
     command = ["train", recipe, "--data", sample, "--teacher", toy_model, "-o", folder]
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in command])
-    assert end.value.code == 0
+    assert call(*command) == 0
     stored = json.loads((folder / "run.json").read_text())
     assert stored["recipe"]["data"]["teacher"]["model"] == str(toy_model)
     assert stored["teacher"]["digest"]

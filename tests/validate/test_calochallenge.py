@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.command import call
 from tests.conftest import make_showers, make_toy_detector
 from tests.validate import slow_calochallenge as slow
 
 from caloforge.calibration import Calibration
-from caloforge.cli.app import main
 from caloforge.detector import Detector, Layer, Window, load_detector
 from caloforge.errors import InputError
 from caloforge.io import write
@@ -272,21 +272,16 @@ def files(tmp_path):
 
 
 def run(capsys, *arguments):
-    try:
-        main([str(argument) for argument in ("validate", *arguments)])
-        code = 0
-    except SystemExit as stop:
-        code = stop.code
-    printed = capsys.readouterr()
-    return code or 0, printed.out, printed.err
+    code, printed = call("validate", *arguments), capsys.readouterr()
+    return code, printed.out, printed.err
 
 
 def test_the_command_prints_and_writes(files, capsys, monkeypatch):
     """Histograms, FPD and KPD need no torch; cells in the sensitive material are calibrated."""
     monkeypatch.setitem(sys.modules, "torch", None)
     folder = files / "report"
-    call = (files / "a.h5", files / "b.h5", "-o", folder, "--protocol", "calochallenge")
-    code, printed, error = run(capsys, *call, "--classifiers", "none")
+    words = (files / "a.h5", files / "b.h5", "-o", folder, "--protocol", "calochallenge")
+    code, printed, error = run(capsys, *words, "--classifiers", "none")
     assert code == 0, error
     assert "FPD" in printed and "floor" in printed and "multiplied by" in printed
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -294,7 +289,7 @@ def test_the_command_prints_and_writes(files, capsys, monkeypatch):
     assert len(metrics["separation"]) == 2 + 8 * LAYERS
     assert not metrics["published_is_comparable"]
     assert {p.name for p in folder.iterdir()} == {"metrics.json", "report.html", "record.json"}
-    code, _, error = run(capsys, *call)
+    code, _, error = run(capsys, *words)
     assert code == 2 and "caloforge[train]" in error
     assert len(error.strip().splitlines()) == 1
 
@@ -314,8 +309,8 @@ def test_options_that_do_not_go_together(files, capsys, options, message):
 
 
 def test_pads_are_refused(files, capsys):
-    call = (files / "pads.h5", files / "pads.h5", "-o", files / "r", "--protocol", "calochallenge")
-    code, _, error = run(capsys, *call, "--classifiers", "none")
+    words = (files / "pads.h5", files / "pads.h5", "-o", files / "r", "--protocol", "calochallenge")
+    code, _, error = run(capsys, *words, "--classifiers", "none")
     assert code == 2 and "read out in pads" in error
     assert not (files / "r").exists()
 

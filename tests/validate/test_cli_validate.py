@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from tests.command import call, refused
 from tests.conftest import make_showers
 
-from caloforge.cli.app import main
 from caloforge.io import write
 from caloforge.validate import files
 from caloforge.validate.catalogue import catalogue
@@ -25,25 +25,10 @@ def few_figures(monkeypatch):
     )
 
 
-def run(*arguments) -> int:
-    try:
-        main([str(argument) for argument in ("validate", *arguments)])
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
-
-
-def refused(capsys, *arguments) -> str:
-    """The one line that an error is told in."""
-    assert run(*arguments) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    return lines[-1]
-
-
 def test_a_report_is_written_and_named(samples, tmp_path, capsys):
     folder = tmp_path / "report"
     arguments = (samples / "reference.h5", samples / "generated.h5", "-o", folder)
-    assert run(*arguments) == 0
+    assert call("validate", *arguments) == 0
     printed = capsys.readouterr().out
     assert "Wasserstein" in printed
     assert str(folder / "report.html") in printed.replace("\n", "")
@@ -58,23 +43,26 @@ def test_a_report_is_written_and_named(samples, tmp_path, capsys):
     assert record["verb"] == "validate"
     assert len(record["inputs"]) == 2
     assert {p.name for p in tmp_path.iterdir()} == {"report"}
-    assert run(*arguments, "--figures", "pdf") == 0, "a former report may be replaced"
+    assert call("validate", *arguments, "--figures", "pdf") == 0, "a former report may be replaced"
     (figure,) = (folder / "figures").iterdir()
     assert figure.suffix == ".pdf" and figure.read_bytes().startswith(b"%PDF")
-    assert run(*arguments) == 0, "figures belong to a report"
-    assert "is not one of 'png', 'pdf', 'svg'" in refused(capsys, *arguments, "--figures", "gif")
+    assert call("validate", *arguments) == 0, "figures belong to a report"
+    assert "is not one of 'png', 'pdf', 'svg'" in refused(
+        capsys, "validate", *arguments, "--figures", "gif"
+    )
 
 
 def test_a_sample_can_be_cut_and_says_so(samples, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(files.scaling, "VALIDATION_MAX_SHOWERS", 55)
-    assert run(samples / "reference.h5", samples / "generated.h5", "-o", tmp_path / "r") == 0
+    arguments = (samples / "reference.h5", samples / "generated.h5", "-o", tmp_path / "r")
+    assert call("validate", *arguments) == 0
     assert "the first 55" in capsys.readouterr().out
 
 
 def test_the_training_sample_is_looked_at(samples, tmp_path):
     generated = samples / "generated.h5"
     arguments = (samples / "reference.h5", generated, "-o", tmp_path / "r")
-    assert run(*arguments, "--training", generated) == 0
+    assert call("validate", *arguments, "--training", generated) == 0
     metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
     assert metrics["scores"]["nearest"]["value"] < 0.02
     assert metrics["scores"]["nearest"]["verdict"] == "fail"
@@ -93,9 +81,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(samples, tmp_path, capsys, toy
         (reference, tmp_path / "no" / "where", "cannot write"),
         (reference, "", "give the report's folder a name"),
     ):
-        assert message in refused(capsys, reference, generated, "-o", output)
+        assert message in refused(capsys, "validate", reference, generated, "-o", output)
     arguments = (reference, reference, "-o", tmp_path / "r")
-    line = refused(capsys, *arguments, "--training", tmp_path / "toy.h5")
+    line = refused(capsys, "validate", *arguments, "--training", tmp_path / "toy.h5")
     assert "cells of toy" in line
-    assert "less than or equal to" in refused(capsys, *arguments, "--seed", 2**32)
+    assert "less than or equal to" in refused(capsys, "validate", *arguments, "--seed", 2**32)
     assert {p.name for p in tmp_path.iterdir()} == {"toy.h5", "full"}

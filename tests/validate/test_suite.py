@@ -9,11 +9,12 @@ from tests.validate.conftest import HALF, with_cells
 from caloforge import scaling
 from caloforge.errors import DetectorError, InputError
 from caloforge.physics.features import shower_features
-from caloforge.validate import suite
+from caloforge.validate import estimate
 from caloforge.validate.comparison import compare, reduce_showers
+from caloforge.validate.estimate import Estimate, split
 from caloforge.validate.measures import MEASURES, Measure, by_angle
 from caloforge.validate.nearest import NearestDistances, nearest, nearest_distances
-from caloforge.validate.suite import Estimate, judge, score, split, validate
+from caloforge.validate.suite import judge, score, validate
 
 
 def test_geant4_passes_against_geant4(good):
@@ -73,8 +74,8 @@ def test_every_declared_measure_is_scored(good):
 
 @pytest.fixture
 def short_full_level(monkeypatch):
-    monkeypatch.setitem(suite.SPLITS, "full", 1)
-    monkeypatch.setitem(suite.BOOTSTRAPS, "full", 2)
+    monkeypatch.setitem(estimate.SPLITS, "full", 1)
+    monkeypatch.setitem(estimate.BOOTSTRAPS, "full", 2)
 
 
 def test_a_residual_network_judges_too_if_everything_is_asked_for(
@@ -92,7 +93,7 @@ def test_a_residual_network_judges_too_if_everything_is_asked_for(
 def test_without_torch_the_report_says_who_did_not_judge(
     toy_detector, short_full_level, monkeypatch
 ):
-    monkeypatch.setattr("caloforge.validate.suite.find_spec", lambda name: None)
+    monkeypatch.setattr("caloforge.validate.judges.find_spec", lambda name: None)
     samples = [make_showers(toy_detector, 60, seed) for seed in (1, 2)]
     result = validate(*samples, level="full")
     assert "auc_residual" not in {score.name for score in result.scores}

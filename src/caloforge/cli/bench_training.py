@@ -73,7 +73,8 @@ def scaling(
     if plot is not None:
         check_figure_path(plot)
     _prepare(output)
-    from caloforge.bench.scaling import measure_scaling, plot_scaling
+    from caloforge.bench.scaling import plot_scaling
+    from caloforge.bench.scaling_steps import measure_scaling
     from caloforge.ranks import group
     from caloforge.train.recipe import load_recipe
 

@@ -100,7 +100,11 @@ def simulate(
         _replay(production, event, output, chosen_compression)
         return
     runner = _runner(jobs, scheduler, wait)
-    summary = _produce(production, output, runner, chosen_compression)
+    _tell(production, output, _produce(production, output, runner, chosen_compression))
+
+
+def _tell(production: "Production", output: Path, summary: "ProductionSummary") -> None:
+    """Print what was made, what it cost, and what is wrong with it."""
     stderr.print(
         f"{output}: {len(production)} showers in {summary.seconds:.1f} s; "
         f"Geant4 took {summary.seconds_per_shower.mean():.3f} s a shower, "

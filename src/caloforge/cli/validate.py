@@ -80,7 +80,6 @@ def validate(
         msg = "-n is for --protocol calochallenge"
         raise InputError(msg)
     from caloforge.validate.files import validate_files
-    from caloforge.validate.folder import REPORT
 
     with _steps(output) as show:
         result = validate_files(
@@ -91,9 +90,7 @@ def validate(
     console = Console()
     console.print(_table(result))
     console.print(f"floor: the score of {result.samples['reference']['label']} against itself")
-    for note in result.notes:
-        console.print(f"[yellow]note:[/] {note}", highlight=False)
-    console.print(f"report: {output / REPORT}", highlight=False, soft_wrap=True)
+    _end(console, result.notes, output)
 
 
 @contextmanager
@@ -121,7 +118,6 @@ def _by_protocol(
     from caloforge.scaling import VALIDATION_MAX_SHOWERS
     from caloforge.validate.calochallenge import report
     from caloforge.validate.calochallenge.files import validate_files_by_protocol
-    from caloforge.validate.folder import REPORT
 
     with _steps(output) as show:
         result = validate_files_by_protocol(
@@ -136,7 +132,14 @@ def _by_protocol(
     if rows := report.published_rows(result):
         console.print(_plain_table("the Challenge's entries", report.PUBLISHED_HEADINGS, rows))
     console.print(report.published_remark(result), highlight=False)
-    for note in result.notes:
+    _end(console, result.notes, output)
+
+
+def _end(console: Console, notes: Iterable[str], output: Path) -> None:
+    """Print what a reader must know, and where the report is."""
+    from caloforge.validate.folder import REPORT
+
+    for note in notes:
         console.print(f"[yellow]note:[/] {note}", highlight=False)
     console.print(f"report: {output / REPORT}", highlight=False, soft_wrap=True)
 

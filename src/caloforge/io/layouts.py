@@ -1,6 +1,7 @@
 """The one table of layouts: how each is recognised, read and written."""
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -146,7 +147,7 @@ def _recognised(path: Path) -> tuple[str, str]:
     for name, layout in LAYOUTS.items():
         if layout.magic and begins.startswith(layout.magic) and layout.knows(path):
             return name, f"it begins with {layout.magic.decode()}"
-    with Hdf5File(path) as file:
+    with closing(Hdf5File(path)) as file:
         reasons = {name: layout.recognise(file) for name, layout in LAYOUTS.items()}
         have = ", ".join(file.names) or "nothing"
     found = {name: why for name, why in reasons.items() if why is not None}

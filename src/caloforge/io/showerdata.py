@@ -6,19 +6,20 @@ are read with h5py: the package pads every cloud of a file to the longest of all
 
 Points fall into the pads of a detector: x and y across the beam, 0 in the middle of pad
 (X // 2, Y // 2), z the depth from the calorimeter's front, to the nearest layer; points
-beside the window are left out. A direction (0, 0, 1) is perpendicular, theta is the angle to
-the y axis.
+beside the window are left out. A direction (0, 0, 1) is perpendicular; where all lie in the
+y-z plane theta is the angle to the y axis, and else phi tells which way they lean.
 """
 
 import h5py
 import numpy as np
 
+from caloforge.beam import SIDEWAYS
 from caloforge.detector import Detector
 from caloforge.errors import DetectorError, InputError
 from caloforge.io.block import Block
 from caloforge.io.hdf5 import Column, Hdf5File
 from caloforge.io.layout_file import LayoutFile
-from caloforge.io.rows import RowsWriter, SampleHead, check_no_phi
+from caloforge.io.rows import RowsWriter, SampleHead
 from caloforge.io.shapes import scalar_per_shower
 from caloforge.particle import pdg_number
 from caloforge.typing import AnyArray, Float64Array, IntArray
@@ -26,8 +27,6 @@ from caloforge.typing import AnyArray, Float64Array, IntArray
 POINTS, ENERGIES, DIRECTIONS, COUNTS, SHAPE = (
     "showers", "energies", "directions", "num_points", "shape"
 )  # fmt: skip
-IN_PLANE = 1e-3
-"""How far a direction may point out of the y-z plane."""
 
 
 def recognise(file: Hdf5File) -> str | None:
@@ -77,6 +76,7 @@ class ShowerdataFile(LayoutFile):
             if self._direction.shape[1:] != (3,):
                 msg = f"{self.path}: {DIRECTIONS} must be (N, 3), got {self._direction.shape}"
                 raise InputError(msg)
+            self._aside = any(_aside(each) for each in self._direction.blocks())
         self.why.append(f"angle: {DIRECTIONS if self._direction else 'none, so perpendicular'}")
 
     def _find_cell_shape(self) -> tuple[int, int, int]:
@@ -131,12 +131,15 @@ class ShowerdataFile(LayoutFile):
         if self._direction is None:
             return super()._angles(start, stop)
         x, y, z = self._direction.read(start, stop).astype(np.float64).T
-        length = np.sqrt(x**2 + y**2 + z**2)
-        if not np.all(np.abs(x) <= IN_PLANE * length) or not np.all(length > 0):
-            msg = f"{self.path}: {DIRECTIONS} must lie in the y-z plane: angles are in it"
-            raise InputError(msg)
-        theta: AnyArray = np.arctan2(z, y)
+        theta: AnyArray = np.arctan2(z, np.hypot(x, y) if self._aside else y)
         return theta
+
+    def _azimuths(self, start: int, stop: int) -> AnyArray | None:
+        if self._direction is None or not self._aside:
+            return None
+        x, y, _ = self._direction.read(start, stop).astype(np.float64).T
+        phi: AnyArray = np.arctan2(y, x)
+        return phi
 
 
 class ShowerdataWriter(RowsWriter):
@@ -158,19 +161,22 @@ class ShowerdataWriter(RowsWriter):
         self._file[SHAPE] = np.array([head.showers, 0, 4])
 
     def _write(self, rows: slice, block: Block) -> None:
-        check_no_phi(block, "showerdata")
-        theta = block.theta.astype(np.float64)
-        directions = np.stack([0 * theta, np.cos(theta), np.sin(theta)], 1)
         counts = np.count_nonzero(block.cells.reshape(len(block), -1), axis=1)
         for row, cells in zip(range(rows.start, rows.stop), block.cells, strict=True):
             self._file[POINTS][row] = points_of(cells, self._detector).ravel()
         self.put(ENERGIES, rows, block.energy[:, None])
-        self.put(DIRECTIONS, rows, directions)
+        self.put(DIRECTIONS, rows, block.conditions.directions)
         self.put("pdg", rows, np.full(len(block), self._pdg))
         self.put(COUNTS, rows, counts)
         self.put("shower_ids", rows, np.arange(rows.start, rows.stop))
         self._longest = max(self._longest, int(counts.max(initial=0)))
         self._file[SHAPE][...] = [self._n, self._longest, 4]
+
+
+def _aside(directions: AnyArray) -> bool:
+    """Whether any of the directions (n, 3) points out of the y-z plane."""
+    x, length = directions[:, 0], np.linalg.norm(directions, axis=1)
+    return bool(np.any(np.abs(x) > SIDEWAYS * length))
 
 
 def nearest_layer(depth: Float64Array, middles: Float64Array) -> IntArray:

@@ -79,7 +79,12 @@ def _recipe(
     table: dict[str, Any] = {
         "name": request.name,
         "seed": request.seed,
-        "network": {"name": "factorised", "local_correlations": True, **look.options()},
+        "network": {
+            "name": "factorised",
+            "local_correlations": True,
+            "sharing_wraps": False,
+            **look.options(),
+        },
         "objective": {
             "name": "factorised",
             "empty_layers": "drawn",

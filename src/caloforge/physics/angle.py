@@ -48,17 +48,25 @@ def leaning_angle(
 
 def line_angle(energy: AnyArray, y_mm: AnyArray, layer_centres_mm: AnyArray) -> Float64Array:
     """The angle `(N,)` of `measured_angle` from the layers' energies and barycentres `(N, Z)`."""
-    y = np.asarray(y_mm, dtype=np.float64)
-    z = np.broadcast_to(np.asarray(layer_centres_mm, dtype=np.float64), y.shape)
-    total = energy.sum(axis=1, keepdims=True)
-    weight = energy / np.where(total > 0, total, 1.0)
-    dz = z - np.sum(weight * z, axis=1, keepdims=True)
-    dy = y - np.sum(weight * y, axis=1, keepdims=True)
+    weight, dy, dz = _from_barycentre(energy, y_mm, layer_centres_mm)
     variance = np.sum(weight * dz**2, axis=1)
     covariance = np.sum(weight * dz * dy, axis=1)
     slope = np.where(variance > 0, covariance / np.where(variance > 0, variance, 1.0), 0.0)
     theta: Float64Array = np.pi / 2 - np.arctan(slope)
     return theta
+
+
+def _from_barycentre(
+    energy: AnyArray, y_mm: AnyArray, layer_centres_mm: AnyArray
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """The layers' shares of the energy, and how far along y and z they are from the shower's
+    barycentre; all `(N, Z)`."""
+    y = np.asarray(y_mm, dtype=np.float64)
+    z = np.broadcast_to(np.asarray(layer_centres_mm, dtype=np.float64), y.shape)
+    total = energy.sum(axis=1, keepdims=True)
+    share = energy / np.where(total > 0, total, 1.0)
+    y, z = (each - np.sum(share * each, axis=1, keepdims=True) for each in (y, z))
+    return share, y, z
 
 
 def published_angle(yz: AnyArray, layer_centres_mm: AnyArray, pad_mm: float) -> Float64Array:
@@ -70,11 +78,7 @@ def published_angle(yz: AnyArray, layer_centres_mm: AnyArray, pad_mm: float) -> 
     compare with published numbers.
     """
     energy, y = _barycentres_mm(yz, pad_mm)
-    z = np.broadcast_to(np.asarray(layer_centres_mm, dtype=np.float64), y.shape)
-    total = energy.sum(axis=1, keepdims=True)
-    share = energy / np.where(total > 0, total, 1.0)
-    dz = z - np.sum(share * z, axis=1, keepdims=True)
-    dy = y - np.sum(share * y, axis=1, keepdims=True)
+    _, dy, dz = _from_barycentre(energy, y, layer_centres_mm)
     tangent = np.divide(dy, dz, out=np.zeros_like(dy), where=np.abs(dz) > 0)
     weight = np.where(energy > 0, np.arange(y.shape[1], dtype=np.float64), 0.0)
     norm = weight.sum(axis=1)

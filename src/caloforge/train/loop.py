@@ -14,10 +14,12 @@ import torch
 
 from caloforge.detector import Detector
 from caloforge.errors import OutputError, TrainingError
+from caloforge.networks.base import Domain
 from caloforge.networks.objective import Batch, Measurement, TrainingPlan
 from caloforge.networks.spec import build_objective
 from caloforge.provenance import write_record
 from caloforge.ranks import group
+from caloforge.showers import Showers
 from caloforge.train import transfer
 from caloforge.train.data import TrainingData
 from caloforge.train.device import AskedDevice, chosen_device
@@ -75,30 +77,10 @@ class Training:
         )
         domain = self.data.domain()
         showers = self.data.validation(options.validation_showers)
-        description = {
-            "data": group.from_first(self.data.files.description),
-            "domain": domain.model_dump(mode="json"),
-            "detector": showers.detector.model_dump(mode="json"),
-            "window": showers.window,
-            "particle": showers.particle,
-            "calibration": showers.calibration.model_dump(mode="json"),
-        }
         self.teacher = self._teacher()
-        if self.teacher is not None:
-            description["teacher"] = self.teacher.description
         parent = transfer.read_start(start) if isinstance(start, Path) else start
-        if parent is not None:
-            description["start"] = transfer.described(parent)
-        self.folder = RunFolder(folder, recipe, description)
-        plan = TrainingPlan(
-            domain=domain,
-            epochs=recipe.trained_epochs,
-            steps_per_epoch=self.data.steps_per_epoch,
-            batch_size=options.batch_size,
-            precision=options.precision,
-            ema_decay=options.ema_decay,
-            device=chosen_device(device, recipe.objective),
-        )
+        self.folder = RunFolder(folder, recipe, self._description(domain, showers, parent))
+        plan = self._plan(domain, chosen_device(device, recipe.objective))
         torch.manual_seed(recipe.seed)
         self.objective = build_objective(recipe.network, recipe.objective, plan)
         if self.teacher is not None:
@@ -110,6 +92,36 @@ class Training:
         self.writes = group.rank() == 0
         self.log: RunLog | None = None
         self.clock = 0.0
+
+    def _description(
+        self, domain: Domain, showers: Showers, parent: transfer.Start | None
+    ) -> dict[str, Any]:
+        """What the run folder says of the training, beside its recipe."""
+        found = {
+            "data": group.from_first(self.data.files.description),
+            "domain": domain.model_dump(mode="json"),
+            "detector": showers.detector.model_dump(mode="json"),
+            "window": showers.window,
+            "particle": showers.particle,
+            "calibration": showers.calibration.model_dump(mode="json"),
+        }
+        if self.teacher is not None:
+            found["teacher"] = self.teacher.description
+        if parent is not None:
+            found["start"] = transfer.described(parent)
+        return found
+
+    def _plan(self, domain: Domain, device: str) -> TrainingPlan:
+        options = self.recipe.training
+        return TrainingPlan(
+            domain=domain,
+            epochs=self.recipe.trained_epochs,
+            steps_per_epoch=self.data.steps_per_epoch,
+            batch_size=options.batch_size,
+            precision=options.precision,
+            ema_decay=options.ema_decay,
+            device=device,
+        )
 
     def run(self) -> Trained:
         """Train to the end of the recipe's last epoch, resuming where it stood."""

@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from caloforge import scaling
-from caloforge.physics.distances import defined_mean
 from caloforge.physics.summary import Summary
 from caloforge.showers import Showers
-from caloforge.typing import Float64Array, FloatArray, IntArray
 from caloforge.units import degree
-from caloforge.validate import classifier
-from caloforge.validate.classifier import Classification, classify
 from caloforge.validate.comparison import Comparison, Sample, compare
+from caloforge.validate.estimate import Estimate, distances, split
+from caloforge.validate.judges import classified_by, judges_of
 from caloforge.validate.measures import (
     MEASURES,
     Measure,
     by_angle,
-    gaussian_scale,
     response_by_energy,
-    score_pair,
     spread_ratios,
 )
 from caloforge.validate.nearest import nearest_distances
 from caloforge.validate.result import JudgedMeasure, Level, ValidationResult, Verdict
 from caloforge.validate.threads import on_one_thread
-
-SPLITS = {"quick": 6, "full": 20}
-BOOTSTRAPS = {"quick": 16, "full": 60}
-Table = dict[str, Float64Array]
-Rows = tuple[IntArray, IntArray, IntArray]
-
-
-class Estimate(NamedTuple):
-    """A measure's value and floor with their errors; NaN where a sample leaves it undefined."""
-
-    value: float
-    error: float
-    floor: float
-    floor_error: float
-    excess_error: float
-    """Error of value - floor."""
-    showers: int
-    """Showers a side that it was measured on."""
 
 
 def validate(
@@ -82,16 +59,10 @@ def score(
     rng = np.random.default_rng(seed)
     size = min(len(reference) // 2, len(generated))
     on_progress("distances")
-    estimates = _distances(comparison.without_images(), size, level, rng)
+    estimates = distances(comparison.without_images(), size, level, rng)
     on_progress("classifiers")
-    judges = [TREES, CELLS]
-    notes = comparison.notes()
-    if level == "full":
-        if find_spec("torch"):
-            judges.append(_residual_network(reference))
-        else:
-            notes.append("the residual network judges only with caloforge[train]")
-    classified = _classify(comparison, judges, size, seed, rng)
+    judges, missing = judges_of(level, reference)
+    classified = classified_by(judges, comparison, size, seed, rng)
     for name, (ours, floor, showers) in classified.items():
         both = float(np.hypot(ours.error, floor.error))
         estimates[name] = Estimate(ours.value, ours.error, floor.value, floor.error, both, showers)
@@ -107,7 +78,7 @@ def score(
             for m in MEASURES
             if m.name in estimates
         ),
-        notes=tuple(notes),
+        notes=(*comparison.notes(), *missing),
         samples={"reference": describe(reference), "generated": describe(generated)},
         response=response_by_energy(reference, generated),
         angles=by_angle(reference, generated) if comparison.tilted else [],
@@ -119,137 +90,6 @@ def score(
         seed=seed,
         level=level,
     )
-
-
-def split(comparison: Comparison, size: int, rng: np.random.Generator) -> Rows:
-    """Rows of two disjoint random halves of the reference, and of as many generated showers.
-
-    Where the samples were made at the same conditions, the generated showers are those of the
-    second half's conditions: they meet the first half exactly as the second half does.
-    """
-    order = rng.permutation(len(comparison.reference))
-    first, second = order[:size], order[size : 2 * size]
-    if comparison.paired:
-        return first, second, second
-    return first, second, rng.permutation(len(comparison.generated))[:size]
-
-
-def _distances(
-    comparison: Comparison, size: int, level: Level, rng: np.random.Generator
-) -> dict[str, Estimate]:
-    """Every measure that needs no training."""
-    ours, floors = _repeat(comparison, size, SPLITS[level], rng, bootstrap=False)
-    errors, floor_errors = _repeat(comparison, size, BOOTSTRAPS[level], rng, bootstrap=True)
-    return {
-        name: Estimate(
-            value=defined_mean(ours[name]),
-            error=_defined_spread(errors[name]),
-            floor=defined_mean(floors[name]),
-            floor_error=_defined_spread(floor_errors[name]),
-            excess_error=_defined_spread(errors[name] - floor_errors[name]),
-            showers=size,
-        )
-        for name in ours
-    }
-
-
-def _defined_spread(values: Float64Array) -> float:
-    """Standard deviation of the values that are numbers; NaN where fewer than two are."""
-    numbers = values[np.isfinite(values)]
-    return float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
-
-
-def _repeat(
-    comparison: Comparison, size: int, times: int, rng: np.random.Generator, *, bootstrap: bool
-) -> tuple[Table, Table]:
-    """All scores over random splits: generated against the reference, and the floor."""
-    scale = gaussian_scale(comparison.reference)
-    pairs = []
-    for _ in range(times):
-        parts = split(comparison, size, rng)
-        if bootstrap:
-            first, second, made = (rows[rng.integers(0, size, size)] for rows in parts)
-        else:
-            first, second, made = parts
-        half = comparison.reference[first]
-        pairs.append(
-            (
-                score_pair(half, comparison.generated[made], scale, rng),
-                score_pair(half, comparison.reference[second], scale, rng),
-            )
-        )
-    ours, floors = (
-        {name: np.array([pair[side][name] for pair in pairs]) for name in pairs[0][0]}
-        for side in (0, 1)
-    )
-    return ours, floors
-
-
-class ClassifierJudge(NamedTuple):
-    """A classifier, by its measure: what it is given, on how many showers a side, how often."""
-
-    name: str
-    inputs: Callable[[Sample], FloatArray]
-    build: Callable[[int], Any]
-    most_showers: int = scaling.CLASSIFIER_MAX_SHOWERS
-    rotations: int = scaling.CLASSIFIER_FOLDS
-    floor_rotations: int = scaling.FLOOR_ROTATIONS
-
-
-def _features_of(sample: Sample) -> FloatArray:
-    return classifier.high_level_inputs(sample.features, sample.summary)
-
-
-def _cells_of(sample: Sample) -> FloatArray:
-    return classifier.low_level_inputs(sample.summary)
-
-
-TREES = ClassifierJudge("auc_high", _features_of, classifier.boosted_trees)
-CELLS = ClassifierJudge("auc_low", _cells_of, classifier.CellNetwork)
-
-
-def _residual_network(sample: Sample) -> ClassifierJudge:
-    from caloforge.networks.classifiers.judge import ResidualJudge
-
-    shape = sample.summary.pooled_shape
-    return ClassifierJudge(
-        "auc_residual",
-        _cells_of,
-        lambda seed: ResidualJudge(seed, shape),
-        scaling.RESIDUAL_MAX_SHOWERS,
-        scaling.RESIDUAL_ROTATIONS,
-        scaling.RESIDUAL_ROTATIONS,
-    )
-
-
-def _classify(
-    comparison: Comparison,
-    judges: list[ClassifierJudge],
-    size: int,
-    seed: int,
-    rng: np.random.Generator,
-) -> dict[str, tuple[Classification, Classification, int]]:
-    """Each judge on as many showers as there are, and on halves of the reference.
-
-    An AUC is measured on showers that were not trained on, so its floor is 0.5 at any size.
-    """
-    reference, generated = comparison.reference, comparison.generated
-    most = min(len(reference), len(generated), scaling.CLASSIFIER_MAX_SHOWERS)
-    rows = rng.permutation(len(reference))[:most]
-    made = rows if comparison.paired else rng.permutation(len(generated))[:most]
-    halves = split(comparison, min(size, most), rng)[:2]
-    classified = {}
-    for each in judges:
-        showers = min(most, each.most_showers)
-        ours, floor = (
-            classify(each.build, *(each.inputs(part) for part in parts), seed=seed, rotations=turns)
-            for parts, turns in (
-                ((reference[rows[:showers]], generated[made[:showers]]), each.rotations),
-                (tuple(reference[half[:showers]] for half in halves), each.floor_rotations),
-            )
-        )
-        classified[each.name] = (ours, floor, showers)
-    return classified
 
 
 def judge(measure: Measure, estimate: Estimate, *, in_rings: bool = False) -> JudgedMeasure:

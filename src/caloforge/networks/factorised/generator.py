@@ -53,7 +53,9 @@ class FactorisedOptions(FrozenModel):
     each.  ``rings``: Gaussians in a layer's transverse pattern; ``pattern_width``: hidden units of
     the network that weighs them.  ``sharing``: probability that a cell's deposits follow those of a
     neighbour (particles that cross two pads; in a cylinder it is measured); ``deep_sharing``: the
-    same for the cell behind (photons that scatter twice, where no absorber lies between layers).
+    same for the cell behind (photons that scatter twice, where no absorber lies between layers);
+    ``sharing_wraps``: cells at the end of a window's row follow those at its beginning, as in the
+    first models.
     ``layer_classes``: energy in GeV of the faintest layers, and factor between classes of layers
     whose deposits are told apart (None: those of silicon).  ``window``: pads in x
     and y about the axis in which every cell is asked for its energy (None: the whole image); beside
@@ -76,6 +78,7 @@ class FactorisedOptions(FrozenModel):
     pattern_width: int = Field(96, gt=0)
     sharing: float = Field(0.09, ge=0, lt=0.5)
     deep_sharing: float = Field(0.0, ge=0, lt=0.5)
+    sharing_wraps: bool = True
     layer_classes: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=1)]] | None = None
     window: tuple[int, int] | None = None
     halo_particles: int = Field(384, gt=0)

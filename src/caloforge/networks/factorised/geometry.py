@@ -56,7 +56,10 @@ def _on_pads(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
         axis.window, layers, options.rings, options.pattern_width, knots,
         whole=axis.whole, shared=options.shared_pattern,
     )  # fmt: skip
-    noise = CellNoise((*axis.window, layers), options.sharing, knots, options.deep_sharing)
+    noise = CellNoise(
+        (*axis.window, layers), options.sharing, knots, options.deep_sharing,
+        wraps=options.sharing_wraps,
+    )  # fmt: skip
     halo = None if axis.whole else Halo(axis, options.halo_particles, knots)
     return Steps(axis, pattern, noise, halo)
 

@@ -29,6 +29,7 @@ class CellNoise(nn.Module):
     With probability ``sharing`` along x, and again along y, a cell takes the first number of its
     neighbour: particles that cross the border of two pads leave energy in both.  With probability
     ``deep_sharing`` it takes that of the cell behind it, outside the core, which has a memory.
+    Cells at the end of a row have no neighbour, or, where it ``wraps``, that at its beginning.
     """
 
     def __init__(
@@ -37,9 +38,12 @@ class CellNoise(nn.Module):
         sharing: float,
         knots: Knots,
         deep_sharing: float = 0.0,
+        *,
+        wraps: bool = True,
     ) -> None:
         super().__init__()
         x, y, z = shape
+        self.wraps = wraps
         self.planes = ((x, y, 1), (x, 1, z), (1, y, z))
         self.sharing, self.deep_sharing = sharing, deep_sharing
         self.core = CoreNoise(shape, knots)
@@ -60,11 +64,12 @@ class CellNoise(nn.Module):
         a, b, c = split_planes(for_second, self.planes)
         second = fraction(a + b + c)
         a, b, c = split_planes(for_first, self.planes)
-        along_x, along_y = _roll(a, 1) + _roll(b, 1) + c, _roll(a, 2) + b + _roll(c, 2)
+        along_x = self._next(a, 1) + self._next(b, 1) + c
+        along_y = self._next(a, 2) + b + self._next(c, 2)
         first = a + b + c
         if self.deep_sharing:
             reach = 2.0 * self.sharing + self.deep_sharing
-            first = torch.where(second < reach, a + _roll(b, 3) + _roll(c, 3), first)
+            first = torch.where(second < reach, a + self._next(b, 3) + self._next(c, 3), first)
         first = fraction(self._shared(second, first, along_x, along_y))
         near = self.core([a, b, c], for_core, condition)
         near = self._shared(
@@ -80,6 +85,12 @@ class CellNoise(nn.Module):
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it."""
         return {"core.memory": self.core.memory, "core.share": self.core.share}
+
+    def _next(self, plane: Tensor, dim: int) -> Tensor:
+        """The numbers of each cell's neighbour along a dimension."""
+        size = plane.shape[dim]
+        last = plane.narrow(dim, 0 if self.wraps else size - 1, 1)
+        return torch.cat([plane.narrow(dim, 1, size - 1), last], dim=dim)
 
     def _shared(self, second: Tensor, own: Tensor, along_x: Tensor, along_y: Tensor) -> Tensor:
         own = torch.where(second < 2.0 * self.sharing, along_y, own)
@@ -140,8 +151,3 @@ def split_planes(latent: Tensor, planes: Sequence[tuple[int, int, int]]) -> list
 def fraction(number: Tensor) -> Tensor:
     """What is left of positive numbers without their whole part."""
     return number - torch.floor(number)
-
-
-def _roll(image: Tensor, dim: int) -> Tensor:
-    size = image.shape[dim]
-    return torch.cat([image.narrow(dim, 1, size - 1), image.narrow(dim, 0, 1)], dim=dim)

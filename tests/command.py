@@ -1,10 +1,15 @@
 """The command line as several tests of files call it."""
 
+import re
+
 import numpy as np
 import pytest
 
 from caloforge import io
 from caloforge.cli.app import main
+
+PROGRESS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+"""How lines of progress begin where there is no terminal."""
 
 
 def call(*arguments) -> int:
@@ -12,6 +17,15 @@ def call(*arguments) -> int:
     with pytest.raises(SystemExit) as ended:
         main([str(each) for each in arguments])
     return ended.value.code or 0
+
+
+def refused(capsys, *arguments) -> str:
+    """The one line that the command line refuses with; a slow machine may tell progress before."""
+    assert call(*arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    (line,) = [line for line in lines if not PROGRESS.match(line)]
+    assert line.startswith("caloforge: error:")
+    return line
 
 
 def check_there_and_back(path, layout, showers, folder):
