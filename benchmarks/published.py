@@ -1,0 +1,111 @@
+"""What was published of 3DGAN showers, bin by bin of Ep: MODEL beside showers of REFERENCE.
+
+    python benchmarks/published.py conv2d_int8 clic_ecal_fixed -n 3000
+    python benchmarks/published.py conv2d_int8 geant4.h5
+
+REFERENCE is a model, of which -n showers a bin are made, or a sample, of which those in each bin
+are taken; MODEL makes as many at the same energies and angles.  Response: MODEL's mean over
+REFERENCE's; spread: its standard deviation over REFERENCE's (of Ep in one bin, whose trend is in
+both).  Of each axis: the largest difference of the mean profiles in parts of the peak, the
+difference of the mean barycentres in cells, and the ratio of the mean widths.  Errors are those of
+both samples.
+"""
+
+import argparse
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+import caloforge
+from caloforge.beam import Conditions
+from caloforge.physics import observables
+from caloforge.showers import Showers
+from caloforge.typing import Float64Array
+
+AT_ONCE = 500
+EDGES_GEV = (100.0, 200.0, 300.0, 400.0, 500.0)
+
+Measured = dict[str, Float64Array]
+
+
+def measured(showers: Showers) -> Measured:
+    """Response (N,) and, of each axis, profiles over Ep, barycentres and widths."""
+    found: Measured = {"response": observables.response(showers.cells, showers.energy)}
+    for axis in "xyz":
+        profiles = observables.profile(showers.cells, axis)
+        found[f"profile {axis}"] = profiles / showers.energy[:, None]
+        found[f"centre {axis}"] = observables.centre(profiles)
+        found[f"width {axis}"] = observables.width(profiles)
+    return found
+
+
+def made(model: str, conditions: Conditions, seed: int) -> Measured:
+    """The same of a model's showers, which are not all in memory at once."""
+    engine = caloforge.load(model, threads=1)
+    parts = [
+        measured(engine.sample(conditions[first : first + AT_ONCE], seed=seed + first))
+        for first in range(0, len(conditions), AT_ONCE)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def compared(one: Measured, other: Measured) -> str:
+    """A line: ``other`` beside ``one``."""
+    cells = [
+        "{:.4f} +- {:.4f}".format(*_ratio(one["response"], other["response"])),
+        f"{other['response'].std() / one['response'].std():.2f}",
+    ]
+    for axis in "xyz":
+        profiles = [each[f"profile {axis}"] for each in (one, other)]
+        mean = [each.mean(0) for each in profiles]
+        at = int(np.abs(mean[1] - mean[0]).argmax())
+        error = np.sqrt(sum(each[:, at].var() / len(each) for each in profiles))
+        difference, peak = np.abs(mean[1] - mean[0])[at], mean[0].max()
+        centres = [each[f"centre {axis}"] for each in (one, other)]
+        off = centres[1].mean() - centres[0].mean()
+        off_error = np.sqrt(sum(each.var() / len(each) for each in centres))
+        cells += [
+            f"{difference / peak:.3f} +- {error / peak:.3f}",
+            f"{off:+.3f} +- {off_error:.3f}",
+            "{:.3f} +- {:.3f}".format(*_ratio(one[f"width {axis}"], other[f"width {axis}"])),
+        ]
+    return " | ".join(cells)
+
+
+def _ratio(one: Float64Array, other: Float64Array) -> tuple[float, float]:
+    """Of the means, other over one, and its error."""
+    relative = [each.std() / each.mean() / np.sqrt(len(each)) for each in (one, other)]
+    ratio = other.mean() / one.mean()
+    return ratio, ratio * float(np.hypot(*relative))
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("model", help="bundled model or model file")
+    parser.add_argument("reference", help="bundled model, model file, or sample")
+    parser.add_argument("-n", type=int, default=3000, help="showers a bin that a model makes")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    sample = Path(given.reference).suffix == ".h5" and caloforge.read(given.reference)
+    rng = np.random.default_rng(given.seed)
+    names = [f"{of} {axis}" for axis in "xyz" for of in ("profile", "centre", "width")]
+    print("GeV | showers | response | spread | " + " | ".join(names))
+    for low, high in pairwise(EDGES_GEV):
+        if sample:
+            part = sample[np.flatnonzero((sample.energy >= low) & (sample.energy < high))]
+            conditions = Conditions(part.energy, part.theta)
+            reference = measured(part)
+        else:
+            card = caloforge.load(given.reference, threads=1).card
+            energy = rng.uniform(low, high, given.n).astype(np.float32)
+            theta = rng.uniform(*card.theta_range_rad, given.n).astype(np.float32)
+            conditions = Conditions(energy, theta)
+            reference = made(given.reference, conditions, given.seed)
+        line = compared(reference, made(given.model, conditions, given.seed + 1_000_000))
+        print(f"{low:g}-{high:g} | {len(conditions)} | {line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
