@@ -30,7 +30,7 @@ def pair(request):
 def test_response_and_its_spread(pair):
     first, second = (observables.response(each.cells, each.energy) for each in pair)
     assert second.mean() == pytest.approx(first.mean(), rel=0.03)
-    assert second.std() == pytest.approx(first.std(), rel=0.25)
+    assert second.std() == pytest.approx(first.std(), rel=0.15)
 
 
 @pytest.mark.parametrize("axis", ["x", "y", "z"])
