@@ -12,6 +12,7 @@ both samples.
 """
 
 import argparse
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -40,14 +41,32 @@ def measured(showers: Showers) -> Measured:
     return found
 
 
-def made(model: str, conditions: Conditions, seed: int) -> Measured:
+def made(model: caloforge.Generator, conditions: Conditions, seed: int) -> Measured:
     """The same of a model's showers, which are not all in memory at once."""
-    engine = caloforge.load(model, threads=1)
     parts = [
-        measured(engine.sample(conditions[first : first + AT_ONCE], seed=seed + first))
+        measured(model.sample(conditions[first : first + AT_ONCE], seed=seed + first))
         for first in range(0, len(conditions), AT_ONCE)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def of_sample(showers: Showers) -> Iterator[tuple[Conditions, Measured]]:
+    """Of each bin, the conditions in it and what was measured there."""
+    for low, high in pairwise(EDGES_GEV):
+        part = showers[np.flatnonzero((showers.energy >= low) & (showers.energy < high))]
+        yield Conditions(part.energy, part.theta), measured(part)
+
+
+def of_model(
+    model: caloforge.Generator, n: int, seed: int
+) -> Iterator[tuple[Conditions, Measured]]:
+    """The same of n showers a bin, uniform in Ep and theta."""
+    rng = np.random.default_rng(seed)
+    for low, high in pairwise(EDGES_GEV):
+        energy = rng.uniform(low, high, n).astype(np.float32)
+        theta = rng.uniform(*model.card.theta_range_rad, n).astype(np.float32)
+        conditions = Conditions(energy, theta)
+        yield conditions, made(model, conditions, seed)
 
 
 def compared(one: Measured, other: Measured) -> str:
@@ -88,22 +107,15 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=3000, help="showers a bin that a model makes")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    sample = Path(given.reference).suffix == ".h5" and caloforge.read(given.reference)
-    rng = np.random.default_rng(given.seed)
+    model = caloforge.load(given.model, threads=1)
+    if Path(given.reference).suffix == ".h5":
+        parts = of_sample(caloforge.read(given.reference))
+    else:
+        parts = of_model(caloforge.load(given.reference, threads=1), given.n, given.seed)
     names = [f"{of} {axis}" for axis in "xyz" for of in ("profile", "centre", "width")]
     print("GeV | showers | response | spread | " + " | ".join(names))
-    for low, high in pairwise(EDGES_GEV):
-        if sample:
-            part = sample[np.flatnonzero((sample.energy >= low) & (sample.energy < high))]
-            conditions = Conditions(part.energy, part.theta)
-            reference = measured(part)
-        else:
-            card = caloforge.load(given.reference, threads=1).card
-            energy = rng.uniform(low, high, given.n).astype(np.float32)
-            theta = rng.uniform(*card.theta_range_rad, given.n).astype(np.float32)
-            conditions = Conditions(energy, theta)
-            reference = made(given.reference, conditions, given.seed)
-        line = compared(reference, made(given.model, conditions, given.seed + 1_000_000))
+    for (low, high), (conditions, reference) in zip(pairwise(EDGES_GEV), parts, strict=True):
+        line = compared(reference, made(model, conditions, given.seed + 1_000_000))
         print(f"{low:g}-{high:g} | {len(conditions)} | {line}", flush=True)
 
 
