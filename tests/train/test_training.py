@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.conftest import make_showers, make_toy_detector  # noqa: E402
+from tests.train.conftest import RECIPE  # noqa: E402
+
+from caloforge import io  # noqa: E402
 from caloforge.errors import ConfigError, InputError, OutputError, TrainingError  # noqa: E402
 from caloforge.networks.factorised.fit.objective import FitOptions  # noqa: E402
 from caloforge.networks.gan.objective import GanObjective  # noqa: E402
@@ -50,6 +55,33 @@ def train(sample, recipe_file, tmp_path):
         return Training(recipe, [sample], tmp_path / folder, reporter).run(), reporter
 
     return run
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory):
+    """A folder with the toy sample and recipe, for trainings that others are compared with."""
+    folder = tmp_path_factory.mktemp("beside")
+    io.write(folder / "toy.h5", make_showers(make_toy_detector(), 100))
+    (folder / "toy.toml").write_text(RECIPE)
+    return folder
+
+
+def toy_training(beside, name, epochs=2):
+    recipe, reporter = load_recipe(beside / "toy.toml").with_epochs(epochs), Silent()
+    return Training(recipe, [beside / "toy.h5"], beside / name, reporter).run(), reporter
+
+
+@pytest.fixture(scope="module")
+def undisturbed(beside):
+    """The run folder of a training that nothing stopped."""
+    toy_training(beside, "undisturbed")
+    return beside / "undisturbed"
+
+
+@pytest.fixture(scope="module")
+def one_epoch(beside):
+    """What a training of one epoch found, and its reporter."""
+    return toy_training(beside, "one_epoch", epochs=1)
 
 
 def final_state(folder):
@@ -104,8 +136,9 @@ def test_tensorboard_shows_the_validation_number(train, tmp_path):
     assert event.value == pytest.approx(trained.best_score, rel=1e-6) and event.step == 10
 
 
-def test_kill_9_in_the_middle_of_an_epoch_changes_nothing(train, sample, recipe_file, tmp_path):
-    train("undisturbed")
+def test_kill_9_in_the_middle_of_an_epoch_changes_nothing(
+    train, undisturbed, sample, recipe_file, tmp_path
+):
     folder = tmp_path / "killed"
     command = [sys.executable, "-m", "caloforge", "train", str(recipe_file)]
     command += ["--data", str(sample), "-o", str(folder), "--threads", "1"]
@@ -117,15 +150,14 @@ def test_kill_9_in_the_middle_of_an_epoch_changes_nothing(train, sample, recipe_
     assert child.wait() == -signal.SIGKILL
     _, reporter = train("killed")
     assert 0 < reporter.done < 20
-    assert same(final_state(folder), final_state(tmp_path / "undisturbed"))
-    assert log_lines(folder) == log_lines(tmp_path / "undisturbed")
-    best = [load_state(tmp_path / name / "best.safetensors") for name in ("killed", "undisturbed")]
+    assert same(final_state(folder), final_state(undisturbed))
+    assert log_lines(folder) == log_lines(undisturbed)
+    best = [load_state(run / "best.safetensors") for run in (folder, undisturbed)]
     assert same(best[0]["generator"], best[1]["generator"])
 
 
 @pytest.mark.parametrize("stop", [1, 10, 13])
-def test_a_run_stopped_anywhere_resumes_exactly(train, tmp_path, monkeypatch, stop):
-    train("undisturbed")
+def test_a_run_stopped_anywhere_resumes_exactly(train, undisturbed, tmp_path, monkeypatch, stop):
     plain, taken = GanObjective.step, []
 
     def stopping(self, batch):
@@ -143,13 +175,12 @@ def test_a_run_stopped_anywhere_resumes_exactly(train, tmp_path, monkeypatch, st
     monkeypatch.setattr(GanObjective, "step", plain)
     _, reporter = train("stopped")
     assert reporter.done == stop
-    assert same(final_state(tmp_path / "stopped"), final_state(tmp_path / "undisturbed"))
+    assert same(final_state(tmp_path / "stopped"), final_state(undisturbed))
 
 
 def test_a_kill_between_validation_and_checkpoint_leaves_no_line_twice(
-    train, tmp_path, monkeypatch
+    train, undisturbed, tmp_path, monkeypatch
 ):
-    train("undisturbed")
     plain = RunFolder.save
 
     def dying(self, objective, progress):
@@ -162,7 +193,7 @@ def test_a_kill_between_validation_and_checkpoint_leaves_no_line_twice(
         train("stopped")
     monkeypatch.setattr(RunFolder, "save", plain)
     train("stopped")
-    assert log_lines(tmp_path / "stopped") == log_lines(tmp_path / "undisturbed")
+    assert log_lines(tmp_path / "stopped") == log_lines(undisturbed)
 
 
 def test_more_epochs_continue_a_finished_training(train, tmp_path):
@@ -255,8 +286,8 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_trains_and_changes_the_result(train, option):
-    plain, reference = train("plain", epochs=1)
+def test_every_option_trains_and_changes_the_result(train, one_epoch, option):
+    plain, reference = one_epoch
     changed, reporter = train("changed", epochs=1, edit=lambda text: text.replace(*OPTIONS[option]))
     assert all(np.isfinite(list(values.values())).all() for values in reporter.values)
     assert changed.best_score != plain.best_score
@@ -322,13 +353,15 @@ FACTORISED = Recipe.model_validate(
     {
         "name": "toy",
         "network": {"name": "factorised", "flow_steps": 2, "flow_width": 8, "rings": 4},
-        "training": {"epochs": 4, "batch_size": 8, "checkpoint_every_seconds": 0},
+        "training": {"epochs": 4, "batch_size": 8},
     }
 )
+TRAINED = 3 * 11
+"""Steps of the epochs before the one that measures."""
 
 
-def trained_in(folder, sample, epochs, stop_after=None):
-    """The toy factorised training for some epochs, stopped after some steps."""
+def trained_in(folder, sample, epochs, stop_after=None, **options):
+    """The toy factorised training for some epochs, stopped after some steps of this call."""
 
     class Stop(Silent):
         def step(self, epoch, values):
@@ -336,28 +369,41 @@ def trained_in(folder, sample, epochs, stop_after=None):
             if len(self.values) == stop_after:
                 raise KeyboardInterrupt
 
+    training = FACTORISED.training.model_copy(update={"epochs": epochs, **options})
+    recipe = FACTORISED.model_copy(update={"training": training})
     with contextlib.suppress(KeyboardInterrupt):
-        return Training(FACTORISED.with_epochs(epochs), [sample], folder, Stop()).run()
+        return Training(recipe, [sample], folder, Stop()).run()
+
+
+def halted_in(folder, sample, measured):
+    """The training halted after so many steps of its measurement, each of which it has kept."""
+    trained_in(folder, sample, 4, stop_after=TRAINED + 1)
+    trained_in(folder, sample, 4, stop_after=measured, checkpoint_every_seconds=0)
 
 
 def best_of(folder):
     return load_state(folder / "best.safetensors")["generator"]
 
 
-def test_only_the_epoch_that_measures_is_validated_and_it_says_so(sample, tmp_path):
-    trained = trained_in(tmp_path / "run", sample, 4)
+@pytest.fixture(scope="module")
+def straight(beside):
+    """The run folder of the toy factorised training that nothing halted, and what it found."""
+    return beside / "straight", trained_in(beside / "straight", beside / "toy.h5", 4)
+
+
+def test_only_the_epoch_that_measures_is_validated_and_it_says_so(straight):
+    folder, trained = straight
     assert (trained.epochs, trained.best_epoch) == (4, 4)
-    lines = log_lines(tmp_path / "run")
+    lines = log_lines(folder)
     assert [line["epoch"] for line in lines if "validation" in line] == [4]
     assert [line["epoch"] for line in lines if line.get("phase") == "measuring"] == [4]
 
 
-@pytest.mark.parametrize("steps", [pytest.param(3 * 11 + 1, marks=pytest.mark.slow), 4 * 11])
-def test_a_measurement_that_was_halted_goes_on_exactly(sample, tmp_path, steps):
-    trained_in(tmp_path / "straight", sample, 4)
-    trained_in(tmp_path / "halted", sample, 4, stop_after=steps)
+@pytest.mark.parametrize("measured", [pytest.param(1, marks=pytest.mark.slow), 11])
+def test_a_measurement_that_was_halted_goes_on_exactly(straight, sample, tmp_path, measured):
+    halted_in(tmp_path / "halted", sample, measured)
     trained_in(tmp_path / "halted", sample, 4)
-    assert same(best_of(tmp_path / "halted"), best_of(tmp_path / "straight"))
+    assert same(best_of(tmp_path / "halted"), best_of(straight[0]))
 
 
 def test_fewer_epochs_than_the_recipe_s_end_with_a_model(sample, tmp_path):
@@ -366,9 +412,9 @@ def test_fewer_epochs_than_the_recipe_s_end_with_a_model(sample, tmp_path):
     assert generator.deposits.table.max() > 0 and card.training.epochs == 3
 
 
-def test_training_on_after_the_measurement_trains_and_measures_anew(sample, tmp_path):
-    trained_in(tmp_path / "run", sample, 4)
-    four = best_of(tmp_path / "run")
+def test_training_on_after_the_measurement_trains_and_measures_anew(straight, sample, tmp_path):
+    shutil.copytree(straight[0], tmp_path / "run")
+    four = best_of(straight[0])
     trained_in(tmp_path / "run", sample, 6)
     state = load_state(tmp_path / "run" / "checkpoint.safetensors")
     assert state["progress"]["epoch"] == 6 and state["progress"]["phase"] == "measured"
@@ -381,7 +427,7 @@ def test_training_on_after_the_measurement_trains_and_measures_anew(sample, tmp_
 @pytest.mark.slow
 def test_a_measurement_that_becomes_a_training_epoch_is_forgotten(sample, tmp_path):
     """Halted while it measures, then asked for more epochs: nothing is counted twice."""
-    trained_in(tmp_path / "run", sample, 4, stop_after=3 * 11 + 5)
+    halted_in(tmp_path / "run", sample, 5)
     trained_in(tmp_path / "run", sample, 5)
     state = load_state(tmp_path / "run" / "checkpoint.safetensors")["objective"]
     assert state["measured"]["deposits"]["cells"].sum() == 11 * 8 * 5 * 5 * 4

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import poisson
+from scipy.special import pdtr, pdtrik
 from torch import Tensor, nn
 
 from caloforge.networks.factorised.aslant import turned
@@ -256,9 +256,11 @@ def alias_table(share: Tensor) -> tuple[Tensor, Tensor]:
 
 def poisson_table() -> Tensor:
     """Quantiles (MEANS, PROBABILITIES) of Poisson distributions, of means (row / 16)**2."""
-    mean = (np.arange(MEANS) / MEANS_PER_ROOT) ** 2
+    mean = (np.arange(MEANS)[:, None] / MEANS_PER_ROOT) ** 2
     level = (np.arange(PROBABILITIES) + 0.5) / PROBABILITIES
-    return torch.from_numpy(poisson.ppf(level, mean[:, None])).float()
+    count = np.ceil(pdtrik(level, mean))
+    below = np.maximum(count - 1, 0)  # where rounding made the quantile one too many
+    return torch.from_numpy(np.where(pdtr(below, mean) >= level, below, count)).float()
 
 
 def _step(number: Tensor) -> tuple[Tensor, Tensor]:
