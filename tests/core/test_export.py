@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from tests.conftest import make_toy_detector
@@ -43,11 +45,23 @@ def generator_and_card(name):
     return spec.generator(spec.options(), domain).eval(), card
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """``exported(name)``: a network, its card, and the file that they were exported to."""
+
+    @cache
+    def file_of(name):
+        generator, card = generator_and_card(name)
+        path = tmp_path_factory.mktemp(name) / "model.onnx"
+        export_generator(generator, card, path)
+        return generator, card, path
+
+    return file_of
+
+
 @pytest.mark.parametrize("name", ["conv3d", "conv2d", "layered2d"])
-def test_torch_onnx_runtime_and_openvino_agree(name, tmp_path):
-    generator, card = generator_and_card(name)
-    path = tmp_path / "model.onnx"
-    export_generator(generator, card, path)
+def test_torch_onnx_runtime_and_openvino_agree(name, exported):
+    generator, card, path = exported(name)
     inputs = example_inputs(card, 7)
     with torch.no_grad():
         reference = generator(*inputs).numpy()
@@ -97,10 +111,8 @@ def test_the_default_network_is_exported(fitted, tmp_path):
         assert parity(run(engine, latent, energy, theta), reference) < PARITY_TOLERANCE
 
 
-def test_the_file_is_foldable_and_tells_nothing_of_this_machine(tmp_path):
-    generator, card = generator_and_card("layered2d")
-    path = tmp_path / "model.onnx"
-    export_generator(generator, card, path)
+def test_the_file_is_foldable_and_tells_nothing_of_this_machine(exported):
+    _, _, path = exported("layered2d")
     model = onnx.load(path)
     operators = [node.op_type for node in model.graph.node]
     assert "BatchNormalization" not in operators

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.conftest import make_showers, write_toy_model
+from tests.conftest import make_showers, make_toy_detector, write_toy_model
 from tests.quantize.toys import FIRST, SECOND, write_sample_of, write_two_layers
 from typer.testing import CliRunner
 
@@ -37,6 +37,16 @@ def easy(tmp_path, toy_detector):
     return model, write_sample_of(model, tmp_path / "easy.h5")
 
 
+@pytest.fixture(scope="module")
+def all_int8(tmp_path_factory):
+    """The easy model and its sample; both its layers in INT8, and what the search found."""
+    folder = tmp_path_factory.mktemp("easy")
+    model = write_two_layers(folder / "easy.onnx", make_toy_detector())
+    pair = model, write_sample_of(model, folder / "easy.h5")
+    output = folder / "int8.onnx"
+    return pair, output, run_quantize(pair, output, sensitivity=False)
+
+
 @pytest.fixture
 def hard(tmp_path, toy_detector):
     """A model whose second layer INT8 ruins, and a sample for it."""
@@ -50,9 +60,8 @@ def run_quantize(pair, output, **options):
     return quantize(model, data, output, cores=1, capabilities=VNNI, **options)
 
 
-def test_all_layers_become_int8_where_the_physics_holds(tmp_path, easy):
-    output = tmp_path / "int8.onnx"
-    outcome = run_quantize(easy, output, sensitivity=False)
+def test_all_layers_become_int8_where_the_physics_holds(all_int8):
+    easy, output, outcome = all_int8
     assert outcome.quantized == (FIRST, SECOND)
     scores = {found.name: found.score for found in outcome.formats}
     assert scores["int8"] <= scores["float32"] + outcome.max_drop
@@ -71,9 +80,8 @@ def test_all_layers_become_int8_where_the_physics_holds(tmp_path, easy):
     assert parent.error == pytest.approx(errors["float32"])
 
 
-def test_the_file_gives_the_same_showers_in_both_runtimes(tmp_path, easy):
-    output = tmp_path / "int8.onnx"
-    run_quantize(easy, output, sensitivity=False)
+def test_the_file_gives_the_same_showers_in_both_runtimes(all_int8):
+    _, output, _ = all_int8
     latent = draw_latent(read_card(output).latent, 3, 0, 32)
     energy, theta = np.full(32, 100, np.float32), np.full(32, np.pi / 2, np.float32)
     first, second = (
@@ -119,9 +127,8 @@ def test_the_command_shows_the_tables_and_keeps_the_log(tmp_path, easy):
     assert os.environ["NNCF_CI"] == "1"
 
 
-def test_a_quantized_model_is_refused(tmp_path, easy):
-    output = tmp_path / "int8.onnx"
-    run_quantize(easy, output, sensitivity=False)
+def test_a_quantized_model_is_refused(tmp_path, all_int8):
+    easy, output, _ = all_int8
     with pytest.raises(ModelError, match=r"already quantized \(int8\): quantize its parent two"):
         run_quantize((output, easy[1]), tmp_path / "again.onnx")
 
@@ -199,14 +206,11 @@ def load_onnx(path):
     return onnx.load(str(path))
 
 
-def test_an_int8_model_that_openvino_computes_wrongly_runs_in_onnx_runtime(
-    tmp_path, easy, monkeypatch
-):
+def test_an_int8_model_that_openvino_computes_wrongly_runs_in_onnx_runtime(all_int8, monkeypatch):
     from caloforge.engine import parity
     from caloforge.generate import load
 
-    output = tmp_path / "int8.onnx"
-    run_quantize(easy, output, sensitivity=False)
+    _, output, _ = all_int8
     assert load(output).engine.plan.runtime == "openvino"
     monkeypatch.setattr(parity, "difference", lambda path, plan, card: float("nan"))
     fallen = load(output)

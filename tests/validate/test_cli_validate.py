@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 from tests.command import call, refused
-from tests.conftest import make_showers
+from tests.conftest import make_showers, make_toy_detector
 
 from caloforge.io import write
 from caloforge.validate import files
@@ -11,10 +11,10 @@ from caloforge.validate.catalogue import catalogue
 
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory, geant4):
+def samples(tmp_path_factory):
     folder = tmp_path_factory.mktemp("samples")
-    for name, showers in zip(("reference", "generated"), geant4, strict=True):
-        write(folder / f"{name}.h5", showers[:60])
+    for seed, name in enumerate(("reference", "generated")):
+        write(folder / f"{name}.h5", make_showers(make_toy_detector(), 60, seed))
     return folder
 
 
@@ -70,20 +70,21 @@ def test_the_training_sample_is_looked_at(samples, tmp_path):
 
 def test_bad_input_is_one_line_and_leaves_nothing(samples, tmp_path, capsys, toy_detector):
     reference = samples / "reference.h5"
-    write(tmp_path / "toy.h5", make_showers(toy_detector, 60))
+    other = toy_detector.model_copy(update={"name": "other", "pad_mm": (4.0, 4.0)})
+    write(tmp_path / "other.h5", make_showers(other, 60))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").touch()
     for generated, output, message in (
         (tmp_path / "missing.h5", tmp_path / "r", "missing.h5"),
-        (tmp_path / "toy.h5", tmp_path / "r", "cannot be compared"),
+        (tmp_path / "other.h5", tmp_path / "r", "cannot be compared"),
         (reference, tmp_path / "full", "thesis.tex"),
-        (reference, tmp_path / "toy.h5", "it is a file"),
+        (reference, tmp_path / "other.h5", "it is a file"),
         (reference, tmp_path / "no" / "where", "cannot write"),
         (reference, "", "give the report's folder a name"),
     ):
         assert message in refused(capsys, "validate", reference, generated, "-o", output)
     arguments = (reference, reference, "-o", tmp_path / "r")
-    line = refused(capsys, "validate", *arguments, "--training", tmp_path / "toy.h5")
-    assert "cells of toy" in line
+    line = refused(capsys, "validate", *arguments, "--training", tmp_path / "other.h5")
+    assert "cells of other" in line
     assert "less than or equal to" in refused(capsys, "validate", *arguments, "--seed", 2**32)
-    assert {p.name for p in tmp_path.iterdir()} == {"toy.h5", "full"}
+    assert {p.name for p in tmp_path.iterdir()} == {"other.h5", "full"}

@@ -17,6 +17,12 @@ from caloforge.validate.nearest import NearestDistances, nearest, nearest_distan
 from caloforge.validate.suite import judge, score, validate
 
 
+@pytest.fixture
+def toys(toy_detector):
+    """Two small samples of small showers, where what is shown is not their physics."""
+    return tuple(make_showers(toy_detector, 60, seed) for seed in (1, 2))
+
+
 def test_geant4_passes_against_geant4(good):
     verdicts = {score.name: score.verdict for score in good.result.scores}
     assert set(verdicts.values()) <= {"pass", "floor"}, verdicts
@@ -36,8 +42,8 @@ def test_spoilt_showers_fail_where_they_are_spoilt(good, bad):
         assert result[name].value > good.result[name].value
 
 
-def test_a_haze_of_soft_cells_is_seen(geant4):
-    reference, other = (showers[:60] for showers in geant4)
+def test_a_haze_of_soft_cells_is_seen(toys):
+    reference, other = toys
     cells = other.cells.copy()
     cells[::2, :, :, -1] = np.maximum(cells[::2, :, :, -1], 1e-7)
     result = validate(reference, with_cells(other, cells))
@@ -59,9 +65,8 @@ def test_showers_of_the_same_conditions_stay_partners(geant4):
     np.testing.assert_array_equal(second, made)
 
 
-def test_same_seed_same_numbers(geant4):
-    reference, other = (showers[:60] for showers in geant4)
-    first, second = (validate(reference, other, seed=5).to_dict() for _ in range(2))
+def test_same_seed_same_numbers(toys):
+    first, second = (validate(*toys, seed=5).to_dict() for _ in range(2))
     assert first == second
     assert json.loads(json.dumps(first, allow_nan=False)) == first
 
@@ -183,12 +188,12 @@ def test_different_energies_are_said(geant4):
     assert not compare([reference], [geant4[1]]).notes()
 
 
-def test_empty_showers_are_said_and_scored(geant4):
-    reference, other = (showers[:80] for showers in geant4)
+def test_empty_showers_are_said_and_scored(toys):
+    reference, other = toys
     cells = other.cells.copy()
     cells[:3] = 0
     comparison = compare([reference], [with_cells(other, cells)])
-    assert "3 of 80" in comparison.notes()[0]
+    assert any("3 of 60" in note for note in comparison.notes())
     assert all(np.isfinite(s.value) for s in score(comparison).scores)
 
 
