@@ -34,7 +34,8 @@ class StreamedEngine:
     ) -> Iteration[int]:
         """Make the showers from ``start`` on, on all streams; the sink is called in their threads.
 
-        What is iterated over is the number of showers done without a gap.
+        What is iterated over is the number of showers done without a gap.  Batches are the same
+        wherever it starts: a shower's last digits depend on its place in one.
         """
         energy, theta = conditions.energy, conditions.theta
         batch, n = self.plan.batch, len(conditions)
@@ -49,16 +50,19 @@ class StreamedEngine:
             latent = draw_latent(self.card.latent, seed, first, first + step)
             stop = min(first + step, n)
             for begin in range(first, stop, batch):
+                if begin + batch <= start:
+                    continue
                 rows = np.arange(begin, begin + batch).clip(max=n - 1)
                 part = latent[begin - first : begin - first + batch]
                 if entry is not None:
                     enter(entry, stream, part, conditions[rows])
                 leans = None if phi is None else phi[rows]
                 cells = stream.run(part, energy[rows], theta[rows], leans)
-                sink(begin, cells[: stop - begin])
+                wanted = max(begin, start)
+                sink(wanted, cells[wanted - begin : stop - begin])
             return stop
 
-        yield from over_streams(self.streams, range(start, n, step), make)
+        yield from over_streams(self.streams, range(start - start % step, n, step), make)
 
 
 def enter(entry: EntryPoint, stream: Stream, latent: FloatArray, conditions: Conditions) -> None:
