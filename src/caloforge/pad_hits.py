@@ -58,18 +58,22 @@ class PadPlacer:
         places[:2] -= np.array(shape[:2])[:, None] // 2
         self._place = np.ascontiguousarray(places.T.astype(np.int32))
 
-    def place(self, hits: HitArrays, impact: AnyArray, theta: AnyArray) -> PadHits:
+    def place(
+        self, hits: HitArrays, impact: AnyArray, theta: AnyArray, phi: AnyArray | None = None
+    ) -> PadHits:
         """The hits of N showers, of which particle i entered the front at ``impact[i]``.
 
-        ``impact`` is (N, 2), x and y in mm from the middle of the central pad; ``theta`` (N,) in
-        rad, in the y-z plane.
+        ``impact`` is (N, 2), x and y in mm from the middle of the central pad; ``theta`` and
+        ``phi`` (N,) in rad, as of Conditions.
         """
+        toward = None if phi is None else np.stack([np.cos(phi), np.sin(phi)], axis=1)
         where, energy = np.take(self._place, hits.cell, axis=0), hits.cell_energy
         for shower, (first, stop) in enumerate(pairwise(hits.offsets.tolist())):
             mine, weights = where[first:stop], energy[first:stop]
             total = max(weights.sum(), TINY)
             centre = weights @ mine[:, :2] / total
             depth = weights @ self._depth[mine[:, 2]] / total
-            axis = impact[shower] + (0.0, depth / math.tan(theta[shower]))
+            way = depth / math.tan(theta[shower])
+            axis = impact[shower] + ((0.0, way) if toward is None else way * toward[shower])
             mine[:, :2] += np.rint(axis / self._pad - centre).astype(np.int32)
         return PadHits(where[:, 0], where[:, 1], where[:, 2], energy)

@@ -21,6 +21,7 @@ from caloforge.simulate.in_situ.events import Events, SimulatedEvents
 from caloforge.simulate.in_situ.process import LoopProcess, loop_process
 from caloforge.simulate.request import Production
 from caloforge.simulate.tables import cache_folder
+from caloforge.turn import leans_aslant
 from caloforge.typing import FloatArray
 from caloforge.units import degree
 
@@ -65,6 +66,7 @@ class InSituReport(FrozenModel):
     runtime: str
     energy: str
     theta: str
+    phi: str | None = None
     particles: int
     full: LoopTiming
     fast: LoopTiming
@@ -74,17 +76,25 @@ class InSituReport(FrozenModel):
 
 
 def request_events(
-    card: ModelCard, energy: str | None, theta: str | None, *, n: int, particles: int, seed: int
+    card: ModelCard,
+    energy: str | None,
+    theta: str | None,
+    phi: str | None = None,
+    *,
+    n: int,
+    particles: int,
+    seed: int,
 ) -> Events:
     """So many events of the model's particle, of energies and angles as of caloforge.ranges.draw.
 
-    Where None, those of the model's range. Raises as of :class:`Events`, Production and draw.
+    Where energy or theta is None, those of the model's range. Raises as of :class:`Events`,
+    Production and draw.
     """
     low, high = card.energy_range_gev
     angles = [angle / degree for angle in card.theta_range_rad]
     energy = f"{low:g}:{high:g}" if energy is None else energy
     theta = f"{angles[0]:.6g}:{angles[1]:.6g}" if theta is None else theta
-    conditions = draw(n * particles, energy, theta, seed=seed)
+    conditions = draw(n * particles, energy, theta, phi, seed=seed)
     data = choose_data("auto", cache_folder(), card.detector)
     production = Production(
         card.detector, card.window, card.particle, conditions, seed, data
@@ -97,6 +107,7 @@ def bench_in_situ(
     *,
     energy: str | None = None,
     theta: str | None = None,
+    phi: str | None = None,
     n: int = 60,
     particles: int = 1,
     rounds: int = 3,
@@ -121,8 +132,11 @@ def bench_in_situ(
         msg = f"{rounds} rounds need at least as many events, got {n}"
         raise InputError(msg)
     card = read_card(model)
-    runtime = chosen_runtime(runtime, card)
-    events = request_events(card, energy, theta, n=FAST_EVENTS * n, particles=particles, seed=seed)
+    events = request_events(
+        card, energy, theta, phi, n=FAST_EVENTS * n, particles=particles, seed=seed
+    )
+    aslant = card.takes_phi and leans_aslant(events.production.conditions, card.detector)
+    runtime = chosen_runtime(runtime, card, aslant=aslant)
     on_step("starting Geant4")
     with loop_process(events, model, runtime) as fast, loop_process(events) as full:
         fast.run(0, min(WARM_UP, len(events)))
@@ -135,6 +149,7 @@ def bench_in_situ(
     return InSituReport(
         machine=Machine.here(), model=card.name, runtime=runtime,
         energy=_range(conditions.energy[:rows]), theta=_range(conditions.theta[:rows] / degree),
+        phi=None if conditions.phi is None else _range(conditions.phi[:rows] / degree),
         particles=particles,
         full=LoopTiming.of(full_ms, n), fast=LoopTiming.of(fast_ms, len(events)),
         speed_up=(float(np.median(ratio)), float(ratio.min()), float(ratio.max())),

@@ -10,7 +10,7 @@ from caloforge.config import FrozenModel
 from caloforge.hit_arrays import HitArrays
 from caloforge.pad_hits import PadHits
 from caloforge.simulate.in_situ.events import Events
-from caloforge.typing import Float64Array, FloatArray
+from caloforge.typing import Float64Array
 
 LEAST_SHARE = 0.01
 """Of the energy that a layer must hold to be compared."""
@@ -42,6 +42,7 @@ def observables(hits: HitArrays, events: Events) -> Observables:
     """Of the first events; a hit belongs to the nearest particle's axis at its depth."""
     production = events.production
     detector, conditions = production.detector, production.conditions
+    lean = conditions.lean
     n = len(hits.offsets) - 1
     response, count, depth, aside, off_x, off_y = np.zeros((6, n))
     layers = np.zeros((n, detector.n_layers))
@@ -51,7 +52,7 @@ def observables(hits: HitArrays, events: Events) -> Observables:
         rows = np.array(events.rows(event))
         energy, where = pads.energy[first:stop].astype(np.float64), places[first:stop]
         total, primary = max(energy.sum(), math.ulp(0)), conditions.energy[rows].sum()
-        x, y = _from_axis(where, events.impact[rows], conditions.theta[rows])
+        x, y = _from_axis(where, events.impact[rows], lean[rows])
         response[event], count[event] = total / primary, len(energy)
         depth[event] = energy @ where[:, 2] / total
         aside[event] = energy @ np.hypot(x, y) / total
@@ -69,11 +70,11 @@ def observables(hits: HitArrays, events: Events) -> Observables:
 
 
 def _from_axis(
-    where: Float64Array, impact: Float64Array, theta: FloatArray
+    where: Float64Array, impact: Float64Array, lean: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
     """How far hits at ``where`` (H, 3) are from the nearest particle's axis, in x and y (mm)."""
-    x = where[:, :1] - impact[:, 0]
-    y = where[:, 1:2] - impact[:, 1] - where[:, 2:] / np.tan(theta)
+    x = where[:, :1] - impact[:, 0] - where[:, 2:] * lean[:, 0]
+    y = where[:, 1:2] - impact[:, 1] - where[:, 2:] * lean[:, 1]
     nearest = np.hypot(x, y).argmin(axis=1)[:, None]
     return np.take_along_axis(x, nearest, 1)[:, 0], np.take_along_axis(y, nearest, 1)[:, 0]
 

@@ -16,9 +16,10 @@ def in_situ_tables(report: InSituReport) -> Iterator[Table]:
 
 def _speed(report: InSituReport) -> Table:
     many = f"{report.particles} particles" if report.particles > 1 else "one particle"
+    phi = "" if report.phi is None else f", phi {report.phi}"
     title = (
         f"{report.model} ({report.runtime}) in Geant4's event loop: {report.energy} GeV, "
-        f"theta {report.theta} degrees, {many} an event"
+        f"theta {report.theta}{phi} degrees, {many} an event"
     )
     caption = "processor time of one core; everything between two events is in it"
     table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")

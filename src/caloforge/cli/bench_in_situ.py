@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from caloforge.cli.options import Model, Seed, stderr
+from caloforge.cli.options import Model, Phi, Seed, stderr
 
 
 def in_situ(
@@ -18,6 +18,7 @@ def in_situ(
     theta: Annotated[
         str | None, typer.Option(help="Angles in degrees: 90 or 60:120; the model's by default.")
     ] = None,
+    phi: Phi = None,
     n: Annotated[int, typer.Option("-n", min=1, help="Events that are simulated fully.")] = 60,
     particles: Annotated[int, typer.Option(min=1, help="Particles in an event.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, help="Turns that the two loops take.")] = 3,
@@ -40,7 +41,7 @@ def in_situ(
         check_writable(output)
     with stderr.status("loading") as status:
         report = bench_in_situ(
-            model_path(model), energy=energy, theta=theta, n=n, particles=particles,
+            model_path(model), energy=energy, theta=theta, phi=phi, n=n, particles=particles,
             rounds=rounds, runtime=runtime, seed=seed, on_step=status.update,
         )  # fmt: skip
     for table in in_situ_tables(report):

@@ -24,11 +24,14 @@ class OnDemand(Protocol):
         theta: FloatArray,
         *,
         impact: FloatArray | None = None,
+        phi: FloatArray | None = None,
     ) -> HitArrays:
         """The showers of particles of energies (N,) in GeV and angles (N,) in rad, which enter at
         ``impact`` (N, 2) in mm from the middle of their pad, where the model can place it.
 
-        The seed fixes them. They stay valid until the next call; the model's range is not checked.
+        ``phi`` (N,) in rad is within 45 degrees of y, as of :func:`caloforge.turn.as_made`, and for
+        models that take it. The seed fixes the showers. They stay valid until the next call; the
+        model's range is not checked.
         """
         ...
 
@@ -55,7 +58,12 @@ def _from_latents(engine: StreamedEngine) -> OnDemand:
     entry = None if engine.card.impact_latent is None else EntryPoint(engine.card)
 
     def make(
-        seed: int, energy: FloatArray, theta: FloatArray, *, impact: FloatArray | None = None
+        seed: int,
+        energy: FloatArray,
+        theta: FloatArray,
+        *,
+        impact: FloatArray | None = None,
+        phi: FloatArray | None = None,
     ) -> HitArrays:
         rng = np.random.Generator(np.random.SFC64(seed))
         shape = len(energy), latent.dim
@@ -65,11 +73,11 @@ def _from_latents(engine: StreamedEngine) -> OnDemand:
         cells = []
         for first in range(0, len(energy), batch):
             rows = np.arange(first, first + batch).clip(max=len(energy) - 1)
-            mine = numbers[rows]
+            mine, leans = numbers[rows], None if phi is None else phi[rows]
             if entry is not None and impact is not None:
-                part = Conditions(energy[rows], theta[rows], impact=impact[rows])
+                part = Conditions(energy[rows], theta[rows], leans, impact[rows])
                 enter(entry, stream, mine, part)
-            made = stream.run(mine, energy[rows], theta[rows])
+            made = stream.run(mine, energy[rows], theta[rows], leans)
             cells.append(made[: len(energy) - first].copy())
         return HitArrays.of(np.concatenate(cells))
 

@@ -7,6 +7,7 @@ import numpy as np
 from caloforge.beam import Conditions
 from caloforge.card import ModelCard
 from caloforge.engine.base import Engine, HitEngine
+from caloforge.engine.on_demand import OnDemand
 from caloforge.hit_arrays import HitArrays
 from caloforge.source import Sink
 from caloforge.turn import as_made, leans_along_x
@@ -37,3 +38,13 @@ def hits_of(
     for first, hits in engine.hits(asked, seed=seed, start=start):
         mine = transposed[first : first + len(hits.offsets) - 1]
         yield first, hits.transposed(mine, card.cell_shape) if mine.any() else hits
+
+
+def made_on_demand(
+    make: OnDemand, card: ModelCard, conditions: Conditions, *, seed: int
+) -> HitArrays:
+    """As of :class:`OnDemand`, of showers of any phi that the card allows."""
+    transposed = leans_along_x(conditions, card.detector)
+    asked = as_made(conditions, card.detector)
+    hits = make(seed, asked.energy, asked.theta, impact=asked.impact, phi=asked.phi)
+    return hits.transposed(transposed, card.cell_shape) if transposed.any() else hits

@@ -54,7 +54,8 @@ class Events:
     @cached_property
     def grid(self) -> Grid:
         """Pads of the calorimeter in x and y."""
-        return grid_of(self.production.detector, self.production.window)
+        production = self.production
+        return grid_of(production.detector, production.window, sideways=production.sideways)
 
     def rows(self, event: int) -> range:
         """Numbers of an event's particles."""

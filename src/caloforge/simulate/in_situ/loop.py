@@ -44,7 +44,9 @@ class EventLoop:
         prepare_folder(production.data.built_in)
         self.g4 = g4 = require("geant4_pybind")
         self._manager = g4.G4RunManager()
-        self._calorimeter = open_calorimeter(g4, production.detector, production.window)
+        self._calorimeter = open_calorimeter(
+            g4, production.detector, production.window, sideways=production.sideways
+        )
         if production.data.kind == "built-in":
             charges = element_charges(g4)
             ensure_tables(production.data.built_in, charges, g4)
@@ -89,11 +91,11 @@ class EventLoop:
         production, vector, unit = self.events.production, self.g4.G4ThreeVector, self.g4.GeV
         self.g4.G4Random.setTheSeed(self.events.engine_seeds[event])
         for row in self.events.rows(event):
-            theta = float(production.conditions.theta[row])
-            x, y = self.events.impact[row].tolist()
-            along_y, along_z = float(np.cos(theta)), float(np.sin(theta))
-            gun.SetParticlePosition(vector(x, y - START_MM * along_y, -START_MM * along_z))
-            gun.SetParticleMomentumDirection(vector(0.0, along_y, along_z))
+            way = production.conditions.direction(row)
+            place = (*self.events.impact[row].tolist(), 0.0)
+            before = (at - START_MM * along for at, along in zip(place, way, strict=True))
+            gun.SetParticlePosition(vector(*before))
+            gun.SetParticleMomentumDirection(vector(*way))
             gun.SetParticleEnergy(float(production.conditions.energy[row]) * unit)
             gun.GeneratePrimaryVertex(geant4_event)
 
