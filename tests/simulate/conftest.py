@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import make_toy_detector
 
 from caloforge.beam import Conditions
-from caloforge.detector import Detector
 from caloforge.ranges import draw
 from caloforge.simulate.data import DataSets, choose_data
 from caloforge.simulate.request import Production
@@ -27,19 +27,17 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     patch.undo()
 
 
-@pytest.fixture
-def built_in() -> DataSets:
+@pytest.fixture(scope="session")
+def built_in(own_cache: Path) -> DataSets:
     return choose_data("built-in", cache_folder())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_conditions() -> Conditions:
     return draw(7, "20:40", seed=SEED)
 
 
-@pytest.fixture
-def toy_production(
-    toy_detector: Detector, toy_conditions: Conditions, built_in: DataSets
-) -> Production:
+@pytest.fixture(scope="session")
+def toy_production(toy_conditions: Conditions, built_in: DataSets) -> Production:
     """Seven electrons of about 30 GeV, in three or four shards."""
-    return Production(toy_detector, "fixed", "e-", toy_conditions, SEED, built_in)
+    return Production(make_toy_detector(), "fixed", "e-", toy_conditions, SEED, built_in)

@@ -25,7 +25,7 @@ from caloforge.simulate import Geant4Source, Production, produce, replay
 from caloforge.simulate import pool as pool_module
 from caloforge.simulate.data import DataSets
 from caloforge.simulate.pool import Pool
-from caloforge.simulate.produce import LocalRunner, OnShowers
+from caloforge.simulate.produce import LocalRunner, OnShowers, ProductionSummary
 from caloforge.simulate.scoring import ScoredHits
 from caloforge.simulate.shards import Shard, ShardFolder, shards_path
 from caloforge.source import ShowerSource
@@ -40,13 +40,18 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def simulated(production: Production, path: Path) -> Path:
-    produce(production, path)
-    return path
+@pytest.fixture(scope="module")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, toy_production: Production
+) -> tuple[Path, ProductionSummary]:
+    """The toy production as one worker makes it that nothing stops, and what it says of it."""
+    path = tmp_path_factory.mktemp("undisturbed") / "showers.h5"
+    return path, produce(toy_production, path)
 
 
-def test_jobs_and_lost_workers_change_no_byte(tmp_path: Path, toy_production: Production) -> None:
-    alone = simulated(toy_production, tmp_path / "alone.h5")
+def test_jobs_and_lost_workers_change_no_byte(
+    tmp_path: Path, toy_production: Production, undisturbed: tuple[Path, ProductionSummary]
+) -> None:
     killed: list[int] = []
 
     def run(folder: ShardFolder, on_showers: OnShowers) -> None:
@@ -64,7 +69,7 @@ def test_jobs_and_lost_workers_change_no_byte(tmp_path: Path, toy_production: Pr
     progress: list[int] = []
     produce(toy_production, tmp_path / "two.h5", runner=run, on_progress=progress.append)
     assert killed and progress[-1] == len(toy_production)
-    assert digest(tmp_path / "two.h5") == digest(alone)
+    assert digest(tmp_path / "two.h5") == digest(undisturbed[0])
     assert not shards_path(tmp_path / "two.h5").exists()
 
 
@@ -158,7 +163,7 @@ def test_a_worker_killed_while_it_starts_is_replaced(
 
 
 def test_a_killed_production_is_continued(
-    tmp_path: Path, toy_production: Production, toy_detector: Detector
+    tmp_path: Path, toy_production: Production, undisturbed: tuple[Path, ProductionSummary]
 ) -> None:
     output, description = tmp_path / "showers.h5", tmp_path / "toy.toml"
     description.write_text(TOY_TOML)
@@ -179,7 +184,7 @@ def test_a_killed_production_is_continued(
     runner = Recorder()
     produce(toy_production, output, runner=runner)
     assert runner.kept[first.name] == written
-    assert digest(output) == digest(simulated(toy_production, tmp_path / "undisturbed.h5"))
+    assert digest(output) == digest(undisturbed[0])
 
 
 class Recorder(LocalRunner):
@@ -191,8 +196,10 @@ class Recorder(LocalRunner):
         super().__call__(folder, on_showers)
 
 
-def test_any_event_can_be_replayed(tmp_path: Path, toy_production: Production) -> None:
-    whole = io.read(simulated(toy_production, tmp_path / "all.h5"))
+def test_any_event_can_be_replayed(
+    toy_production: Production, undisturbed: tuple[Path, ProductionSummary]
+) -> None:
+    whole = io.read(undisturbed[0])
     shower, seconds = replay(toy_production, 5)
     assert np.array_equal(shower.cells[0], whole.cells[5])
     assert shower.energy[0] == whole.energy[5] and seconds > 0
@@ -216,14 +223,14 @@ def test_geant4_is_a_shower_source(toy_detector: Detector) -> None:
 
 
 def test_record_holds_seconds_and_what_fixes_the_showers(
-    tmp_path: Path, toy_production: Production
+    toy_production: Production, undisturbed: tuple[Path, ProductionSummary]
 ) -> None:
     """The seconds, and the one number that bench takes for Geant4's time from there."""
-    summary = produce(toy_production, tmp_path / "a.h5")
-    record = json.loads((tmp_path / "a.record.json").read_text())
+    path, summary = undisturbed
+    record = json.loads(path.with_suffix(".record.json").read_text())
     energy = toy_production.conditions.energy
     rate = float(np.median(1e3 * summary.seconds_per_shower / energy))
-    with io.open_showers(tmp_path / "a.h5") as file:
+    with io.open_showers(path) as file:
         baseline = recorded(file, toy_production.conditions, cores=2)
     assert summary.ms_per_gev == rate
     assert baseline.ms_per_gev == pytest.approx(rate, abs=1e-4)
@@ -233,7 +240,7 @@ def test_record_holds_seconds_and_what_fixes_the_showers(
     assert record["config"]["aborted_events_made_again"] == 0
     took = np.array(record["config"]["seconds_per_shower"]) / toy_production.conditions.energy
     assert record["config"]["geant4_ms_per_GeV"] == pytest.approx(1e3 * np.median(took), rel=1e-3)
-    with io.open_showers(tmp_path / "a.h5") as file:
+    with io.open_showers(path) as file:
         assert file.attributes["generator"].startswith("Geant4 11.")
         assert (
             file.attributes["particle"] == "e-" and file.attributes["seed"] == toy_production.seed
