@@ -24,7 +24,7 @@ def pair(request):
     geant4 = caloforge.read(sample_path(SAMPLES[request.param]))
     geant4 = geant4[np.flatnonzero(geant4.energy >= 100)]
     conditions = Conditions(geant4.energy, geant4.theta).repeated(COPIES * len(geant4))
-    return geant4, caloforge.load(request.param, threads=1).sample(conditions, seed=1)
+    return geant4, caloforge.load(request.param).sample(conditions, seed=1)
 
 
 def test_response_and_its_spread(pair):
