@@ -9,8 +9,8 @@ from caloforge import scaling
 from caloforge.physics.distances import feature_separation
 from caloforge.showers import Showers
 from caloforge.validate.comparison import Sample, compare, reduce_showers
-from caloforge.validate.measures import gaussian_inputs, gaussian_scale, score_pair
 from caloforge.validate.nearest import image, nearest_distances
+from caloforge.validate.pair_scores import gaussian_inputs, gaussian_scale, score_pair
 
 
 def fluctuating(n: int, seed: int) -> Showers:

@@ -12,7 +12,8 @@ from caloforge.physics.features import shower_features
 from caloforge.validate import estimate
 from caloforge.validate.comparison import compare, reduce_showers
 from caloforge.validate.estimate import Estimate, split
-from caloforge.validate.measures import MEASURES, Measure, by_angle
+from caloforge.validate.in_bins import by_angle
+from caloforge.validate.measures import MEASURES, Measure
 from caloforge.validate.nearest import NearestDistances, nearest, nearest_distances
 from caloforge.validate.suite import judge, score, validate
 

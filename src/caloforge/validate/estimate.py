@@ -9,7 +9,7 @@ import numpy as np
 from caloforge.physics.distances import defined_mean
 from caloforge.typing import Float64Array, IntArray
 from caloforge.validate.comparison import Comparison
-from caloforge.validate.measures import gaussian_scale, score_pair
+from caloforge.validate.pair_scores import gaussian_scale, score_pair
 from caloforge.validate.result import Level
 
 SPLITS = {"quick": 6, "full": 20}

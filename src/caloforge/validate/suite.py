@@ -13,14 +13,9 @@ from caloforge.showers import Showers
 from caloforge.units import degree
 from caloforge.validate.comparison import Comparison, Sample, compare
 from caloforge.validate.estimate import Estimate, distances, split
+from caloforge.validate.in_bins import by_angle, response_by_energy, spread_ratios
 from caloforge.validate.judges import classified_by, judges_of
-from caloforge.validate.measures import (
-    MEASURES,
-    Measure,
-    by_angle,
-    response_by_energy,
-    spread_ratios,
-)
+from caloforge.validate.measures import MEASURES, Measure
 from caloforge.validate.nearest import nearest_distances
 from caloforge.validate.result import JudgedMeasure, Level, ValidationResult, Verdict
 from caloforge.validate.threads import on_one_thread
