@@ -56,16 +56,17 @@ def made_by(layers, layer_energy, energy):
         return layers(torch.rand(len(energy), layers.latent_dim), condition)
 
 
-def toy_row(expected_gev, *, ranked=False):
-    """A table row for deposits of 0.1 to 0.5 MeV, Poisson in number."""
+def toy_row(row):
+    """A table's row for deposits of 0.1 to 0.5 MeV, Poisson in number."""
+    expected_gev = 10 ** (row / 8 - 8)
     chance = 1 - math.exp(-expected_gev / 3e-4)
     histogram = torch.zeros(BINS, dtype=torch.float64)
     for ratio in np.linspace(0.3, 1.7, 20) / chance:
         histogram[int((math.log(ratio) - LOWEST_LOG_RATIO) / BIN_WIDTH)] += 1
-    return quantile_row(histogram, chance, 0.5, ranked=ranked)
+    return quantile_row(histogram, chance, row)
 
 
-def set_deposits(sampler, *, ranked=False):
+def set_deposits(sampler):
     """Give every class of layers the same toy rows."""
-    rows = [toy_row(10 ** (row / 8 - 8), ranked=ranked) for row in range(EXPECTATIONS)]
+    rows = [toy_row(row) for row in range(EXPECTATIONS)]
     sampler.table.copy_(torch.stack(rows).repeat(CLASSES, 1).flatten())

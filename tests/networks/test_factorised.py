@@ -308,7 +308,7 @@ def test_a_quantile_row_keeps_mean_and_probability():
     for chance in (1e-4, 0.03, 0.7, 1.0):
         histogram = torch.zeros(BINS, dtype=torch.float64)
         histogram[600:800] = torch.rand(200, dtype=torch.float64)
-        row = quantile_row(histogram, chance, 0.5).double()
+        row = quantile_row(histogram, chance, 5).double()
         width = ((torch.arange(QUANTILES + 1, dtype=torch.float64) / QUANTILES) ** 4).diff()
         assert (row * width).sum() == pytest.approx(1.0, rel=1e-5)
         hit = width[row > 1e-8].sum()
@@ -316,11 +316,26 @@ def test_a_quantile_row_keeps_mean_and_probability():
         assert (row[:-1] >= row[1:]).all()
 
 
+def test_a_cell_is_the_nearest_to_a_hit_as_often_as_it_is_hit(knots):
+    torch.manual_seed(1)
+    sampler = DepositSampler(1, knots)
+    set_deposits(sampler)
+    expected = torch.tensor([1e-5] + 90 * [1e-6]).expand(10_000, 91)[:, :, None, None]
+    uniform = (torch.rand_like(expected), torch.rand_like(expected))
+    layer_energy = torch.full((10_000, 1), 5e-4)
+    made = sampler(expected, layer_energy, fifty(knots, 10_000), uniform)
+    missed = made.sum(dim=1).flatten() < 1e-8
+    cells, _ = scale_to_layers(made[missed], layer_energy[missed])
+    assert ((cells > 0).sum(dim=1) == 1).float().mean() > 0.98  # of equal ones, both
+    alone = (cells > 0)[:, :, 0, 0].float().mean(dim=0)
+    assert alone[0] == pytest.approx(10 / 100, abs=0.02)
+
+
 def test_the_rows_together_make_the_faint_hits():
     histogram = torch.zeros(BINS, dtype=torch.float64)
     histogram[400] = 1  # e ** -8.5 of the expectation: one hit of a hundred
     histogram[760] = 99
-    rows = torch.stack([quantile_row(histogram, 0.03, row / 16 + 0.02) for row in range(16)])
+    rows = torch.stack([quantile_row(histogram, 0.03, row) for row in range(16)])
     width = ((torch.arange(QUANTILES + 1) / QUANTILES) ** 4).diff()
     share = (width * ((rows > 1e-8) & (rows < 0.1))).sum() / (width * (rows > 1e-8)).sum()
     assert share == pytest.approx(0.01, rel=0.3)

@@ -47,7 +47,7 @@ def generator(rings=REGULAR):
     layers = len(rings.sectors)
     layer_energy = 0.003 * energy[:, None] * torch.exp(0.2 * torch.randn(1000, layers))
     set_quantiles(network.layers, layer_energy, energy, torch.full((1000,), math.pi / 2))
-    set_deposits(network.deposits, ranked=True)
+    set_deposits(network.deposits)
     return network.eval().requires_grad_(False)
 
 
@@ -89,7 +89,7 @@ def test_cells_add_up_to_the_layer_energies_and_no_direction_is_preferred():
 
 
 def test_a_layer_without_a_hit_gives_its_energy_to_one_cell_of_a_ring():
-    row = toy_row(1e-6, ranked=True)
+    row = toy_row(16)
     occupied = int((row > 1e-6).sum())
     assert (row[occupied:].diff() < 0).all()
     u = torch.rand(20_000, 16, generator=torch.Generator().manual_seed(1))

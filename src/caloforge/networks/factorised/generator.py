@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -33,7 +33,7 @@ from caloforge.card import TABLES
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
 from caloforge.networks.base import Domain, GeneratorNetwork
-from caloforge.networks.factorised.axis import CENTRE_DIM, ShowerAxis, Sideways
+from caloforge.networks.factorised.axis import CENTRE_DIM, HaloHits, ShowerAxis, Sideways
 from caloforge.networks.factorised.conversion import Conversion
 from caloforge.networks.factorised.deposits import SILICON, DepositSampler, LayerClasses
 from caloforge.networks.factorised.geometry import steps
@@ -97,6 +97,23 @@ class FactorisedOptions(FrozenModel):
         return bool(self.draws_sum or self.layers_before or self.deep_sharing or self.layer_classes)
 
 
+class MadeShowers(NamedTuple):
+    """Showers whose images are not yet cut out about their barycentres.
+
+    ``layer_energy`` (N, Z) and ``cells`` (N, X, Y, Z) of the window in GeV, and what these
+    ``expected``; ``hits`` beside the window.  The others are as :mod:`.axis` has them.
+    """
+
+    condition: Condition
+    layer_energy: Tensor
+    expected: Tensor
+    cells: Tensor
+    hits: HaloHits | None
+    centre: Tensor
+    missed: Tensor | None
+    sideways: Sideways | None
+
+
 class FactorisedGenerator(GeneratorNetwork):
     """See the module.  Empty showers until its tables have been measured.
 
@@ -139,6 +156,16 @@ class FactorisedGenerator(GeneratorNetwork):
     ) -> Tensor:
         """See :class:`GeneratorNetwork`; ``phi`` (N,) in rad is which way showers lean, from the
         pads' x towards y, of a network that ``takes_phi``; None: along y."""
+        made = self.make(latent, energy, theta, phi)
+        if made.hits is None:
+            return self.axis.image_of(made.cells, made.centre, None, made.missed)
+        assert isinstance(self.axis, ShowerAxis)
+        return self.axis.image_of(made.cells, made.centre, made.hits, made.missed, made.sideways)
+
+    def make(
+        self, latent: Tensor, energy: Tensor, theta: Tensor, phi: Tensor | None = None
+    ) -> MadeShowers:
+        """Showers before their images are cut out; arguments as :meth:`forward` takes them."""
         condition = self.knots(energy, theta)
         for_layers, for_impact, for_cells, for_halo, for_tilt, for_centre = torch.split(
             latent, self.parts, dim=1
@@ -161,14 +188,14 @@ class FactorisedGenerator(GeneratorNetwork):
         uniform = self.noise(for_cells, condition)
         deposit = self.deposits(expected, layer_energy, condition, uniform)
         missed = self.axis.missed(for_centre, condition)
-        if self.halo is None:
-            cells, _ = scale_to_layers(deposit, layer_energy)
-            return self.axis.image_of(cells, centre, None, missed)
-        assert isinstance(self.axis, ShowerAxis)
-        hits = self.halo(beside, condition, centre, for_halo, sideways)
-        in_hits = hits.layer_energy(layer_energy.shape[1])
+        hits, in_hits = None, None
+        if self.halo is not None:
+            hits = self.halo(beside, condition, centre, for_halo, sideways)
+            in_hits = hits.layer_energy(layer_energy.shape[1])
         cells, scale = scale_to_layers(deposit, layer_energy, in_hits)
-        return self.axis.image_of(cells, centre, hits.scaled(scale), missed, sideways)
+        if hits is not None:
+            hits = hits.scaled(scale)
+        return MadeShowers(condition, layer_energy, expected, cells, hits, centre, missed, sideways)
 
     def expected(
         self, layer_energy: Tensor, condition: Condition, axis: Tensor, centre: Tensor

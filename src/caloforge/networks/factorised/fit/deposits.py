@@ -31,13 +31,16 @@ from caloforge.networks.factorised.knots import Condition
 BIN_WIDTH = 0.025
 LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO = -18.5, 13.5
 BINS = round((HIGHEST_LOG_RATIO - LOWEST_LOG_RATIO) / BIN_WIDTH)
+ENERGY_BIN_WIDTH, ENERGY_BINS = 0.25, 76
+"""Bins in the logarithm of a hit's energy, from the least that a row expects on."""
+MOST_CERTAIN = 0.9999
 FEWEST_HITS = 20
 SINGLE_DEPOSIT_ROW = 2 * STEPS_PER_DECADE
 """Row (m = 1 keV) under which a hit is one deposit: its energy does not depend on m, its
 probability is proportional to m."""
 FINE = 4
 LARGEST_SHIFT = 3.0
-MISSED_LOG_RATIO, FAINTEST_LOG_RATIO = -20.0, -50.0
+MISSED_LOG_RATIO = -20.0
 LARGEST_SHARE = 0.95
 FAINT = 4.0
 """Times what the classes call faint."""
@@ -46,14 +49,10 @@ GOLDEN = 0.6180339887
 
 
 class DepositMeasurement:
-    """Histograms of the cells of many showers; :meth:`apply` makes the sampler's tables of them.
+    """Histograms of the cells of many showers; :meth:`apply` makes the sampler's tables of them."""
 
-    ``ranked``: in a layer without a hit cells of one expectation, as the sectors of a ring have,
-    are told apart: the one that was nearest to being hit takes the layer's energy.
-    """
-
-    def __init__(self, sampler: DepositSampler, *, ranked: bool = False) -> None:
-        self.sampler, self.ranked = sampler, ranked
+    def __init__(self, sampler: DepositSampler) -> None:
+        self.sampler = sampler
         knots, layers = sampler.shift.shape
         shape = (knots, layers, CLASSES, EXPECTATIONS * FINE)
         self.cells = torch.zeros(CLASSES, EXPECTATIONS, dtype=torch.float64)
@@ -110,12 +109,16 @@ class DepositMeasurement:
 
     def apply(self) -> None:
         """Set the table and the shifts of the sampler."""
-        table, probability = self._tables()
+        table, probability = self.tables()
         self.sampler.table.copy_(table.flatten())
         self.sampler.shift.copy_(self._shifts(probability))
 
-    def _tables(self) -> tuple[Tensor, Tensor]:
-        """Energy over expectation (classes, rows, columns); hit probability (classes, rows)."""
+    def tables(self, factor: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Energy over expectation (classes, rows, columns); hit probability (classes, rows).
+
+        ``factor`` (classes, rows, ENERGY_BINS): times which a cell has a hit of an energy more
+        often than was measured.
+        """
         table = torch.zeros(CLASSES, EXPECTATIONS, QUANTILES)
         probability = torch.zeros(CLASSES, EXPECTATIONS, dtype=torch.float64)
         for number in range(CLASSES):
@@ -129,8 +132,13 @@ class DepositMeasurement:
                     continue
                 in_row = SINGLE_DEPOSIT_ROW if below else row
                 chance = float(histogram.sum() / cells[in_row]) * math.exp(-below)
-                faintest = row * GOLDEN % 1.0
-                table[number, row] = quantile_row(histogram, chance, faintest, ranked=self.ranked)
+                mean = 1.0
+                if factor is not None:
+                    wanted = histogram * _of_ratios(factor[number, row], in_row)
+                    chance = min(chance * float(wanted.sum() / histogram.sum()), MOST_CERTAIN)
+                    mean = float((wanted @ _ratios()) / (histogram @ _ratios()))
+                    histogram = wanted
+                table[number, row] = quantile_row(histogram, chance, row, mean)
                 probability[number, row] = chance
         return table, probability
 
@@ -156,37 +164,45 @@ class DepositMeasurement:
         return 0.5 * (low + high)
 
 
-def quantile_row(
-    histogram: Tensor, probability: float, faintest: float, *, ranked: bool = False
-) -> Tensor:
+def _ratios() -> Tensor:
+    """Energy over expectation (BINS,) in the middle of each bin."""
+    bins = torch.arange(BINS, dtype=torch.float64)
+    return torch.exp(LOWEST_LOG_RATIO + BIN_WIDTH * (bins + 0.5))
+
+
+def _of_ratios(of_energy: Tensor, row: int) -> Tensor:
+    """Values (ENERGY_BINS,) of energies, at a row's ratios (BINS,) of energy to expectation."""
+    log_energy = torch.log(_ratios()) + row * math.log(10.0) / STEPS_PER_DECADE
+    place = (log_energy / ENERGY_BIN_WIDTH - 0.5).clamp(0.0, ENERGY_BINS - 1.001)
+    below = place.long()
+    return torch.lerp(of_energy[below], of_energy[below + 1], place - below)
+
+
+def quantile_row(histogram: Tensor, probability: float, row: int = 0, mean: float = 1.0) -> Tensor:
     """Mean of energy over expectation (QUANTILES,) in the steps of u**(1/4), large ones first.
 
     ``histogram`` (BINS,): hits in log(energy / expectation); ``probability``: of a hit.  The
-    integral over u is one: the mean of the cell's energy is its expectation.  The last step with
-    hits spans decades of energy.  It holds not their mean but the hit at ``faintest`` of its width,
-    another one in every row: rows are drawn at random, and together make the faint hits.  Steps
-    without a hit fall off steeply under any hit, so that a layer in which no cell is hit gives its
-    energy to the cell that was nearest to it; where they are ``ranked``, in proportion to 1 / u: a
-    cell then is the nearest as often as it is hit.
+    integral over u is ``mean``: of the cell's energy over its expectation.  The last step with
+    hits spans decades of energy.  It holds not their mean but one hit, at another place of its
+    width in every ``row``: rows are drawn at random, and together make the faint hits.  Steps
+    without a hit hold, under any hit, probability / u over the row's expectation: a layer in which
+    no cell is hit gives its energy to the cell that was nearest to it, and a cell is the nearest in
+    proportion to its probability.
     """
     occupied = max(1, round(probability**0.25 * QUANTILES))
     edges = (torch.arange(QUANTILES + 1, dtype=torch.float64) / QUANTILES) ** 4
-    ratio = torch.exp(
-        LOWEST_LOG_RATIO + BIN_WIDTH * (torch.arange(BINS, dtype=torch.float64) + 0.5)
-    ).flip(0)
+    ratio = _ratios().flip(0)
     counts = histogram.flip(0) / histogram.sum()
     share = torch.cat([torch.zeros(1, dtype=torch.float64), counts.cumsum(0)])
     energy = torch.cat([torch.zeros(1, dtype=torch.float64), (counts * ratio).cumsum(0)])
     inside = edges[: occupied + 1] / edges[occupied]
     hit = _interpolated(inside, share, energy).diff() / inside.diff()
-    place = _bin_of(inside[-2] + faintest * (inside[-1] - inside[-2]), share)
+    place = _bin_of(inside[-2] + row * GOLDEN % 1.0 * (inside[-1] - inside[-2]), share)
     hit[-1] = ratio[place]
-    hit = hit / (hit @ edges[: occupied + 1].diff())
+    hit = hit / (hit @ edges[: occupied + 1].diff()) * mean
     beyond = torch.arange(QUANTILES - occupied, dtype=torch.float64)
-    if ranked:
-        missed = MISSED_LOG_RATIO - 4.0 * torch.log1p((beyond + 0.5) / occupied)
-    else:
-        missed = (MISSED_LOG_RATIO - beyond).clamp(min=FAINTEST_LOG_RATIO)
+    missed = MISSED_LOG_RATIO - 4.0 * torch.log1p((beyond + 0.5) / occupied)
+    missed = missed - row * math.log(10.0) / STEPS_PER_DECADE
     return torch.cat([hit, torch.exp(missed)]).float()
 
 

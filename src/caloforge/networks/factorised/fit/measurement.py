@@ -1,7 +1,8 @@
 """All that is measured of the factorised network after its training, part by part.
 
-In this order: the halo and the cells need the layers' energies right, and how far showers lean and
-wander is measured on showers that all other parts have made.
+In this order: the halo and the cells need the layers' energies right; what the tables of deposits
+are corrected by, and how far showers lean and wander, is measured on showers that all parts before
+have made.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from caloforge.networks.factorised.axis import ShowerAxis
 from caloforge.networks.factorised.fit.core import CoreMeasurement
 from caloforge.networks.factorised.fit.deposits import DepositMeasurement
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
+from caloforge.networks.factorised.fit.feedback import FeedbackMeasurement
 from caloforge.networks.factorised.fit.halo import HaloMeasurement
 from caloforge.networks.factorised.fit.impact import ImpactEncoder, NoImpact
 from caloforge.networks.factorised.fit.layers import LayerCalibration
@@ -27,14 +29,18 @@ from caloforge.ranks import group
 
 
 def measured_parts(
-    generator: FactorisedGenerator, halo_prior: float = 0.0, *, smooth: bool = False
+    generator: FactorisedGenerator,
+    halo_prior: float = 0.0,
+    *,
+    smooth: bool = False,
+    feedback: bool = False,
 ) -> dict[str, Measurement[ExpectedShowers]]:
     """What of a generator is measured, by name, in the order in which it is set."""
     noise = generator.noise
-    in_rings = isinstance(noise, RingNoise)
+    deposits = DepositMeasurement(generator.deposits)
     parts: dict[str, Measurement[ExpectedShowers]] = {
         "layers": LayerCalibration(generator.layers, smooth=smooth),
-        "deposits": DepositMeasurement(generator.deposits, ranked=in_rings),
+        "deposits": deposits,
         "core": (
             RingMeasurement(generator, noise)
             if isinstance(noise, RingNoise)
@@ -45,6 +51,8 @@ def measured_parts(
         parts["halo"] = HaloMeasurement(generator.halo, generator.knots, halo_prior)
     if isinstance(generator.axis, ShowerAxis) and generator.axis.moves_centre:
         parts["off_centre"] = CentreMeasurement(generator.axis)
+    if feedback:
+        parts["feedback"] = FeedbackMeasurement(generator, deposits)
     if generator.knots.inclined:
         parts["tilt"] = TiltMeasurement(generator)
     return parts
@@ -62,9 +70,10 @@ class GeneratorMeasurement:
         halo_prior: float = 0.0,
         *,
         smooth: bool = False,
+        feedback: bool = False,
     ) -> None:
         self.generator, self.averaged, self.encoder = generator, averaged, encoder
-        self.parts = measured_parts(averaged, halo_prior, smooth=smooth)
+        self.parts = measured_parts(averaged, halo_prior, smooth=smooth, feedback=feedback)
 
     @torch.no_grad()
     def reset(self) -> None:
