@@ -28,7 +28,7 @@ def test_scores_come_from_a_validation(tmp_path):
 
 def test_cards_say_where_cells_are_and_older_ones_load():
     card = read_card(model_path("clic_ecal_fixed"))
-    assert card.schema_version == 3 and card.particles == ("e-",)
+    assert card.schema_version == 5 and card.particles == ("e-",)
     placement = card.placement
     assert placement.axes == ("x", "y", "layer") and placement.pitch == (5.1, 5.1)
     assert len(placement.layer_depths_mm) == 25
