@@ -105,7 +105,7 @@ def test_ddml(exported, own, energy):
 def test_fastcalosim(exported, own):
     energy = ENERGIES[0]
     host = FastCaloSim(exported("fastcalosim"), NAME)
-    energies, positions = mean_shower(host, energy, np.random.default_rng(3))
+    energies, positions = mean_shower(host, energy, np.random.default_rng(3), 5 * SHOWERS)
     assert energies.sum() == pytest.approx(1000 * energy, rel=0.01)
     cells = own(energy)
     layers = np.bincount(positions[:, 2].astype(int), energies)
