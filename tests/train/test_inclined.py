@@ -29,7 +29,7 @@ FACTORISED = {
         "name": "factorised", "flow_steps": 2, "flow_width": 8, "rings": 4,
         "window": (5, 7), "halo_particles": 256,
     },
-    "objective": {"name": "factorised"},
+    "objective": {"name": "factorised", "feedback": True},
     "training": {"epochs": 3, "batch_size": BATCH, "ema_decay": 0.5},
 }  # fmt: skip
 
