@@ -3,14 +3,21 @@
 import pytest
 
 pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
 
-from caloforge.card import ModelCard
+from caloforge.card import METADATA_KEY, ModelCard
 from caloforge.detector import load_detector
 from caloforge.engine import read_card
 from caloforge.networks.base import Domain
 from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions
 from caloforge.renew import renew
 from caloforge.zoo import model_path
+
+
+def older_card(name="clic_ecal_fixed"):
+    """The card of a model that does not say which of its numbers are the impact point."""
+    card = read_card(model_path(name))
+    return card.model_copy(update={"latent": card.latent.model_copy(update={"impact": None})})
 
 
 @pytest.mark.parametrize(
@@ -24,7 +31,7 @@ from caloforge.zoo import model_path
     ],
 )
 def test_older_cards_know_where_the_impact_is(options):
-    card = read_card(model_path("clic_ecal_fixed"))
+    card = older_card()
     domain = Domain.of(card.detector, "fixed", card.energy_range_gev, card.theta_range_rad)
     network = FactorisedGenerator(FactorisedOptions(**options), domain)
     training = card.training.model_copy(update={"recipe": {"network": options}})
@@ -37,7 +44,13 @@ def test_older_cards_know_where_the_impact_is(options):
 
 
 def test_a_renewed_card_says_it(tmp_path):
-    card = renew(model_path("clic_ecal_angle"), tmp_path / "new.onnx")
+    model = onnx.load(model_path("clic_ecal_angle"))
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    older = older_card("clic_ecal_angle").model_copy(update={"schema_version": 4})
+    onnx.helper.set_model_props(model, metadata | {METADATA_KEY: older.model_dump_json()})
+    onnx.save(model, tmp_path / "old.onnx")
+    assert read_card(tmp_path / "old.onnx").latent.impact is None
+    card = renew(tmp_path / "old.onnx", tmp_path / "new.onnx")
     assert card.schema_version == 5 and card.latent.impact == 26
     assert renew(model_path("conv2d_int8"), tmp_path / "gan.onnx").impact_latent is None
 
@@ -47,6 +60,6 @@ def test_rings_have_none():
     window = next(iter(detector.windows))
     domain = Domain.of(detector, window, (1.0, 100.0), (1.5708, 1.5708))
     assert FactorisedGenerator(FactorisedOptions(), domain).impact_latent is None
-    card = read_card(model_path("clic_ecal_fixed"))
+    card = older_card()
     update = {"detector": detector, "window": window}
     assert ModelCard.model_copy(card, update=update).impact_latent is None
