@@ -5,13 +5,13 @@ import pytest
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from caloforge.card import METADATA_KEY, ModelCard
-from caloforge.detector import load_detector
-from caloforge.engine import read_card
-from caloforge.networks.base import Domain
-from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions
-from caloforge.renew import renew
-from caloforge.zoo import model_path
+from caloforge.card import METADATA_KEY, ModelCard  # noqa: E402
+from caloforge.detector import load_detector  # noqa: E402
+from caloforge.engine import read_card  # noqa: E402
+from caloforge.networks.base import Domain  # noqa: E402
+from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions  # noqa: E402
+from caloforge.renew import renew  # noqa: E402
+from caloforge.zoo import model_path  # noqa: E402
 
 
 def older_card(name="clic_ecal_fixed"):
