@@ -31,6 +31,8 @@ from caloforge.networks.factorised.knots import Condition
 BIN_WIDTH = 0.025
 LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO = -18.5, 13.5
 BINS = round((HIGHEST_LOG_RATIO - LOWEST_LOG_RATIO) / BIN_WIDTH)
+RATIOS = torch.exp(LOWEST_LOG_RATIO + BIN_WIDTH * (torch.arange(BINS, dtype=torch.float64) + 0.5))
+"""Energy over expectation in the middle of each bin."""
 ENERGY_BIN_WIDTH, ENERGY_BINS = 0.25, 76
 """Bins in the logarithm of a hit's energy, from the least that a row expects on."""
 MOST_CERTAIN = 0.9999
@@ -86,14 +88,11 @@ class DepositMeasurement:
         whole = torch.where(layer_energy < faint, math.inf, layer_energy)[:, None, None]
         independent = expected / (1.0 - (expected / whole).clamp(max=LARGEST_SHARE))
         row = torch.round(self._place(independent, condition)).long() + classes * EXPECTATIONS
-        self.cells += torch.bincount(row.flatten(), minlength=self.cells.numel()).view_as(
-            self.cells
-        )
+        self.cells += counted(row, self.cells)
         hit = cells > 0
         ratio = (torch.log(cells[hit] / expected[hit]) - LOWEST_LOG_RATIO) / BIN_WIDTH
         index = row[hit] * BINS + ratio.long().clamp(0, BINS - 1)
-        counts = torch.bincount(index, minlength=self.energies.numel())
-        self.energies += counts.view_as(self.energies)
+        self.energies += counted(index, self.energies)
         weights = condition.weights.double()
         self.hits += weights.T @ hit.sum(dim=(1, 2)).double()
         layer = torch.arange(cells.shape[3])
@@ -136,7 +135,7 @@ class DepositMeasurement:
                 if factor is not None:
                     wanted = histogram * _of_ratios(factor[number, row], in_row)
                     chance = min(chance * float(wanted.sum() / histogram.sum()), MOST_CERTAIN)
-                    mean = float((wanted @ _ratios()) / (histogram @ _ratios()))
+                    mean = float((wanted @ RATIOS) / (histogram @ RATIOS))
                     histogram = wanted
                 table[number, row] = quantile_row(histogram, chance, row, mean)
                 probability[number, row] = chance
@@ -164,15 +163,14 @@ class DepositMeasurement:
         return 0.5 * (low + high)
 
 
-def _ratios() -> Tensor:
-    """Energy over expectation (BINS,) in the middle of each bin."""
-    bins = torch.arange(BINS, dtype=torch.float64)
-    return torch.exp(LOWEST_LOG_RATIO + BIN_WIDTH * (bins + 0.5))
+def counted(index: Tensor, like: Tensor) -> Tensor:
+    """How often each place of a tensor is in an index of any shape."""
+    return torch.bincount(index.flatten(), minlength=like.numel()).view_as(like)
 
 
 def _of_ratios(of_energy: Tensor, row: int) -> Tensor:
     """Values (ENERGY_BINS,) of energies, at a row's ratios (BINS,) of energy to expectation."""
-    log_energy = torch.log(_ratios()) + row * math.log(10.0) / STEPS_PER_DECADE
+    log_energy = torch.log(RATIOS) + row * math.log(10.0) / STEPS_PER_DECADE
     place = (log_energy / ENERGY_BIN_WIDTH - 0.5).clamp(0.0, ENERGY_BINS - 1.001)
     below = place.long()
     return torch.lerp(of_energy[below], of_energy[below + 1], place - below)
@@ -191,7 +189,7 @@ def quantile_row(histogram: Tensor, probability: float, row: int = 0, mean: floa
     """
     occupied = max(1, round(probability**0.25 * QUANTILES))
     edges = (torch.arange(QUANTILES + 1, dtype=torch.float64) / QUANTILES) ** 4
-    ratio = _ratios().flip(0)
+    ratio = RATIOS.flip(0)
     counts = histogram.flip(0) / histogram.sum()
     share = torch.cat([torch.zeros(1, dtype=torch.float64), counts.cumsum(0)])
     energy = torch.cat([torch.zeros(1, dtype=torch.float64), (counts * ratio).cumsum(0)])

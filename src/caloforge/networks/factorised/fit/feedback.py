@@ -26,6 +26,7 @@ from caloforge.networks.factorised.fit.deposits import (
     ENERGY_BIN_WIDTH,
     ENERGY_BINS,
     DepositMeasurement,
+    counted,
 )
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 from caloforge.networks.factorised.generator import FactorisedGenerator
@@ -52,11 +53,11 @@ class CellCounts:
 
     def add(self, cells: Tensor, row: Tensor) -> None:
         """Count cells in GeV; ``row``, of the same shape, counts through all classes."""
-        self.cells += _counted(row, self.cells)
+        self.cells += counted(row, self.cells)
         hit = cells > 0
         number = (torch.log(cells[hit] / LOWEST_GEV) / ENERGY_BIN_WIDTH).long()
         number = number.clamp(0, ENERGY_BINS - 1)
-        self.hits += _counted(row[hit] * ENERGY_BINS + number, self.hits)
+        self.hits += counted(row[hit] * ENERGY_BINS + number, self.hits)
 
     def over(self, made: CellCounts) -> Tensor:
         """Probabilities (classes, rows, ENERGY_BINS) of hits of an energy, over those of others."""
@@ -64,7 +65,7 @@ class CellCounts:
         cells, of_made = (
             _smooth(_smooth(each.cells, 1), 1).clamp(min=1e-9) for each in (self, made)
         )
-        found = found * (cells / of_made.clamp(min=1e-9))[..., None]
+        found = found * (cells / of_made)[..., None]
         return ((wanted + PRIOR) / (found + PRIOR)).clamp(1.0 / MOST_IN_ROUND, MOST_IN_ROUND)
 
     def number_over(self, made: CellCounts) -> Tensor:
@@ -145,8 +146,3 @@ def _smooth(values: Tensor, dim: int) -> Tensor:
     padded = torch.cat([ends[0], values, ends[1]], dim=dim)
     before, here, after = (padded.narrow(dim, start, values.shape[dim]) for start in range(3))
     return 0.25 * (before + after) + 0.5 * here
-
-
-def _counted(index: Tensor, like: Tensor) -> Tensor:
-    """How often each place of a tensor is in an index of any shape."""
-    return torch.bincount(index.flatten(), minlength=like.numel()).view_as(like)
