@@ -119,6 +119,17 @@ def half_downloaded(folder: Path) -> Path:
     return tables
 
 
+def test_hydrogen_has_no_file_of_shells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_detector: Detector
+) -> None:
+    tables = half_downloaded(tmp_path)
+    for name in ("brem_SB/br1", "epics2017/phot/pe-cs-1.dat", "epics2017/rayl/re-cs-1.dat"):
+        (tables / name).touch()
+    monkeypatch.setenv("G4LEDATA", str(tables))
+    monkeypatch.setattr("caloforge.simulate.data.element_charges", lambda detector: {1, 14})
+    assert choose_data("official", tmp_path / "cache", toy_detector).kind == "official"
+
+
 def test_half_downloaded_data_are_as_none_and_the_note_names_what_they_lack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_detector: Detector
 ) -> None:

@@ -28,10 +28,11 @@ REQUIRED_FOLDERS = ("brem_SB", "epics2017")
 ELEMENT_FILES = (
     "brem_SB/br{z}",
     "epics2017/phot/pe-cs-{z}.dat",
-    "epics2017/phot/pe-ss-cs-{z}.dat",
     "epics2017/rayl/re-cs-{z}.dat",
 )
 """What Geant4 reads for every element, by atomic number."""
+HELIUM, SHELLS_FILE = 2, "epics2017/phot/pe-ss-cs-{z}.dat"
+"""The last element whose only shell is the K shell, and what Geant4 reads for those after it."""
 
 INSTALLED = "the installation of geant4_pybind"
 
@@ -141,6 +142,10 @@ def _fault(folder: Path, detector: Detector | None) -> str:
     if missing:
         return f"has no folder '{missing[0]}': not G4EMLOW data, or a download that broke off"
     charges = sorted(element_charges(detector)) if detector is not None else []
-    files = [name.format(z=z) for z in charges for name in ELEMENT_FILES]
+    files = [name.format(z=z) for z in charges for name in _files_of(z)]
     lost = [name for name in files if not (folder / name).is_file()]
     return f"lacks {lost[0]} (and {len(lost) - 1} more): a download that broke off?" if lost else ""
+
+
+def _files_of(z: int) -> tuple[str, ...]:
+    return ELEMENT_FILES if z <= HELIUM else (*ELEMENT_FILES, SHELLS_FILE)
