@@ -110,7 +110,7 @@ def test_the_spread_of_an_energy_is_found():
         true = 3.0 + sigma[:, None] * torch.randn(96, 1, generator=random)
         spread.learn({"response": true}, energy)
     at = torch.tensor([20.0, 100.0, 400.0])
-    found = spread.of("response", at)[:, 0]
+    found = spread.of(["response"], at)["response"][:, 0]
     assert torch.allclose(found, (0.01 + 4 / at).sqrt(), rtol=0.25)
 
 
@@ -127,10 +127,10 @@ def test_the_spread_of_one_condition_is_not_that_of_all():
         if step == 50:  # a batch of single showers, whose angles differ
             spread.learn({"slope": 50 * torch.rand(48, 1, generator=random)}, energy)
     at = torch.tensor([5.0, 50.0, 400.0])
-    assert torch.allclose(spread.of("slope", at)[:, 0], 0.01 * at, rtol=0.15)
+    assert torch.allclose(spread.of(["slope"], at)["slope"][:, 0], 0.01 * at, rtol=0.15)
     again = FeatureSpread()
     again.load_state_dict(spread.state_dict())
-    assert torch.equal(again.of("slope", at), spread.of("slope", at))
+    assert torch.equal(again.of(["slope"], at)["slope"], spread.of(["slope"], at)["slope"])
 
 
 @pytest.mark.parametrize("repeats", [1, 6])

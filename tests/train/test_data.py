@@ -29,8 +29,12 @@ def training_data(paths, **options):
     return TrainingData(ShowerFiles(paths), DataOptions(**options), batch_size=8, seed=1)
 
 
+def made(data, epoch, first_step=0):
+    return [make() for make in data.batches(epoch, first_step)]
+
+
 def energies(data, epoch, first_step=0):
-    return [batch.energy.tolist() for batch in data.batches(epoch, first_step)]
+    return [batch.energy.tolist() for batch in made(data, epoch, first_step)]
 
 
 @pytest.mark.parametrize("shuffle", [16, 48, 10_000])
@@ -38,7 +42,7 @@ def test_streaming_gives_the_batches_that_memory_gives(paths, shuffle):
     memory = training_data(paths, cache="memory", shuffle_showers=shuffle, augment="square")
     stream = training_data(paths, cache="stream", shuffle_showers=shuffle, augment="square")
     assert memory.in_memory is not None and stream.in_memory is None
-    pairs = list(zip(memory.batches(3), stream.batches(3), strict=True))
+    pairs = list(zip(made(memory, 3), made(stream, 3), strict=True))
     assert len(pairs) == memory.steps_per_epoch
     for one, other in pairs:
         assert one.cells.equal(other.cells) and one.energy.equal(other.energy)
@@ -47,8 +51,8 @@ def test_streaming_gives_the_batches_that_memory_gives(paths, shuffle):
 @pytest.mark.parametrize("cache", ["memory", "stream"])
 def test_an_epoch_resumed_in_its_middle_goes_on_as_it_would_have(paths, cache):
     data = training_data(paths, cache=cache, shuffle_showers=32, augment="square")
-    whole = list(data.batches(2))
-    rest = list(data.batches(2, first_step=5))
+    whole = made(data, 2)
+    rest = made(data, 2, first_step=5)
     assert len(rest) == len(whole) - 5
     assert all(a.cells.equal(b.cells) for a, b in zip(whole[5:], rest, strict=True))
 
@@ -56,13 +60,13 @@ def test_an_epoch_resumed_in_its_middle_goes_on_as_it_would_have(paths, cache):
 @pytest.mark.parametrize("cache", ["memory", "stream"])
 def test_ranks_bring_the_rows_of_one_process_each_once(paths, cache, monkeypatch):
     options = {"cache": cache, "shuffle_showers": 32, "augment": "square"}
-    whole = list(training_data(paths, **options).batches(1, first_step=2))
+    whole = made(training_data(paths, **options), 1, first_step=2)
     monkeypatch.setattr(group, "size", lambda: 4)
     monkeypatch.setattr(group, "from_first", lambda make: make())
     parts = []
     for rank in range(4):
         monkeypatch.setattr(group, "rank", lambda rank=rank: rank)
-        parts.append(list(training_data(paths, **options).batches(1, first_step=2)))
+        parts.append(made(training_data(paths, **options), 1, first_step=2))
     for batch, *shared in zip(whole, *parts, strict=True):
         assert [len(part) for part in shared] == [2] * 4
         assert np.array_equal(np.concatenate([part.cells for part in shared]), batch.cells)
@@ -173,7 +177,7 @@ def test_showers_that_lean_back_are_trained_at_the_angle_that_says_so(
     wanted = np.where(back, np.float32(np.pi) - np.float32(1.2), np.float32(1.2))
     assert np.array_equal(data.files.theta, wanted)
     angle_of = dict(zip(told.energy.tolist(), wanted.tolist(), strict=True))
-    for batch in data.batches(0):
+    for batch in made(data, 0):
         assert batch.theta.tolist() == [angle_of[energy] for energy in batch.energy.tolist()]
     read = data.files.read_rows(np.array([3, 4]))
     assert read.phi is None and np.array_equal(read.theta, wanted[3:5])

@@ -2,32 +2,57 @@
 
 import json
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.conftest import make_showers, make_toy_detector, write_toy_model  # noqa: E402
 from tests.train.test_training import Silent  # noqa: E402
 
+from caloforge import io  # noqa: E402
+from caloforge.detector import Window  # noqa: E402
+from caloforge.networks.classifiers.dense import dense_classifier  # noqa: E402
+from caloforge.networks.classifiers.train import train_and_test  # noqa: E402
 from caloforge.train.checkpoint import load_state  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
 from caloforge.train.recipe import Recipe  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
+SIZE = {"channels": 16, "latent": 8}
 NETWORKS = {
-    "layered2d": {"channels": 16, "discriminator_channels": 16},
-    "conv2d": {"channels": 16, "discriminator_channels": 16, "relative": True},
-}
+    "layered2d": {**SIZE, "discriminator_channels": 16},
+    "conv2d": {**SIZE, "discriminator_channels": 16, "relative": True},
+    "conv3d": SIZE,
+    "conv3d drawn": {
+        **SIZE, "relative": True, "drawn_response": True, "drawn_layers": True, "lateral": True
+    },
+}  # fmt: skip
 
 
-def recipe(network, objective, epochs=1):
+def deep_detector():
+    layers = (make_toy_detector().layers[0].model_copy(update={"count": 8}),)
+    windows = {"fixed": Window(shape=(9, 9))}
+    return make_toy_detector().model_copy(update={"layers": layers, "windows": windows})
+
+
+@pytest.fixture
+def sample(tmp_path):
+    """Showers large enough for three dimensions of convolutions."""
+    path = tmp_path / "deep.h5"
+    io.write(path, make_showers(deep_detector(), 100))
+    return path
+
+
+def recipe(network, objective, epochs=1, **training):
     return Recipe.model_validate(
         {
             "name": "gpu",
-            "network": {"name": network, **NETWORKS[network]},
+            "network": {"name": network.split()[0], **NETWORKS[network]},
             "objective": {"name": objective},
-            "data": {"validation_fraction": 0.2},
-            "training": {"epochs": epochs, "batch_size": 8, "log_every_steps": 1},
+            "data": {"validation_fraction": 0.2, "augment": "square"},
+            "training": {"epochs": epochs, "batch_size": 8, "log_every_steps": 1, **training},
         }
     )
 
@@ -37,17 +62,59 @@ def losses(folder):
     return [line for line in lines if "validation" not in line]
 
 
-@pytest.mark.parametrize("network", ["layered2d", "conv2d"])
-@pytest.mark.parametrize("objective", ["gan", "energy_score"])
-def test_the_first_losses_are_those_of_the_processor(network, objective, sample, tmp_path):
+@pytest.mark.parametrize(
+    ("network", "objective"),
+    [
+        *((name, "gan") for name in ("layered2d", "conv2d", "conv3d")),
+        *((name, "energy_score") for name in NETWORKS),
+    ],
+)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_first_losses_are_those_of_the_processor(
+    network, objective, precision, sample, tmp_path, monkeypatch
+):
+    """But for dropout, whose masks a GPU draws itself."""
+    monkeypatch.setattr("caloforge.networks.gan.dropout.ByteDropout.forward", lambda self, x: x)
     found = {}
     for device in ("cpu", "cuda"):
         folder = tmp_path / device
-        Training(recipe(network, objective), [sample], folder, Silent(), device=device).run()
+        asked = recipe(network, objective, precision=precision)
+        Training(asked, [sample], folder, Silent(), device=device).run()
         found[device] = losses(folder)[0]
+    tolerance = {"float32": 1e-2, "bfloat16": 5e-2}[precision]
     for name, value in found["cpu"].items():
         if name != "showers_per_second":
-            assert found["cuda"][name] == pytest.approx(value, rel=1e-2, abs=1e-3), name
+            assert found["cuda"][name] == pytest.approx(value, rel=tolerance, abs=1e-3), name
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(sample, tmp_path):
+    """To rounding: a GPU adds in no fixed order."""
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    Training(recipe("conv2d", "gan", 2), [sample], whole, Silent(), device="cuda").run()
+    for epochs in (1, 2):
+        asked = recipe("conv2d", "gan", epochs)
+        Training(asked, [sample], resumed, Silent(), device="cuda").run()
+    first, last = (losses(folder)[-1] for folder in (whole, resumed))
+    assert first.keys() == last.keys()
+    assert last["g_ecal"] == pytest.approx(first["g_ecal"], rel=0.05)
+
+
+def test_a_teacher_teaches_on_a_gpu_what_it_teaches_on_a_processor(sample, tmp_path):
+    """Its batches, made while another is used, come in the same order."""
+    model = write_toy_model(tmp_path / "teacher.onnx", deep_detector())
+    found = {}
+    for device in ("cpu", "cuda"):
+        asked = recipe("conv2d", "energy_score").taught_by(str(model))
+        Training(asked, [sample], tmp_path / device, Silent(), device=device).run()
+        found[device] = [line["response"] for line in losses(tmp_path / device)]
+    assert found["cuda"] == pytest.approx(found["cpu"], rel=0.05)
+
+
+def test_classifiers_tell_showers_apart_on_a_gpu():
+    rng = np.random.default_rng(2)
+    one, other = (rng.normal(mean, 1, (600, 4)).astype(np.float32) for mean in (0, 1))
+    apart = train_and_test(lambda: dense_classifier(4), one, other, seed=1, epochs=20)
+    assert apart.auc > 0.85
 
 
 def test_a_run_goes_on_between_processor_and_gpu(sample, tmp_path):

@@ -30,8 +30,8 @@ def test_empty_showers_are_left_out_and_counted(toy_detector, tmp_path, cache):
     files = ShowerFiles([tmp_path / "some.h5"])
     data = TrainingData(files, DataOptions(cache=cache), batch_size=4, seed=1)
     assert data.empty == 15 and len(files) == 60
-    for batch in data.batches(0):
-        assert (batch.cells.sum(dim=(1, 2, 3)) > 0).all()
+    for make in data.batches(0):
+        assert (make().cells.sum(dim=(1, 2, 3)) > 0).all()
     assert (data.validation(100).cells.sum(axis=(1, 2, 3)) > 0).all()
 
 

@@ -69,7 +69,11 @@ class AveragedObjective(ABC):
 
     def _latent(self, n: int) -> Tensor:
         """Latent numbers (n, L) of this rank, on the device."""
-        return group.drawn(self.generator.draw_latent, n).to(self.device)
+        return self._there(group.drawn(self.generator.draw_latent, n))
+
+    def _there(self, drawn: Tensor) -> Tensor:
+        """Numbers of this process on the device, which is not waited for."""
+        return drawn.to(self.device, non_blocking=True)
 
     def _in_precision(self) -> torch.autocast:
         """The context in which networks run."""
@@ -79,3 +83,9 @@ class AveragedObjective(ABC):
         """Average and count."""
         self.average.update(self.generator)
         self.steps += 1
+
+
+def numbers(values: dict[str, Tensor]) -> dict[str, float]:
+    """Tensors of one number each, fetched together: a GPU is waited for once."""
+    fetched: list[float] = torch.stack([value.detach() for value in values.values()]).tolist()
+    return dict(zip(values, fetched, strict=True))

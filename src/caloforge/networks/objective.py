@@ -29,10 +29,14 @@ class Batch:
     def __len__(self) -> int:
         return len(self.energy)
 
-    def to(self, device: str) -> Batch:
-        """The same showers in a device's memory."""
-        cells, energy, theta = (part.to(device) for part in (self.cells, self.energy, self.theta))
-        latent = None if self.latent is None else self.latent.to(device)
+    def to_gpu(self) -> Batch:
+        """The same showers in the memory of this thread's GPU, once its work so far is done."""
+
+        def moved(part: Tensor) -> Tensor:
+            return part.pin_memory().to("cuda", non_blocking=True)
+
+        cells, energy, theta = (moved(part) for part in (self.cells, self.energy, self.theta))
+        latent = None if self.latent is None else moved(self.latent)
         return Batch(cells, energy, theta, self.repeats, latent)
 
 

@@ -9,8 +9,9 @@ of the batches that one process would have.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -91,18 +92,22 @@ class TrainingData:
             angles.append((low * degree, high * degree))
         return Domain.of(files.detector, window, _joined(energies), _joined(angles))
 
-    def batches(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from ``first_step`` on, augmented."""
+    def batches(self, epoch: int, first_step: int = 0) -> Iterator[Callable[[], Batch]]:
+        """What makes the batches of an epoch from ``first_step`` on, augmented: those that are not
+        asked for cost nothing where the showers are in memory."""
         for step, showers in enumerate(self._slices(epoch, first_step), start=first_step):
-            rng = np.random.default_rng([self.seed, 3, epoch, step])
-            kind, sectors = self.options.augment, self.sectors
-            elements = symmetries(kind, self.batch_size, rng, sectors)[self.rank_rows]
-            cells, theta = augment(kind, showers.cells, showers.theta, elements, sectors)
-            yield Batch(
-                torch.from_numpy(np.ascontiguousarray(cells)),
-                torch.from_numpy(showers.energy.copy()),
-                torch.from_numpy(theta.copy()),
-            )
+            yield partial(self._augmented, showers, epoch, step)
+
+    def _augmented(self, showers: Callable[[], Showers], epoch: int, step: int) -> Batch:
+        read, rng = showers(), np.random.default_rng([self.seed, 3, epoch, step])
+        kind, sectors = self.options.augment, self.sectors
+        elements = symmetries(kind, self.batch_size, rng, sectors)[self.rank_rows]
+        cells, theta = augment(kind, read.cells, read.theta, elements, sectors)
+        return Batch(
+            torch.from_numpy(np.ascontiguousarray(cells)),
+            torch.from_numpy(read.energy.copy()),
+            torch.from_numpy(theta.copy()),
+        )
 
     def groups(self, epoch: int) -> list[IntArray]:
         """Training rows in the epoch's order, in groups that are read and shuffled together."""
@@ -116,16 +121,17 @@ class TrainingData:
             groups.append(rng.permutation(rows[self.is_training[rows]]))
         return groups
 
-    def _slices(self, epoch: int, first_step: int) -> Iterator[Showers]:
-        """This rank's rows of each batch."""
+    def _slices(self, epoch: int, first_step: int) -> Iterator[Callable[[], Showers]]:
+        """What reads this rank's rows of each batch."""
         groups = self._own_rows(epoch, first_step)
         size = self.rank_rows.stop - self.rank_rows.start
         if self.in_memory is None:
-            yield from self._streamed(groups, size)
+            for showers in self._streamed(groups, size):
+                yield partial(lambda read: read, showers)
             return
         order = np.concatenate(groups)
         for start in range(0, len(order), size):
-            yield self.in_memory[order[start : start + size]]
+            yield partial(self.in_memory.__getitem__, order[start : start + size])
 
     def _own_rows(self, epoch: int, first_step: int) -> list[IntArray]:
         """The rows of :meth:`groups` that stand in this rank's part of a batch still to come."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import torch
 
 from caloforge.errors import ConfigError
-from caloforge.networks.objective import ObjectiveOptions
+from caloforge.networks.objective import Batch, ObjectiveOptions
 from caloforge.ranks import group
 
 AskedDevice = Literal["auto", "cpu", "cuda"]
@@ -33,4 +35,26 @@ def chosen_device(asked: AskedDevice, objective: ObjectiveOptions) -> str:
         msg = f"--device cuda needs a GPU a rank, got {gpus} for {group.local_size()}"
         raise ConfigError(msg)
     torch.cuda.set_device(group.local_rank())
+    torch.backends.cudnn.benchmark = (
+        True  # batches are of one shape: the fastest kernels are sought
+    )
     return "cuda"
+
+
+def on_device(batches: Iterator[Batch], device: str) -> Iterator[Batch]:
+    """The batches where they are trained on; for a GPU, each is made while the one before it is
+    used."""
+    if device == "cpu":
+        yield from batches
+        return
+
+    def following() -> Batch | None:
+        batch = next(batches, None)
+        return None if batch is None else batch.to_gpu()
+
+    gpu = torch.cuda.current_device()
+    with ThreadPoolExecutor(1, initializer=torch.cuda.set_device, initargs=(gpu,)) as maker:
+        coming = maker.submit(following)
+        while (batch := coming.result()) is not None:
+            coming = maker.submit(following)
+            yield batch

@@ -22,7 +22,7 @@ from caloforge.ranks import group
 from caloforge.showers import Showers
 from caloforge.train import transfer
 from caloforge.train.data import TrainingData
-from caloforge.train.device import AskedDevice, chosen_device
+from caloforge.train.device import AskedDevice, chosen_device, on_device
 from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
 from caloforge.train.recipe import Recipe
@@ -80,7 +80,8 @@ class Training:
         self.teacher = self._teacher()
         parent = transfer.read_start(start) if isinstance(start, Path) else start
         self.folder = RunFolder(folder, recipe, self._description(domain, showers, parent))
-        plan = self._plan(domain, chosen_device(device, recipe.objective))
+        self.device = chosen_device(device, recipe.objective)
+        plan = self._plan(domain)
         torch.manual_seed(recipe.seed)
         self.objective = build_objective(recipe.network, recipe.objective, plan)
         if self.teacher is not None:
@@ -111,7 +112,7 @@ class Training:
             found["start"] = transfer.described(parent)
         return found
 
-    def _plan(self, domain: Domain, device: str) -> TrainingPlan:
+    def _plan(self, domain: Domain) -> TrainingPlan:
         options = self.recipe.training
         return TrainingPlan(
             domain=domain,
@@ -120,7 +121,7 @@ class Training:
             batch_size=options.batch_size,
             precision=options.precision,
             ema_decay=options.ema_decay,
-            device=device,
+            device=self.device,
         )
 
     def run(self) -> Trained:
@@ -201,15 +202,22 @@ class Training:
         """The batches of an epoch that are left, each with its own random state; in between, the
         checkpoint is written where it is due."""
         self.clock = saved = time.perf_counter()
-        for batch in self.data.batches(progress.epoch, progress.step):
+        made = self._made(progress.epoch, progress.step)
+        for batch in on_device(made, self.device):
             _seed_step(self.recipe.seed, progress.epoch, progress.step)
-            if self.teacher and self.teacher.teaches(progress.epoch, progress.step):
-                yield self.teacher.batch(progress.epoch, progress.step)
-            else:
-                yield batch
+            yield batch
             if time.perf_counter() - saved > self.recipe.training.checkpoint_every_seconds:
                 self._save(progress)
                 saved = time.perf_counter()
+
+    def _made(self, epoch: int, first_step: int) -> Iterator[Batch]:
+        """The data's batches of an epoch from ``first_step`` on, or the teacher's in their place;
+        neither draws from torch's random state."""
+        for step, from_data in enumerate(self.data.batches(epoch, first_step), start=first_step):
+            if self.teacher and self.teacher.teaches(epoch, step):
+                yield self.teacher.batch(epoch, step)
+            else:
+                yield from_data()
 
     def _teacher(self) -> Teacher | None:
         options = self.recipe.data.teacher

@@ -130,7 +130,8 @@ class FoldedConvolution(torch.autograd.Function):
 
 
 class FoldedConv3d(nn.Conv3d):
-    """A 3D convolution that is folded while it is trained, and plain in evaluation and export.
+    """A 3D convolution that is folded while a processor trains it, and plain on a GPU, in
+    evaluation and in export.
 
     ``fold`` serves the result and the weight's gradient, ``image_fold`` the image's gradient; which
     is best depends on the channels and was measured.
@@ -152,12 +153,11 @@ class FoldedConv3d(nn.Conv3d):
 
     def forward(self, image: Tensor) -> Tensor:
         """Features (N, outputs, X', Y', Z')."""
-        if not self.training or self.folds == (1, 1):
+        if not self.training or self.folds == (1, 1) or image.is_cuda:
             return super().forward(image)
         weight, bias = self.weight, self.bias
-        device = image.device.type
-        if torch.is_autocast_enabled(device):
-            kind = torch.get_autocast_dtype(device)
+        if torch.is_autocast_enabled("cpu"):
+            kind = torch.get_autocast_dtype("cpu")
             image, weight = image.to(kind), weight.to(kind)
             bias = None if bias is None else bias.to(kind)
         arguments = (image, weight, bias, self.margins, self.folds)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.errors import ConfigError
-from caloforge.networks.averaged import AveragedObjective
+from caloforge.networks.averaged import AveragedObjective, numbers
 from caloforge.networks.base import Discriminator, Domain, GeneratorNetwork, Judgement
 from caloforge.networks.blocks import training_image
 from caloforge.networks.gan.losses import (
@@ -91,7 +91,6 @@ class GanObjective(AveragedObjective):
 
         The first generator step reuses the showers that the discriminator step has seen.
         """
-        batch = batch.to(self.device)
         self.generator.train()
         fake = self._generate(batch)
         values = self._discriminator_step(batch, fake.detach())
@@ -102,7 +101,7 @@ class GanObjective(AveragedObjective):
             values |= self._generator_step(batch, fake)
         self.discriminator.requires_grad_(True)
         self._end_step()
-        return values
+        return numbers(values)
 
     def trained_modules(self) -> dict[str, nn.Module]:
         """Generator and discriminator."""
@@ -136,12 +135,12 @@ class GanObjective(AveragedObjective):
             judgement: Judgement = discriminator(cells, batch.energy, batch.theta)
         return judgement
 
-    def _discriminator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
+    def _discriminator_step(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
         options = self.options
         losses: dict[str, Tensor] = {}
         for kind, label, cells in (("real", 1.0, batch.cells), ("fake", 0.0, fake)):
             judgement = self._judge(self.judging, cells, batch)
-            labels = group.drawn(partial(self._labels, label), len(batch)).to(self.device)
+            labels = self._there(group.drawn(partial(self._labels, label), len(batch)))
             losses[f"d_{kind}"] = options.weights.real * real_or_fake(judgement.logit, labels)
             for name, loss in self._measured(judgement, batch).items():
                 if loss.requires_grad:
@@ -158,7 +157,7 @@ class GanObjective(AveragedObjective):
         options = self.options
         return flipped_labels(n, label, options.label_flips, options.label_smoothing)
 
-    def _generator_step(self, batch: Batch, fake: Tensor) -> dict[str, float]:
+    def _generator_step(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
         judgement = self._judge(self.discriminator, fake, batch)
         real = real_or_fake(judgement.logit, torch.ones_like(judgement.logit))
         losses = {"g_real": self.options.weights.real * real}
@@ -186,15 +185,14 @@ class GanObjective(AveragedObjective):
 
 def _descend(
     optimiser: torch.optim.Optimizer, losses: dict[str, Tensor], side: str
-) -> dict[str, float]:
+) -> dict[str, Tensor]:
     """One optimiser step on the sum of the losses; returns them and the gradient's norm."""
     optimiser.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
     gradients = [p.grad for part in optimiser.param_groups for p in part["params"]]
     norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
     optimiser.step()
-    values = {name: loss.item() for name, loss in losses.items()}
-    return values | {f"{side}_gradient": norm.item()}
+    return losses | {f"{side}_gradient": norm}
 
 
 def _normalise_spectrum(discriminator: Discriminator) -> None:

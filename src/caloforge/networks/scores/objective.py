@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.errors import ConfigError
-from caloforge.networks.averaged import AveragedObjective
+from caloforge.networks.averaged import AveragedObjective, numbers
 from caloforge.networks.base import GeneratorNetwork
 from caloforge.networks.objective import Batch, TrainingPlan
 from caloforge.networks.scores.energy_score import energy_score, pair_distance
@@ -56,7 +56,6 @@ class EnergyScoreObjective(AveragedObjective):
     def step(self, batch: Batch) -> dict[str, float]:
         """One step on the weighted sum of the scores."""
         self._set_rate()
-        batch = batch.to(self.device)
         self.generator.train()
         losses = self._scored(batch) if batch.latent is None else self._paired(batch, batch.latent)
         self.optimiser.zero_grad(set_to_none=True)
@@ -64,7 +63,7 @@ class EnergyScoreObjective(AveragedObjective):
         norm = nn.utils.clip_grad_norm_(self.generator.parameters(), self.options.largest_gradient)
         self.optimiser.step()
         self._end_step()
-        return {name: loss.item() for name, loss in losses.items()} | {"gradient": norm.item()}
+        return numbers(losses | {"gradient": norm})
 
     def _scored(self, batch: Batch) -> dict[str, Tensor]:
         """Scores of showers made for the batch's conditions."""
@@ -128,20 +127,15 @@ class EnergyScoreObjective(AveragedObjective):
         made, wanted = (
             features(*showers, weights) for showers in ((cells, energy), (like_made, true.energy))
         )
-        self.spread.learn(
-            {_place(name, i): f for name in weights for i, f in enumerate(wanted[name])},
-            true.energy,
-            true.repeats,
-        )
+        named = {_place(name, i): f for name in weights for i, f in enumerate(wanted[name])}
+        self.spread.learn(named, true.energy, true.repeats)
+        of_made, of_true = (self.spread.of(named, each) for each in (energy, true.energy))
         losses = {}
         for name, weight in weights.items():
             scores = []
             for number, (mine, theirs) in enumerate(zip(made[name], wanted[name], strict=True)):
-                of_mine, of_theirs = (
-                    self.spread.of(_place(name, number), energies)
-                    for energies in (energy, true.energy)
-                )
-                scores.append(compare(mine / of_mine, theirs / of_theirs))
+                place = _place(name, number)
+                scores.append(compare(mine / of_made[place], theirs / of_true[place]))
             losses[name] = weight * torch.stack(scores).sum()
         return losses
 

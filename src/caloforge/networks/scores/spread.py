@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,16 +53,18 @@ class FeatureSpread:
         for name, new in zip(true, added, strict=True):
             self.sums[name] = torch.lerp(self.sums.get(name, new), new, FORGOTTEN)
 
-    def of(self, name: str, energy: Tensor) -> Tensor:
-        """Standard deviation (N, 1), over all features together, at energies (N,) in GeV."""
-        weight, variance = self.sums[name]
-        seen = weight > FEWEST
-        logarithm = (variance[seen] / weight[seen]).clamp(min=1e-12).log()
-        at = np.interp(
-            energy.log().cpu().numpy(), np.log(KNOTS_GEV)[seen.numpy()], logarithm.numpy()
-        )
-        deviation = torch.from_numpy(np.exp(0.5 * at)).to(energy)
-        return deviation.unsqueeze(1)
+    def of(self, names: Collection[str], energy: Tensor) -> dict[str, Tensor]:
+        """Standard deviations (N, 1), each over all features of a list together, at energies (N,)
+        in GeV."""
+        place, deviations = energy.log().cpu().numpy(), []
+        for name in names:
+            weight, variance = self.sums[name]
+            seen = weight > FEWEST
+            logarithm = (variance[seen] / weight[seen]).clamp(min=1e-12).log()
+            at = np.interp(place, np.log(KNOTS_GEV)[seen.numpy()], logarithm.numpy())
+            deviations.append(np.exp(0.5 * at))
+        there = torch.from_numpy(np.stack(deviations)).to(energy, non_blocking=True)
+        return dict(zip(names, there.unsqueeze(2), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
         """What was learned."""
