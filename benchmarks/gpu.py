@@ -30,7 +30,7 @@ from caloforge.train.recipe import Recipe, load_recipe
 RECIPES = Path(__file__).parent.parent / "recipes"
 WARM_STEPS = 3
 SECONDS = 2.0
-"""Of timed steps, five at least (two of a core's)."""
+"""Of timed steps; of a GPU's five at least."""
 
 
 def times_larger(recipe: Recipe, times: int) -> tuple[Recipe, int]:
@@ -101,7 +101,7 @@ def main() -> None:
         if not options.no_core:
             made, showers = times_larger(recipe, 1)
             batch = batch_of(made, domain)
-            step = seconds_a_step(objective_of(made, domain, "cpu"), batch, 1, 2)
+            step = seconds_a_step(objective_of(made, domain, "cpu"), batch, 1, 1)
             core = showers / step
             row = f"{1000 * step:.0f}", f"{core:.1f}", "1", f"{200_000 / core / 3600:.1f} h"
             table.add_row(f"{path.stem}, one core", str(showers), *row)
