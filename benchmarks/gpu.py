@@ -18,8 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from caloforge.detector import load_detector
 from caloforge.networks.base import Domain
@@ -29,6 +27,7 @@ from caloforge.train.recipe import Recipe, load_recipe
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 WARM_STEPS = 3
+ROW = "{:28} {:>8} {:>10} {:>10} {:>12} {:>12}"
 SECONDS = 2.0
 """Of timed steps; of a GPU's five at least."""
 
@@ -88,10 +87,8 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     torch.set_num_threads(1)
     detector = load_detector("clic_ecal")
-    table = Table(
-        "recipe", "showers a step", "ms a step", "showers/s", "over a core", "200 000 showers",
-        title=f"training on {torch.cuda.get_device_name()}, and on one core beside it",
-    )  # fmt: skip
+    print(f"training on {torch.cuda.get_device_name()}, and on one core beside it")
+    print(ROW.format("recipe", "showers", "ms a step", "showers/s", "over a core", "200 000 in"))
     for path in options.recipes:
         recipe = load_recipe(path)
         window = "angle" if recipe.data.augment == "mirror" else "fixed"
@@ -100,24 +97,20 @@ def main() -> None:
         core = None
         if not options.no_core:
             made, showers = times_larger(recipe, 1)
-            batch = batch_of(made, domain)
-            step = seconds_a_step(objective_of(made, domain, "cpu"), batch, 1, 1)
+            step = seconds_a_step(objective_of(made, domain, "cpu"), batch_of(made, domain), 1, 1)
             core = showers / step
-            row = f"{1000 * step:.0f}", f"{core:.1f}", "1", f"{200_000 / core / 3600:.1f} h"
-            table.add_row(f"{path.stem}, one core", str(showers), *row)
+            show(f"{path.stem}, one core", showers, step, "1")
         for times in options.times:
             made, showers = times_larger(recipe, times)
             batch = batch_of(made, domain).to_gpu()
             step = seconds_a_step(objective_of(made, domain, "cuda"), batch, WARM_STEPS, 5)
-            ratio = "" if core is None else f"{showers / step / core:.0f}"
-            row = (
-                f"{1000 * step:.1f}",
-                f"{showers / step:.0f}",
-                ratio,
-                f"{200_000 * step / showers:.0f} s",
-            )
-            table.add_row(path.stem, str(showers), *row)
-    Console(width=110).print(table)
+            show(path.stem, showers, step, "" if core is None else f"{showers / step / core:.0f}")
+
+
+def show(name: str, showers: int, step: float, ratio: str) -> None:
+    seconds = 200_000 * step / showers
+    duration = f"{seconds / 3600:.1f} h" if seconds > 3600 else f"{seconds:.0f} s"
+    print(ROW.format(name, showers, f"{1000 * step:.1f}", f"{showers / step:.1f}", ratio, duration))
 
 
 if __name__ == "__main__":

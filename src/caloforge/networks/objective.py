@@ -173,9 +173,9 @@ class WeightAverage:
         """Take one step towards the current weights."""
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.decay else 0.0
         self.steps += 1
-        theirs = current.state_dict()
-        for name, mine in self.average.state_dict().items():
-            if mine.is_floating_point():
-                mine.lerp_(theirs[name], 1.0 - decay)
-            else:
-                mine.copy_(theirs[name])
+        averages, theirs = self.average.state_dict(), current.state_dict()
+        numbers = [name for name, mine in averages.items() if mine.is_floating_point()]
+        mine, now = ([state[name] for name in numbers] for state in (averages, theirs))
+        torch._foreach_lerp_(mine, now, 1.0 - decay)
+        for name in averages.keys() - numbers:
+            averages[name].copy_(theirs[name])
