@@ -126,3 +126,11 @@ def test_what_cannot_be_timed_is_one_line(files):
     (files / "toy.toml").write_text(text)
     with pytest.raises(InputError, match="of the objectives 'gan' and 'energy_score' only"):
         measure_scaling(load_recipe(files / "toy.toml"), [files / "toy.h5"], 20.0, 100.0)
+
+
+@pytest.mark.parametrize("verb", ["train", "scaling"])
+def test_a_gpu_that_is_not_there_is_refused(verb, files, monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    arguments = ["--data", files / "toy.h5", "--device", "cuda"]
+    assert call("bench", verb, files / "toy.toml", *arguments) == 2
+    assert "--device cuda needs a GPU" in capsys.readouterr().err

@@ -245,3 +245,11 @@ def test_thirty_trials_by_two_processes_one_of_them_killed(files, sampler):
         trained = [epoch for name, epoch in epochs if name == f"trial-{trial['number']:04}"]
         assert sorted(trained) == list(range(1, len(trained) + 1))
         assert trial["state"] == "pruned" or len(trained) == 2
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_a_trial_is_begun(files, monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    arguments = ["--data", files / "toy.h5", "--device", "cuda", "-o", files / "search"]
+    assert call("search", files / "space.toml", *arguments) == 2
+    assert "--device cuda needs a GPU" in capsys.readouterr().err
+    assert not (files / "search").exists()

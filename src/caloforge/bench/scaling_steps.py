@@ -18,6 +18,7 @@ from caloforge.errors import InputError
 from caloforge.networks.gan.objective import GanObjective
 from caloforge.networks.scores.objective import EnergyScoreObjective
 from caloforge.networks.scores.options import EnergyScoreOptions
+from caloforge.train.device import AskedDevice
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe
 
@@ -56,6 +57,7 @@ def measure_scaling(
     *,
     strong: bool = False,
     steps: int = 30,
+    device: AskedDevice = "cpu",
 ) -> Scaling:
     """Time some steps of the recipe in this process, after WARM_STEPS that do not count.
 
@@ -78,7 +80,7 @@ def measure_scaling(
         batch = recipe.training.batch_size // ranks
         if ranks > 1 and (recipe.training.batch_size % ranks or batch < SMALLEST_PART):
             break
-        seconds[batch], sent = _timed(_part(recipe, ranks, steps), paths, steps)
+        seconds[batch], sent = _timed(_part(recipe, ranks, steps), paths, steps, device)
     return Scaling(
         recipe=recipe.name,
         batch_size=recipe.training.batch_size,
@@ -107,12 +109,12 @@ def _part(recipe: Recipe, ranks: int, steps: int) -> Recipe:
 
 
 def _timed(
-    recipe: Recipe, paths: Sequence[Path], steps: int
+    recipe: Recipe, paths: Sequence[Path], steps: int, device: AskedDevice
 ) -> tuple[tuple[float, ...], list[int]]:
     """Seconds of the steps, and bytes of the messages in one."""
     clock = _StepClock(WARM_STEPS + steps)
     with tempfile.TemporaryDirectory(prefix="caloforge-bench-") as folder:
-        training = Training(recipe, paths, Path(folder) / "run", clock)
+        training = Training(recipe, paths, Path(folder) / "run", clock, device=device)
         objective = training.objective
         if not isinstance(objective, GanObjective | EnergyScoreObjective):
             msg = "messages are known of the objectives 'gan' and 'energy_score' only"

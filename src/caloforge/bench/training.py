@@ -12,6 +12,7 @@ from rich.table import Table
 
 from caloforge.config import FrozenModel
 from caloforge.ranks import group
+from caloforge.train.device import AskedDevice
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe
 
@@ -85,6 +86,7 @@ def time_to_train(
     paths: Sequence[Path],
     target: float,
     seeds: int,
+    device: AskedDevice = "cpu",
     on_run: Callable[[str], None] = lambda what: None,
 ) -> TimeToTrain:
     """Train a recipe with ``seeds`` seeds, at most for its epochs, until its validation number is
@@ -95,7 +97,7 @@ def time_to_train(
         watch = Stopwatch(target)
         with tempfile.TemporaryDirectory(prefix="caloforge-bench-") as folder:
             seeded = recipe.model_copy(update={"seed": seed})
-            training = Training(seeded, paths, Path(folder) / "run", watch)
+            training = Training(seeded, paths, Path(folder) / "run", watch, device=device)
             seconds, showers = None, None
             try:
                 training.run()

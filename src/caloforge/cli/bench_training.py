@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from caloforge.cli.options import Ranks, Threads, stderr
+from caloforge.cli.options import Device, Ranks, Threads, stderr
 from caloforge.figures import check_figure_path
 
 Recipe = Annotated[Path, typer.Argument(exists=True, help="The recipe, a TOML file.")]
@@ -22,6 +22,7 @@ def train(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings to time.")] = 3,
     threads: Threads = None,
     ranks: Ranks = 1,
+    device: Device = "auto",
     output: Json = None,
 ) -> None:
     """Train a recipe until its validation number reaches the target, with several seeds.
@@ -31,7 +32,7 @@ def train(
     _prepare(output)
     from caloforge.ranks.launch import run
 
-    run(ranks, _train, recipe, data, target, seeds, threads, output)
+    run(ranks, _train, recipe, data, target, seeds, threads, device, output)
 
 
 def _train(
@@ -40,6 +41,7 @@ def _train(
     target: float,
     seeds: int,
     threads: int | None,
+    device: Device,
     output: Path | None,
 ) -> None:
     """One process' part; the first of several is the one that is heard."""
@@ -51,7 +53,7 @@ def _train(
     with group.joined(threads):
         stderr.quiet = group.rank() > 0
         with stderr.status("training") as status:
-            result = time_to_train(checked, data, target, seeds, on_run=status.update)
+            result = time_to_train(checked, data, target, seeds, device, on_run=status.update)
         if group.rank() == 0:
             _show(result, output)
 
@@ -66,6 +68,7 @@ def scaling(
         bool, typer.Option("--strong", help="Ranks share the recipe's batch: none has its own.")
     ] = False,
     threads: Threads = None,
+    device: Device = "auto",
     output: Json = None,
     plot: Annotated[Path | None, typer.Option(help="Figure to write: efficiency.")] = None,
 ) -> None:
@@ -79,7 +82,7 @@ def scaling(
     from caloforge.train.recipe import load_recipe
 
     with group.joined(threads), stderr.status("training"):
-        result = measure_scaling(load_recipe(recipe), data, *network, strong=strong)
+        result = measure_scaling(load_recipe(recipe), data, *network, strong=strong, device=device)
     _show(result, output)
     if plot is not None:
         plot_scaling(result, plot)

@@ -83,6 +83,10 @@ Threads = Annotated[
 Batch = Annotated[
     int | None, typer.Option(min=1, max=MOST_AT_A_TIME, help="Showers computed at a time.")
 ]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(help="Processor or GPU to train on; auto takes a GPU where there is one."),
+]
 Ranks = Annotated[
     int, typer.Option(min=1, help="Processes on this machine that share every batch.")
 ]

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from caloforge.cli.options import shower_progress, stderr
+from caloforge.cli.options import Device, shower_progress, stderr
 from caloforge.cli.progress import LOG_NAME
 from caloforge.cli.reading import DetectorOption
 from caloforge.cli.train import ProgressReporter
@@ -30,6 +30,7 @@ def search(
         list[Path] | None, typer.Argument(exists=True, help="More files of training showers.")
     ] = None,
     detector: DetectorOption = None,
+    device: Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Cores; all by default.")] = None,
 ) -> None:
     """Search for a better recipe.
@@ -45,6 +46,7 @@ def search(
     from caloforge.search.queue import TrialQueue
     from caloforge.search.space import RecipeSpace
     from caloforge.search.trial import Worker
+    from caloforge.train.device import chosen_device
     from caloforge.train.files import ShowerFiles
 
     if threads is not None:
@@ -53,9 +55,11 @@ def search(
     described = None if detector is None else load_detector(detector)
     paths = [*data, *(more_data or [])]
     ShowerFiles(paths, None, described)
+    chosen_device(device, read.recipe.objective)
     queue = TrialQueue(folder, read, stderr.print)
     with shower_progress(folder / LOG_NAME) as progress:
-        worker = Worker(read, queue, paths, described, ProgressReporter(progress))
+        reporter = ProgressReporter(progress)
+        worker = Worker(read, queue, paths, described, reporter, device=device)
         worker.run(lambda trial, what: stderr.print(f"trial {trial.number}: {what}"))
     front = write_results(queue.study, read, folder)
     if not front:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.progress import Progress
 
-from caloforge.cli.options import Ranks, shower_progress, stderr
+from caloforge.cli.options import Device, Ranks, shower_progress, stderr
 from caloforge.cli.progress import LOG_NAME
 from caloforge.cli.reading import DetectorOption
 from caloforge.errors import ModelError
@@ -40,10 +40,7 @@ def train(
         int | None, typer.Option(min=1, help="Train to this epoch, whatever the recipe says.")
     ] = None,
     detector: DetectorOption = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"],
-        typer.Option(help="Processor or GPU; auto takes a GPU where there is one."),
-    ] = "auto",
+    device: Device = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores (of each rank); all by default.")
     ] = None,
@@ -79,7 +76,7 @@ def _train(
     teacher: str | None,
     epochs: int | None,
     detector: str | None,
-    device: Literal["auto", "cpu", "cuda"],
+    device: Device,
     threads: int | None,
 ) -> None:
     """One process' part; the first of several is the one that is heard."""
@@ -100,7 +97,8 @@ def _train(
         training = Training(
             checked, data, run, ProgressReporter(progress), described, start, device
         )
-        if checked.training.precision == "bfloat16" and not Capabilities.of_this_cpu().bfloat16:
+        emulated = training.device == "cpu" and not Capabilities.of_this_cpu().bfloat16
+        if checked.training.precision == "bfloat16" and emulated:
             stderr.print("note: this CPU has no BF16: bfloat16 is emulated, float32 is faster here")
         if training.taken is not None:
             stderr.print(f"{training.taken:.0%} of the weights start from {start}")

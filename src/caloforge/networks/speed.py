@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 
@@ -16,7 +17,7 @@ BATCH, REPEATS = 64, 5
 def ms_per_shower(generator: GeneratorNetwork) -> float:
     """Milliseconds of one core that the generator takes for a shower in torch: the least of some
     repeats, in processor time, which other workers on the machine change little."""
-    generator, threads = generator.eval(), torch.get_num_threads()
+    generator, threads = copy.deepcopy(generator).cpu().eval(), torch.get_num_threads()
     torch.set_num_threads(1)
     energy, theta = torch.full((BATCH,), 100.0), torch.full((BATCH,), math.pi / 2)
     latent = generator.draw_latent(BATCH)

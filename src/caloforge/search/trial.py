@@ -13,6 +13,7 @@ from caloforge.errors import ConfigError, InputError, TrainingError
 from caloforge.networks.speed import ms_per_shower
 from caloforge.search.queue import TrialQueue
 from caloforge.search.space import RecipeSpace
+from caloforge.train.device import AskedDevice
 from caloforge.train.loop import Training
 from caloforge.train.reporter import TrainingReporter
 
@@ -60,9 +61,10 @@ class Worker:
         paths: Sequence[Path],
         detector: Detector | None = None,
         *reporters: TrainingReporter,
+        device: AskedDevice = "cpu",
     ) -> None:
         self.space, self.queue, self.paths, self.detector = space, queue, paths, detector
-        self.reporters = reporters
+        self.reporters, self.device = reporters, device
 
     def run(self, ended: Callable[[Trial, str], None]) -> None:
         """Work; ``ended`` hears of each trial what came of it."""
@@ -90,7 +92,7 @@ class Worker:
         recipe = self.space.suggest(trial)
         folder = self.queue.folder_of(trial)
         watch = TrialReporter(trial, *self.reporters)
-        training = Training(recipe, self.paths, folder, watch, self.detector)
+        training = Training(recipe, self.paths, folder, watch, self.detector, device=self.device)
         if "ms" not in trial.user_attrs:
             trial.set_user_attr("ms", ms_per_shower(training.objective.ema_generator))
         ms, budget = trial.user_attrs["ms"], self.space.search.budget_ms

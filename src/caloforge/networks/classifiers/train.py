@@ -51,7 +51,7 @@ def train_and_test(
     calibrated on the second by isotonic regression. On a GPU where torch has one, in float32 (the
     Challenge: float64).
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = fastest_device()
     rng = np.random.default_rng(seed)
     train, choose, test = _split(reference, generated, split, rng)
     with torch.random.fork_rng(devices=[]):
@@ -74,6 +74,11 @@ def train_and_test(
     entropy = -np.mean(np.log2(np.where(test[1] == 1, probability, 1 - probability)))
     auc = float(roc_auc_score(test[1], probability))
     return ClassifierTest(auc, float(1 - entropy), len(test[1]) // 2, kept)
+
+
+def fastest_device() -> torch.device:
+    """A GPU where torch has one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _split(
