@@ -269,9 +269,44 @@ def test_what_is_drawn_is_trained_alone_where_a_recipe_says_so(lateral):
     assert changed == {name for name in before if name.startswith("ending.")} - waiting
 
 
-def test_a_network_that_draws_nothing_cannot_train_it_alone():
-    with pytest.raises(ConfigError, match=r'objective\.part "drawn" needs a network with drawn'):
-        objective("conv3d", NETWORKS["conv3d"].options(channels=16), part="drawn")
+def test_cells_are_trained_without_the_sums_where_a_recipe_says_so():
+    """What every shower's layers have stays as it was, to the last digit."""
+    trained = objective("conv3d", drawn().model_copy(update={"lateral": True}), part="cells")
+    before = copy.deepcopy(trained.generator.state_dict())
+    trained.step(batch(1))
+    after = trained.generator.state_dict()
+    kept = {name for name in before if after[name].equal(before[name])}
+    parameters = {name for name, _ in trained.generator.named_parameters()}
+    sums = {name for name in parameters if name.startswith("ending.drawn.")}
+    waiting = {"ending.lateral.told.scale"}  # for weights that are zero at first
+    assert kept & parameters == sums | waiting
+
+
+def test_sums_are_trained_alone_where_a_recipe_says_so():
+    """As with all that is drawn, where there is no lateral profile."""
+    options = drawn()
+    sums, everything = (objective("conv3d", options, part=part) for part in ("sums", "drawn"))
+    everything.generator.load_state_dict(sums.generator.state_dict())
+    before = copy.deepcopy(sums.generator.state_dict())
+    for trained in (sums, everything):
+        torch.manual_seed(4)
+        trained.step(batch(1))
+    after, other = (each.generator.state_dict() for each in (sums, everything))
+    changed = {name for name in before if not after[name].equal(before[name])}
+    assert changed == {name for name in before if name.startswith("ending.drawn.")}
+    assert all(torch.allclose(after[name], other[name], atol=1e-4) for name in changed)
+
+
+def test_a_sum_alone_has_no_layers_to_train():
+    options = drawn().model_copy(update={"drawn_layers": False})
+    with pytest.raises(ConfigError, match=r'objective\.part "sums" needs .* drawn_layers = true'):
+        objective("conv3d", options, part="sums")
+
+
+@pytest.mark.parametrize("part", ["drawn", "sums", "cells"])
+def test_a_network_that_draws_nothing_has_no_such_parts(part):
+    with pytest.raises(ConfigError, match=f'objective.part "{part}" needs a network with drawn'):
+        objective("conv3d", NETWORKS["conv3d"].options(channels=16), part=part)
 
 
 def test_too_few_showers_for_the_ranks_are_refused(monkeypatch):

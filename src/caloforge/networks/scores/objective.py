@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from caloforge.errors import ConfigError
 from caloforge.networks.averaged import AveragedObjective, numbers
 from caloforge.networks.base import GeneratorNetwork
+from caloforge.networks.gan.response import DrawnLayers
 from caloforge.networks.objective import Batch, TrainingPlan
 from caloforge.networks.scores.energy_score import energy_score, pair_distance
 from caloforge.networks.scores.features import features
@@ -92,12 +93,22 @@ class EnergyScoreObjective(AveragedObjective):
         self.spread.load_state_dict(state["spread"])
 
     def _trained_part(self) -> nn.Module:
-        if self.options.part == "showers":
+        part, ending = self.options.part, self.generator.drawn_part
+        if part == "showers":
             return self.generator
-        if self.generator.drawn_part is None:
-            msg = 'objective.part "drawn" needs a network with drawn_response = true'
+        if ending is None:
+            msg = f'objective.part "{part}" needs a network with drawn_response = true'
             raise ConfigError(msg)
-        return self.generator.drawn_part
+        if part == "drawn":
+            return ending
+        sums = ending.get_submodule("drawn")
+        if part == "cells":
+            sums.requires_grad_(False)
+            return self.generator
+        if not isinstance(sums, DrawnLayers):
+            msg = 'objective.part "sums" needs a network with drawn_layers = true'
+            raise ConfigError(msg)
+        return sums
 
     def _set_rate(self) -> None:
         warmup = min(1.0, (self.steps + 1) / (self.options.warmup_steps + 1))
@@ -111,6 +122,8 @@ class EnergyScoreObjective(AveragedObjective):
             given = (torch.ones(1, 1, 1, self.layers, device=self.device), *given)
         with self._in_precision():
             cells: Tensor = self.generating(*given)
+        if self.options.part == "sums":
+            cells = cells[:, None, None]
         return cells.float()
 
     def _losses(

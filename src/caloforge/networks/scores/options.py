@@ -30,7 +30,8 @@ class EnergyScoreOptions(ObjectiveOptions):
     batch (those that get two showers or more).  Adam's ``learning_rate`` grows over
     ``warmup_steps`` and falls to zero at the end of the training as a cosine.  Gradients are cut
     to the norm ``largest_gradient``.  ``part``: "drawn" trains only what a network draws beside its
-    convolutions, which costs next to nothing.
+    convolutions, which costs next to nothing; "sums" of that only the layers' energies, "cells" all
+    but these.
     """
 
     pairs: ClassVar[bool] = True
@@ -40,4 +41,4 @@ class EnergyScoreOptions(ObjectiveOptions):
     learning_rate: float = Field(0.001, gt=0)
     warmup_steps: int = Field(100, ge=0)
     largest_gradient: float = Field(20.0, gt=0)
-    part: Literal["showers", "drawn"] = "showers"
+    part: Literal["showers", "drawn", "sums", "cells"] = "showers"
