@@ -20,22 +20,18 @@ from torch import nn
 
 from caloforge.aslant_graph import with_branch
 from caloforge.atomic import check_writable, replacing
-from caloforge.card import METADATA_KEY, SCHEMA_VERSION, ModelCard
-from caloforge.engine.base import INPUTS, OUTPUT, PHI, read_card
+from caloforge.card import METADATA_KEY, ModelCard
+from caloforge.engine.base import INPUTS, OUTPUT, PHI
 from caloforge.engine.latent import draw_latent
-from caloforge.engine.response import measure_response
 from caloforge.errors import ModelError
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.tables import TABLES_KEY, description
-from caloforge.renew import write_card
 from caloforge.typing import AnyArray, FloatArray
 
 OPSET = 18
 CHECKED_SHOWERS = 3
 ANY_PHI = (0.8, 2.2)
 """In rad, of the showers that are checked."""
-RESPONSE_SHOWERS = 2048
-"""From which the card's response is known to a few permille."""
 PARITY_TOLERANCE = 1e-3
 """Largest difference between torch and ONNX Runtime over the largest cell of the shower."""
 
@@ -64,23 +60,6 @@ def export_generator(generator: nn.Module, card: ModelCard, path: Path) -> None:
     if card.takes_phi:
         model = with_branch(model, trace(generator, inputs))
     write_checked(model, _metadata(model, generator, card), inputs, reference, path)
-
-
-def note_response(path: Path, showers: int = RESPONSE_SHOWERS) -> ModelCard:
-    """Measure the response of a model file and write it into its card; the card.
-
-    Raises
-    ------
-    OutputError
-        if the file cannot be written.
-    ModelError
-        if it is no model, or its showers are empty.
-    """
-    card = read_card(path)
-    response = measure_response(path, card, showers)
-    card = card.model_copy(update={"response": response, "schema_version": SCHEMA_VERSION})
-    write_card(path, path, card)
-    return card
 
 
 def example_inputs(card: ModelCard, n: int) -> tuple[torch.Tensor, ...]:

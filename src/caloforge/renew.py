@@ -7,6 +7,10 @@ from caloforge._extras import require
 from caloforge.atomic import replacing
 from caloforge.card import METADATA_KEY, SCHEMA_VERSION, ModelCard, Score
 from caloforge.engine import read_card
+from caloforge.engine.response import measure_response
+
+RESPONSE_SHOWERS = 2048
+"""From which the card's response is known to a few permille."""
 
 
 def renew(
@@ -39,6 +43,23 @@ def renew(
         }
     )
     write_card(model, path, card)
+    return card
+
+
+def note_response(path: Path, showers: int = RESPONSE_SHOWERS) -> ModelCard:
+    """Measure the response of a model file and write it into its card; the card.
+
+    Raises
+    ------
+    OutputError
+        if the file cannot be written.
+    ModelError
+        if it is no model, or its showers are empty.
+    """
+    card = read_card(path)
+    response = measure_response(path, card, showers)
+    card = card.model_copy(update={"response": response, "schema_version": SCHEMA_VERSION})
+    write_card(path, path, card)
     return card
 
 

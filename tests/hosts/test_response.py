@@ -12,9 +12,9 @@ from tests.conftest import write_toy_model
 from caloforge.card import METADATA_KEY, Latent, ModelCard, Response
 from caloforge.engine.base import read_card
 from caloforge.engine.response import measure_response
-from caloforge.export import note_response
 from caloforge.hosts.calibrate import write_response
 from caloforge.hosts.writer import GraphWriter, value
+from caloforge.renew import note_response
 
 TILTED = np.pi / 3, 2 * np.pi / 3
 

@@ -124,6 +124,7 @@ def test_the_command_shows_the_tables_and_keeps_the_log(tmp_path, easy):
         assert text in result.output
     log = json.loads((tmp_path / "int8.onnx").with_suffix(".tuning.json").read_text())
     assert [len(step["quantized"]) for step in log["log"]] == [0, 2]
+    assert read_card(output).response is not None
     assert os.environ["NNCF_CI"] == "1"
 
 

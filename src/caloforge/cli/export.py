@@ -54,7 +54,7 @@ def export(
             return
         with stderr.status(f"exporting {run}"):
             card = _export_run(Path(run), output, name, scores)
-            _measure_response(output)
+            measure_response(output)
         stderr.print(
             f"{output}: {card.network}, {card.parameters:,} parameters, "
             f"{card.energy_range_gev[0]:g}-{card.energy_range_gev[1]:g} GeV"
@@ -105,9 +105,9 @@ def _export_for(host: str, model: Path, folder: Path) -> None:
     stderr.print(f"{path}: for {host}; {folder / 'README.md'} says how it is run")
 
 
-def _measure_response(path: Path) -> None:
-    """Into the card; a model of empty showers has none."""
-    from caloforge.export import note_response
+def measure_response(path: Path) -> None:
+    """Into a new model's card; one of empty showers has none."""
+    from caloforge.renew import note_response
 
     with stderr.status(f"measuring the response of {path.stem}"):
         try:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from caloforge.cli.export import measure_response
 from caloforge.cli.options import MODEL_ENDING, Model, OutputFile, Threads, check_output, stderr
 from caloforge.cli.reading import DetectorOption, LayoutOption, MapOption, Reading
 
@@ -57,6 +58,7 @@ def quantize(
                 f"step {step.step}: {len(step.quantized)} layers in INT8, score {step.score:.3g}"
             ),
         )  # fmt: skip
+    measure_response(output)
     console = Console()
     for table in outcome_tables(outcome):
         console.print(table)
