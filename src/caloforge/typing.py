@@ -1,6 +1,6 @@
-"""Array types used in signatures; shapes stand in the docstrings."""
+"""Types used in signatures; arrays' shapes stand in the docstrings."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,3 +10,6 @@ Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 AnyArray = NDArray[Any]
 BoolArray = NDArray[np.bool_]
+
+AskedDevice = Literal["auto", "cpu", "cuda"]
+"""Where a training is asked to compute; auto: on a GPU where there is one that it can use."""

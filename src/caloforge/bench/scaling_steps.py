@@ -18,9 +18,9 @@ from caloforge.errors import InputError
 from caloforge.networks.gan.objective import GanObjective
 from caloforge.networks.scores.objective import EnergyScoreObjective
 from caloforge.networks.scores.options import EnergyScoreOptions
-from caloforge.train.device import AskedDevice
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe
+from caloforge.typing import AskedDevice
 
 WARM_STEPS = 2
 SMALLEST_PART = 8

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from caloforge.config import FrozenModel
 from caloforge.ranks import group
-from caloforge.train.device import AskedDevice
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe
+from caloforge.typing import AskedDevice
 
 
 class Timed(FrozenModel):

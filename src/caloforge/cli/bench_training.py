@@ -9,6 +9,7 @@ from rich.console import Console
 
 from caloforge.cli.options import Device, Ranks, Threads, stderr
 from caloforge.figures import check_figure_path
+from caloforge.typing import AskedDevice
 
 Recipe = Annotated[Path, typer.Argument(exists=True, help="The recipe, a TOML file.")]
 Data = Annotated[list[Path], typer.Option(exists=True, help="Training showers, one or more.")]
@@ -41,7 +42,7 @@ def _train(
     target: float,
     seeds: int,
     threads: int | None,
-    device: Device,
+    device: AskedDevice,
     output: Path | None,
 ) -> None:
     """One process' part; the first of several is the one that is heard."""

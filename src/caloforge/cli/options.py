@@ -9,6 +9,7 @@ from caloforge.cli.progress import ShowerCount as ShowerCount
 from caloforge.cli.progress import shower_progress as shower_progress
 from caloforge.cli.progress import stderr as stderr
 from caloforge.errors import OutputError
+from caloforge.typing import AskedDevice
 from caloforge.zoo import model_path
 
 
@@ -84,7 +85,7 @@ Batch = Annotated[
     int | None, typer.Option(min=1, max=MOST_AT_A_TIME, help="Showers computed at a time.")
 ]
 Device = Annotated[
-    Literal["auto", "cpu", "cuda"],
+    AskedDevice,
     typer.Option(help="Processor or GPU to train on; auto takes a GPU where there is one."),
 ]
 Ranks = Annotated[

@@ -58,7 +58,6 @@ def quantize(
                 f"step {step.step}: {len(step.quantized)} layers in INT8, score {step.score:.3g}"
             ),
         )  # fmt: skip
-    measure_response(output)
     console = Console()
     for table in outcome_tables(outcome):
         console.print(table)
@@ -67,3 +66,4 @@ def quantize(
     console.print(outcome.advice, soft_wrap=True)
     with replacing(output.with_suffix(".tuning.json")) as partial:
         partial.write_text(outcome.model_dump_json(indent=2) + "\n")
+    measure_response(output)

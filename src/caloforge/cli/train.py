@@ -12,6 +12,7 @@ from caloforge.cli.options import Device, Ranks, shower_progress, stderr
 from caloforge.cli.progress import LOG_NAME
 from caloforge.cli.reading import DetectorOption
 from caloforge.errors import ModelError
+from caloforge.typing import AskedDevice
 from caloforge.zoo import model_names
 
 
@@ -76,7 +77,7 @@ def _train(
     teacher: str | None,
     epochs: int | None,
     detector: str | None,
-    device: Device,
+    device: AskedDevice,
     threads: int | None,
 ) -> None:
     """One process' part; the first of several is the one that is heard."""

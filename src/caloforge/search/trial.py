@@ -13,9 +13,9 @@ from caloforge.errors import ConfigError, InputError, TrainingError
 from caloforge.networks.speed import ms_per_shower
 from caloforge.search.queue import TrialQueue
 from caloforge.search.space import RecipeSpace
-from caloforge.train.device import AskedDevice
 from caloforge.train.loop import Training
 from caloforge.train.reporter import TrainingReporter
+from caloforge.typing import AskedDevice
 
 
 class TrialReporter:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
 
 import torch
 
 from caloforge.errors import ConfigError
 from caloforge.networks.objective import Batch, ObjectiveOptions
 from caloforge.ranks import group
-
-AskedDevice = Literal["auto", "cpu", "cuda"]
+from caloforge.typing import AskedDevice
 
 
 def chosen_device(asked: AskedDevice, objective: ObjectiveOptions) -> str:
@@ -35,9 +33,8 @@ def chosen_device(asked: AskedDevice, objective: ObjectiveOptions) -> str:
         msg = f"--device cuda needs a GPU a rank, got {gpus} for {group.local_size()}"
         raise ConfigError(msg)
     torch.cuda.set_device(group.local_rank())
-    torch.backends.cudnn.benchmark = (
-        True  # batches are of one shape: the fastest kernels are sought
-    )
+    # Batches are of one shape: the fastest kernels for it are sought.
+    torch.backends.cudnn.benchmark = True
     return "cuda"
 
 

@@ -22,7 +22,7 @@ from caloforge.ranks import group
 from caloforge.showers import Showers
 from caloforge.train import transfer
 from caloforge.train.data import TrainingData
-from caloforge.train.device import AskedDevice, chosen_device, on_device
+from caloforge.train.device import chosen_device, on_device
 from caloforge.train.files import ShowerFiles
 from caloforge.train.log import RunLog
 from caloforge.train.recipe import Recipe
@@ -30,6 +30,7 @@ from caloforge.train.reporter import TrainingReporter
 from caloforge.train.run import Progress, RunFolder
 from caloforge.train.teacher import Teacher
 from caloforge.train.validation import Validator
+from caloforge.typing import AskedDevice
 
 
 @dataclass(frozen=True)
