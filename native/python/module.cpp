@@ -122,7 +122,8 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     auto layer_energy = array<float>({n, layers}), missed = array<float>({n, 2}), axis_y = array<float>({n, layers}),
          beside = array<float>({n, layers}), rate = array<float>({n, layers}),
          weights = array<float>({n, layers, rings}), expected = array<float>({n, x, y, layers}),
-         deposit = array<float>({n, x, y, layers}), field = array<float>({n, x, y, layers});
+         deposit = array<float>({n, x, y, layers}), field = array<float>({n, x, y, layers}),
+         number = array<float>({n, layers}), factor = array<float>({n, layers});
     caloforge::Trace wanted;
     wanted.numbers = numbers.data();
     wanted.layer_energy = layer_energy.data();
@@ -137,6 +138,8 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
         check_equal(cell_numbers->size(), deposit.size(), "cell_numbers (N, X, Y, Z) of the window");
         wanted.cell_numbers = cell_numbers->data();
         wanted.deposit = deposit.data();
+        wanted.number = number.data();
+        wanted.factor = factor.data();
     }
     if (phi) check_equal(phi->size(), n, "phi must have one value a shower");
     self.maker.trace(static_cast<int>(n), energy.data(), theta.data(), phi ? phi->data() : nullptr, wanted);
@@ -150,6 +153,8 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     made["expected"] = expected;
     made["deposit"] = deposit;
     made["field"] = field;
+    made["number"] = number;
+    made["factor"] = factor;
     return made;
 }
 

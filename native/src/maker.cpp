@@ -8,13 +8,13 @@
 #include "steps/halo.hpp"
 #include "steps/knots.hpp"
 #include "steps/layers.hpp"
-#include "steps/nearest.hpp"
 #include "steps/noise.hpp"
 #include "steps/outgoing.hpp"
 #include "steps/pattern.hpp"
 #include "steps/pattern_weights.hpp"
 #include "steps/rings/noise.hpp"
 #include "steps/rings/pattern.hpp"
+#include "steps/scales.hpp"
 #include "steps/selection.hpp"
 #include "steps/shared_weights.hpp"
 #include "steps/table.hpp"
@@ -117,6 +117,8 @@ class MakerOfSet final : public Maker {
             for (int axis = 0; axis < 2; ++axis) group_.missed[axis][lane] = numbers[next++];
         const int of_field = model_.field_numbers();
         for (int i = 0; i < of_field; ++i) group_.field_numbers[lane * of_field + i] = numbers[next++];
+        const int of_hits = model_.hit_count_numbers();
+        for (int i = 0; i < of_hits; ++i) group_.hit_numbers[lane * of_hits + i] = numbers[next++];
     }
 
     template <int side>
@@ -177,7 +179,11 @@ class MakerOfSet final : public Maker {
         else
             set_numbers(model_, condition, random, shower_);
         make_deposits(model_, shower_);
-        set_scales(model_, shower_);
+        set_scales(model_, condition, hit_numbers_of(lane), shower_);
+    }
+
+    const float* hit_numbers_of(int lane) const {
+        return &group_.hit_numbers[lane * model_.hit_count_numbers()];
     }
 
     void trace_shower(int lane, const Trace& trace) {
@@ -198,7 +204,7 @@ class MakerOfSet final : public Maker {
         if (trace.rate && !model_.whole)
             set_rates(model_, condition, shower_, trace.rate + lane * layers);
         if (trace.field && model_.in_rings) trace_field(condition, trace.field + lane * model_.cells());
-        trace_cells(lane, trace);
+        trace_cells(lane, condition, trace);
     }
 
     void trace_field(const Condition& condition, float* field) {
@@ -212,14 +218,15 @@ class MakerOfSet final : public Maker {
         }
     }
 
-    void trace_cells(int lane, const Trace& trace) {
+    void trace_cells(int lane, const Condition& condition, const Trace& trace) {
         const int layers = model_.layers, stride = shower_.in_x.stride;
         const std::size_t cells =
             static_cast<std::size_t>(model_.window_x) * model_.window_y * layers;
         for (int layer = 0; layer < layers; ++layer) {
             const float* raised = shower_.of_layer.data();
             expect_in_layer(model_, layer, shower_, shower_.of_layer.data());
-            const float* table = table_of(model_, Sorts(model_).of(layer, shower_.energy[layer]));
+            const int sort = Sorts(model_).of(layer, shower_.energy[layer]);
+            const float* table = table_of(model_, sort);
             std::size_t cell = lane * cells + layer;
             for (int x = 0; x < model_.window_x; ++x)
                 for (int y = 0; y < model_.window_y; ++y, cell += layers) {
@@ -229,7 +236,15 @@ class MakerOfSet final : public Maker {
                     if (trace.deposit)
                         trace.deposit[cell] =
                             expected * table[place_of(of_cell, trace.cell_numbers[cell])];
+                    if (trace.cell_numbers) shower_.asked[y * stride + x] = trace.cell_numbers[cell];
                 }
+            if (!trace.number || model_.hit_count_numbers() == 0) continue;
+            const int number = number_of_hits(
+                model_, condition, layer, shower_.energy[layer], hit_numbers_of(lane));
+            shower_.of_layers.sort[layer] = sort;
+            trace.number[lane * layers + layer] = static_cast<float>(number);
+            if (trace.factor && trace.cell_numbers)
+                trace.factor[lane * layers + layer] = factor_of(model_, layer, number, shower_);
         }
     }
 

@@ -49,6 +49,8 @@ struct Trace {
     float* beside = nullptr;         // [showers][layers] GeV
     float* rate = nullptr;           // [showers][layers] particles of the halo
     float* field = nullptr;          // [showers][image_x][image_y][layers] in rings: of normal numbers
+    float* number = nullptr;         // [showers][layers] hits of faint layers
+    float* factor = nullptr;         // [showers][layers] of the asked cells' quantiles, for these
     // Asked cells: with these numbers [showers][window_x][window_y][layers], those deposits.
     const std::uint32_t* cell_numbers = nullptr;
     float* deposit = nullptr;

@@ -430,6 +430,24 @@ void read_deposits(const Tables& tables, Model& model) {
             model.deposit_table.data() + static_cast<std::size_t>(sort) * expectations * quantiles);
 }
 
+void read_hit_numbers(const Tables& tables, Model& model) {
+    if (!tables.has("hit_numbers.table")) return;
+    HitNumbers& hits = model.hit_numbers;
+    for (int layer = 0; layer < model.layers; ++layer)
+        hits.group.push_back(layer < hit_layers_alone
+                                 ? layer
+                                 : hit_layers_alone + (layer - hit_layers_alone) / hit_layers_together);
+    hits.groups = hits.group.back() + 1;
+    hits.limit = faint_of_counted / model.per_faint;
+    const std::size_t rows = static_cast<std::size_t>(model.knots) * hits.groups * hit_energies;
+    for (const std::int32_t number :
+         tables.places("hit_numbers.table", rows * hit_columns_of_number, most_hits + 1))
+        hits.number.push_back(static_cast<std::uint8_t>(number));
+    for (const float chance : tables.floats(
+             "hit_numbers.chance", static_cast<std::size_t>(sorts) * expectations, 1e-12f, 1.0f))
+        hits.one_over_chance.push_back(1.0f / (16777216.0f * chance));
+}
+
 void read_halo(const Tables& tables, Model& model) {
     if (model.whole) return;
     Halo& halo = model.halo;
@@ -460,7 +478,7 @@ void read_halo(const Tables& tables, Model& model) {
 // do not say all of their network's options.
 bool read_form(const Description& description) {
     for (const bool in_rings : {false, true})
-        for (const char* form : {"1", "2", "3", "4", "5", "7"})
+        for (const char* form : {"1", "2", "3", "4", "5", "7", "8"})
             if (description.says(in_rings ? "factorised_rings" : "factorised", form)) return in_rings;
     throw Error(CALOFORGE_NO_TABLES,
                 "its tables are of a form that this version does not know (export the run again if "
@@ -498,6 +516,7 @@ Model read_model(std::string_view bytes) {
     else
         read_core(tables, model);
     read_deposits(tables, model);
+    read_hit_numbers(tables, model);
     read_halo(tables, model);
     return model;
 }

@@ -23,6 +23,9 @@ constexpr float silicon_faint_gev = 1e-3f, silicon_ratio = 2.0f;  // classes of 
 constexpr float lowest_gev = 1e-8f, steps_per_decade = 8.0f;
 constexpr int halo_energies = 1024, halo_leans = 3;
 constexpr int most_particles = 65535;  // of the halo
+constexpr int hit_energies = 24, hit_columns_of_number = 64, most_hits = 15;
+constexpr float hit_energies_per_octave = 3.0f, faint_of_counted = 2.0f;
+constexpr int hit_layers_alone = 6, hit_layers_together = 4;
 constexpr int poisson_means = 128, poisson_columns = 512, poisson_means_per_root = 16;
 constexpr float threshold_gev = 1e-8f;
 
@@ -60,6 +63,15 @@ struct Halo {
     std::vector<float> deposit;  // [halo_energies] GeV
     std::vector<std::uint16_t> poisson;  // [poisson_means][poisson_columns]
     float few = 0, more = 0;
+};
+
+// How many cells a faint layer hits.
+struct HitNumbers {
+    float limit = 0;     // GeV: layers of less are counted; 0: none is
+    int groups = 0;
+    std::vector<std::int32_t> group;    // [layers]
+    std::vector<std::uint8_t> number;   // [knots][groups][hit_energies][hit_columns_of_number]
+    std::vector<float> one_over_chance; // [sorts][expectations] of a hit, in units of 2**-24
 };
 
 // Rings about the particle, along the image's x, and their sectors, along its y.
@@ -115,6 +127,7 @@ struct Model {
     std::vector<float> deposit_shift, deposit_table;
     std::array<Bound, sorts> bounds{};
 
+    HitNumbers hit_numbers;
     Halo halo;  // of no particles where the window is the whole image
 
     // Pads along y of all layers' windows together, where these follow an axis as far as they may; in
@@ -123,11 +136,13 @@ struct Model {
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((variables + 1) / 2); }
     int field_numbers() const { return in_rings ? (poles + 1) * layers : 0; }
+    int hit_count_numbers() const { return hit_numbers.limit > 0.0f ? 3 * layers : 0; }
     // Uniform numbers for layers and axis: of the flow, two for the impact point, two for the tilt of
     // the axis, one for the layer in which the shower begins, two for the image's centre, those of the
-    // field in rings.
+    // field in rings, those of the numbers of hits.
     int numbers() const {
-        return flow_numbers() + 4 + (converts ? 1 : 0) + (moves_centre ? 2 : 0) + field_numbers();
+        return flow_numbers() + 4 + (converts ? 1 : 0) + (moves_centre ? 2 : 0) + field_numbers() +
+               hit_count_numbers();
     }
 };
 

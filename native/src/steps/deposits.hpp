@@ -45,10 +45,18 @@ void set_sharing(const Model& model, Shower& shower) {
     repeat(model, model.widest_span(), of.below_y, all.below_y);
 }
 
-// Sets the tables of the layers' sorts, and the bounds of their cells' chances of a hit.
+// Whether a layer is faint, and not empty: its hits are counted (hit_numbers.hpp).  `own`: what the halo
+// leaves of its energy in GeV.
+CALOFORGE_INLINE bool is_counted(const Model& model, float own) {
+    return (own > threshold_gev) & (own < model.hit_numbers.limit);
+}
+
+// Sets the tables of the layers' sorts, and the bounds of their cells' chances of a hit; none is hit in
+// layers that are counted.
 void set_sorts(const Model& model, Shower& shower) {
     PerLayer &of = shower.of_layers, &all = shower.of_cells;
     const float *bound = &model.bounds[0].steep, *energy = shower.energy.data();
+    const float* in_halo = shower.in_halo.data();
     float *steep = of.steep.data(), *low = of.low.data(), *flat = of.flat.data(), *high = of.high.data();
     std::int32_t* sort = of.sort.data();
     const int layer_lanes = model.layer_lanes;
@@ -57,8 +65,9 @@ void set_sorts(const Model& model, Shower& shower) {
     for (int layer = 0; layer < layer_lanes; ++layer) {
         const int its = sorts.of(layer, energy[layer]);
         sort[layer] = its;
-        steep[layer] = bound[4 * its], low[layer] = bound[4 * its + 1];
-        flat[layer] = bound[4 * its + 2], high[layer] = bound[4 * its + 3];
+        const bool asked = !is_counted(model, energy[layer] - in_halo[layer]);
+        steep[layer] = asked ? bound[4 * its] : 0.0f, low[layer] = asked ? bound[4 * its + 1] : -1.0f;
+        flat[layer] = asked ? bound[4 * its + 2] : 0.0f, high[layer] = asked ? bound[4 * its + 3] : -1.0f;
     }
     repeat(model, shower.span, of.sort, all.sort);
     repeat(model, shower.span, of.steep, all.steep);

@@ -19,6 +19,7 @@ struct Group {
     explicit Group(const Model& model)
         : flow_numbers(model.flow_numbers() * lanes),
           field_numbers(model.field_numbers() * lanes),
+          hit_numbers(model.hit_count_numbers() * lanes),
           colouring(model.local ? model.variables * model.variables : 0),
           score(model.variables * lanes),
           of_one(model.variables),
@@ -59,6 +60,7 @@ struct Group {
 
     Array<float> flow_numbers;  // uniform
     Array<float> field_numbers;  // [lanes][poles + 1][layers], uniform: of the field in rings
+    Array<float> hit_numbers;   // [lanes][3][layers], uniform: of the numbers of hits
     Array<float> colouring;     // [flow][variables] of one shower
     Array<float> score;         // [variables]
     Array<float> of_one;        // [variables] of one shower

@@ -1,4 +1,5 @@
-// A layer in which nothing is hit: the cell that came nearest to a hit has the layer's energy.
+// The cells of one layer, asked alone; where nothing is hit, the one that came nearest to a hit has the
+// layer's energy.
 #pragma once
 
 #include "deposits.hpp"
@@ -30,56 +31,68 @@ void expect_in_layer(const Model& model, int layer, const Shower& shower, float*
         expect_layer(model, layer, shower, expected);
 }
 
-// In a layer where nothing is hit, asks all cells and lets those have deposits that came nearest to a
-// hit; returns the factor from deposits in GeV to energies.
-float keep_nearest(const Model& model, int layer, Shower& shower) {
+// Sets what the pads of a layer are asked with that share with the next ones in it only.
+void ask_pads(const Model& model, int layer, Shower& shower) {
     const int stride = shower.in_x.stride, count = model.window_y * stride;
+    std::uint32_t *own = shower.layer_numbers.data(), *asked = shower.asked.data();
+    for (int y = 0; y <= model.window_y; ++y)
+        for (int x = 0; x < model.window_x + (y < model.window_y ? 1 : 0); ++x)
+            own[y * stride + x] = shower.number[shower.place(model, x, y, layer)];
+    const std::int32_t below_x = shower.of_layers.below_x[layer], below_y = shower.of_layers.below_y[layer];
+    CALOFORGE_LANES
+    for (int pad = 0; pad < count; ++pad)
+        asked[pad] = asked_with(own[pad], own[pad + 1], own[pad + stride], below_x, below_y);
+}
+
+// Sets what all cells of a layer expect, `of_layer`, and are asked with.
+void ask_layer(const Model& model, int layer, Shower& shower) {
+    const int stride = shower.in_x.stride;
     std::uint32_t* asked = shower.asked.data();
-    float *expected = shower.of_layer.data(), *deposit = expected;
-    expect_in_layer(model, layer, shower, expected);
+    expect_in_layer(model, layer, shower, shower.of_layer.data());
+    if (!model.in_rings && model.deep_sharing == 0.0f) return ask_pads(model, layer, shower);
     for (int y = 0; y < model.window_y; ++y)
         for (int x = 0; x < model.window_x; ++x)
             asked[y * stride + x] = asked_alone(model, shower, x, y, layer);
+}
+
+// Sets the deposits of all cells of a layer that were asked, in the place of what they expect.
+void set_deposits_of_layer(const Model& model, int layer, Shower& shower) {
+    const int count = model.window_y * shower.in_x.stride;
+    const std::uint32_t* asked = shower.asked.data();
+    float *expected = shower.of_layer.data(), *deposit = expected;
     const float* table = table_of(model, shower.of_layers.sort[layer]);
     CALOFORGE_LANES
     for (int pad = 0; pad < count; ++pad)
         deposit[pad] = expected[pad] * table[place_of(expected[pad], asked[pad])];
-    float most = 1e-30f;
-    for (int pad = 0; pad < count; ++pad) most = at_least(deposit[pad], most);
-    const float energy = shower.energy[layer], scale = energy / most;
-    const float threshold = at_least(0.999f * energy, threshold_gev);
+}
+
+// Puts a layer's deposits that are at least so much among those of the shower, and adds them up.
+void put_deposits_of_layer(const Model& model, int layer, float least, Shower& shower) {
+    const int stride = shower.in_x.stride;
+    const float* deposit = shower.of_layer.data();
     Sums& sums = shower.sums;
     sums.total[layer] = sums.total_x[layer] = sums.total_y[layer] = 0.0f;
     for (int x = 0; x < model.window_x; ++x)
         for (int y = 0; y < model.window_y; ++y) {
             const float made = deposit[y * stride + x];
-            const float kept = made * scale >= threshold ? made : 0.0f;
+            const float kept = made >= least ? made : 0.0f;
             shower.deposit[shower.place(model, x, y, layer)] = kept;
             const float in_gev = kept * shower.lowered[layer];
             sums.total[layer] += in_gev;
             sums.total_x[layer] += in_gev * static_cast<float>(x);
             sums.total_y[layer] += in_gev * static_cast<float>(y + shower.rise[layer]);
         }
-    return scale * shower.raised[layer];
 }
 
-// Sets the factors by which the window's deposits and the halo's have the layers' energies.
-void set_scales(const Model& model, Shower& shower) {
-    const int layer_lanes = model.layer_lanes;
-    const float *energy = shower.energy.data(), *in_halo = shower.in_halo.data();
-    float *total = shower.sums.total.data(), *scale = shower.scale.data();
-    CALOFORGE_LANES
-    for (int layer = 0; layer < layer_lanes; ++layer) {
-        const float quotient = energy[layer] / at_least(total[layer] + in_halo[layer], threshold_gev);
-        scale[layer] = energy[layer] >= threshold_gev ? quotient : 0.0f;
-    }
-    for (int layer = 0; layer < model.layers; ++layer)
-        if ((energy[layer] >= threshold_gev) & (total[layer] + in_halo[layer] < threshold_gev))
-            scale[layer] = keep_nearest(model, layer, shower);
-    CALOFORGE_LANES
-    for (int layer = 0; layer < layer_lanes; ++layer)
-        shower.of_layers.scale[layer] = scale[layer] * shower.lowered[layer];
-    repeat(model, shower.span, shower.of_layers.scale, shower.of_cells.scale);
+// In a layer where nothing was hit, lets the cell have its energy that came nearest to a hit, the one with
+// the largest of the deposits; returns the factor from deposits in GeV to energies.
+float keep_largest(const Model& model, int layer, float energy, Shower& shower) {
+    const int count = model.window_y * shower.in_x.stride;
+    const float* deposit = shower.of_layer.data();
+    float most = 1e-30f;
+    for (int pad = 0; pad < count; ++pad) most = at_least(deposit[pad], most);
+    put_deposits_of_layer(model, layer, most * at_least(0.999f, threshold_gev / energy), shower);
+    return energy / most * shower.raised[layer];
 }
 
 CALOFORGE_END

@@ -171,7 +171,7 @@ struct Shower {
           sums(widest_row, model.layer_lanes),
           deposit(static_cast<std::size_t>(model.window_x) * widest_row + 1),
           asked(model.window_y * in_x.stride),
-          of_layer(asked.size()), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
+          of_layer(asked.size()), relative(asked.size()), layer_numbers(asked.size() + in_x.stride + lanes), nowhere(model.cells()), words(nowhere / 64 + 1), image(words),
           before(words), row_places(model.image_x + 1),
           work(5 * lanes_for(model.layers)) {
         for (int x = 0; x < model.window_x; ++blocks_x) {
@@ -212,6 +212,8 @@ struct Shower {
     Array<float> deposit;           // [window_x][row] GeV, raised, and one of no cell
     Array<std::uint32_t> asked;     // [window_y][in_x.stride] of one layer: as of the candidates
     Array<float> of_layer;          // [window_y][in_x.stride] of one layer: what is expected, then deposits
+    Array<float> relative;          // of one layer: quantiles over the chance of a hit
+    Array<std::uint32_t> layer_numbers;  // [window_y + 1][in_x.stride] of one layer
     int nowhere;                    // cell of hits that are none
     int words;                      // of 64 cells
     Array<std::uint64_t> image;     // [words]: a bit a cell, set where there is a hit of the halo

@@ -67,13 +67,17 @@ CALOFORGE_INLINE float in_rows(float raised, std::int32_t dither) {
     return fused(sum, f, fused(k, 2.40823997f, first));
 }
 
-// The place in the table of a sort, for a cell with what it expects, raised by the shift, and is asked
-// with: 24 bits of the quantile and eight that dither the row.
-CALOFORGE_INLINE std::int32_t place_of(float raised, std::uint32_t asked) {
+// The row in the table of a sort, for a cell with what it expects, raised by the shift, and is asked with:
+// 24 bits of the quantile and eight that dither the row.
+CALOFORGE_INLINE std::int32_t row_of(float raised, std::uint32_t asked) {
     const float place = in_rows(above_bound(raised, lowest_gev), second_of(asked));
-    const int row = smaller(static_cast<int>(place), expectations - 1);
+    return smaller(static_cast<int>(place), expectations - 1);
+}
+
+// The place in that table.
+CALOFORGE_INLINE std::int32_t place_of(float raised, std::uint32_t asked) {
     const float root = fourth_root(static_cast<float>(quantile_of(asked)));  // of 2**24: 64
-    return row * quantiles + static_cast<int>(root * (columns_per_root / 64));
+    return row_of(raised, asked) * quantiles + static_cast<int>(root * (columns_per_root / 64));
 }
 
 // The table of a sort.

@@ -85,11 +85,21 @@ class DepositSampler(nn.Module):
         quantile (small ones are large energies) and dither, both (N, X, Y, Z) in [0, 1).
         """
         quantile, dither = uniform
+        row = self.rows(expected, layer_energy, condition, dither)
+        return expected * self.ratio(row, quantile)
+
+    def rows(
+        self, expected: Tensor, layer_energy: Tensor, condition: Condition, dither: Tensor
+    ) -> Tensor:
+        """Rows (N, X, Y, Z) of the table, counted through all classes; see :meth:`forward`."""
         place = self.coordinate(expected, condition) + dither
         row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
-        row = row + (self.classes.of(layer_energy) * EXPECTATIONS)[:, None, None]
+        return row + (self.classes.of(layer_energy) * EXPECTATIONS)[:, None, None]
+
+    def ratio(self, row: Tensor, quantile: Tensor) -> Tensor:
+        """Energies over expectations at the quantiles of these rows, all (N, X, Y, Z)."""
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
-        return expected * look_up(self.table, row * QUANTILES + column)
+        return look_up(self.table, row * QUANTILES + column)
 
     def coordinate(self, expected: Tensor, condition: Condition) -> Tensor:
         """Place (N, X, Y, Z) of expectations in GeV among the table's rows."""

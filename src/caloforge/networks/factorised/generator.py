@@ -10,7 +10,8 @@ p(cells | Ep, theta) = p(layer energies) p(impact point) prod p(cell | expected 
 3. a cell's energy given its expectation is a compound Poisson variable, a number of deposits of
    about one minimum-ionising particle each, drawn through its measured quantile function
    (:mod:`.deposits`); far from the axis single hits are drawn as points
-   (:mod:`.halo`); what a layer got is then scaled to the layer's energy.
+   (:mod:`.halo`); in faint layers so many cells are hit as was drawn (:mod:`.hit_numbers`); what a
+   layer got is then scaled to the layer's energy.
 
 All of it is one pass of a few hundred kFLOP; the random numbers of the cells are built from a few
 thousand (:mod:`.noise`).  Mirror images are equally likely: x and -x at any angle, y at
@@ -37,6 +38,7 @@ from caloforge.networks.factorised.axis import CENTRE_DIM, HaloHits, ShowerAxis,
 from caloforge.networks.factorised.conversion import Conversion
 from caloforge.networks.factorised.deposits import SILICON, DepositSampler, LayerClasses
 from caloforge.networks.factorised.geometry import steps
+from caloforge.networks.factorised.hit_numbers import HitNumbers
 from caloforge.networks.factorised.knots import Condition, Knots, unit_vectors
 from caloforge.networks.factorised.layers import LayerEnergies, normal_from_uniform
 from caloforge.networks.factorised.pattern import TransversePattern
@@ -69,6 +71,7 @@ class FactorisedOptions(FrozenModel):
     sum of the layers for a variable of its own; ``shared_pattern`` has one network weigh the
     Gaussians in all layers.  ``off_centre``:
     energy beside the image has its part in where the image's centre is, as it has in Geant4's.
+    ``counted_hits``: how many cells a faint layer hits is drawn, too.
     """
 
     name: Literal["factorised"] = "factorised"
@@ -90,6 +93,7 @@ class FactorisedOptions(FrozenModel):
     draws_sum: bool = False
     shared_pattern: bool = False
     off_centre: bool = False
+    counted_hits: bool = False
 
     @property
     def for_thick_layers(self) -> bool:
@@ -137,6 +141,9 @@ class FactorisedGenerator(GeneratorNetwork):
         self.deposits = DepositSampler(
             layers, self.knots, SILICON if classes is None else LayerClasses(*classes)
         )
+        self.hit_numbers = (
+            HitNumbers(layers, self.knots, self.deposits.classes) if options.counted_hits else None
+        )
         self.for_thick_layers = options.for_thick_layers
         self.parts = [
             self.layers.latent_dim,
@@ -145,6 +152,7 @@ class FactorisedGenerator(GeneratorNetwork):
             self.halo.latent_dim if self.halo else 0,
             TILT_DIM if self.knots.inclined else 0,
             CENTRE_DIM if options.off_centre else 0,
+            self.hit_numbers.latent_dim if self.hit_numbers else 0,
         ]
         self.latent_dim = sum(self.parts)
         self.impact_latent = self.layers.latent_dim if self.axis.latent_dim else None
@@ -167,8 +175,8 @@ class FactorisedGenerator(GeneratorNetwork):
     ) -> MadeShowers:
         """Showers before their images are cut out; arguments as :meth:`forward` takes them."""
         condition = self.knots(energy, theta)
-        for_layers, for_impact, for_cells, for_halo, for_tilt, for_centre = torch.split(
-            latent, self.parts, dim=1
+        for_layers, for_impact, for_cells, for_halo, for_tilt, for_centre, for_numbers = (
+            torch.split(latent, self.parts, dim=1)
         )
         layer_energy = self.layers(for_layers, condition)
         tilt = normal_from_uniform(for_tilt)[:, :1] if self.knots.inclined else None
@@ -185,16 +193,22 @@ class FactorisedGenerator(GeneratorNetwork):
             centre, sideways = self.axis.centre(axis), Sideways(self.axis.aside(axis), toward)
             from_window = axis - torch.stack([sideways.centre, centre], dim=2)
             expected, beside = self.pattern.aslant(layer_energy, condition, from_window, toward)
-        uniform = self.noise(for_cells, condition)
-        deposit = self.deposits(expected, layer_energy, condition, uniform)
         missed = self.axis.missed(for_centre, condition)
         hits, in_hits = None, None
         if self.halo is not None:
             hits = self.halo(beside, condition, centre, for_halo, sideways)
             in_hits = hits.layer_energy(layer_energy.shape[1])
-        cells, scale = scale_to_layers(deposit, layer_energy, in_hits)
+        quantile, dither = self.noise(for_cells, condition)
+        row = self.deposits.rows(expected, layer_energy, condition, dither)
+        counted = None
+        if self.hit_numbers is not None:
+            own = layer_energy if in_hits is None else layer_energy - in_hits
+            counted = self.hit_numbers.counts(own)
+            quantile = self.hit_numbers(quantile, row, own, condition, for_numbers)
+        deposit = expected * self.deposits.ratio(row, quantile)
+        cells, scale = scale_to_layers(deposit, layer_energy, in_hits, counted)
         if hits is not None:
-            hits = hits.scaled(scale)
+            hits = hits.scaled(scale if counted is None else torch.where(counted, 1.0, scale))
         return MadeShowers(condition, layer_energy, expected, cells, hits, centre, missed, sideways)
 
     def expected(
@@ -228,16 +242,23 @@ def _places(options: FactorisedOptions, layers: int) -> Sequence[int]:
 
 
 def scale_to_layers(
-    deposit: Tensor, layer_energy: Tensor, beside: Tensor | None = None
+    deposit: Tensor,
+    layer_energy: Tensor,
+    beside: Tensor | None = None,
+    alone: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Cells (N, X, Y, Z) that add up to their layer's energy (N, Z), all in GeV; and the factors.
 
-    ``beside`` (N, Z): deposits that have a part in the layer's energy.  Cells below the threshold
-    are zero.  A layer in which no cell was hit gives its energy to the cell that came nearest to
-    it, the largest of its negligible deposits.
+    ``beside`` (N, Z): deposits that have a part in the layer's energy, and are scaled with its
+    cells, or, where these are scaled ``alone`` (N, Z), have it as they are.  Cells below the
+    threshold are zero.  A layer in which no cell was hit gives its energy to the cell that came
+    nearest to it, the largest of its negligible deposits.
     """
     flat = deposit.flatten(1, 2)
     total = (flat.new_ones(1, flat.shape[1]) @ flat)[:, 0]  # faster than a sum in every engine
+    if beside is not None and alone is not None:
+        layer_energy = torch.where(alone, layer_energy - beside, layer_energy)
+        beside = torch.where(alone, 0.0, beside)
     if beside is not None:
         total = total + beside
     largest = flat.amax(dim=1)

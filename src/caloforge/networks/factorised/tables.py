@@ -39,6 +39,9 @@ PLACED_VERSION = 5
 THICK_VERSION = 7
 """Of networks with steps for thick layers; files of 6 did not say all of their options."""
 
+COUNTED_VERSION = 8
+"""Of networks that draw the number of hits in faint layers."""
+
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
 ROUNDING, SMALLEST = 1e-5, 1e-4
@@ -72,6 +75,9 @@ def tables(generator: FactorisedGenerator) -> dict[str, NDArray[np.generic]]:
             found["layers.conversion.depth"] = layers.conversion.depth
     if layers.draws_sum:
         found["layers.weight"] = layers.weight
+    if generator.hit_numbers is not None:
+        found["hit_numbers.table"] = generator.hit_numbers.table
+        found["hit_numbers.chance"] = generator.hit_numbers.chance
     for name in ("axis", "pattern", "noise"):
         of_step = getattr(generator, name).tables()
         found |= {f"{name}.{table}": value for table, value in of_step.items()}
@@ -167,6 +173,8 @@ def _lines_of(kind: str, described: str) -> list[list[str]]:
 def version_of(generator: FactorisedGenerator) -> int:
     """The form of a generator's tables, one of those above."""
     layers = generator.layers
+    if generator.hit_numbers is not None:
+        return COUNTED_VERSION
     if generator.for_thick_layers:
         return THICK_VERSION
     if layers.size > layers.scale.numel():

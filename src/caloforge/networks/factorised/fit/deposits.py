@@ -33,9 +33,6 @@ LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO = -18.5, 13.5
 BINS = round((HIGHEST_LOG_RATIO - LOWEST_LOG_RATIO) / BIN_WIDTH)
 RATIOS = torch.exp(LOWEST_LOG_RATIO + BIN_WIDTH * (torch.arange(BINS, dtype=torch.float64) + 0.5))
 """Energy over expectation in the middle of each bin."""
-ENERGY_BIN_WIDTH, ENERGY_BINS = 0.25, 76
-"""Bins in the logarithm of a hit's energy, from the least that a row expects on."""
-MOST_CERTAIN = 0.9999
 FEWEST_HITS = 20
 SINGLE_DEPOSIT_ROW = 2 * STEPS_PER_DECADE
 """Row (m = 1 keV) under which a hit is one deposit: its energy does not depend on m, its
@@ -43,6 +40,8 @@ probability is proportional to m."""
 FINE = 4
 LARGEST_SHIFT = 3.0
 MISSED_LOG_RATIO = -20.0
+FAINTEST_HIT = math.exp(0.5 * (MISSED_LOG_RATIO + LOWEST_LOG_RATIO))
+"""Energy over expectation that no hit is below, and nothing else above."""
 LARGEST_SHARE = 0.95
 FAINT = 4.0
 """Times what the classes call faint."""
@@ -97,11 +96,9 @@ class DepositMeasurement:
         self.hits += weights.T @ hit.sum(dim=(1, 2)).double()
         layer = torch.arange(cells.shape[3])
         fine = (place * FINE).long() + (layer * CLASSES + classes) * (EXPECTATIONS * FINE)
-        size = self.expectations[0].numel()
         for knot in range(len(self.hits)):
             weight = weights[:, knot, None, None, None].expand_as(fine)
-            found = torch.bincount(fine.flatten(), weight.flatten(), minlength=size)
-            self.expectations[knot] += found.view_as(self.expectations[knot])
+            self.expectations[knot] += counted(fine, self.expectations[knot], weight)
 
     def _place(self, expected: Tensor, condition: Condition) -> Tensor:
         return self.sampler.coordinate(expected, condition).clamp(0.0, EXPECTATIONS - 1.0)
@@ -112,12 +109,8 @@ class DepositMeasurement:
         self.sampler.table.copy_(table.flatten())
         self.sampler.shift.copy_(self._shifts(probability))
 
-    def tables(self, factor: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Energy over expectation (classes, rows, columns); hit probability (classes, rows).
-
-        ``factor`` (classes, rows, ENERGY_BINS): times which a cell has a hit of an energy more
-        often than was measured.
-        """
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """Energy over expectation (classes, rows, columns); hit probability (classes, rows)."""
         table = torch.zeros(CLASSES, EXPECTATIONS, QUANTILES)
         probability = torch.zeros(CLASSES, EXPECTATIONS, dtype=torch.float64)
         for number in range(CLASSES):
@@ -131,13 +124,7 @@ class DepositMeasurement:
                     continue
                 in_row = SINGLE_DEPOSIT_ROW if below else row
                 chance = float(histogram.sum() / cells[in_row]) * math.exp(-below)
-                mean = 1.0
-                if factor is not None:
-                    wanted = histogram * _of_ratios(factor[number, row], in_row)
-                    chance = min(chance * float(wanted.sum() / histogram.sum()), MOST_CERTAIN)
-                    mean = float((wanted @ RATIOS) / (histogram @ RATIOS))
-                    histogram = wanted
-                table[number, row] = quantile_row(histogram, chance, row, mean)
+                table[number, row] = quantile_row(histogram, chance, row)
                 probability[number, row] = chance
         return table, probability
 
@@ -163,24 +150,17 @@ class DepositMeasurement:
         return 0.5 * (low + high)
 
 
-def counted(index: Tensor, like: Tensor) -> Tensor:
-    """How often each place of a tensor is in an index of any shape."""
-    return torch.bincount(index.flatten(), minlength=like.numel()).view_as(like)
+def counted(index: Tensor, like: Tensor, weight: Tensor | None = None) -> Tensor:
+    """How often each place of a tensor is in an index of any shape; ``weight``: of every time."""
+    weights = None if weight is None else weight.flatten()
+    return torch.bincount(index.flatten(), weights, minlength=like.numel()).view_as(like)
 
 
-def _of_ratios(of_energy: Tensor, row: int) -> Tensor:
-    """Values (ENERGY_BINS,) of energies, at a row's ratios (BINS,) of energy to expectation."""
-    log_energy = torch.log(RATIOS) + row * math.log(10.0) / STEPS_PER_DECADE
-    place = (log_energy / ENERGY_BIN_WIDTH - 0.5).clamp(0.0, ENERGY_BINS - 1.001)
-    below = place.long()
-    return torch.lerp(of_energy[below], of_energy[below + 1], place - below)
-
-
-def quantile_row(histogram: Tensor, probability: float, row: int = 0, mean: float = 1.0) -> Tensor:
+def quantile_row(histogram: Tensor, probability: float, row: int = 0) -> Tensor:
     """Mean of energy over expectation (QUANTILES,) in the steps of u**(1/4), large ones first.
 
     ``histogram`` (BINS,): hits in log(energy / expectation); ``probability``: of a hit.  The
-    integral over u is ``mean``: of the cell's energy over its expectation.  The last step with
+    integral over u is one: the mean of the cell's energy over its expectation.  The last step with
     hits spans decades of energy.  It holds not their mean but one hit, at another place of its
     width in every ``row``: rows are drawn at random, and together make the faint hits.  Steps
     without a hit hold, under any hit, probability / u over the row's expectation: a layer in which
@@ -197,7 +177,7 @@ def quantile_row(histogram: Tensor, probability: float, row: int = 0, mean: floa
     hit = _interpolated(inside, share, energy).diff() / inside.diff()
     place = _bin_of(inside[-2] + row * GOLDEN % 1.0 * (inside[-1] - inside[-2]), share)
     hit[-1] = ratio[place]
-    hit = hit / (hit @ edges[: occupied + 1].diff()) * mean
+    hit = hit / (hit @ edges[: occupied + 1].diff())
     beyond = torch.arange(QUANTILES - occupied, dtype=torch.float64)
     missed = MISSED_LOG_RATIO - 4.0 * torch.log1p((beyond + 0.5) / occupied)
     missed = missed - row * math.log(10.0) / STEPS_PER_DECADE

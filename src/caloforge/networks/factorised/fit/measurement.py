@@ -1,7 +1,7 @@
 """All that is measured of the factorised network after its training, part by part.
 
-In this order: the halo and the cells need the layers' energies right; what the tables of deposits
-are corrected by, and how far showers lean and wander, is measured on showers that all parts before
+In this order: the halo and the cells need the layers' energies right; the chances of hits are those
+of the deposits' table; how far showers lean and wander is measured on showers that all parts before
 have made.
 """
 
@@ -15,8 +15,8 @@ from caloforge.networks.factorised.axis import ShowerAxis
 from caloforge.networks.factorised.fit.core import CoreMeasurement
 from caloforge.networks.factorised.fit.deposits import DepositMeasurement
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
-from caloforge.networks.factorised.fit.feedback import FeedbackMeasurement
 from caloforge.networks.factorised.fit.halo import HaloMeasurement
+from caloforge.networks.factorised.fit.hit_numbers import HitNumberMeasurement
 from caloforge.networks.factorised.fit.impact import ImpactEncoder, NoImpact
 from caloforge.networks.factorised.fit.layers import LayerCalibration
 from caloforge.networks.factorised.fit.off_centre import CentreMeasurement
@@ -33,26 +33,24 @@ def measured_parts(
     halo_prior: float = 0.0,
     *,
     smooth: bool = False,
-    feedback: bool = False,
 ) -> dict[str, Measurement[ExpectedShowers]]:
     """What of a generator is measured, by name, in the order in which it is set."""
     noise = generator.noise
-    deposits = DepositMeasurement(generator.deposits)
     parts: dict[str, Measurement[ExpectedShowers]] = {
         "layers": LayerCalibration(generator.layers, smooth=smooth),
-        "deposits": deposits,
+        "deposits": DepositMeasurement(generator.deposits),
         "core": (
             RingMeasurement(generator, noise)
             if isinstance(noise, RingNoise)
             else CoreMeasurement(noise.core)
         ),
     }
+    if generator.hit_numbers is not None:
+        parts["hit_numbers"] = HitNumberMeasurement(generator.hit_numbers, generator.deposits)
     if generator.halo is not None:
         parts["halo"] = HaloMeasurement(generator.halo, generator.knots, halo_prior)
     if isinstance(generator.axis, ShowerAxis) and generator.axis.moves_centre:
         parts["off_centre"] = CentreMeasurement(generator.axis)
-    if feedback:
-        parts["feedback"] = FeedbackMeasurement(generator, deposits)
     if generator.knots.inclined:
         parts["tilt"] = TiltMeasurement(generator)
     return parts
@@ -70,10 +68,9 @@ class GeneratorMeasurement:
         halo_prior: float = 0.0,
         *,
         smooth: bool = False,
-        feedback: bool = False,
     ) -> None:
         self.generator, self.averaged, self.encoder = generator, averaged, encoder
-        self.parts = measured_parts(averaged, halo_prior, smooth=smooth, feedback=feedback)
+        self.parts = measured_parts(averaged, halo_prior, smooth=smooth)
 
     @torch.no_grad()
     def reset(self) -> None:

@@ -42,8 +42,6 @@ class FitOptions(ObjectiveOptions):
     ``encoder_width``: hidden units of what reads the impact points off the showers in training.
     ``halo_prior``: hits beside the window that every layer has beside its own, at the rate of all.
     ``smooth_response``: mean and width of the response bend with Ep only as far as the showers say.
-    ``feedback``: showers are generated to correct the tables of deposits in faint layers and the
-    first ones for what scaling to the layers' energies makes of them (:mod:`.feedback`).
     """
 
     fewest_epochs: ClassVar[int] = 3
@@ -58,7 +56,6 @@ class FitOptions(ObjectiveOptions):
     flow_epochs: int | None = Field(None, ge=0)
     halo_prior: float = Field(0.0, ge=0)
     smooth_response: bool = False
-    feedback: bool = False
     encoder_width: int = Field(WIDTH, gt=0)
 
 
@@ -108,7 +105,6 @@ class FactorisedObjective:
             encoder,
             options.halo_prior,
             smooth=options.smooth_response,
-            feedback=options.feedback,
         )
 
     @classmethod
