@@ -445,7 +445,7 @@ void read_hit_numbers(const Tables& tables, Model& model) {
         hits.number.push_back(static_cast<std::uint8_t>(number));
     for (const float chance : tables.floats(
              "hit_numbers.chance", static_cast<std::size_t>(sorts) * expectations, 1e-12f, 1.0f))
-        hits.one_over_chance.push_back(1.0f / (16777216.0f * chance));
+        hits.one_over_chance.push_back((chance < 1.0f ? 1.0f : -1.0f) / (16777216.0f * chance));
 }
 
 void read_halo(const Tables& tables, Model& model) {

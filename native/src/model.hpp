@@ -71,7 +71,7 @@ struct HitNumbers {
     int groups = 0;
     std::vector<std::int32_t> group;    // [layers]
     std::vector<std::uint8_t> number;   // [knots][groups][hit_energies][hit_columns_of_number]
-    std::vector<float> one_over_chance; // [sorts][expectations] of a hit, in units of 2**-24
+    std::vector<float> one_over_chance; // [sorts][expectations] of a hit, in units of 2**-24; negative: certain
 };
 
 // Rings about the particle, along the image's x, and their sectors, along its y.

@@ -13,8 +13,17 @@ from tests.native.test_distributions import conditions_for  # noqa: E402
 from tests.native.toys import TOYS  # noqa: E402
 
 FEW, MANY = 4000, 20_000
-QUICK = ("thick", "thick_rings")
-EXPORTED = ("whole_inclined", "shared_inclined", "placed", "sum", "thick", "rings", "thick_rings")
+QUICK = ("thick", "thick_rings", "counted_inclined")
+EXPORTED = (
+    "whole_inclined",
+    "shared_inclined",
+    "placed",
+    "sum",
+    "thick",
+    "rings",
+    "thick_rings",
+    "counted_inclined",
+)
 
 
 def features_of(cells, energy, *, in_rings):

@@ -40,9 +40,10 @@ def steps_of(path):
     condition = network.knots(torch.from_numpy(energy), torch.from_numpy(theta))
     flow = sampler.flow_numbers
     beginning, centre = int(network.layers.conversion is not None), 2 * network.axis.moves_centre
-    field = sampler.numbers - flow - 4 - beginning - centre
-    for_flow, for_impact, for_tilt, for_beginning, for_centre, for_field = torch.split(
-        torch.from_numpy(numbers), [flow, 2, 2, beginning, centre, field], dim=1
+    of_hits = 0 if network.hit_numbers is None else network.hit_numbers.latent_dim
+    field = sampler.numbers - flow - 4 - beginning - centre - of_hits
+    for_flow, for_impact, for_tilt, for_beginning, for_centre, for_field, for_hits = torch.split(
+        torch.from_numpy(numbers), [flow, 2, 2, beginning, centre, field, of_hits], dim=1
     )
     for_layers = torch.cat([for_flow, for_beginning], dim=1)
     layer_energy = network.layers(for_layers, condition)
@@ -63,7 +64,19 @@ def steps_of(path):
         "expected": expected, "beside": beside, "deposit": deposit, "rate": rate,
         "missed": network.axis.missed(for_centre, condition),
         "field": field_of(network.noise, for_field, condition),
+        **counted_by(network, made, condition, (quantile, dither), for_hits),
     }  # fmt: skip
+
+
+def counted_by(network, made, condition, uniform, for_hits):
+    """Numbers of hits, and factors of the quantiles, as the network has them for whole layers."""
+    numbers, layer_energy = network.hit_numbers, made["layer_energy"]
+    if numbers is None:
+        return {"number": None}
+    quantile, dither = uniform
+    row = network.deposits.rows(made["expected"], layer_energy, condition, dither)
+    number = numbers.numbers(layer_energy, condition, for_hits)
+    return {"number": number, "factor": numbers.factors(quantile, row, made["number"])}
 
 
 def field_of(noise, uniform, condition):
@@ -111,3 +124,13 @@ def test_deposits_and_halo_rates_agree_with_the_network(steps):
     if wanted["rate"] is not None:
         torch.testing.assert_close(made["rate"], wanted["rate"], rtol=1e-4, atol=1e-5)
         assert (made["rate"] > 0).any()
+
+
+def test_hits_of_faint_layers_are_counted_as_the_network_counts_them(steps):
+    made, wanted = steps
+    if wanted["number"] is None:
+        assert not made["number"].any()
+        return
+    for name in ("number", "factor"):
+        assert torch.isclose(made[name], wanted[name], rtol=1e-3).float().mean() > 0.98
+    assert made["number"].unique().numel() > 5

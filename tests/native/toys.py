@@ -13,8 +13,10 @@ from caloforge.card import METADATA_KEY, TABLES, Latent, ModelCard, TrainingReco
 from caloforge.detector import Detector, Window, load_detector
 from caloforge.networks.base import Domain
 from caloforge.networks.factorised.deposits import CLASSES, EXPECTATIONS, QUANTILES
+from caloforge.networks.factorised.fit.hit_numbers import chances
 from caloforge.networks.factorised.fit.layers import LayerQuantiles
 from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions
+from caloforge.networks.factorised.hit_numbers import MOST_HITS
 from caloforge.networks.factorised.layers import LayerEnergies
 from caloforge.networks.factorised.rings.noise import RingNoise
 from caloforge.networks.factorised.tables import TABLES_KEY, description, tables
@@ -26,6 +28,7 @@ ENERGY_GEV = (10.0, 500.0)
 LOCAL = {"local_correlations": True}
 MADE = {**LOCAL, "shared_pattern": True, "off_centre": True}
 LATE = {**LOCAL, "conversion": True}
+COUNTED = {**MADE, "counted_hits": True, "layer_classes": (0.08, 2.0)}
 THICK = {
     **LATE, "draws_sum": True, "deep_sharing": 0.2, "layer_classes": (0.03, 3.0),
     "begins_above_gev": 0.01, "layers_before": 2,
@@ -70,7 +73,11 @@ TOYS = {
     "sum": Toy("fixed", None, {"draws_sum": True}),
     "thick": Toy("even", (6, 6), {**THICK, **MADE}),
     "thick_inclined": Toy("angle", (5, 5), {**THICK, "layer_places": (0, 2, 3, 5)}),
+    "counted": Toy("fixed", None, COUNTED),
+    "counted_inclined": Toy("angle", (5, 5), COUNTED),
+    "thick_counted": Toy("even", (6, 6), {**THICK, **COUNTED}),
     "rings": Toy("rings", None),
+    "counted_rings": Toy("rings", None, {**COUNTED, "off_centre": False}),
     "thick_rings": Toy("dataset1", None, {**THICK, "shared_pattern": True}),
 }
 """Kinds of networks by what is of their own."""
@@ -143,6 +150,10 @@ def fill(network: FactorisedGenerator) -> None:
     rows = torch.stack([deposit_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])
     of_class = torch.linspace(0.9, 1.1, CLASSES)[:, None, None]
     network.deposits.table.copy_((rows * of_class).flatten())
+    if network.hit_numbers is not None:
+        table = network.hit_numbers.table
+        table.copy_(torch.randint(1, 1 + MOST_HITS, table.shape).float())
+        network.hit_numbers.chance.copy_(chances(network.deposits.table))
     if network.axis.moves_centre:
         network.axis.off_centre.copy_(torch.linspace(0.05, 0.1, len(network.axis.off_centre)))
     if network.knots.inclined:

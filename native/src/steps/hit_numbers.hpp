@@ -23,8 +23,9 @@ int number_of_hits(const Model& model, const Condition& condition, int layer, fl
     return hits.number[row * hit_columns_of_number + column];
 }
 
-// The factor below which so many cells of a layer have their quantile over their chance of a hit, of what
-// they expect (`of_layer`) and are asked with (`asked`); see hit_numbers.py.
+// The factor below which so many cells of a layer have their quantile over their chance of a hit,
+// `relative`, of what they expect (`of_layer`) and are asked with (`asked`); see hit_numbers.py.  Those of
+// cells that are hit with any quantile are negative.
 float factor_of(const Model& model, int layer, int number, Shower& shower) {
     constexpr int halvings = 11;
     const int stride = shower.in_x.stride, count = model.window_y * stride;
@@ -39,13 +40,13 @@ float factor_of(const Model& model, int layer, int number, Shower& shower) {
                         one_over_chance[row_of(expected[pad], asked[pad])];
     for (int y = 0; y < model.window_y; ++y)
         for (int x = model.window_x; x < stride; ++x) relative[y * stride + x] = 1e30f;
-    float factor = 0.03125f;
-    double step = 128.0;
+    float factor = 1.0f / 256.0f;
+    double step = 256.0;
     for (int halving = 0; halving < halvings; ++halving, step = std::sqrt(step)) {
         const float tried = factor * static_cast<float>(step);
         int below = 0;
         CALOFORGE_LANES
-        for (int pad = 0; pad < count; ++pad) below += relative[pad] < tried ? 1 : 0;
+        for (int pad = 0; pad < count; ++pad) below += std::fabs(relative[pad]) < tried ? 1 : 0;
         if (below <= number) factor = tried;
     }
     return factor;

@@ -5,8 +5,8 @@
 
 CALOFORGE_BEGIN
 
-// Faint layers are counted: their cells have what the halo leaves of the layer's energy.  `numbers`
-// [3][layers]: uniform, for the numbers of hits.
+// Faint layers are counted: their cells, and their sums, have what the halo leaves of the layer's energy.
+// `numbers` [3][layers]: uniform, for the numbers of hits.
 void set_scales(const Model& model, const Condition& condition, const float* numbers, Shower& shower) {
     const int layer_lanes = model.layer_lanes;
     const float *energy = shower.energy.data(), *in_halo = shower.in_halo.data();
@@ -21,8 +21,10 @@ void set_scales(const Model& model, const Condition& condition, const float* num
     for (int layer = 0; layer < model.layers; ++layer) {
         const float own = energy[layer] - in_halo[layer];
         if (is_counted(model, own)) {
-            of_cells[layer] = make_counted(model, condition, layer, own, numbers, shower);
-            scale[layer] = 1.0f;
+            const float factor = make_counted(model, condition, layer, own, numbers, shower);
+            Sums& sums = shower.sums;
+            sums.total[layer] *= factor, sums.total_x[layer] *= factor, sums.total_y[layer] *= factor;
+            of_cells[layer] = factor, scale[layer] = 1.0f;
         } else if ((energy[layer] >= threshold_gev) & (total[layer] + in_halo[layer] < threshold_gev)) {
             ask_layer(model, layer, shower);
             set_deposits_of_layer(model, layer, shower);

@@ -25,8 +25,8 @@ COLUMNS = 64
 MOST_HITS = 15
 ALONE, TOGETHER = 6, 4
 """The first layers have tables of their own, those behind them one for so many."""
-LEAST_FACTOR, FIRST_STEP, STEPS = 2.0**-5, 2.0**7, 11
-"""The factor of the quantiles is found between 2**-5 and 2**9, by halving in its logarithm."""
+LEAST_FACTOR, FIRST_STEP, STEPS = 2.0**-8, 2.0**8, 11
+"""The factor of the quantiles is found between 2**-8 and 2**8, by halving in its logarithm."""
 STEEP = 1e9
 """Counts without a comparison, which engines do slowly: differences of two numbers times this are
 more than one."""

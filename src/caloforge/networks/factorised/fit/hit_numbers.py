@@ -16,7 +16,7 @@ from caloforge.networks.factorised.hit_numbers import (
     group_of,
 )
 
-PRIOR = 20.0
+PRIOR = 5.0
 """Layers of a group at any Ep that each of its knots has beside its own, and layers of any depth
 that each group has."""
 
