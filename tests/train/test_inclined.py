@@ -27,9 +27,9 @@ FACTORISED = {
     "name": "toy",
     "network": {
         "name": "factorised", "flow_steps": 2, "flow_width": 8, "rings": 4,
-        "window": (5, 7), "halo_particles": 256,
+        "window": (5, 7), "halo_particles": 256, "counted_hits": True,
     },
-    "objective": {"name": "factorised", "feedback": True},
+    "objective": {"name": "factorised"},
     "training": {"epochs": 3, "batch_size": BATCH, "ema_decay": 0.5},
 }  # fmt: skip
 
