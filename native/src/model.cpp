@@ -431,7 +431,6 @@ void read_deposits(const Tables& tables, Model& model) {
 }
 
 void read_hit_numbers(const Tables& tables, Model& model) {
-    if (!tables.has("hit_numbers.table")) return;
     HitNumbers& hits = model.hit_numbers;
     for (int layer = 0; layer < model.layers; ++layer)
         hits.group.push_back(layer < hit_layers_alone
@@ -474,11 +473,13 @@ void read_halo(const Tables& tables, Model& model) {
     halo.more = tables.floats("halo.pairs.more", 1, 0.0f, 1.0f)[0];
 }
 
+constexpr const char* counted_form = "8";  // the hits of faint layers are counted
+
 // Whether the cells are those of a cylinder; throws Error for forms that are not known.  Files of form 6
 // do not say all of their network's options.
 bool read_form(const Description& description) {
     for (const bool in_rings : {false, true})
-        for (const char* form : {"1", "2", "3", "4", "5", "7", "8"})
+        for (const char* form : {"1", "2", "3", "4", "5", "7", counted_form})
             if (description.says(in_rings ? "factorised_rings" : "factorised", form)) return in_rings;
     throw Error(CALOFORGE_NO_TABLES,
                 "its tables are of a form that this version does not know (export the run again if "
@@ -516,7 +517,8 @@ Model read_model(std::string_view bytes) {
     else
         read_core(tables, model);
     read_deposits(tables, model);
-    read_hit_numbers(tables, model);
+    if (description.says(model.in_rings ? "factorised_rings" : "factorised", counted_form))
+        read_hit_numbers(tables, model);
     read_halo(tables, model);
     return model;
 }

@@ -93,6 +93,8 @@ def poisoned(values):
         ("noise.core.memory", lambda v: v.astype(np.float64), "not of the type"),
         ("layers.couplings.0.network.0.weight", lambda v: v[:, :1], "weight' has 48 numbers"),
         ("deposits.shift", lambda v: v + 9, "'deposits.shift' holds .* allowed are"),
+        ("hit_numbers.table", lambda v: v + 99, "'hit_numbers.table' holds .* no whole number"),
+        ("hit_numbers.chance", lambda v: 0 * v, "'hit_numbers.chance' holds .* allowed are"),
     ],
 )
 def test_wrong_tables_are_refused(proto, name, change, line):
@@ -120,9 +122,9 @@ def test_a_missing_table_is_refused(proto):
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("factorised 4", "factorised 6", "form that this version does not know"),
-        ("factorised 4", "factorised 8", "form that this version does not know"),
-        ("factorised 4", "factorised_rings 1", "description of tables is damaged: window"),
+        ("factorised 8", "factorised 6", "form that this version does not know"),
+        ("factorised 8", "factorised 9", "form that this version does not know"),
+        ("factorised 8", "factorised_rings 1", "description of tables is damaged: window"),
         ("image 25 25 25", "image 25 25", "description of tables is damaged: image"),
         ("image 25 25 25", "image 25 -25 25", "description of tables is damaged: image"),
         ("window 15 15", "window 16 15", "description of tables is damaged: window"),

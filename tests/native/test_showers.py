@@ -154,3 +154,13 @@ def test_models_without_tables_run_elsewhere_without_a_word(toy_model):
     generator = load(toy_model)
     assert generator.engine.plan.runtime != "native"
     assert not generator.notes
+
+
+def test_there_is_nothing_to_tune(bundled):
+    from typer.testing import CliRunner
+
+    from caloforge.cli import app
+
+    result = CliRunner().invoke(app, ["bench", "tune", str(bundled)])
+    assert result.exit_code == 0, result.output
+    assert "nothing to tune" in result.output

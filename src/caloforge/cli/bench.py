@@ -127,6 +127,7 @@ def tune(models: Models, threads: Threads = None) -> None:
     from caloforge.engine.choose import choose_plan
     from caloforge.engine.memory import remember
     from caloforge.engine.parity import check_parity
+    from caloforge.engine.runtimes import runtime_named
     from caloforge.engine.tune import tune as tuned
     from caloforge.provenance import available_cores
     from caloforge.zoo import model_path
@@ -140,6 +141,9 @@ def tune(models: Models, threads: Threads = None) -> None:
             engine, note = load_checked(path, asked, card)
             if note is not None:
                 _note(note)
+            if runtime_named(engine.plan.runtime).sampler is not None:
+                _note(f"{path.name} runs in native, a worker a core: there is nothing to tune")
+                continue
             found = check_parity(path, engine.plan, card)
             trials = tuned(path, card, engine.plan)
         kept = remember(path, engine.plan, trials[0].plan, trials[0].ms)
