@@ -164,3 +164,11 @@ def test_there_is_nothing_to_tune(bundled):
     result = CliRunner().invoke(app, ["bench", "tune", str(bundled)])
     assert result.exit_code == 0, result.output
     assert "nothing to tune" in result.output
+
+
+def test_no_shower_has_more_energy_than_its_layers_can(bundled):
+    card = read_card(bundled)
+    energy = np.geomspace(*card.energy_range_gev, 4000).astype(np.float32)
+    theta = np.linspace(*card.theta_range_rad, 4000).astype(np.float32)
+    offsets, _, hits = native.Maker(native.Sampler(str(bundled))).make(1, 0, energy, theta)
+    assert (np.add.reduceat(hits, offsets[:-1]) < 0.1 * energy).all()

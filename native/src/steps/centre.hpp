@@ -155,7 +155,7 @@ void set_image(const Model& model, Corner move, Corner corner, Shower& shower) {
     } else {
         place_in_open(model, move, corner, shower);
         for (int i = 0; i < hits.count; ++i)
-            shower.deposit[hits.inside[i]] += hits.energy[i] * shower.raised[hits.layer[i]];
+            shower.deposit[hits.inside[i]] += hits.energy[i] * shower.halo_raised[hits.layer[i]];
     }
     const int count = hits.count, words = shower.words;
     const std::int32_t* cell = hits.cell.data();

@@ -11,12 +11,12 @@ void set_scales(const Model& model, const Condition& condition, const float* num
     const int layer_lanes = model.layer_lanes;
     const float *energy = shower.energy.data(), *in_halo = shower.in_halo.data();
     float *total = shower.sums.total.data(), *scale = shower.scale.data();
-    float* of_cells = shower.of_layers.scale.data();
+    float *of_cells = shower.of_layers.scale.data(), *halo_raised = shower.halo_raised.data();
     CALOFORGE_LANES
     for (int layer = 0; layer < layer_lanes; ++layer) {
         const float quotient = energy[layer] / at_least(total[layer] + in_halo[layer], threshold_gev);
         scale[layer] = energy[layer] >= threshold_gev ? quotient : 0.0f;
-        of_cells[layer] = scale[layer];
+        of_cells[layer] = scale[layer], halo_raised[layer] = shower.raised[layer];
     }
     for (int layer = 0; layer < model.layers; ++layer) {
         const float own = energy[layer] - in_halo[layer];
@@ -24,7 +24,7 @@ void set_scales(const Model& model, const Condition& condition, const float* num
             const float factor = make_counted(model, condition, layer, own, numbers, shower);
             Sums& sums = shower.sums;
             sums.total[layer] *= factor, sums.total_x[layer] *= factor, sums.total_y[layer] *= factor;
-            of_cells[layer] = factor, scale[layer] = 1.0f;
+            of_cells[layer] = factor, scale[layer] = 1.0f, halo_raised[layer] /= factor;
         } else if ((energy[layer] >= threshold_gev) & (total[layer] + in_halo[layer] < threshold_gev)) {
             ask_layer(model, layer, shower);
             set_deposits_of_layer(model, layer, shower);

@@ -165,6 +165,7 @@ struct Shower {
           aslant(model, widest_row),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
           raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
+          halo_raised(model.layer_lanes),
           of_layers(model.layer_lanes, model.deep_sharing > 0.0f),
           of_cells(widest_row, model.deep_sharing > 0.0f), in_rings(model, model.in_rings ? row : 0),
           candidates(expected.size()),
@@ -205,6 +206,7 @@ struct Shower {
     Array<float> raised;   // [layers] what cells expect, by the layer's shift; and its inverse
     Array<float> lowered;
     Array<float> scale;    // [layers] from the halo's deposits to energies
+    Array<float> halo_raised;  // [layers] from the halo's deposits to those of cells
     PerLayer of_layers, of_cells;
     InRings in_rings;
     Candidates candidates;
