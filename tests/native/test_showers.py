@@ -159,7 +159,7 @@ def test_models_without_tables_run_elsewhere_without_a_word(toy_model):
 def test_there_is_nothing_to_tune(bundled):
     from typer.testing import CliRunner
 
-    from caloforge.cli import app
+    from caloforge.cli.app import app
 
     result = CliRunner().invoke(app, ["bench", "tune", str(bundled)])
     assert result.exit_code == 0, result.output
