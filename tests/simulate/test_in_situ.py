@@ -223,7 +223,7 @@ def test_showers_on_demand_of_any_phi_lean_in_a_graph_too():
     asked = Conditions.of(np.full(n, 50.0), np.radians(62), phi, (0.0, 0.0))
     hits = made_on_demand(on_demand(engine), engine.card, asked, seed=7)
     cells = hits.dense(engine.card.cell_shape).astype(np.float64)
-    layers = cells.sum(axis=(1, 2))
+    layers = np.maximum(cells.sum(axis=(1, 2)), 1e-9)  # the first may be empty
     place = np.arange(51) - 25
     x, y = (np.einsum(sums, cells, place) / layers for sums in ("nxyz,x->nz", "nxyz,y->nz"))
     slopes = [np.mean(each[:, 12] - each[:, 4]) for each in (x, y)]
