@@ -13,7 +13,6 @@ from caloforge.networks.factorised.hit_numbers import (
     ENERGIES,
     MOST_HITS,
     HitNumbers,
-    group_of,
 )
 
 PRIOR = 5.0
@@ -47,8 +46,8 @@ class HitNumberMeasurement:
         energy = expected.window.sum(dim=(1, 2))
         hits = (expected.window > 0).sum(dim=(1, 2)).clamp(1, MOST_HITS)
         in_energy = torch.round(self.numbers.place(energy)).long()
-        group = torch.tensor([group_of(layer) for layer in range(self.numbers.layers)])
-        index = (group * ENERGIES + in_energy) * (MOST_HITS + 1) + hits
+        index = self.numbers.group.long() * ENERGIES + in_energy
+        index = index * (MOST_HITS + 1) + hits
         weights = expected.condition.weights.double()
         faint = self.numbers.counts(energy)
         for knot in range(self.numbers.knots):
