@@ -25,7 +25,7 @@ DOMAIN = Domain(
     layer_depths_pads=(0.5, 1.5, 3.0, 4.0),
 )
 SHOWERS = 400
-PARTS = ("layers", "deposits", "core", "halo", "tilt")
+PARTS = ("layers", "deposits", "halo", "noise", "tilt")
 
 
 @pytest.fixture(scope="module")
@@ -46,34 +46,37 @@ def before():
         quantiles = LayerQuantiles([generator.layers])
         quantiles.add(expected)
         quantiles.apply()
-    return generator, expected
+    return generator, expected, encoder
 
 
-def measured(generator, expected, name):
+def measured(generator, expected, encoder, name):
     """The generator's state after one part, or all of them up to it, have been measured."""
     torch.manual_seed(1)
+    parts = measured_parts(generator, encoder)
+    chosen = [parts[part] for part in list(parts)[: list(parts).index(name) + 1]]
     with torch.no_grad():
-        parts = measured_parts(generator)
-        for part in list(parts)[: list(parts).index(name) + 1]:
-            parts[part].reset()
-            parts[part].add(expected)
-            parts[part].apply()
+        for part in chosen:
+            part.reset()
+        for part in chosen:
+            part.add(expected)
+        for part in chosen:
+            part.apply()
     return copy.deepcopy(generator.state_dict())
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_measuring_twice_gives_what_measuring_once_gives(before, name):
-    generator, expected = copy.deepcopy(before[0]), before[1]
-    once = measured(generator, expected, name)
-    twice = measured(generator, expected, name)
+    generator, expected, encoder = copy.deepcopy(before[0]), *before[1:]
+    once = measured(generator, expected, encoder, name)
+    twice = measured(generator, expected, encoder, name)
     assert any(not torch.equal(value, before[0].state_dict()[key]) for key, value in once.items())
     for key, value in once.items():
         assert torch.equal(value, twice[key]), key
 
 
 def test_the_state_of_a_measurement_goes_on_where_it_was(before):
-    generator, expected = before
-    first, second = (measured_parts(copy.deepcopy(generator)) for _ in range(2))
+    generator, expected, encoder = before
+    first, second = (measured_parts(copy.deepcopy(generator), encoder) for _ in range(2))
     for name, part in first.items():
         part.add(expected)
         second[name].load_state_dict(part.state_dict())
@@ -90,10 +93,30 @@ def test_the_state_of_a_measurement_goes_on_where_it_was(before):
 def test_a_halo_without_hits_stays_empty(before):
     generator, expected = copy.deepcopy(before[0]), before[1]
     cells = torch.zeros_like(expected.showers.cells)
-    halo = measured_parts(generator)["halo"]
+    halo = measured_parts(generator, before[2])["halo"]
     halo.add(expected._replace(showers=Batch(cells, *expected.condition[:2])))
     halo.apply()
     assert (generator.halo.per_gev == 0).all() and torch.isfinite(generator.halo.deposit).all()
+
+
+def test_the_core_is_given_the_memory_that_other_showers_have(before):
+    """Half of it is hidden by the layers' energies; the showers that say so are generated."""
+    generator, expected, encoder = copy.deepcopy(before[0]), *before[1:]
+    energy = torch.full((2000,), 50.0)
+    theta = torch.full((2000,), math.pi / 2)
+    torch.manual_seed(3)
+    measured(generator, expected, encoder, "halo")
+    core = measured_parts(generator, encoder)["noise"]
+    with torch.no_grad():
+        generator.noise.core.share[:, 1, 1] = 0.7
+        cells = generator(generator.draw_latent(2000), energy, theta)
+        core.reset()
+        core.add(expect(generator, encoder, Batch(cells, energy, theta)))
+        core.apply()
+    share = generator.noise.core.share
+    of_knots = generator.knots(energy[:1], theta[:1]).weights[0]
+    assert of_knots @ share[:, 1, 1] == pytest.approx(0.7, abs=0.15)
+    assert of_knots @ share[:, 0, 0] < 0.2
 
 
 @pytest.mark.parametrize("prior", [0.0, 10.0])
@@ -105,7 +128,7 @@ def test_a_hit_where_nothing_is_expected_makes_no_rate_of_millions_with_a_prior(
     cells[..., 0] = 0.0
     cells[0, 0, 0, 0] = 3e-4
     expected = expected._replace(beside=beside, showers=Batch(cells, *expected.condition[:2]))
-    halo = measured_parts(generator, prior)["halo"]
+    halo = measured_parts(generator, before[2], prior)["halo"]
     with torch.no_grad():
         halo.reset()
         halo.add(expected)
@@ -122,7 +145,7 @@ def test_a_handful_of_hits_beside_the_window_are_what_the_halo_makes(before, pri
     cells = torch.zeros_like(expected.showers.cells)
     deposits = torch.tensor([1e-4, 2e-4, 9e-4])
     cells[0, 0, 0, 0], cells[1, -1, 0, 1], cells[2, 0, -1, 2] = deposits
-    halo = measured_parts(generator, prior)["halo"]
+    halo = measured_parts(generator, before[2], prior)["halo"]
     with torch.no_grad():
         halo.reset()
         halo.add(expected._replace(showers=Batch(cells, *expected.condition[:2])))

@@ -18,7 +18,7 @@ from torch.nn import functional
 from caloforge.networks.factorised.knots import Condition, Knots
 from caloforge.networks.factorised.layers import normal_from_uniform
 
-LAYER_CORRELATION = 0.5
+LAYER_CORRELATION = 0.6
 """Correlation of the core's slow fluctuation between one layer and the next."""
 CORE = 3
 
@@ -101,7 +101,7 @@ class CoreNoise(nn.Module):
     """Uniform numbers for the central 3 x 3 pads that remember the layer before.
 
     A pad's normal number is sqrt(1 - share) fast + sqrt(share) slow, where slow is correlated from
-    layer to layer by 0.5 to the power of the distance: showers wider or narrower than expected stay
+    layer to layer by 0.6 to the power of the distance: showers wider or narrower than expected stay
     so for a few layers.  ``share`` (knots, 3, 3) is measured as a function of Ep.
     """
 

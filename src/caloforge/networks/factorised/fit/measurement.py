@@ -1,8 +1,8 @@
 """All that is measured of the factorised network after its training, part by part.
 
 In this order: the halo and the cells need the layers' energies right; the chances of hits are those
-of the deposits' table; how far showers lean and wander is measured on showers that all parts before
-have made.
+of the deposits' table; how cells hang together, and how far showers lean and wander, is measured on
+showers that all parts before have made.
 """
 
 from __future__ import annotations
@@ -30,25 +30,27 @@ from caloforge.ranks import group
 
 def measured_parts(
     generator: FactorisedGenerator,
+    encoder: ImpactEncoder | NoImpact,
     halo_prior: float = 0.0,
     *,
     smooth: bool = False,
 ) -> dict[str, Measurement[ExpectedShowers]]:
-    """What of a generator is measured, by name, in the order in which it is set."""
+    """What of a generator is measured, by name, in the order in which it is set; ``encoder``: reads
+    the impact points of showers."""
     noise = generator.noise
     parts: dict[str, Measurement[ExpectedShowers]] = {
         "layers": LayerCalibration(generator.layers, smooth=smooth),
         "deposits": DepositMeasurement(generator.deposits),
-        "core": (
-            RingMeasurement(generator, noise)
-            if isinstance(noise, RingNoise)
-            else CoreMeasurement(noise.core)
-        ),
     }
     if generator.hit_numbers is not None:
         parts["hit_numbers"] = HitNumberMeasurement(generator.hit_numbers, generator.deposits)
     if generator.halo is not None:
         parts["halo"] = HaloMeasurement(generator.halo, generator.knots, halo_prior)
+    parts["noise"] = (
+        RingMeasurement(generator, noise)
+        if isinstance(noise, RingNoise)
+        else CoreMeasurement(generator, noise.core, encoder)
+    )
     if isinstance(generator.axis, ShowerAxis) and generator.axis.moves_centre:
         parts["off_centre"] = CentreMeasurement(generator.axis)
     if generator.knots.inclined:
@@ -70,7 +72,7 @@ class GeneratorMeasurement:
         smooth: bool = False,
     ) -> None:
         self.generator, self.averaged, self.encoder = generator, averaged, encoder
-        self.parts = measured_parts(averaged, halo_prior, smooth=smooth)
+        self.parts = measured_parts(averaged, encoder, halo_prior, smooth=smooth)
 
     @torch.no_grad()
     def reset(self) -> None:
