@@ -1,6 +1,9 @@
 """Toys that many tests share: a small detector, showers of it, and a model file for it."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums of several threads end in other digits
 
 import numpy as np
 import pytest
