@@ -8,42 +8,29 @@ lack, in a few rounds.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
+from caloforge.networks.factorised.fit.generated import generated
 from caloforge.networks.factorised.fit.impact import ImpactEncoder, NoImpact
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.noise import LAYER_CORRELATION, CoreNoise
-from caloforge.networks.objective import Batch
 
-ROUNDS, BATCH = 4, 64
+ROUNDS = 4
 DILUTION = 2.0
 """Of the memory that a pad is given, at most half is seen: the steps are so much longer."""
 
 
-class CoreSums(NamedTuple):
-    """Sums (knots, 3, 3) over showers, of products of residuals (E - m) / sqrt(m) of a pad's energy
-    E and expectation m with those one layer deeper, and of their squares, weighed by the layer's
-    energy."""
-
-    product: Tensor
-    square: Tensor
-
-    def plus(self, other: CoreSums) -> CoreSums:
-        """Sums over the showers of both."""
-        return CoreSums(self.product + other.product, self.square + other.square)
-
-    def correlation(self) -> Tensor:
-        """Of a pad with itself one layer deeper (knots, 3, 3), the same in mirror images."""
-        return _symmetric(self.product) / _symmetric(self.square).clamp(min=1e-30)
-
-
 class CoreMeasurement:
-    """Sums of measured showers; :meth:`apply` finds the memory of pads that makes others with the
-    same correlation."""
+    """Sums over measured showers; :meth:`apply` finds the memory of pads that makes others with the
+    same correlation of a pad with itself one layer deeper.
+
+    ``sums`` (2, knots, 3, 3): of products of residuals (E - m) / sqrt(m) of a pad's energy E and
+    expectation m with those one layer deeper, and of their squares, weighed by the layer's energy.
+    """
 
     def __init__(
         self,
@@ -52,58 +39,59 @@ class CoreMeasurement:
         encoder: ImpactEncoder | NoImpact,
     ) -> None:
         self.generator, self.core, self.encoder = generator, core, encoder
-        self.reset()
+        self.sums = torch.zeros(2, *core.share.shape, dtype=torch.float64)
+        self.conditions: list[list[Tensor]] = []
 
     def reset(self) -> None:
         """Forget the showers; the pads of the core fluctuate apart."""
-        none = torch.zeros(self.core.share.shape, dtype=torch.float64)
-        self.sums, self.conditions = CoreSums(none, none), list[list[Tensor]]()
+        self.sums.zero_()
+        self.conditions = []
         self.core.share.zero_()
 
     def state_dict(self) -> dict[str, Any]:
         """Sums and conditions."""
-        return {"sums": list(self.sums), "conditions": self.conditions}
+        return {"sums": self.sums, "conditions": self.conditions}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of :meth:`state_dict`."""
-        self.sums, self.conditions = CoreSums(*state["sums"]), state["conditions"]
+        self.sums.copy_(state["sums"])
+        self.conditions = state["conditions"]
 
     def add(self, expected: ExpectedShowers) -> None:
         """Add cells of the core and their expectations."""
-        self.sums = self.sums.plus(self._sums(expected))
+        self.sums += self._sums(expected)
         self.conditions.append([expected.condition.energy, expected.condition.theta])
 
     def apply(self) -> None:
         """Set the share of the common fluctuation."""
-        wanted = self.sums.correlation()
+        wanted = correlation(self.sums)
         for _ in range(ROUNDS):
-            missing = wanted - self._made().correlation()
-            step = DILUTION / LAYER_CORRELATION * missing
+            step = DILUTION / LAYER_CORRELATION * (wanted - correlation(self._made()))
             self.core.share.add_(step.float()).clamp_(0.0, 1.0)
 
-    def _made(self) -> CoreSums:
+    def _made(self) -> Tensor:
         """Sums over showers generated at the conditions of those that were added."""
-        generator, sums = self.generator, CoreSums(*map(torch.zeros_like, self.sums))
-        energy, theta = map(torch.cat, zip(*self.conditions, strict=True))
-        for e, t in zip(torch.split(energy, BATCH), torch.split(theta, BATCH), strict=True):
-            showers = Batch(generator(generator.draw_latent(len(e)), e, t), e, t)
-            sums = sums.plus(self._sums(expect(generator, self.encoder, showers)))
+        sums = torch.zeros_like(self.sums)
+        for showers in generated(self.generator, self.conditions):
+            sums += self._sums(expect(self.generator, self.encoder, showers))
         return sums
 
-    def _sums(self, showers: ExpectedShowers) -> CoreSums:
+    def _sums(self, showers: ExpectedShowers) -> Tensor:
         condition = showers.condition
         cells, mean = self.core.window(showers.window), self.core.window(showers.expected)
         residual = (cells - mean) / mean.clamp(min=1e-9).sqrt()
         before, after = residual[..., :-1], residual[..., 1:]
         weight = mean.sum(dim=(1, 2), keepdim=True)[..., 1:]
         knots = (condition.weights / condition.energy[:, None] ** 2).double()
-        products = (after * before, 0.5 * (after**2 + before**2))
-        return CoreSums(
-            *(
-                torch.einsum("nk,nxy->kxy", knots, (weight * product).sum(dim=3).double())
-                for product in products
-            )
-        )
+        products = torch.stack([after * before, 0.5 * (after**2 + before**2)])
+        of_pads = (weight * products).sum(dim=4).double()
+        return torch.einsum("nk,snxy->skxy", knots, of_pads)
+
+
+def correlation(sums: Tensor) -> Tensor:
+    """Of a pad with itself one layer deeper (knots, 3, 3), the same in mirror images."""
+    product, square = map(_symmetric, sums)
+    return product / square.clamp(min=1e-30)
 
 
 def _symmetric(maps: Tensor) -> Tensor:

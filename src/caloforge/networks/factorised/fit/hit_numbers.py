@@ -8,12 +8,7 @@ from torch import Tensor
 from caloforge.networks.factorised.deposits import QUANTILES, DepositSampler
 from caloforge.networks.factorised.fit.deposits import FAINTEST_HIT, counted
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
-from caloforge.networks.factorised.hit_numbers import (
-    COLUMNS,
-    ENERGIES,
-    MOST_HITS,
-    HitNumbers,
-)
+from caloforge.networks.factorised.hit_numbers import COLUMNS, ENERGIES, MOST_HITS, HitNumbers
 
 PRIOR = 5.0
 """Layers of a group at any Ep that each of its knots has beside its own, and layers of any depth

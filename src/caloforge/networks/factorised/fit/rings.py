@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
+from caloforge.networks.factorised.fit.generated import generated
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.knots import Condition
 from caloforge.networks.factorised.rings.noise import LAYER_CORRELATION, MOMENTS, RingNoise
 
-ROUNDS, BATCH = 3, 64
+ROUNDS = 3
 STEPS = (1, 2, 4)
 """Layers between those that are compared."""
 MOST_SHARED, LARGEST_SHARE = 0.4, 0.8
@@ -117,13 +118,12 @@ class RingMeasurement:
     def _made(self) -> RingSums:
         """Sums over showers generated at the conditions of those that were added."""
         generator, sums = self.generator, RingSums.empty(self.noise)
-        energy, theta = map(torch.cat, zip(*self.conditions, strict=True))
-        for e, t in zip(torch.split(energy, BATCH), torch.split(theta, BATCH), strict=True):
-            cells = generator(generator.draw_latent(len(e)), e, t)
-            condition, layer_energy = generator.knots(e, t), cells.sum(dim=(1, 2))
+        for showers in generated(generator, self.conditions):
+            condition = generator.knots(showers.energy, showers.theta)
+            layer_energy = showers.cells.sum(dim=(1, 2))
             none = torch.zeros_like(layer_energy)
             expected, _ = generator.pattern(layer_energy, condition, none[:, 0], none)
-            sums = sums.plus(ring_sums(self.noise, cells - expected, condition))
+            sums = sums.plus(ring_sums(self.noise, showers.cells - expected, condition))
         return sums
 
 

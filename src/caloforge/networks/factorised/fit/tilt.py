@@ -14,12 +14,12 @@ from torch import Tensor
 
 from caloforge.networks.factorised.axis import ShowerAxis
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
+from caloforge.networks.factorised.fit.generated import generated
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.knots import Condition
 from caloforge.networks.slope import measured_slope
 
 ROUNDS = 2
-BATCH = 64
 
 
 class TiltMeasurement:
@@ -56,11 +56,10 @@ class TiltMeasurement:
         deviations, energy, theta = map(torch.cat, zip(*self.showers, strict=True))
         condition = generator.knots(energy, theta)
         wanted_lean, wanted = _lean_and_variance(deviations, condition)
-        energies, angles = (torch.split(part, BATCH) for part in condition[:2])
         for _ in range(ROUNDS):
             made = [
-                measured_slope(generator(generator.draw_latent(len(e)), e, theta), axis.depth)
-                for e, theta in zip(energies, angles, strict=True)
+                measured_slope(showers.cells, axis.depth)
+                for showers in generated(generator, [(energy, theta)])
             ]
             deviation = torch.cat(made) - condition.slope[:, 0]
             lean, variance = _lean_and_variance(deviation, condition)
