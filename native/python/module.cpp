@@ -123,10 +123,12 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
          beside = array<float>({n, layers}), rate = array<float>({n, layers}),
          weights = array<float>({n, layers, rings}), expected = array<float>({n, x, y, layers}),
          deposit = array<float>({n, x, y, layers}), field = array<float>({n, x, y, layers}),
-         number = array<float>({n, layers}), factor = array<float>({n, layers});
+         number = array<float>({n, layers}), factor = array<float>({n, layers}),
+         size = array<float>({n, layers});
     caloforge::Trace wanted;
     wanted.numbers = numbers.data();
     wanted.layer_energy = layer_energy.data();
+    wanted.size = size.data();
     wanted.missed = missed.data();
     wanted.axis_y = axis_y.data();
     wanted.beside = beside.data();
@@ -146,6 +148,7 @@ nb::dict trace(Maker& self, Vector<float> energy, Vector<float> theta, Table<flo
     nb::dict made;
     made["layer_energy"] = layer_energy;
     made["weights"] = weights;
+    made["size"] = size;
     made["missed"] = missed;
     made["axis_y"] = axis_y;
     made["beside"] = beside;

@@ -143,6 +143,9 @@ class MakerOfSet final : public Maker {
         const int layer_lanes = model_.layer_lanes;
         for (int layer = 0; layer < model_.layers; ++layer)
             shower_.energy[layer] = group_.layer_energy[layer * side + lane];
+        if (model_.sizes)
+            for (int layer = 0; layer < model_.layers; ++layer)
+                shower_.sizes[layer] = group_.sizes[lane * layer_lanes + layer];
         set_raised(model_, condition, shower_);
         const float* weight = &group_.rings[lane * model_.rings * layer_lanes];
         for (int ring = 0; ring < model_.rings; ++ring) {
@@ -193,6 +196,7 @@ class MakerOfSet final : public Maker {
         for (int layer = 0; layer < layers; ++layer) {
             if (trace.layer_energy) trace.layer_energy[lane * layers + layer] = shower_.energy[layer];
             if (trace.axis_y) trace.axis_y[lane * layers + layer] = shower_.axis_y[layer];
+            if (trace.size) trace.size[lane * layers + layer] = shower_.sizes[layer];
             if (trace.beside) trace.beside[lane * layers + layer] = shower_.beside[layer];
         }
         if (trace.missed)
@@ -240,7 +244,8 @@ class MakerOfSet final : public Maker {
                 }
             if (!trace.number || model_.hit_count_numbers() == 0) continue;
             const int number = number_of_hits(
-                model_, condition, layer, shower_.energy[layer], hit_numbers_of(lane));
+                model_, condition, layer, shower_.energy[layer], shower_.sizes[layer],
+                hit_numbers_of(lane));
             shower_.of_layers.sort[layer] = sort;
             trace.number[lane * layers + layer] = static_cast<float>(number);
             if (trace.factor && trace.cell_numbers)

@@ -43,6 +43,7 @@ struct Trace {
     const float* numbers = nullptr;  // [showers][numbers]: uniform, in place of drawn ones
     float* layer_energy = nullptr;   // [showers][layers] GeV
     float* rings = nullptr;          // [showers][layers][rings]
+    float* size = nullptr;           // [showers][layers] logarithm, of deposits over the usual ones
     float* missed = nullptr;         // [showers][2] pads
     float* axis_y = nullptr;         // [showers][layers] pads
     float* expected = nullptr;       // [showers][window_x][window_y][layers] GeV

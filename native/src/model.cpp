@@ -358,9 +358,11 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
     read_rings(tables, model);
     const std::size_t rings = model.rings, layers = model.layers;
     if (model.shared) {
+        const int outputs = model.rings + (model.sizes ? 1 : 0);
         model.pattern = tables.network(
-            "pattern.network.network", shared_inputs + model.features, model.rings);
-        model.pattern_bias = tables.floats("pattern.network.bias", layers * rings);
+            "pattern.network.network", model.pattern_inputs() + model.features, outputs);
+        model.pattern_bias = tables.floats("pattern.network.bias", layers * outputs);
+        if (model.sizes) model.usual = tables.floats("pattern.network.usual", model.knots * 2);
     } else {
         model.pattern = tables.network(
             "pattern.network", model.features + model.layers, model.layers * model.rings);
@@ -473,13 +475,12 @@ void read_halo(const Tables& tables, Model& model) {
     halo.more = tables.floats("halo.pairs.more", 1, 0.0f, 1.0f)[0];
 }
 
-constexpr const char* counted_form = "8";  // the hits of faint layers are counted
 
 // Whether the cells are those of a cylinder; throws Error for forms that are not known.  Files of form 6
 // do not say all of their network's options.
 bool read_form(const Description& description) {
     for (const bool in_rings : {false, true})
-        for (const char* form : {"1", "2", "3", "4", "5", "7", counted_form})
+        for (const char* form : {"1", "2", "3", "4", "5", "7", "8", "9"})
             if (description.says(in_rings ? "factorised_rings" : "factorised", form)) return in_rings;
     throw Error(CALOFORGE_NO_TABLES,
                 "its tables are of a form that this version does not know (export the run again if "
@@ -505,6 +506,7 @@ Model read_model(std::string_view bytes) {
     model.converts = tables.has("layers.conversion.begun");
     model.draws_sum = tables.has("layers.weight");
     model.shared = tables.has("pattern.network.bias");
+    model.sizes = tables.has("pattern.network.usual");
     model.moves_centre = tables.has("axis.off_centre");
     model.local = !tables.has("layers.colouring.transposed");
     read_geometry(description, model);
@@ -517,8 +519,7 @@ Model read_model(std::string_view bytes) {
     else
         read_core(tables, model);
     read_deposits(tables, model);
-    if (description.says(model.in_rings ? "factorised_rings" : "factorised", counted_form))
-        read_hit_numbers(tables, model);
+    if (tables.has("hit_numbers.table")) read_hit_numbers(tables, model);
     read_halo(tables, model);
     return model;
 }

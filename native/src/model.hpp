@@ -31,6 +31,7 @@ constexpr float threshold_gev = 1e-8f;
 
 constexpr int outputs_at_once = 8;
 constexpr int shared_inputs = 7;  // what a shared pattern is told of a layer, beside the condition
+constexpr int size_inputs = 2;    // and what more, where it says how large deposits are
 
 struct Linear {  // y = weight x + bias, with outputs of zero up to a multiple of those at once
     int in = 0, out = 0;
@@ -103,6 +104,7 @@ struct Model {
     bool converts = false;         // showers begin in a layer that is drawn
     bool draws_sum = false;        // the last variable is the sum, which the layers share
     bool shared = false;           // one network weighs the Gaussians in all layers
+    bool sizes = false;            // and says how large their deposits are
     bool moves_centre = false;     // energy beside the image moves its centre
     std::vector<float> begun;      // [knots][layers - 1] chance that they have
     std::vector<std::int32_t> place;  // [layers] of those that begin in the first one, rising
@@ -111,7 +113,8 @@ struct Model {
     std::vector<float> in_sum;     // [layers] parts in the sum that is drawn
 
     Network pattern;
-    std::vector<float> pattern_bias;                   // [layers][rings], where it is shared
+    std::vector<float> pattern_bias;                   // [layers][rings, size], where it is shared
+    std::vector<float> usual;                          // [knots][2] response, and one over its width
     int rings = 0;
     std::vector<float> steepness;                      // [rings], 1 / (sigma sqrt 2)
     std::vector<float> shift_at, shift_with_energy;    // [rings][layer_lanes]
@@ -133,6 +136,7 @@ struct Model {
     // Pads along y of all layers' windows together, where these follow an axis as far as they may; in
     // rings one sector more, in which the first one follows the last.
     int widest_span() const { return window_y + 2 * most_followed + (in_rings ? 1 : 0); }
+    int pattern_inputs() const { return shared_inputs + (sizes ? size_inputs : 0); }
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((variables + 1) / 2); }
     int field_numbers() const { return in_rings ? (poles + 1) * layers : 0; }

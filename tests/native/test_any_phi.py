@@ -51,7 +51,7 @@ def test_the_pattern_is_the_network_s(kind, instructions, toy_file):
         for_impact, tilt = for_axis[:, :2], normal_from_uniform(for_axis[:, 2:4])[:, :1]
         axis = network.axis(for_impact - 0.5, layer_energy, condition, tilt, toward)
         middle = torch.stack([network.axis.aside(axis), network.axis.centre(axis)], dim=2)
-        expected, beside = network.pattern.aslant(layer_energy, condition, axis - middle, toward)
+        expected, beside, _ = network.pattern.aslant(layer_energy, condition, axis - middle, toward)
     scale = layer_energy[:, None, None].clamp(min=1e-9)
     close = torch.testing.assert_close
     close(made["axis_y"], axis[..., 1], rtol=0.0, atol=2e-5)

@@ -49,33 +49,34 @@ def steps_of(path):
     layer_energy = network.layers(for_layers, condition)
     tilt = normal_from_uniform(for_tilt)[:, :1] if network.knots.inclined else None
     axis = network.axis(for_impact - 0.5, made["layer_energy"], condition, tilt)
-    expected, beside = network.expected(
+    expected, beside, larger = network.expected(
         made["layer_energy"], condition, axis, network.axis.centre(axis)
     )
     quantile = torch.from_numpy(((for_cells >> 8) * 2.0**-24).astype(np.float32))
     dither = torch.from_numpy((((for_cells & 255) + 0.5) / 256).astype(np.float32))
     deposit = network.deposits(
-        made["expected"], made["layer_energy"], condition, (quantile, dither)
+        made["expected"], made["layer_energy"], condition, (quantile, dither), larger
     )
     rate = None if network.halo is None else network.halo.rate(made["beside"], condition)
-    weights = network.pattern.weights(made["layer_energy"], condition)
+    weights, _ = network.pattern.weights(made["layer_energy"], condition)
     return made, {
         "layer_energy": layer_energy, "weights": weights, "axis_y": axis[..., 1],
         "expected": expected, "beside": beside, "deposit": deposit, "rate": rate,
         "missed": network.axis.missed(for_centre, condition),
         "field": field_of(network.noise, for_field, condition),
-        **counted_by(network, made, condition, (quantile, dither), for_hits),
+        "size": larger,
+        **counted_by(network, made, condition, (quantile, dither), for_hits, larger),
     }  # fmt: skip
 
 
-def counted_by(network, made, condition, uniform, for_hits):
+def counted_by(network, made, condition, uniform, for_hits, larger):
     """Numbers of hits, and factors of the quantiles, as the network has them for whole layers."""
     numbers, layer_energy = network.hit_numbers, made["layer_energy"]
     if numbers is None:
         return {"number": None}
     quantile, dither = uniform
-    row = network.deposits.rows(made["expected"], layer_energy, condition, dither)
-    number = numbers.numbers(layer_energy, condition, for_hits)
+    row = network.deposits.rows(made["expected"], layer_energy, condition, dither, larger)
+    number = numbers.numbers(layer_energy, condition, for_hits, larger)
     return {"number": number, "factor": numbers.factors(quantile, row, made["number"])}
 
 
@@ -97,6 +98,9 @@ def test_steps_agree_with_the_network(steps):
     close(made["layer_energy"], layer_energy, rtol=2e-4, atol=1e-7)
     close(made["weights"], wanted["weights"], rtol=0.0, atol=6e-5)
     close(made["axis_y"], wanted["axis_y"], rtol=0.0, atol=2e-5)
+    if wanted["size"] is not None:
+        close(made["size"], wanted["size"], rtol=0.0, atol=1e-4)
+        assert made["size"].std() > 0.1
     if wanted["missed"] is not None:
         close(made["missed"], wanted["missed"], rtol=1e-5, atol=1e-6)
         assert made["missed"].abs().max() > 0.1

@@ -14,7 +14,7 @@ from caloforge.detector import Detector, Window, load_detector
 from caloforge.networks.base import Domain
 from caloforge.networks.factorised.deposits import CLASSES, EXPECTATIONS, QUANTILES
 from caloforge.networks.factorised.fit.hit_numbers import chances
-from caloforge.networks.factorised.fit.layers import LayerQuantiles
+from caloforge.networks.factorised.fit.layers import LayerQuantiles, usual_response
 from caloforge.networks.factorised.generator import FactorisedGenerator, FactorisedOptions
 from caloforge.networks.factorised.hit_numbers import MOST_HITS
 from caloforge.networks.factorised.layers import LayerEnergies
@@ -28,6 +28,7 @@ ENERGY_GEV = (10.0, 500.0)
 LOCAL = {"local_correlations": True}
 MADE = {**LOCAL, "shared_pattern": True, "off_centre": True}
 LATE = {**LOCAL, "conversion": True}
+SIZED = {**MADE, "deposit_sizes": True}
 COUNTED = {**MADE, "counted_hits": True, "layer_classes": (0.08, 2.0)}
 THICK = {
     **LATE, "draws_sum": True, "deep_sharing": 0.2, "layer_classes": (0.03, 3.0),
@@ -76,7 +77,10 @@ TOYS = {
     "counted": Toy("fixed", None, COUNTED),
     "counted_inclined": Toy("angle", (5, 5), COUNTED),
     "thick_counted": Toy("even", (6, 6), {**THICK, **COUNTED}),
+    "sized": Toy("fixed", (5, 5), SIZED),
+    "sized_counted_inclined": Toy("angle", (5, 5), {**COUNTED, **SIZED}),
     "rings": Toy("rings", None),
+    "sized_rings": Toy("rings", None, {**COUNTED, **SIZED, "off_centre": False}),
     "counted_rings": Toy("rings", None, {**COUNTED, "off_centre": False}),
     "thick_rings": Toy("dataset1", None, {**THICK, "shared_pattern": True}),
 }
@@ -182,6 +186,11 @@ def fill_layers(network: FactorisedGenerator) -> None:
         for coupling in layers.couplings:
             coupling.network[-1].weight.zero_()
             coupling.network[-1].bias.zero_()
+    if network.pattern.sizes:
+        network.pattern.set_usual_response(
+            usual_response(network.knots, layer_energy, energy, theta)
+        )
+        network.pattern.network.network[-1].weight[-1].copy_(torch.linspace(-3.0, 3.0, 8))
     if layers.conversion is not None:
         begun = layers.conversion.begun
         begun.copy_(torch.linspace(0.5, 1.0, begun.shape[1]).expand_as(begun))

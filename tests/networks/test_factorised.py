@@ -224,9 +224,9 @@ def test_the_pattern_follows_the_symmetries_of_the_impact_point(knots):
     layer_energy, energy = torch.rand(2, 6), torch.tensor([20.0, 200.0])
     condition = perpendicular(knots, energy)
     x, y = torch.tensor([0.3, 0.1]), torch.tensor([-0.2, 0.4])
-    cells, beside = pattern(layer_energy, condition, x, y[:, None])
-    mirrored, _ = pattern(layer_energy, condition, -x, y[:, None])
-    transposed, _ = pattern(layer_energy, condition, y, x[:, None])
+    cells, beside, _ = pattern(layer_energy, condition, x, y[:, None])
+    mirrored, *_ = pattern(layer_energy, condition, -x, y[:, None])
+    transposed, *_ = pattern(layer_energy, condition, y, x[:, None])
     assert beside.abs().max() < 1e-5
     assert torch.allclose(cells.flip(1), mirrored, atol=1e-7)
     assert torch.allclose(cells.transpose(1, 2), transposed, atol=1e-7)
@@ -392,7 +392,7 @@ def test_expectations_follow_the_mirrors_of_inclined_showers(inclined):
         condition = inclined.knots(energy, theta)
         axis = inclined.axis(impact, layer_energy, condition)
         centre = inclined.axis.centre(axis)
-        cells, beside = inclined.expected(layer_energy, condition, axis, centre)
+        cells, beside, _ = inclined.expected(layer_energy, condition, axis, centre)
         image = torch.zeros(2, 15, 21, 6)
         for shower, layer in itertools.product(range(2), range(6)):
             first = 6 + int(centre[shower, layer])

@@ -55,7 +55,7 @@ def test_the_pattern_is_the_integral_of_a_round_gaussian_over_rings_and_sectors(
     pattern = RingPattern(domain(DIFFERING), 2, 4, Knots(domain()))
     pattern.log_sigma.data = torch.log(torch.tensor([0.8, 0.8]))
     with torch.no_grad():
-        cells, beside = pattern(torch.ones(1, 3), condition(1), None, None)
+        cells, beside, _ = pattern(torch.ones(1, 3), condition(1), None, None)
     x, y = np.meshgrid(*[np.linspace(-3, 3, 1202)[1:] - 0.0025] * 2, indexing="ij")
     radius, angle = np.hypot(x, y), np.arctan2(y, x) % (2 * np.pi)
     density = np.exp(-(radius**2) / (2 * 0.8**2)) * (radius < 3)
@@ -139,7 +139,7 @@ def test_the_measurement_finds_the_noise_that_made_the_showers():
         known = made.knots(energy, torch.full((64,), math.pi / 2))
         cells = made(made.draw_latent(64), energy, known.theta)
         layer_energy = cells.sum(dim=(1, 2))
-        mean, _ = made.pattern(layer_energy, known, None, None)
+        mean, *_ = made.pattern(layer_energy, known, None, None)
         batches.append(showers_of(known, cells, window=cells, mean=mean))
     fresh = generator()
     measurement = RingMeasurement(fresh, fresh.noise)

@@ -39,7 +39,7 @@ def condition(n):
 
 def loss(mixture, found):
     layer_energy, ring = found
-    weights = mixture.weights(layer_energy, condition(len(ring)))
+    weights, _ = mixture.weights(layer_energy, condition(len(ring)))
     return -weights.gather(2, ring[..., None]).log().mean()
 
 
@@ -64,5 +64,5 @@ def test_layers_without_energy_have_weights_that_add_up_to_one():
     generator = FactorisedGenerator(FactorisedOptions(shared_pattern=True), DOMAIN)
     layer_energy = torch.zeros(3, LAYERS)
     layer_energy[1, 4] = 0.02
-    weights = generator.pattern.weights(layer_energy, condition(3))
+    weights, _ = generator.pattern.weights(layer_energy, condition(3))
     assert torch.allclose(weights.sum(dim=2), torch.ones(3, LAYERS))

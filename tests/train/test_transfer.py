@@ -91,7 +91,7 @@ def test_factorised_does_at_first_what_it_did_whatever_the_new_range(now, degree
     conditions = [modules["generator"].knots(energy, theta) for modules in (old, new)]
     weights, flows = [], []
     for modules, condition in zip((old, new), conditions, strict=True):
-        weights.append(modules["generator"].pattern.weights(layer_energy, condition))
+        weights.append(modules["generator"].pattern.weights(layer_energy, condition)[0])
         data = torch.linspace(-1, 1, 24).reshape(4, 6)
         for coupling in modules["generator"].layers.couplings:
             data, _ = coupling(data, condition.features)

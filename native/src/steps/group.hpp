@@ -11,7 +11,8 @@
 
 CALOFORGE_BEGIN
 
-constexpr int most_corners = 4;  // knots around a condition: two, four where showers are inclined
+constexpr int most_corners = 4;  // knots around a condition
+inline int corners_of(const Model& model) { return model.inclined ? 4 : 2; }
 
 // Values [...][side] of as many showers as there are lanes, or of one: side by side in steps that are
 // templates of their number.
@@ -27,12 +28,13 @@ struct Group {
           layer_energy(model.layers * lanes),
           shares(model.shared ? model.layers * lanes : 0),
           rings(lanes * model.rings * model.layer_lanes),
+          sizes(model.sizes ? lanes * model.layer_lanes : 0),
           in(widest(model) * lanes),
           out(widest(model) * lanes) {}
 
     // The most numbers that a network's layer takes or gives.
     static std::size_t widest(const Model& model) {
-        int most = larger(2 * model.variables, shared_inputs) + model.features;
+        int most = larger(2 * model.variables, model.pattern_inputs()) + model.features;
         for (const Coupling& coupling : model.couplings)
             if (coupling.network[0].out > most) most = coupling.network[0].out;
         for (const Linear& layer : model.pattern)
@@ -68,6 +70,7 @@ struct Group {
     Array<float> layer_energy;  // [layers] GeV
     Array<float> shares;        // [layers] of the shower's energy
     Array<float> rings;         // [lanes][rings][layer_lanes]: weights of the Gaussians
+    Array<float> sizes;         // [lanes][layer_lanes]: logarithms, of deposits over the usual ones
     Array<float> in, out;       // of a network's layer
     Random random[lanes];
 };
@@ -80,7 +83,7 @@ struct Condition {
     float slope, stretch, energy_feature;
 
     Condition(const Model& model, const Group& group, int lane)
-        : corners(model.inclined ? 4 : 2),
+        : corners(corners_of(model)),
           slope(group.slope[lane]),
           stretch(group.stretch[lane]),
           energy_feature(group.features[0][lane]) {

@@ -6,13 +6,14 @@
 
 CALOFORGE_BEGIN
 
-// The number of hits of a layer with this energy in its window; `numbers` [3][layers]: uniform.
-int number_of_hits(const Model& model, const Condition& condition, int layer, float energy,
+// The number of hits of a layer with this energy in its window, and deposits of this `size`, a logarithm;
+// `numbers` [3][layers]: uniform.
+int number_of_hits(const Model& model, const Condition& condition, int layer, float energy, float size,
                    const float* numbers) {
     constexpr float per_log = hit_energies_per_octave * 1.44269504f, last = hit_energies - 1.0f;
     const HitNumbers& hits = model.hit_numbers;
     const float place = clamped(
-        logarithm(at_least(energy / hits.limit, 1e-9f)) * per_log + hit_energies, 0.0f, last);
+        (logarithm(at_least(energy / hits.limit, 1e-9f)) - size) * per_log + hit_energies, 0.0f, last);
     const int in_energy = static_cast<int>(at_most(place + numbers[model.layers + layer], last));
     float below = condition.weight[0];
     int corner = 0;
@@ -63,7 +64,7 @@ CALOFORGE_INLINE std::uint32_t divided(std::uint32_t asked, float one_over) {
 float make_counted(const Model& model, const Condition& condition, int layer, float energy,
                    const float* numbers, Shower& shower) {
     ask_layer(model, layer, shower);
-    const int number = number_of_hits(model, condition, layer, energy, numbers);
+    const int number = number_of_hits(model, condition, layer, energy, shower.sizes[layer], numbers);
     const float factor = factor_of(model, layer, number, shower), one_over = 1.0f / factor;
     const int stride = shower.in_x.stride;
     const float *expected = shower.of_layer.data(), *relative = shower.relative.data();

@@ -3,7 +3,8 @@
 //     weights = softmax(network(where the layer lies in the shower, features) + the layer's bias)
 //
 // It is told the layer's share and energy, the share before its middle, how far it is from the
-// barycentre, its depth and the shower's, and how long the shower is.
+// barycentre, its depth and the shower's, and how long the shower is.  A network that says how large the
+// layer's deposits are is told the response, too, and how the layer stands out of those near it.
 #pragma once
 
 #include "layers.hpp"
@@ -27,15 +28,44 @@ void set_depths(int layers, const float* share, float* middle, float* width_in_d
     for (int lane = 0; lane < side; ++lane) width_in_depth[lane] = std::sqrt(square[lane] + 1e-6f);
 }
 
-// Sets the weights of the Gaussians from the group's layer energies.
+// Sets the response of `side` showers, in its widths at their energies from the usual one.
+template <int side>
+void set_response(const Model& model, const Group& group, float* response) {
+    const int corners = corners_of(model);
+    float total[side] = {};
+    for (int layer = 0; layer < model.layers; ++layer)
+        for (int lane = 0; lane < side; ++lane)
+            total[lane] += group.layer_energy[layer * side + lane];
+    for (int lane = 0; lane < side; ++lane) {
+        float usual = 0.0f, per_width = 0.0f;
+        for (int corner = 0; corner < corners; ++corner) {
+            const float *row = &model.usual[2 * group.knot[corner][lane]], weight = group.weight[corner][lane];
+            usual += weight * row[0], per_width += weight * row[1];
+        }
+        response[lane] = clamped((total[lane] / group.energy[lane] - usual) * per_width, -4.0f, 4.0f);
+    }
+}
+
+// How a layer stands out of itself and the two before and behind it, where the first and the last go on.
+template <int side>
+float standing_out(const Group& group, int layers, int layer, int lane) {
+    float near = 0.0f;
+    for (int other = layer - 2; other <= layer + 2; ++other)
+        near += group.layer_energy[smaller(larger(other, 0), layers - 1) * side + lane];
+    const float energy = at_least(group.layer_energy[layer * side + lane], 1e-6f);
+    return clamped(logarithm(energy / at_least(0.2f * near, 1e-6f)), -2.0f, 2.0f);
+}
+
+// Sets the weights of the Gaussians, and the sizes of deposits, from the group's layer energies.
 template <int side>
 void make_shared_weights(const Model& model, Group& group) {
-    const int layers = model.layers, rings = model.rings;
+    const int layers = model.layers, rings = model.rings, outputs = rings + (model.sizes ? 1 : 0);
     const float per_layer = 4.0f / static_cast<float>(layers);
     float *in = group.in.data(), *out = group.out.data(), *share = group.shares.data();
-    float before[side] = {}, middle[side], width_in_depth[side];
+    float before[side] = {}, middle[side], width_in_depth[side], response[side] = {};
     set_fractions<side>(model, group, share);
     set_depths<side>(layers, share, middle, width_in_depth);
+    if (model.sizes) set_response<side>(model, group, response);
     for (int layer = 0; layer < layers; ++layer) {
         const float depth = static_cast<float>(layer);
         for (int lane = 0; lane < side; ++lane) {
@@ -50,11 +80,20 @@ void make_shared_weights(const Model& model, Group& group) {
             in[5 * side + lane] = per_layer * middle[lane] - 2.0f;
             in[6 * side + lane] = 2.0f * per_layer * width_in_depth[lane] - 1.0f;
         }
-        group.set_features<side>(model, in + shared_inputs * side);
+        if (model.sizes)
+            for (int lane = 0; lane < side; ++lane) {
+                in[7 * side + lane] = 0.5f * response[lane];
+                in[8 * side + lane] = 2.0f * standing_out<side>(group, layers, layer, lane);
+            }
+        group.set_features<side>(model, in + model.pattern_inputs() * side);
         rectified_network<side>(model.pattern, in, out);
-        for (int ring = 0; ring < rings; ++ring)
+        for (int output = 0; output < outputs; ++output)
             for (int lane = 0; lane < side; ++lane)
-                out[ring * side + lane] += model.pattern_bias[layer * rings + ring];
+                out[output * side + lane] += model.pattern_bias[layer * outputs + output];
+        if (model.sizes)
+            for (int lane = 0; lane < side; ++lane)
+                group.sizes[lane * model.layer_lanes + layer] =
+                    clamped(out[rings * side + lane], -2.0f, 2.0f);
         softmax<side>(out, rings, model.layer_lanes, &group.rings[layer]);
     }
 }

@@ -164,7 +164,8 @@ struct Shower {
           core_normals(core * core * model.layer_lanes),
           aslant(model, widest_row),
           halo(model.layers, lanes_for(model.halo.particles)), in_halo(model.layer_lanes),
-          raised(model.layer_lanes), lowered(model.layer_lanes), scale(model.layer_lanes),
+          sizes(model.layer_lanes), raised(model.layer_lanes), lowered(model.layer_lanes),
+          scale(model.layer_lanes),
           halo_raised(model.layer_lanes),
           of_layers(model.layer_lanes, model.deep_sharing > 0.0f),
           of_cells(widest_row, model.deep_sharing > 0.0f), in_rings(model, model.in_rings ? row : 0),
@@ -203,7 +204,8 @@ struct Shower {
     Aslant aslant;
     HaloHits halo;
     Array<float> in_halo;  // [layers] GeV
-    Array<float> raised;   // [layers] what cells expect, by the layer's shift; and its inverse
+    Array<float> sizes;    // [layers] logarithms, of deposits over the usual ones
+    Array<float> raised;   // [layers] what cells expect, by the layer's shift and sizes; and its inverse
     Array<float> lowered;
     Array<float> scale;    // [layers] from the halo's deposits to energies
     Array<float> halo_raised;  // [layers] from the halo's deposits to those of cells

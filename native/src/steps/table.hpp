@@ -37,14 +37,16 @@ struct Sorts {
     }
 };
 
-// Sets the factors by which the layers' shifts raise what cells expect, and their inverses.
+// Sets the factors by which the layers' shifts, and the sizes of their deposits, raise what cells expect,
+// and their inverses.
 void set_raised(const Model& model, const Condition& condition, Shower& shower) {
     float *raised = shower.raised.data(), *lowered = shower.lowered.data();
+    const float* sizes = shower.sizes.data();
     const int layers = model.layers;
     condition.interpolate(model.deposit_shift.data(), layers, raised);
     CALOFORGE_LANES
     for (int layer = 0; layer < layers; ++layer) {
-        raised[layer] = exponential(raised[layer] * (1.0f / rows_per_log));
+        raised[layer] = exponential(raised[layer] * (1.0f / rows_per_log) - sizes[layer]);
         lowered[layer] = 1.0f / raised[layer];
     }
 }

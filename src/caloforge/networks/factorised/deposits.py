@@ -78,21 +78,28 @@ class DepositSampler(nn.Module):
         layer_energy: Tensor,
         condition: Condition,
         uniform: tuple[Tensor, Tensor],
+        larger: Tensor | None = None,
     ) -> Tensor:
         """Energies (N, X, Y, Z) in GeV, before the layer is scaled to its sum.
 
         ``expected`` (N, X, Y, Z) and ``layer_energy`` (N, Z) in GeV; ``uniform``:
-        quantile (small ones are large energies) and dither, both (N, X, Y, Z) in [0, 1).
+        quantile (small ones are large energies) and dither, both (N, X, Y, Z) in [0, 1);
+        ``larger``: as :class:`caloforge.networks.factorised.pattern.ExpectedCells` has it.
         """
         quantile, dither = uniform
-        row = self.rows(expected, layer_energy, condition, dither)
+        row = self.rows(expected, layer_energy, condition, dither, larger)
         return expected * self.ratio(row, quantile)
 
     def rows(
-        self, expected: Tensor, layer_energy: Tensor, condition: Condition, dither: Tensor
+        self,
+        expected: Tensor,
+        layer_energy: Tensor,
+        condition: Condition,
+        dither: Tensor,
+        larger: Tensor | None = None,
     ) -> Tensor:
         """Rows (N, X, Y, Z) of the table, counted through all classes; see :meth:`forward`."""
-        place = self.coordinate(expected, condition) + dither
+        place = self.coordinate(expected, condition, larger) + dither
         row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
         return row + (self.classes.of(layer_energy) * EXPECTATIONS)[:, None, None]
 
@@ -101,8 +108,13 @@ class DepositSampler(nn.Module):
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
         return look_up(self.table, row * QUANTILES + column)
 
-    def coordinate(self, expected: Tensor, condition: Condition) -> Tensor:
-        """Place (N, X, Y, Z) of expectations in GeV among the table's rows."""
+    def coordinate(
+        self, expected: Tensor, condition: Condition, larger: Tensor | None = None
+    ) -> Tensor:
+        """Place (N, X, Y, Z) of expectations in GeV among the table's rows: larger deposits are as
+        many as those of a cell that expects so much less."""
         per_log = STEPS_PER_DECADE / math.log(10.0)
         shift = condition.weights @ self.shift - math.log(LOWEST_GEV) * per_log
+        if larger is not None:
+            shift = shift - larger * per_log
         return ranged_logarithm(expected, *EXPECTED_GEV) * per_log + shift[:, None, None]

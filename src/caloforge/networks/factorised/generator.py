@@ -41,7 +41,7 @@ from caloforge.networks.factorised.geometry import steps
 from caloforge.networks.factorised.hit_numbers import HitNumbers
 from caloforge.networks.factorised.knots import Condition, Knots, unit_vectors
 from caloforge.networks.factorised.layers import LayerEnergies, normal_from_uniform
-from caloforge.networks.factorised.pattern import TransversePattern
+from caloforge.networks.factorised.pattern import ExpectedCells, TransversePattern
 from caloforge.scaling import THRESHOLD_GEV
 
 TILT_DIM = 2
@@ -71,7 +71,9 @@ class FactorisedOptions(FrozenModel):
     sum of the layers for a variable of its own; ``shared_pattern`` has one network weigh the
     Gaussians in all layers.  ``off_centre``:
     energy beside the image has its part in where the image's centre is, as it has in Geant4's.
-    ``counted_hits``: how many cells a faint layer hits is drawn, too.
+    ``counted_hits``: how many cells a faint layer hits is drawn, too.  ``deposit_sizes``: the
+    shared pattern's network says of each layer how large its deposits are, too; it is told the
+    response, and how the layer stands out of those near it.
     """
 
     name: Literal["factorised"] = "factorised"
@@ -94,6 +96,7 @@ class FactorisedOptions(FrozenModel):
     shared_pattern: bool = False
     off_centre: bool = False
     counted_hits: bool = False
+    deposit_sizes: bool = False
 
     @property
     def for_thick_layers(self) -> bool:
@@ -184,7 +187,7 @@ class FactorisedGenerator(GeneratorNetwork):
         if phi is None:
             axis = self.axis(impact, layer_energy, condition, tilt)
             centre = self.axis.centre(axis)
-            expected, beside = self.expected(layer_energy, condition, axis, centre)
+            expected, beside, larger = self.expected(layer_energy, condition, axis, centre)
         else:
             assert isinstance(self.axis, ShowerAxis)
             assert isinstance(self.pattern, TransversePattern)
@@ -192,19 +195,21 @@ class FactorisedGenerator(GeneratorNetwork):
             axis = self.axis(impact, layer_energy, condition, tilt, toward)
             centre, sideways = self.axis.centre(axis), Sideways(self.axis.aside(axis), toward)
             from_window = axis - torch.stack([sideways.centre, centre], dim=2)
-            expected, beside = self.pattern.aslant(layer_energy, condition, from_window, toward)
+            expected, beside, larger = self.pattern.aslant(
+                layer_energy, condition, from_window, toward
+            )
         missed = self.axis.missed(for_centre, condition)
         hits, in_hits = None, None
         if self.halo is not None:
             hits = self.halo(beside, condition, centre, for_halo, sideways)
             in_hits = hits.layer_energy(layer_energy.shape[1])
         quantile, dither = self.noise(for_cells, condition)
-        row = self.deposits.rows(expected, layer_energy, condition, dither)
+        row = self.deposits.rows(expected, layer_energy, condition, dither, larger)
         counted = None
         if self.hit_numbers is not None:
             own = layer_energy if in_hits is None else layer_energy - in_hits
             counted = self.hit_numbers.counts(own)
-            quantile = self.hit_numbers(quantile, row, own, condition, for_numbers)
+            quantile = self.hit_numbers(quantile, row, own, condition, for_numbers, larger)
         deposit = expected * self.deposits.ratio(row, quantile)
         cells, scale = scale_to_layers(deposit, layer_energy, in_hits, counted)
         if hits is not None:
@@ -213,9 +218,9 @@ class FactorisedGenerator(GeneratorNetwork):
 
     def expected(
         self, layer_energy: Tensor, condition: Condition, axis: Tensor, centre: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Energies in GeV expected in the cells (N, X, Y, Z) of the window and beside it (N, Z)."""
-        expected: tuple[Tensor, Tensor] = self.pattern(
+    ) -> ExpectedCells:
+        """What the cells of the windows expect."""
+        expected: ExpectedCells = self.pattern(
             layer_energy, condition, axis[:, 0, 0], axis[..., 1] - centre
         )
         return expected

@@ -41,6 +41,9 @@ def steps(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
     ConfigError
         if the options, or the angles, do not suit it.
     """
+    if options.deposit_sizes and not options.shared_pattern:
+        msg = "deposit_sizes are said by a shared pattern's network: set shared_pattern, too"
+        raise ConfigError(msg)
     return (
         _on_pads(options, domain, knots)
         if domain.rings is None
@@ -54,7 +57,7 @@ def _on_pads(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
     axis = ShowerAxis(domain, window, knots, off_centre=options.off_centre)
     pattern = TransversePattern(
         axis.window, layers, options.rings, options.pattern_width, knots,
-        whole=axis.whole, shared=options.shared_pattern,
+        whole=axis.whole, shared=options.shared_pattern, sizes=options.deposit_sizes,
     )  # fmt: skip
     noise = CellNoise(
         (*axis.window, layers), options.sharing, knots, options.deep_sharing,
@@ -75,8 +78,9 @@ def _in_rings(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps
         msg = "showers in rings lie about their particle: all at one angle, 90 degrees, are needed"
         raise ConfigError(msg)
     pattern = RingPattern(
-        domain, options.rings, options.pattern_width, knots, shared=options.shared_pattern
-    )
+        domain, options.rings, options.pattern_width, knots,
+        shared=options.shared_pattern, sizes=options.deposit_sizes,
+    )  # fmt: skip
     return Steps(ParticleAxis(domain), pattern, RingNoise(domain, knots), None)
 
 

@@ -10,6 +10,8 @@ have, is drawn as before: cells whose quantiles are small for their chance of a 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -54,14 +56,21 @@ class HitNumbers(nn.Module):
         self.chance: Tensor
 
     def forward(
-        self, quantile: Tensor, row: Tensor, energy: Tensor, condition: Condition, latent: Tensor
+        self,
+        quantile: Tensor,
+        row: Tensor,
+        energy: Tensor,
+        condition: Condition,
+        latent: Tensor,
+        larger: Tensor | None = None,
     ) -> Tensor:
         """Quantiles (N, X, Y, Z) of which as many are hits as were drawn where a layer is faint.
 
         ``quantile``, and ``row`` of the deposits' table, (N, X, Y, Z); ``energy`` (N, Z) of these
-        cells in GeV; ``latent`` (N, latent_dim).
+        cells in GeV; ``latent`` (N, latent_dim); ``larger``: as
+        :class:`caloforge.networks.factorised.pattern.ExpectedCells` has it.
         """
-        number = self.numbers(energy, condition, latent)
+        number = self.numbers(energy, condition, latent, larger)
         factor = torch.where(self.counts(energy), self.factors(quantile, row, number), 1.0)
         return (quantile / factor[:, None, None]).clamp(max=1.0)
 
@@ -69,17 +78,22 @@ class HitNumbers(nn.Module):
         """Which layers (N, Z) with these energies in GeV are faint, and not empty."""
         return (energy > THRESHOLD_GEV) & (energy < self.limit_gev)
 
-    def place(self, energy: Tensor) -> Tensor:
-        """Places of energies in GeV among the rows of the table."""
+    def place(self, energy: Tensor, larger: Tensor | None = None) -> Tensor:
+        """Places of energies in GeV among the rows of the table: larger deposits are as many as
+        those of a layer of so much less energy."""
         octaves = torch.log2((energy / self.limit_gev).clamp(min=1e-9))
+        if larger is not None:
+            octaves = octaves - larger / math.log(2.0)
         return (octaves * PER_OCTAVE + ENERGIES).clamp(0.0, ENERGIES - 1.0)
 
-    def numbers(self, energy: Tensor, condition: Condition, latent: Tensor) -> Tensor:
+    def numbers(
+        self, energy: Tensor, condition: Condition, latent: Tensor, larger: Tensor | None = None
+    ) -> Tensor:
         """Numbers of hits (N, Z) of layers with these energies in GeV."""
         for_number, for_energy, for_knot = latent.reshape(-1, 3, self.layers).unbind(dim=1)
         below = torch.cumsum(condition.weights, dim=1)[:, :-1, None]
         knot = (below <= for_knot[:, None]).to(energy.dtype).sum(dim=1)
-        in_energy = torch.floor((self.place(energy) + for_energy).clamp(max=ENERGIES - 1.0))
+        in_energy = torch.floor((self.place(energy, larger) + for_energy).clamp(max=ENERGIES - 1.0))
         row = (knot * self.groups + self.group) * ENERGIES + in_energy
         return look_up(self.table, row * COLUMNS + torch.floor(for_number * COLUMNS))
 

@@ -12,9 +12,11 @@ matter looks the same from all sides (:mod:`.aslant`).
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from caloforge.networks.factorised.aslant import halves
 from caloforge.networks.factorised.knots import Condition, Knots
@@ -25,13 +27,35 @@ FAINTEST_SHARE = 1e-12
 """Of a Gaussian in the image: of one that lies outside of it nothing is left."""
 SHIFT_SIGMAS = 8.0
 """Shift in widths of a Gaussian, for a unit of cot(theta), where its parameter is 1."""
+SHOWER_INPUTS = (
+    "share", "energy", "share before", "from the middle", "depth", "middle", "width in depth",
+)  # fmt: skip
+SIZE_INPUTS, SIZE_OUTPUTS = ("response", "standing out"), ("larger deposits",)
+"""What a shared network is told of a layer, and says of it."""
+MOST_WIDTHS, MOST_STANDING_OUT = 4.0, 2.0
+"""Widths of the response, and logarithm of a layer's energy, from which on more counts as that."""
+MOST_LARGER = 2.0
+"""Of deposits, in the logarithm of their size."""
+NEAR, FAINTEST_GEV = 2, 1e-6
+"""Layers before and behind one from which it stands out, and what the faintest one counts for."""
+
+
+class ExpectedCells(NamedTuple):
+    """Energies in GeV expected in the ``cells`` (N, X, Y, Z) of the window and ``beside`` it
+    (N, Z); ``larger`` (N, Z): logarithm of the size of a layer's deposits over the usual one, or
+    None, where all are as usual."""
+
+    cells: Tensor
+    beside: Tensor
+    larger: Tensor | None
 
 
 class LateralMixture(nn.Module):
     """The Gaussians of each layer, ``number`` of them: their widths and their weights.
 
     ``log_sigma`` (number,): logarithms of the widths in pads, at first up to ``widest``.
-    ``shared``: one network weighs them in all layers (:class:`SharedWeights`).
+    ``shared``: one network weighs them in all layers (:class:`SharedWeights`), and, with ``sizes``,
+    says how large the layers' deposits are.
     """
 
     def __init__(
@@ -43,13 +67,15 @@ class LateralMixture(nn.Module):
         widest: float = WIDEST_PADS,
         *,
         shared: bool = False,
+        sizes: bool = False,
     ) -> None:
         super().__init__()
         self.grid, self.features, self.shared = (layers, number), knots.features, shared
+        self.sizes = sizes
         sigmas = torch.linspace(math.log(NARROWEST_PADS), math.log(widest), number)
         self.log_sigma = nn.Parameter(sigmas)
         if shared:
-            self.network: nn.Module = SharedWeights(layers, number, width, knots.features)
+            self.network: nn.Module = SharedWeights(layers, number, width, knots, sizes=sizes)
             return
         self.network = _perceptron(knots.features + layers, width, layers * number)
 
@@ -66,14 +92,26 @@ class LateralMixture(nn.Module):
             "network.4.bias": {0: outputs},
         }
 
-    def weights(self, layer_energy: Tensor, condition: Condition) -> Tensor:
-        """Weights (N, Z, number) of the Gaussians in each layer; they add up to one."""
+    def weights(self, layer_energy: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
+        """Weights (N, Z, number) of the Gaussians in each layer, which add up to one; and how much
+        larger its deposits are, as :class:`ExpectedCells` has it."""
         if self.shared:
-            return torch.softmax(self.network(layer_energy, condition.features), dim=2)
+            logits, larger = self.network(layer_energy, condition)
+            return torch.softmax(logits, dim=2), larger
         total = layer_energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
         fractions = (torch.log(layer_energy / total + 1e-4) + 4.0) * 0.5
         logits = self.network(torch.cat([fractions, condition.features], dim=1))
-        return torch.softmax(logits.reshape(-1, *self.grid), dim=2)
+        return torch.softmax(logits.reshape(-1, *self.grid), dim=2), None
+
+    def set_usual_response(self, usual: Tensor) -> None:
+        """Tell the network, which says how large deposits are, what response is usual, as
+        :class:`SharedWeights` has it."""
+        assert isinstance(self.network, SharedWeights)
+        self.network.usual.copy_(usual)
+
+    def network_tables(self) -> dict[str, Tensor]:
+        """What a sampler reads of the network beside its weights."""
+        return self.network.tables() if isinstance(self.network, SharedWeights) else {}
 
 
 class SharedWeights(nn.Module):
@@ -81,23 +119,35 @@ class SharedWeights(nn.Module):
 
     Few showers teach it as much as many teach a network that sees all layers at once, for every
     layer of every shower is an example; and it cannot know a shower by heart.
+
+    ``sizes``: it says how large deposits are, too.  A layer stands out of its neighbours, and a
+    shower of its energy, less by more deposits than by larger ones; so it is told both.  ``usual``
+    (knots, 2): the usual response, sum over Ep, and one over its width.
     """
 
-    inputs = 7
-
-    def __init__(self, layers: int, number: int, width: int, features: int) -> None:
+    def __init__(
+        self, layers: int, number: int, width: int, knots: Knots, *, sizes: bool = False
+    ) -> None:
         super().__init__()
-        self.features, self.grid = features, (layers, number)
-        self.network = _perceptron(self.inputs + features, width, number)
-        self.bias = nn.Parameter(torch.zeros(layers, number))
+        self.features, self.number, self.sizes = knots.features, number, sizes
+        outputs = number + len(SIZE_OUTPUTS) * sizes
+        inputs = len(SHOWER_INPUTS) + len(SIZE_INPUTS) * sizes + self.features
+        self.network = _perceptron(inputs, width, outputs)
+        self.bias = nn.Parameter(torch.zeros(layers, outputs))
         self.register_buffer("depth", torch.arange(float(layers)), persistent=False)
         self.depth: Tensor
+        if sizes:
+            self.register_buffer("usual", torch.zeros(knots.size, 2))
+            self.register_buffer("near", _mean_of_near(layers), persistent=False)
+            self.usual: Tensor
+            self.near: Tensor
 
-    def forward(self, layer_energy: Tensor, features: Tensor) -> Tensor:
-        """Logarithms (N, Z, number) of weights up to a constant, for layer energies (N, Z) in GeV
-        and features (N, F) of the condition."""
+    def forward(self, layer_energy: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
+        """Logarithms (N, Z, number) of weights up to a constant, for layer energies (N, Z) in GeV;
+        and how much larger deposits are, as :class:`ExpectedCells` has it."""
         size = len(self.depth)
-        share = layer_energy / layer_energy.sum(dim=1, keepdim=True).clamp(min=1e-12)
+        total = layer_energy.sum(dim=1, keepdim=True)
+        share = layer_energy / total.clamp(min=1e-12)
         middle = (share * self.depth).sum(dim=1, keepdim=True)
         square = (share * (self.depth - middle) ** 2).sum(dim=1, keepdim=True)
         told = [
@@ -109,15 +159,56 @@ class SharedWeights(nn.Module):
             (4.0 / size * middle - 2.0).expand_as(share),
             (8.0 / size * torch.sqrt(square + 1e-6) - 1.0).expand_as(share),
         ]
-        known = features[:, None].expand(-1, size, -1)
+        if self.sizes:
+            usual = condition.weights @ self.usual
+            response = (total / condition.energy[:, None] - usual[:, :1]) * usual[:, 1:]
+            told.append(0.5 * response.clamp(-MOST_WIDTHS, MOST_WIDTHS).expand_as(share))
+            told.append(2.0 * self._standing_out(layer_energy))
+        known = condition.features[:, None].expand(-1, size, -1)
         inputs = torch.cat([torch.stack(told, dim=2), known], dim=2)
-        logits: Tensor = self.network(inputs.flatten(0, 1))
-        return logits.reshape(-1, *self.grid) + self.bias
+        outputs = self.network(inputs.flatten(0, 1)).reshape(-1, *self.bias.shape) + self.bias
+        logits = outputs[..., : self.number]
+        if not self.sizes:
+            return logits, None
+        return logits, outputs[..., self.number].clamp(-MOST_LARGER, MOST_LARGER)
+
+    def _standing_out(self, layer_energy: Tensor) -> Tensor:
+        """Logarithm (N, Z) of the layers' energies over the mean of those near them."""
+        near = (layer_energy @ self.near).clamp(min=FAINTEST_GEV)
+        ratio = torch.log(layer_energy.clamp(min=FAINTEST_GEV) / near)
+        return ratio.clamp(-MOST_STANDING_OUT, MOST_STANDING_OUT)
+
+    def tables(self) -> dict[str, Tensor]:
+        """What a sampler reads of it, beside its weights."""
+        return {"network.usual": self.usual} if self.sizes else {}
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
-        inputs = (AxisBlock("shower", self.inputs), AxisBlock("features", self.features))
-        return {"network.0.weight": {1: inputs}, "bias": {0: (AxisBlock("layers", self.grid[0]),)}}
+        shower, size = (
+            tuple(AxisBlock(name, 1) for name in names) for names in (SHOWER_INPUTS, SIZE_INPUTS)
+        )
+        weighed = (AxisBlock("gaussians", self.number),)
+        outputs = weighed + tuple(AxisBlock(name, 1) for name in SIZE_OUTPUTS * self.sizes)
+        inputs = (*shower, *(size if self.sizes else ()), AxisBlock("features", self.features))
+        return {
+            "network.0.weight": {1: inputs},
+            "network.4.weight": {0: outputs},
+            "network.4.bias": {0: outputs},
+            "bias": {0: (AxisBlock("layers", len(self.depth)),), 1: outputs},
+            "usual": {0: (AxisBlock("knots", len(self.usual)),)} if self.sizes else {},
+        }
+
+
+def _mean_of_near(layers: int) -> Tensor:
+    """Matrix (Z, Z) that makes of layers the mean of each and the two before and behind it, where
+    the first and the last layer go on.
+
+    >>> _mean_of_near(3)[:, 0]
+    tensor([0.6000, 0.2000, 0.2000])
+    """
+    steps = torch.arange(-NEAR, NEAR + 1)
+    places = (torch.arange(layers)[:, None] + steps).clamp(0, layers - 1)
+    return functional.one_hot(places, layers).float().mean(dim=1).T.contiguous()
 
 
 def _perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:
@@ -146,8 +237,9 @@ class TransversePattern(LateralMixture):
         *,
         whole: bool = True,
         shared: bool = False,
+        sizes: bool = False,
     ) -> None:
-        super().__init__(layers, rings, width, knots, shared=shared)
+        super().__init__(layers, rings, width, knots, shared=shared, sizes=sizes)
         self.whole, self.inclined = whole, knots.inclined
         if self.inclined:
             self.shift = nn.Parameter(torch.zeros(2, layers, rings))
@@ -158,13 +250,14 @@ class TransversePattern(LateralMixture):
 
     def forward(
         self, layer_energy: Tensor, condition: Condition, axis_x: Tensor, axis_y: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Expected energies (N, X, Y, Z) in the window and (N, Z) beside it, in GeV.
+    ) -> ExpectedCells:
+        """What cells expect.
 
         ``layer_energy`` (N, Z) in GeV; ``axis_x`` (N,) and ``axis_y`` (N, Z): the shower axis in
         pads from the centre of the window's middle pad.
         """
-        weights = self.weights(layer_energy, condition) * layer_energy[..., None]
+        weights, larger = self.weights(layer_energy, condition)
+        weights = weights * layer_energy[..., None]
         slope = torch.exp(-self.log_sigma) / math.sqrt(2.0)
         in_x = self._pads(self.x_edges, axis_x[:, None], slope)
         if self.inclined:
@@ -173,22 +266,23 @@ class TransversePattern(LateralMixture):
                 axis_y[..., None] + self._shifted(condition),
                 slope / condition.stretch[..., None],
             )
-            return _in_window(weights, in_x[:, None], in_y)
+            return ExpectedCells(*_in_window(weights, in_x[:, None], in_y), larger)
         in_y = self._pads(self.y_edges, axis_y[:, :1], slope)
         rings = in_x[:, :, None] * in_y[:, None]
         cells = rings.flatten(1, 2) @ weights.transpose(1, 2)
         outside = 1.0 - in_x.sum(dim=1) * in_y.sum(dim=1)
         cells = cells.reshape(-1, *rings.shape[1:3], self.grid[0])
-        return cells, (weights @ outside[..., None])[..., 0]
+        return ExpectedCells(cells, (weights @ outside[..., None])[..., 0], larger)
 
     def aslant(
         self, layer_energy: Tensor, condition: Condition, axis: Tensor, toward: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> ExpectedCells:
         """As :meth:`forward`, of showers that lean along unit vectors ``toward`` (N, 2).
 
         ``axis`` (N, Z, 2): in pads from the centre of the window's middle pad.
         """
-        weights = self.weights(layer_energy, condition) * layer_energy[..., None]
+        weights, larger = self.weights(layer_energy, condition)
+        weights = weights * layer_energy[..., None]
         slope = torch.exp(-self.log_sigma) / math.sqrt(2.0)
         width, apart = halves(condition.stretch, toward)
         moved = self._shifted(condition)
@@ -205,7 +299,7 @@ class TransversePattern(LateralMixture):
             )
             both.append(_in_window(weights, in_x, in_y))
         (cells, beside), (others, others_beside) = both
-        return 0.5 * (cells + others), 0.5 * (beside + others_beside)
+        return ExpectedCells(0.5 * (cells + others), 0.5 * (beside + others_beside), larger)
 
     def axes(self) -> dict[str, Axes]:
         """See :mod:`caloforge.networks.meaning`."""
@@ -213,11 +307,12 @@ class TransversePattern(LateralMixture):
 
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it, beside the network."""
-        steepness = {"steepness": torch.exp(-self.log_sigma) / math.sqrt(2.0)}
+        found = self.network_tables()
+        found["steepness"] = torch.exp(-self.log_sigma) / math.sqrt(2.0)
         if not self.inclined:
-            return steepness
+            return found
         at, with_energy = self.shift * (SHIFT_SIGMAS * self.log_sigma.exp())
-        return steepness | {"shift.at": at, "shift.with_energy": with_energy}
+        return found | {"shift.at": at, "shift.with_energy": with_energy}
 
     def _shifted(self, condition: Condition) -> Tensor:
         """How far (N, Z, rings) in pads the Gaussians are from the axis, where showers lean."""

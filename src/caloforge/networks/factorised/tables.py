@@ -42,6 +42,9 @@ THICK_VERSION = 7
 COUNTED_VERSION = 8
 """Of networks that draw the number of hits in faint layers."""
 
+SIZED_VERSION = 9
+"""Of networks that say how large the deposits of a layer are."""
+
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
 ROUNDING, SMALLEST = 1e-5, 1e-4
@@ -173,6 +176,8 @@ def _lines_of(kind: str, described: str) -> list[list[str]]:
 def version_of(generator: FactorisedGenerator) -> int:
     """The form of a generator's tables, one of those above."""
     layers = generator.layers
+    if generator.pattern.sizes:
+        return SIZED_VERSION
     if generator.hit_numbers is not None:
         return COUNTED_VERSION
     if generator.for_thick_layers:

@@ -26,7 +26,6 @@ from caloforge.networks.factorised.deposits import (
     DepositSampler,
 )
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
-from caloforge.networks.factorised.knots import Condition
 
 BIN_WIDTH = 0.025
 LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO = -18.5, 13.5
@@ -80,13 +79,13 @@ class DepositMeasurement:
         """Count the cells of the windows and their expectations."""
         cells, expected = showers.window, showers.expected
         layer_energy, condition = showers.layer_energy, showers.condition
-        place = self._place(expected, condition)
+        place = self._place(expected, showers)
         known = self.sampler.classes
         classes = known.of(layer_energy).long()[:, None, None]
         faint = FAINT * known.faint_gev
         whole = torch.where(layer_energy < faint, math.inf, layer_energy)[:, None, None]
         independent = expected / (1.0 - (expected / whole).clamp(max=LARGEST_SHARE))
-        row = torch.round(self._place(independent, condition)).long() + classes * EXPECTATIONS
+        row = torch.round(self._place(independent, showers)).long() + classes * EXPECTATIONS
         self.cells += counted(row, self.cells)
         hit = cells > 0
         ratio = (torch.log(cells[hit] / expected[hit]) - LOWEST_LOG_RATIO) / BIN_WIDTH
@@ -100,8 +99,9 @@ class DepositMeasurement:
             weight = weights[:, knot, None, None, None].expand_as(fine)
             self.expectations[knot] += counted(fine, self.expectations[knot], weight)
 
-    def _place(self, expected: Tensor, condition: Condition) -> Tensor:
-        return self.sampler.coordinate(expected, condition).clamp(0.0, EXPECTATIONS - 1.0)
+    def _place(self, expected: Tensor, showers: ExpectedShowers) -> Tensor:
+        place = self.sampler.coordinate(expected, showers.condition, showers.larger)
+        return place.clamp(0.0, EXPECTATIONS - 1.0)
 
     def apply(self) -> None:
         """Set the table and the shifts of the sampler."""

@@ -17,7 +17,8 @@ class ExpectedShowers(NamedTuple):
 
     ``layer_energy`` (N, Z); ``axis`` (N, Z, 2) in pads from the image's middle pad; ``centre``
     (N, Z): y of the window in pads from there; ``window`` (N, X, Y, Z): the cells in it, and
-    ``expected`` of the same shape; ``beside`` (N, Z): what is expected beside it.
+    ``expected`` of the same shape; ``beside`` (N, Z): what is expected beside it;
+    ``larger``: as :class:`caloforge.networks.factorised.pattern.ExpectedCells` has it.
     """
 
     showers: Batch
@@ -28,6 +29,7 @@ class ExpectedShowers(NamedTuple):
     window: Tensor
     expected: Tensor
     beside: Tensor
+    larger: Tensor | None = None
 
 
 def expect(
@@ -40,5 +42,5 @@ def expect(
     axis = generator.axis(encoder(showers.cells, condition, moved), layer_energy, condition)
     centre = generator.axis.centre(axis.detach())
     window = generator.axis.cut(showers.cells, centre)
-    expected, beside = generator.expected(layer_energy, condition, axis, centre)
-    return ExpectedShowers(showers, layer_energy, condition, axis, centre, window, expected, beside)
+    expected = generator.expected(layer_energy, condition, axis, centre)
+    return ExpectedShowers(showers, layer_energy, condition, axis, centre, window, *expected)

@@ -40,7 +40,7 @@ class HitNumberMeasurement:
         """Count the faint layers of the windows."""
         energy = expected.window.sum(dim=(1, 2))
         hits = (expected.window > 0).sum(dim=(1, 2)).clamp(1, MOST_HITS)
-        in_energy = torch.round(self.numbers.place(energy)).long()
+        in_energy = torch.round(self.numbers.place(energy, expected.larger)).long()
         index = self.numbers.group.long() * ENERGIES + in_energy
         index = index * (MOST_HITS + 1) + hits
         weights = expected.condition.weights.double()

@@ -101,6 +101,14 @@ class LayerQuantiles(LayerCollection):
             layers.whitening.copy_(torch.linalg.inv(lower))
 
 
+def usual_response(knots: Knots, layer_energy: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
+    """Mean of the response at the knots and one over its width (knots, 2), of showers with layer
+    energies (N, Z) and energies (N,) in GeV at angles (N,) in rad."""
+    response = layer_energy.sum(dim=1) / energy
+    mean, width = smooth_moments(knots, knots(energy, theta).weights, response)
+    return torch.stack([mean, 1.0 / width.clamp(min=1e-6)], dim=1)
+
+
 class LayerCalibration(LayerCollection):
     """The mean of every layer, then mean and width of the response at the knots.
 

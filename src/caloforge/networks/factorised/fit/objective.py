@@ -3,7 +3,8 @@
 In the first epoch the transverse pattern starts to learn, and the layer energies are collected;
 their quantiles are then known.  Then pattern and layer energies are trained side by side: the
 pattern on the cross-entropy of where the energy of a layer falls (so that its mean is right in
-every pad), the layer energies on the likelihood of their flow.  Both are likelihoods up to a
+every pad) and, where it says how large deposits are, on the layers' numbers of hits, the layer
+energies on the likelihood of their flow.  Both are likelihoods up to a
 constant; the other parts are measured, not fitted to a likelihood, while the averaged weights stand
 still (:mod:`.measurement`).  Only then does the generator give showers.
 """
@@ -22,7 +23,7 @@ from caloforge.errors import ConfigError
 from caloforge.networks.factorised.fit.empty import SWEEPS, drawn_scores
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers, expect
 from caloforge.networks.factorised.fit.impact import WIDTH, impact_encoder
-from caloforge.networks.factorised.fit.layers import LayerQuantiles
+from caloforge.networks.factorised.fit.layers import LayerQuantiles, usual_response
 from caloforge.networks.factorised.fit.measurement import GeneratorMeasurement
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.objective import Batch, ObjectiveOptions, TrainingPlan, WeightAverage
@@ -30,6 +31,10 @@ from caloforge.ranks import group
 
 THIN_LAYER_WEIGHT = 0.004
 """Weight in the pattern's loss that every layer gets beside its share of the energy."""
+ONE_PARTICLE = 0.29
+"""What a particle leaves in a layer, in units of what the layers' classes call faint."""
+FEWEST_HITS = 1e-3
+"""Expected in any layer, whose logarithm is finite so."""
 
 
 class FitOptions(ObjectiveOptions):
@@ -69,6 +74,22 @@ def pattern_loss(view: ExpectedShowers) -> Tensor:
     share = share + torch.where(layer_energy > 0, torch.log(layer_energy.clamp(1e-9)), 0.0)
     weight = layer_energy / layer_energy.sum(dim=1, keepdim=True) + THIN_LAYER_WEIGHT
     return (share * weight).sum(dim=1).mean()
+
+
+def sizes_loss(view: ExpectedShowers, particle_gev: float) -> Tensor:
+    """Negative logarithm of the likelihood (Poisson) of the layers' numbers of hits, for one hit;
+    what cells expect, as if their deposits were as usual, stands still.
+
+    A cell is hit if a particle crosses it, of which there are its expectation over ``particle_gev``
+    times the size of the layer's deposits.  That this is only about so does not matter: the tables
+    are measured with whatever sizes are found.
+    """
+    assert view.larger is not None
+    particles = view.expected.detach() / particle_gev * torch.exp(-view.larger)[:, None, None]
+    mean = (1.0 - torch.exp(-particles)).sum(dim=(1, 2)) + FEWEST_HITS
+    hits = (view.window > 0).sum(dim=(1, 2))
+    loss = (mean - hits * torch.log(mean)).sum(dim=1) / hits.sum(dim=1).clamp(min=1)
+    return loss.mean()
 
 
 class FactorisedObjective:
@@ -128,10 +149,15 @@ class FactorisedObjective:
         return self.generator
 
     def start_epoch(self, epoch: int) -> None:
-        """After the first epoch, set the quantiles of the layer energies."""
+        """After the first epoch, set the quantiles of the layer energies, and what response is
+        usual."""
         self.steps = max(self.steps, epoch * self.steps_per_epoch)
         if epoch == 1 and self.quantiles.showers:
             self.quantiles.apply()
+            if self.generator.pattern.sizes:
+                usual = usual_response(self.generator.knots, *self.quantiles.all())
+                for pattern in (self.generator.pattern, self.measurement.averaged.pattern):
+                    pattern.set_usual_response(usual)
             self.quantiles.reset()
 
     def step(self, batch: Batch) -> dict[str, float]:
@@ -140,6 +166,9 @@ class FactorisedObjective:
         self.steps += 1
         expected = expect(self.generator, self.encoder, batch)
         losses = {"pattern": pattern_loss(expected)}
+        if expected.larger is not None:
+            faint = self.generator.deposits.classes.faint_gev
+            losses["sizes"] = sizes_loss(expected, ONE_PARTICLE * faint)
         if first_epoch:
             self._collect(expected)
         elif self.steps <= self.flow_steps:

@@ -122,7 +122,7 @@ class RingMeasurement:
             condition = generator.knots(showers.energy, showers.theta)
             layer_energy = showers.cells.sum(dim=(1, 2))
             none = torch.zeros_like(layer_energy)
-            expected, _ = generator.pattern(layer_energy, condition, none[:, 0], none)
+            expected, *_ = generator.pattern(layer_energy, condition, none[:, 0], none)
             sums = sums.plus(ring_sums(self.noise, showers.cells - expected, condition))
         return sums
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from caloforge.networks.base import Domain
 from caloforge.networks.factorised.knots import Condition, Knots
-from caloforge.networks.factorised.pattern import FAINTEST_SHARE, LateralMixture
+from caloforge.networks.factorised.pattern import FAINTEST_SHARE, ExpectedCells, LateralMixture
 
 WIDEST = 0.8
 """Of the Gaussians at first, in radii of the cylinder."""
@@ -22,12 +22,20 @@ class RingPattern(LateralMixture):
     """Expected cell energies in rings and sectors, given layer energies."""
 
     def __init__(
-        self, domain: Domain, number: int, width: int, knots: Knots, *, shared: bool = False
+        self,
+        domain: Domain,
+        number: int,
+        width: int,
+        knots: Knots,
+        *,
+        shared: bool = False,
+        sizes: bool = False,
     ) -> None:
         assert domain.rings is not None
         most, sectors, layers = domain.shape
         outermost = max(edges[-1] for edges in domain.rings.edges)
-        super().__init__(layers, number, width, knots, WIDEST * outermost, shared=shared)
+        widest = WIDEST * outermost
+        super().__init__(layers, number, width, knots, widest, shared=shared, sizes=sizes)
         edges = [[*each, *[each[-1]] * (most + 1 - len(each))] for each in domain.rings.edges]
         self.register_buffer("square", torch.tensor(edges) ** 2, persistent=False)
         count = torch.tensor(domain.rings.sectors)
@@ -38,18 +46,20 @@ class RingPattern(LateralMixture):
 
     def forward(
         self, layer_energy: Tensor, condition: Condition, axis_x: Tensor, axis_y: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Expected energies (N, X, Y, Z) in GeV, and (N, Z) beside the cylinder: none.
+    ) -> ExpectedCells:
+        """What cells expect; nothing is beside the cylinder.
 
         ``layer_energy`` (N, Z) in GeV; the axis is that of the cylinder.
         """
-        weights = self.weights(layer_energy, condition) * layer_energy[..., None]
+        weights, larger = self.weights(layer_energy, condition)
+        weights = weights * layer_energy[..., None]
         rings = (self.shares() @ weights.permute(1, 2, 0)).permute(2, 1, 0)
-        return rings[:, :, None] * self.in_sector, torch.zeros_like(layer_energy)
+        beside = torch.zeros_like(layer_energy)
+        return ExpectedCells(rings[:, :, None] * self.in_sector, beside, larger)
 
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it, beside the network."""
-        return {"shares": self.shares()}
+        return self.network_tables() | {"shares": self.shares()}
 
     def shares(self) -> Tensor:
         """Share (Z, X, number) of each Gaussian in each ring; together one."""
