@@ -53,7 +53,9 @@ class Look:
 
     def options(self) -> dict[str, Any]:
         """As options of the network."""
-        found: dict[str, Any] = {"shared_pattern": True, "pattern_width": PATTERN_WIDTH}
+        found: dict[str, Any] = {
+            "shared_pattern": True, "pattern_width": PATTERN_WIDTH, "deposit_sizes": True,
+        }  # fmt: skip
         found |= self.layers.options()
         if self.window is not None:
             found |= {"window": list(self.window), "halo_particles": self.halo_particles}
