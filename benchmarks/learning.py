@@ -21,10 +21,9 @@ from typing import NamedTuple
 import torch
 from rich.console import Console
 from rich.table import Table
-from transfer import Silent, distance, drawn, generated, reduced, told
+from transfer import Silent, chosen_recipe, distance, drawn, generated, reduced, told
 
 from caloforge import io
-from caloforge.make.recipe import choose_recipe
 from caloforge.showers import Showers
 from caloforge.train.loop import Training
 from caloforge.train.recipe import Recipe, load_recipe
@@ -72,7 +71,7 @@ def learned(showers: Showers, held_out: Showers, recipe: Recipe | None, seed: in
         sample, run = Path(name) / "showers.h5", Path(name) / "run"
         io.write(sample, showers)
         if recipe is None:
-            recipe, _ = choose_recipe("learning", [sample], seed)
+            recipe = chosen_recipe(sample, seed)
         began = time.process_time()
         Training(recipe.model_copy(update={"seed": seed}), [sample], run, Silent()).run()
         minutes = (time.process_time() - began) / 60

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from caloforge import io
+from caloforge.make.data import request_of_sample
 from caloforge.make.recipe import choose_recipe
 from caloforge.networks.base import GeneratorNetwork
 from caloforge.physics.distances import scaled_wasserstein
@@ -130,7 +131,7 @@ def train(
     sample = run.with_suffix(".h5")
     io.write(sample, showers)
     if recipe is None:
-        recipe, _ = choose_recipe("transfer", [sample], seed)
+        recipe = chosen_recipe(sample, seed)
     recipe = recipe.model_copy(update={"seed": seed})
     if epochs:
         recipe = recipe.with_epochs(epochs)
@@ -141,6 +142,16 @@ def train(
     made = generated(generator, kept)
     score = Validator(kept, seed=1).score(generator)
     return score, distance(reduced(kept), reduced(made)), minutes
+
+
+def chosen_recipe(sample: Path, seed: int) -> Recipe:
+    """The recipe that `caloforge make` chooses for the showers of a file."""
+    with io.open_showers(sample) as showers:
+        detector = showers.detector
+    recipe, _ = choose_recipe(
+        request_of_sample(sample, detector, detector.name, None, seed), [sample]
+    )
+    return recipe
 
 
 def generated(generator: GeneratorNetwork, kept: Showers) -> Showers:

@@ -122,9 +122,9 @@ def test_a_missing_table_is_refused(proto):
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("factorised 8", "factorised 6", "form that this version does not know"),
-        ("factorised 8", "factorised 10", "form that this version does not know"),
-        ("factorised 8", "factorised_rings 1", "description of tables is damaged: window"),
+        ("factorised 9", "factorised 6", "form that this version does not know"),
+        ("factorised 9", "factorised 10", "form that this version does not know"),
+        ("factorised 9", "factorised_rings 1", "description of tables is damaged: window"),
         ("image 25 25 25", "image 25 25", "description of tables is damaged: image"),
         ("image 25 25 25", "image 25 -25 25", "description of tables is damaged: image"),
         ("window 15 15", "window 16 15", "description of tables is damaged: window"),
