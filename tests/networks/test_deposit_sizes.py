@@ -21,6 +21,7 @@ from caloforge.networks.factorised.knots import Knots  # noqa: E402
 from caloforge.networks.factorised.pattern import LateralMixture  # noqa: E402
 from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
 from caloforge.networks.spec import build_objective  # noqa: E402
+from caloforge.train.transfer import take  # noqa: E402
 
 LAYERS, PADS, UPRIGHT = 7, 7, math.pi / 2
 DOMAIN = Domain(
@@ -136,6 +137,21 @@ def test_the_response_is_told_in_widths_from_the_usual_one():
     mixture.weights(layer_energy, condition(energy))
     told = seen[0].reshape(3, LAYERS, -1)[..., 7]
     assert torch.allclose(told, torch.tensor([[0.0], [0.5], [2.0]]).expand(3, LAYERS), atol=1e-4)
+
+
+def test_a_training_with_sizes_starts_from_a_network_without():
+    torch.manual_seed(2)
+    without = LateralMixture(LAYERS, 4, 16, KNOTS, shared=True)
+    with_sizes = LateralMixture(LAYERS, 4, 16, KNOTS, shared=True, sizes=True)
+    for parameter in without.parameters():
+        parameter.data.normal_(std=0.3)
+    take(with_sizes, without.state_dict(), without)
+    with_sizes.set_usual_response(torch.tensor([0.02, 500.0]).expand(KNOTS.size, 2))
+    layer_energy, _ = showers(50, 3)
+    known = condition(torch.full((50,), 10.0))
+    weights, larger = with_sizes.weights(layer_energy, known)
+    assert torch.allclose(weights, without.weights(layer_energy, known)[0], atol=1e-6)
+    assert torch.allclose(larger, larger[:1, :1].expand_as(larger))
 
 
 def test_sizes_need_a_shared_pattern():
