@@ -46,14 +46,20 @@ void set_response(const Model& model, const Group& group, float* response) {
     }
 }
 
-// How a layer stands out of itself and the two before and behind it, where the first and the last go on.
+// How a layer of `side` showers stands out of itself and the two before and behind it, where the first and
+// the last go on: twice that is told.
 template <int side>
-float standing_out(const Group& group, int layers, int layer, int lane) {
-    float near = 0.0f;
-    for (int other = layer - 2; other <= layer + 2; ++other)
-        near += group.layer_energy[smaller(larger(other, 0), layers - 1) * side + lane];
-    const float energy = at_least(group.layer_energy[layer * side + lane], 1e-6f);
-    return clamped(logarithm(energy / at_least(0.2f * near, 1e-6f)), -2.0f, 2.0f);
+void set_standing_out(const Group& group, int layers, int layer, float* told) {
+    float near[side] = {};
+    for (int step = -2; step <= 2; ++step) {
+        const float* energy = &group.layer_energy[smaller(larger(layer + step, 0), layers - 1) * side];
+        for (int lane = 0; lane < side; ++lane) near[lane] += energy[lane];
+    }
+    const float* energy = &group.layer_energy[layer * side];
+    for (int lane = 0; lane < side; ++lane) {
+        const float ratio = at_least(energy[lane], 1e-6f) / at_least(0.2f * near[lane], 1e-6f);
+        told[lane] = 2.0f * clamped(logarithm(ratio), -2.0f, 2.0f);
+    }
 }
 
 // Sets the weights of the Gaussians, and the sizes of deposits, from the group's layer energies.
@@ -80,11 +86,10 @@ void make_shared_weights(const Model& model, Group& group) {
             in[5 * side + lane] = per_layer * middle[lane] - 2.0f;
             in[6 * side + lane] = 2.0f * per_layer * width_in_depth[lane] - 1.0f;
         }
-        if (model.sizes)
-            for (int lane = 0; lane < side; ++lane) {
-                in[7 * side + lane] = 0.5f * response[lane];
-                in[8 * side + lane] = 2.0f * standing_out<side>(group, layers, layer, lane);
-            }
+        if (model.sizes) {
+            for (int lane = 0; lane < side; ++lane) in[7 * side + lane] = 0.5f * response[lane];
+            set_standing_out<side>(group, layers, layer, in + 8 * side);
+        }
         group.set_features<side>(model, in + model.pattern_inputs() * side);
         rectified_network<side>(model.pattern, in, out);
         for (int output = 0; output < outputs; ++output)
