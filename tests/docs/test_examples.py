@@ -28,6 +28,7 @@ SMALLER_RECIPE = [
     (r"(?s)(name = \"factorised\".*epochs =) 1", r"\1 3"),  # the last one measures
     (r"batch_size = \d+", "batch_size = 16"),
     (r"warmup_epochs = \d+", "warmup_epochs = 0"),
+    (r"repeats = \d+", "repeats = 4"),
     (r"channels = 64", "channels = 16"),
     (r"channels = \{choices = [^}]*\}", "channels = {choices = [16, 32]}"),
     (r"max_showers = \{choices = [^}]*\}", "max_showers = {choices = [60]}"),

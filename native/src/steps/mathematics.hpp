@@ -207,7 +207,8 @@ CALOFORGE_INLINE void on_circle(float turn, float& cosine, float& sine) {
 
 // Two standard normal numbers from two uniform ones: Box and Muller.
 CALOFORGE_INLINE void normal_pair(float for_radius, float turn, float& first, float& second) {
-    const float radius = square_root(-2.0f * logarithm(above_bound(1.0f - for_radius, 1e-7f)));
+    const float log = logarithm(above_bound(1.0f - for_radius, 1e-7f));
+    const float radius = square_root(0.0f - 2.0f * log);  // of no negative zero
     float cosine, sine;
     on_circle(turn, cosine, sine);
     first = radius * cosine;
