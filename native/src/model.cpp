@@ -358,7 +358,7 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
     read_rings(tables, model);
     const std::size_t rings = model.rings, layers = model.layers;
     if (model.shared) {
-        const int outputs = model.rings + (model.sizes ? 1 : 0);
+        const int outputs = model.pattern_outputs();
         model.pattern = tables.network(
             "pattern.network.network", model.pattern_inputs() + model.features, outputs);
         model.pattern_bias = tables.floats("pattern.network.bias", layers * outputs);
@@ -474,7 +474,6 @@ void read_halo(const Tables& tables, Model& model) {
     halo.few = tables.floats("halo.pairs.few", 1, 0.0f, 1.0f)[0];
     halo.more = tables.floats("halo.pairs.more", 1, 0.0f, 1.0f)[0];
 }
-
 
 // Whether the cells are those of a cylinder; throws Error for forms that are not known.  Files of form 6
 // do not say all of their network's options.

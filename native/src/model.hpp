@@ -136,6 +136,7 @@ struct Model {
     // Pads along y of all layers' windows together, where these follow an axis as far as they may; in
     // rings one sector more, in which the first one follows the last.
     int widest_span() const { return window_y + 2 * most_followed + (in_rings ? 1 : 0); }
+    int pattern_outputs() const { return rings + (sizes ? 1 : 0); }  // of a shared pattern
     int pattern_inputs() const { return shared_inputs + (sizes ? size_inputs : 0); }
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((variables + 1) / 2); }

@@ -65,7 +65,7 @@ void set_standing_out(const Group& group, int layers, int layer, float* told) {
 // Sets the weights of the Gaussians, and the sizes of deposits, from the group's layer energies.
 template <int side>
 void make_shared_weights(const Model& model, Group& group) {
-    const int layers = model.layers, rings = model.rings, outputs = rings + (model.sizes ? 1 : 0);
+    const int layers = model.layers, rings = model.rings, outputs = model.pattern_outputs();
     const float per_layer = 4.0f / static_cast<float>(layers);
     float *in = group.in.data(), *out = group.out.data(), *share = group.shares.data();
     float before[side] = {}, middle[side], width_in_depth[side], response[side] = {};

@@ -92,6 +92,12 @@ class LateralMixture(nn.Module):
         logits = self.network(torch.cat([fractions, condition.features], dim=1))
         return torch.softmax(logits.reshape(-1, *self.grid), dim=2), None
 
+    def energies(self, layer_energy: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
+        """What the Gaussians hold of each layer's energy (N, Z, number) in GeV; and as
+        :meth:`weights` how much larger its deposits are."""
+        weights, larger = self.weights(layer_energy, condition)
+        return weights * layer_energy[..., None], larger
+
     def set_usual_response(self, usual: Tensor) -> None:
         """Tell the network, which says how large deposits are, what response is usual, as
         :class:`SharedWeights` has it."""
@@ -138,8 +144,7 @@ class TransversePattern(LateralMixture):
         ``layer_energy`` (N, Z) in GeV; ``axis_x`` (N,) and ``axis_y`` (N, Z): the shower axis in
         pads from the centre of the window's middle pad.
         """
-        weights, larger = self.weights(layer_energy, condition)
-        weights = weights * layer_energy[..., None]
+        energies, larger = self.energies(layer_energy, condition)
         slope = torch.exp(-self.log_sigma) / math.sqrt(2.0)
         in_x = self._pads(self.x_edges, axis_x[:, None], slope)
         if self.inclined:
@@ -148,13 +153,13 @@ class TransversePattern(LateralMixture):
                 axis_y[..., None] + self._shifted(condition),
                 slope / condition.stretch[..., None],
             )
-            return ExpectedCells(*_in_window(weights, in_x[:, None], in_y), larger)
+            return ExpectedCells(*_in_window(energies, in_x[:, None], in_y), larger)
         in_y = self._pads(self.y_edges, axis_y[:, :1], slope)
         rings = in_x[:, :, None] * in_y[:, None]
-        cells = rings.flatten(1, 2) @ weights.transpose(1, 2)
+        cells = rings.flatten(1, 2) @ energies.transpose(1, 2)
         outside = 1.0 - in_x.sum(dim=1) * in_y.sum(dim=1)
         cells = cells.reshape(-1, *rings.shape[1:3], self.grid[0])
-        return ExpectedCells(cells, (weights @ outside[..., None])[..., 0], larger)
+        return ExpectedCells(cells, (energies @ outside[..., None])[..., 0], larger)
 
     def aslant(
         self, layer_energy: Tensor, condition: Condition, axis: Tensor, toward: Tensor
@@ -163,8 +168,7 @@ class TransversePattern(LateralMixture):
 
         ``axis`` (N, Z, 2): in pads from the centre of the window's middle pad.
         """
-        weights, larger = self.weights(layer_energy, condition)
-        weights = weights * layer_energy[..., None]
+        energies, larger = self.energies(layer_energy, condition)
         slope = torch.exp(-self.log_sigma) / math.sqrt(2.0)
         width, apart = halves(condition.stretch, toward)
         moved = self._shifted(condition)
@@ -179,7 +183,7 @@ class TransversePattern(LateralMixture):
                 )
                 for number, edges in enumerate((self.x_edges, self.y_edges))
             )
-            both.append(_in_window(weights, in_x, in_y))
+            both.append(_in_window(energies, in_x, in_y))
         (cells, beside), (others, others_beside) = both
         return ExpectedCells(0.5 * (cells + others), 0.5 * (beside + others_beside), larger)
 

@@ -51,9 +51,8 @@ class RingPattern(LateralMixture):
 
         ``layer_energy`` (N, Z) in GeV; the axis is that of the cylinder.
         """
-        weights, larger = self.weights(layer_energy, condition)
-        weights = weights * layer_energy[..., None]
-        rings = (self.shares() @ weights.permute(1, 2, 0)).permute(2, 1, 0)
+        energies, larger = self.energies(layer_energy, condition)
+        rings = (self.shares() @ energies.permute(1, 2, 0)).permute(2, 1, 0)
         beside = torch.zeros_like(layer_energy)
         return ExpectedCells(rings[:, :, None] * self.in_sector, beside, larger)
 
