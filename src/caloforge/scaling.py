@@ -94,6 +94,7 @@ LIMITS = {
     "profile_y": (0.03, 0.05),
     "profile_z": (0.03, 0.05),
     "spread": (0.05, 0.10),
+    "correlations": (0.05, 0.10),
     "angle_bias": (0.25, 0.5),
     "angle_resolution": (0.05, 0.10),
     "nearest": (0.05, 0.10),

@@ -1,7 +1,7 @@
 """The definitions, written as slowly and obviously as they read; the fast ones must agree."""
 
 import math
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 
@@ -136,6 +136,35 @@ def profile_error(reference, generated):
         if r > 0.001 * sum(reference)
     ]
     return sum(errors) / len(errors)
+
+
+def residuals(values, x):
+    """What a straight line in x leaves of values."""
+    slope, offset = np.polyfit(x, values, 1)
+    return [v - slope * a - offset for v, a in zip(values, x, strict=True)]
+
+
+def correlations(tables, energies, edges):
+    """Root mean square over pairs of features of the difference of their correlations."""
+    both = []
+    for number, (table, energy) in enumerate(zip(tables, energies, strict=True)):
+        columns = []
+        for column in table.T:
+            standard = []
+            for rows in bins_of(energies, edges):
+                chosen = rows[number]
+                left = residuals([column[i] for i in chosen], [math.log(energy[i]) for i in chosen])
+                width = math.sqrt(sum(v * v for v in left) / len(left))
+                flat = width < 1e-9 * max(abs(column[i]) for i in chosen)
+                standard += [0.0 if flat or width == 0 else v / width for v in left]
+            columns.append(standard)
+        both.append(columns)
+    squares = []
+    for i, j in combinations(range(len(both[0])), 2):
+        if any(both[0][i]) and any(both[0][j]):
+            first, second = (np.corrcoef(columns[i], columns[j])[0, 1] for columns in both)
+            squares.append((second - first) ** 2)
+    return math.sqrt(sum(squares) / len(squares))
 
 
 def conditional_spread(values, x):

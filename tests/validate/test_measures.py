@@ -48,6 +48,13 @@ def test_response_and_spread(tilted, scores):
     assert scores["spread"] == pytest.approx(slow.spread(tables, energies(samples), edges))
 
 
+def test_correlations(tilted, scores):
+    _, samples = tilted
+    tables = [sample.features.values for sample in samples]
+    wanted = slow.correlations(tables, energies(samples), scaling.ENERGY_EDGES_GEV)
+    assert scores["correlations"] == pytest.approx(wanted)
+
+
 def test_profiles(tilted, scores):
     showers, _ = tilted
     for axis in "xyz":

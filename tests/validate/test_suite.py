@@ -12,7 +12,7 @@ from caloforge.physics.features import shower_features
 from caloforge.validate import estimate
 from caloforge.validate.comparison import compare, reduce_showers
 from caloforge.validate.estimate import Estimate, split
-from caloforge.validate.in_bins import by_angle
+from caloforge.validate.in_bins import by_angle, correlation_error
 from caloforge.validate.measures import MEASURES, Measure
 from caloforge.validate.nearest import NearestDistances, nearest, nearest_distances
 from caloforge.validate.suite import judge, score, validate
@@ -41,6 +41,19 @@ def test_spoilt_showers_fail_where_they_are_spoilt(good, bad):
     for name in ("fpd", "kpd", "separation", "validation_number", "gan3d"):
         assert result[name].value > 2 * result[name].floor
         assert result[name].value > good.result[name].value
+
+
+def test_layers_of_different_showers_are_seen_in_their_correlations(geant4, good):
+    """Each layer fluctuates as it did, but not with the others of its shower."""
+    reference, other = geant4
+    order = np.argsort(other.energy)
+    share = (other.cells / other.energy[:, None, None, None])[order]
+    mixed = np.stack([np.roll(share[..., z], z % 5, axis=0) for z in range(25)], axis=3)
+    made = with_cells(other[order], mixed * other.energy[order][:, None, None, None])
+    samples = [reduce_showers([part], "")[0] for part in (reference, other, made)]
+    floor, error = (correlation_error(samples[0], sample) for sample in samples[1:])
+    assert error > 2 * floor
+    assert good.result["correlations"].verdict == "floor"
 
 
 def test_a_haze_of_soft_cells_is_seen(toys):

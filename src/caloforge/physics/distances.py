@@ -157,8 +157,14 @@ def defined_mean(values: AnyArray) -> float:
 
 def conditional_spread(values: AnyArray, log_energy: AnyArray) -> Float64Array:
     """Standard deviation (F,) of features (N, F) around a straight line in log energy (N,)."""
-    design = np.stack([np.ones_like(log_energy), log_energy - log_energy.mean()], axis=1)
-    coefficients, *_ = np.linalg.lstsq(design, values, rcond=None)
-    residual = values - design @ coefficients
+    residual = conditional_residual(values, log_energy)
     spread: Float64Array = np.sqrt(np.sum(residual**2, axis=0) / max(len(values) - 2, 1))
     return spread
+
+
+def conditional_residual(values: AnyArray, log_energy: AnyArray) -> Float64Array:
+    """Features (N, F) without their straight line in log energy (N,)."""
+    design = np.stack([np.ones_like(log_energy), log_energy - log_energy.mean()], axis=1)
+    coefficients, *_ = np.linalg.lstsq(design, values, rcond=None)
+    residual: Float64Array = values - design @ coefficients
+    return residual

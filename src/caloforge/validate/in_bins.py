@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from caloforge import scaling
-from caloforge.physics import distances
+from caloforge.physics import distances, observables
 from caloforge.physics.summary import Summary
 from caloforge.typing import Float64Array, IntArray
 from caloforge.units import degree
@@ -107,6 +107,35 @@ def spread_ratios(reference: Sample, generated: Sample) -> Float64Array:
         varies = np.sum(apart, axis=0) >= min(FEWEST_APART, len(of_bin) // 2)
         ratios.append(np.divide(spread[1], spread[0], out=undefined, where=varies))
     return np.array([distances.defined_mean(column) for column in np.array(ratios).T])
+
+
+def correlation_error(reference: Sample, generated: Sample) -> float:
+    """Root mean square, over pairs of features, of the difference of their correlations.
+
+    Correlated are the residuals around a straight line in log Ep of every energy bin, in units of
+    their standard deviation there, of all bins together; features that do not vary in the reference
+    are left out; NaN where fewer than two do.
+    """
+    tables: tuple[list[Float64Array], list[Float64Array]] = [], []
+    for both in _bins(reference, generated):
+        for sample, rows, table in zip((reference, generated), both, tables, strict=True):
+            table.append(_standard_residual(sample, rows))
+    matrices = [observables.correlations(np.concatenate(table)) for table in tables]
+    varies = np.diag(matrices[0]) > 0
+    first, second = (matrix[np.ix_(varies, varies)] for matrix in matrices)
+    difference = (second - first)[np.triu_indices(len(first), 1)]
+    return float(np.sqrt(np.mean(difference**2))) if len(difference) else float("nan")
+
+
+def _standard_residual(sample: Sample, rows: IntArray) -> Float64Array:
+    """Features (N, F) of showers of one energy bin, without their line in log Ep and in units of
+    their standard deviation around it; 0 where that is only rounding."""
+    values = sample.features.values[rows]
+    residual = distances.conditional_residual(values, np.log(sample.summary.energy[rows]))
+    spread = residual.std(axis=0)
+    varies = spread > scaling.NO_SPREAD * np.abs(values).max(axis=0)
+    standard: Float64Array = np.divide(residual, spread, out=np.zeros_like(residual), where=varies)
+    return standard
 
 
 def _ratio(value: float, reference: float) -> float:

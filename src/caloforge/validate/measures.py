@@ -34,6 +34,7 @@ BIAS = "|mean response / reference - 1|, mean over energy bins"
 WIDTH = "|width of the response / reference - 1|, mean over energy bins"
 PROFILE = "mean relative error of the mean profile"
 SPREAD = "standard deviation / reference at equal Ep, mean over features"
+CORRELATIONS = "root mean square difference of correlations at equal Ep, over pairs of features"
 ANGLE_BIAS = "|mean measured - true angle - reference's|, mean over angle bins, degrees"
 ANGLE_RESOLUTION = "|resolution / reference - 1|, mean ratio of the energy bins"
 RELATIVE = "mean relative error"
@@ -46,6 +47,7 @@ MEASURES = (
     Measure("profile_x", "Transverse profile, x", PROFILE, title_in_rings="Profile of the rings"),
     Measure("profile_y", "Transverse profile, y", PROFILE, title_in_rings="Profile of the sectors"),
     Measure("spread", "Spread at equal energy", SPREAD, ideal=1.0),
+    Measure("correlations", "Correlations of features", CORRELATIONS),
     Measure("angle_bias", "Angle bias", ANGLE_BIAS),
     Measure("angle_resolution", "Angle resolution", ANGLE_RESOLUTION),
     Measure("auc_high", "AUC, shower features", "boosted trees; 0.5: cannot be told", ideal=0.5),

@@ -13,7 +13,12 @@ from caloforge.physics.features import GLOBAL_GROUPS
 from caloforge.physics.gan3d import gan3d_number
 from caloforge.typing import Float64Array
 from caloforge.validate.comparison import Sample
-from caloforge.validate.in_bins import by_angle, response_by_energy, spread_ratios
+from caloforge.validate.in_bins import (
+    by_angle,
+    correlation_error,
+    response_by_energy,
+    spread_ratios,
+)
 
 Scores = dict[str, float]
 
@@ -36,6 +41,7 @@ def score_pair(
         "response_width": _mean_of(abs(entry["width_ratio"] - 1) for entry in bins),
         **{f"profile_{axis}": profile_error(reference, generated, axis) for axis in "zxy"},
         "spread": distances.defined_mean(spread_ratios(reference, generated)),
+        "correlations": correlation_error(reference, generated),
         "wasserstein": _mean_over_columns(distances.scaled_wasserstein, *tables),
         "separation": _mean_over_columns(
             partial(distances.feature_separation, bins=scaling.SEPARATION_BINS), *tables
