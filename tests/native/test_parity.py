@@ -54,9 +54,8 @@ def steps_of(path):
     )
     quantile = torch.from_numpy(((for_cells >> 8) * 2.0**-24).astype(np.float32))
     dither = torch.from_numpy((((for_cells & 255) + 0.5) / 256).astype(np.float32))
-    deposit = network.deposits(
-        made["expected"], made["layer_energy"], condition, (quantile, dither), larger
-    )
+    row = network.deposits.rows(made["expected"], made["layer_energy"], condition, dither, larger)
+    deposit = made["expected"] * network.deposits.ratio(row, quantile)
     rate = None if network.halo is None else network.halo.rate(made["beside"], condition)
     weights, _ = network.pattern.weights(made["layer_energy"], condition)
     return made, {
@@ -65,19 +64,17 @@ def steps_of(path):
         "missed": network.axis.missed(for_centre, condition),
         "field": field_of(network.noise, for_field, condition),
         "size": larger,
-        **counted_by(network, made, condition, (quantile, dither), for_hits, larger),
+        **counted_by(network, made, condition, (quantile, row), for_hits, larger),
     }  # fmt: skip
 
 
-def counted_by(network, made, condition, uniform, for_hits, larger):
+def counted_by(network, made, condition, asked, for_hits, larger):
     """Numbers of hits, and factors of the quantiles, as the network has them for whole layers."""
     numbers, layer_energy = network.hit_numbers, made["layer_energy"]
     if numbers is None:
         return {"number": None}
-    quantile, dither = uniform
-    row = network.deposits.rows(made["expected"], layer_energy, condition, dither, larger)
     number = numbers.numbers(layer_energy, condition, for_hits, larger)
-    return {"number": number, "factor": numbers.factors(quantile, row, made["number"])}
+    return {"number": number, "factor": numbers.factors(*asked, made["number"])}
 
 
 def field_of(noise, uniform, condition):

@@ -62,7 +62,7 @@ SILICON = LayerClasses()
 
 
 class DepositSampler(nn.Module):
-    """Cell energies (N, X, Y, Z) in GeV, given what they expect."""
+    """Cell energies, before their layer is scaled to its sum, over what they expect."""
 
     def __init__(self, layers: int, knots: Knots, classes: LayerClasses = SILICON) -> None:
         super().__init__()
@@ -72,24 +72,6 @@ class DepositSampler(nn.Module):
         self.shift: Tensor
         self.table: Tensor
 
-    def forward(
-        self,
-        expected: Tensor,
-        layer_energy: Tensor,
-        condition: Condition,
-        uniform: tuple[Tensor, Tensor],
-        larger: Tensor | None = None,
-    ) -> Tensor:
-        """Energies (N, X, Y, Z) in GeV, before the layer is scaled to its sum.
-
-        ``expected`` (N, X, Y, Z) and ``layer_energy`` (N, Z) in GeV; ``uniform``:
-        quantile (small ones are large energies) and dither, both (N, X, Y, Z) in [0, 1);
-        ``larger``: as :class:`caloforge.networks.factorised.pattern.ExpectedCells` has it.
-        """
-        quantile, dither = uniform
-        row = self.rows(expected, layer_energy, condition, dither, larger)
-        return expected * self.ratio(row, quantile)
-
     def rows(
         self,
         expected: Tensor,
@@ -98,13 +80,18 @@ class DepositSampler(nn.Module):
         dither: Tensor,
         larger: Tensor | None = None,
     ) -> Tensor:
-        """Rows (N, X, Y, Z) of the table, counted through all classes; see :meth:`forward`."""
+        """Rows (N, X, Y, Z) of the table, counted through all classes.
+
+        ``expected`` (N, X, Y, Z) and ``layer_energy`` (N, Z) in GeV; ``dither`` (N, X, Y, Z) in
+        [0, 1); ``larger``: as :class:`caloforge.networks.factorised.pattern.ExpectedCells` has it.
+        """
         place = self.coordinate(expected, condition, larger) + dither
         row = torch.floor(place.clamp(0.0, EXPECTATIONS - 1.0))
         return row + (self.classes.of(layer_energy) * EXPECTATIONS)[:, None, None]
 
     def ratio(self, row: Tensor, quantile: Tensor) -> Tensor:
-        """Energies over expectations at the quantiles of these rows, all (N, X, Y, Z)."""
+        """Energies over expectations at the quantiles of these rows, all (N, X, Y, Z); small
+        quantiles in [0, 1) are large energies."""
         column = torch.floor(torch.sqrt(torch.sqrt(quantile)) * (QUANTILES - 0.01))
         return look_up(self.table, row * QUANTILES + column)
 
