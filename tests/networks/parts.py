@@ -66,6 +66,13 @@ def toy_row(row):
     return quantile_row(histogram, chance, row)
 
 
+def deposited(sampler, mean, layer_energy, condition):
+    """Random deposits of cells that expect energies, all in GeV."""
+    quantile, dither = torch.rand(mean.shape), torch.rand(mean.shape)
+    row = sampler.rows(mean, layer_energy, condition, dither)
+    return mean * sampler.ratio(row, quantile)
+
+
 def set_deposits(sampler):
     """Give every class of layers the same toy rows."""
     rows = [toy_row(row) for row in range(EXPECTATIONS)]

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.networks.parts import calibrate, set_deposits, set_quantiles  # noqa: E402
+from tests.networks.parts import calibrate, deposited, set_deposits, set_quantiles  # noqa: E402
 
 from caloforge.errors import ConfigError  # noqa: E402
 from caloforge.networks.base import Domain  # noqa: E402
@@ -298,8 +298,7 @@ def test_the_mean_deposit_is_the_expectation(knots):
     sampler = DepositSampler(1, knots)
     set_deposits(sampler)
     expected = torch.full((4000, 5, 5, 1), 2e-4)
-    uniform = (torch.rand_like(expected), torch.rand_like(expected))
-    made = sampler(expected, expected.sum(dim=(1, 2)), fifty(knots, 4000), uniform)
+    made = deposited(sampler, expected, expected.sum(dim=(1, 2)), fifty(knots, 4000))
     assert made.mean() == pytest.approx(2e-4, rel=0.02)
     assert (made > 1e-8).float().mean() == pytest.approx(1 - math.exp(-2 / 3), rel=0.03)
 
@@ -321,9 +320,8 @@ def test_a_cell_is_the_nearest_to_a_hit_as_often_as_it_is_hit(knots):
     sampler = DepositSampler(1, knots)
     set_deposits(sampler)
     expected = torch.tensor([1e-5] + 90 * [1e-6]).expand(10_000, 91)[:, :, None, None]
-    uniform = (torch.rand_like(expected), torch.rand_like(expected))
     layer_energy = torch.full((10_000, 1), 5e-4)
-    made = sampler(expected, layer_energy, fifty(knots, 10_000), uniform)
+    made = deposited(sampler, expected, layer_energy, fifty(knots, 10_000))
     missed = made.sum(dim=1).flatten() < 1e-8
     cells, _ = scale_to_layers(made[missed], layer_energy[missed])
     assert ((cells > 0).sum(dim=1) == 1).float().mean() > 0.98  # of equal ones, both

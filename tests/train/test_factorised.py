@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.networks.parts import deposited, measure  # noqa: E402
 from tests.networks.parts import expected as showers_of  # noqa: E402
-from tests.networks.parts import measure  # noqa: E402
 
 from caloforge.config import build  # noqa: E402
 from caloforge.errors import ConfigError  # noqa: E402
@@ -163,8 +163,8 @@ def test_the_largest_cell_fluctuates_as_measured_after_the_scaling():
     sampler = DepositSampler(1, knots)
     showers = showers_of(condition, layer_energy=layer_energy, window=measured, mean=expected)
     measure(DepositMeasurement(sampler), [showers])
-    uniform = torch.rand(expected.shape), torch.rand(expected.shape)
-    made = scale_to_layers(sampler(expected, layer_energy, condition, uniform), layer_energy)[0]
+    deposits = deposited(sampler, expected, layer_energy, condition)
+    made = scale_to_layers(deposits, layer_energy)[0]
     for pad in ((1, 1), (2, 1)):
         wanted, found = (
             ((cells - expected) / expected.sqrt())[:, *pad, 0].std() for cells in (measured, made)
@@ -188,8 +188,7 @@ def test_the_primary_track_is_in_its_pad_in_the_first_layer_only():
     sampler = DepositSampler(4, knots)
     showers = showers_of(condition, layer_energy=layer_energy, window=measured, mean=expected)
     measure(DepositMeasurement(sampler), [showers])
-    uniform = torch.rand(expected.shape), torch.rand(expected.shape)
-    hit = sampler(expected, layer_energy, condition, uniform)[:, 4, 4] > 1e-6
+    hit = deposited(sampler, expected, layer_energy, condition)[:, 4, 4] > 1e-6
     wanted, found = (measured[:, 4, 4] > 0).float().mean(dim=0), hit.float().mean(dim=0)
     assert wanted[0] == 1.0 and found[0] > 0.98
     assert wanted[3] < 0.95 and found[3] == pytest.approx(float(wanted[3]), abs=0.03)
