@@ -212,7 +212,7 @@ void read_geometry(const Description& description, Model& model) {
     model.window_x = window[0], model.window_y = window[1];
     for (int side = 0; side < 2; ++side)
         if (model.in_rings ? !model.whole
-                           : window[side] < core + 2 || window[side] > image[side] ||
+                           : window[side] > image[side] ||
                                  (image[side] - window[side]) % 2 != 0)
             bad_description("window");
     model.reach_x = (model.image_x - model.window_x) / 2;
@@ -515,7 +515,7 @@ Model read_model(std::string_view bytes) {
     read_axis_and_pattern(tables, model);
     if (model.in_rings)
         read_field(tables, model);
-    else
+    else if (model.has_core())
         read_core(tables, model);
     read_deposits(tables, model);
     if (tables.has("hit_numbers.table")) read_hit_numbers(tables, model);

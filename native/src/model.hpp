@@ -138,6 +138,8 @@ struct Model {
     int widest_span() const { return window_y + 2 * most_followed + (in_rings ? 1 : 0); }
     int pattern_outputs() const { return rings + (sizes ? 1 : 0); }  // of a shared pattern
     int pattern_inputs() const { return shared_inputs + (sizes ? size_inputs : 0); }
+    // Whether the window holds more than the core, which remembers the layer before then.
+    bool has_core() const { return !in_rings && window_x >= core + 2 && window_y >= core + 2; }
     int cells() const { return image_x * image_y * layers; }
     int flow_numbers() const { return 2 * ((variables + 1) / 2); }
     int field_numbers() const { return in_rings ? (poles + 1) * layers : 0; }

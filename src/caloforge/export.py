@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import onnxscript.optimizer
 import torch
 from torch import nn
 
@@ -34,6 +35,9 @@ ANY_PHI = (0.8, 2.2)
 """In rad, of the showers that are checked."""
 PARITY_TOLERANCE = 1e-3
 """Largest difference between torch and ONNX Runtime over the largest cell of the shower."""
+LARGEST_FOLDED = 1 << 20
+"""Numbers from which a constant is computed beforehand: samplers look for the tables of factorised
+networks, and the exporter leaves what is made of more than 8192 numbers to the graph."""
 
 
 def export_generator(generator: nn.Module, card: ModelCard, path: Path) -> None:
@@ -103,6 +107,8 @@ def trace(generator: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
             verbose=False,
         )
     assert program is not None
+    if isinstance(generator, FactorisedGenerator):
+        onnxscript.optimizer.optimize(program.model, input_size_limit=LARGEST_FOLDED)
     model = program.model_proto
     _forget_origin(model.graph)
     return model

@@ -53,6 +53,7 @@ class Toy(NamedTuple):
         detector = make_toy_detector()
         inclined = {"theta_deg": (60.0, 120.0)}
         windows = {
+            "one": Window(shape=(1, 1)), "narrow": Window(shape=(3, 7)),
             "even": Window(shape=(8, 8)), "even_angle": Window(shape=(12, 12), **inclined),
             "oblong": Window(shape=(8, 10), **inclined),
         }  # fmt: skip
@@ -79,6 +80,10 @@ TOYS = {
     "thick_counted": Toy("even", (6, 6), {**THICK, **COUNTED}),
     "sized": Toy("fixed", (5, 5), SIZED),
     "sized_counted_inclined": Toy("angle", (5, 5), {**COUNTED, **SIZED}),
+    "small": Toy("fixed", (3, 3), {**SIZED, **COUNTED}),
+    "small_even": Toy("even_angle", (4, 4), MADE),
+    "small_thick": Toy("narrow", None, {**THICK, **MADE}),
+    "one": Toy("one", None, MADE),
     "rings": Toy("rings", None),
     "sized_rings": Toy("rings", None, {**COUNTED, **SIZED, "off_centre": False}),
     "counted_rings": Toy("rings", None, {**COUNTED, "off_centre": False}),
@@ -215,7 +220,7 @@ def fill_noise(network: FactorisedGenerator) -> None:
         x = network.noise.sharing.shape[1]
         network.noise.sharing[0, : x - 1] = 0.2
         network.noise.sharing[1] = torch.linspace(0.3, 0.1, x)
-    else:
+    elif network.noise.core is not None:
         network.noise.core.share.fill_(0.3)
 
 

@@ -224,3 +224,15 @@ def test_a_cylinder_is_exported_with_its_tables(card, tmp_path):
     lines = found["caloforge.tables"].splitlines()
     assert lines[0] == "factorised_rings 2"
     assert "sectors 8 8 8 8 8 8" in lines
+
+
+@pytest.mark.slow
+def test_tables_that_are_made_of_many_numbers_are_in_the_graph(card):
+    """Of 400 Gaussians at 24 edges: the exporter leaves more than 8192 to the graph."""
+    pytest.importorskip("onnx")
+    from caloforge.export import example_inputs, initializers_of, trace
+    from caloforge.networks.factorised.tables import named, tables
+
+    network = FactorisedGenerator(SMALL.model_copy(update={"rings": 400}), domain()).eval()
+    held = initializers_of(trace(network, example_inputs(card, 3)))
+    assert "pattern.shares" in named(held, tables(network))

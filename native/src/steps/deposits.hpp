@@ -83,6 +83,7 @@ void set_behind(const Model& model, Shower& shower) {
         of.below_behind[layer] = in_layer(2.0f * model.sharing + model.deep_sharing, layer);
     repeat(model, shower.span, of.below_behind, all.below_behind);
     repeat(model, shower.span, of.below_behind, all.below_beside_core);
+    if (!model.has_core()) return;
     const int low = corner_of_core(model.window_y) - 1;
     for (int y = low; y <= low + core; ++y)
         for (int layer = 0; layer < model.layers; ++layer)

@@ -18,7 +18,7 @@ std::uint32_t asked_alone(const Model& model, const Shower& shower, int x, int y
     const PerLayer& of = shower.of_layers;
     std::uint32_t own = *number;
     const int from_x = x - corner_of_core(model.window_x) + 1, from_y = y - corner_of_core(model.window_y) + 1;
-    const bool beside = (from_x >= 0) & (from_x <= core) & (from_y >= 0) & (from_y <= core);
+    const bool beside = model.has_core() & (from_x >= 0) & (from_x <= core) & (from_y >= 0) & (from_y <= core);
     if ((model.deep_sharing > 0.0f) & !beside) own = or_behind(own, number[1], of.below_behind[layer]);
     return asked_with(own, along_x, along_y, of.below_x[layer], of.below_y[layer]);
 }

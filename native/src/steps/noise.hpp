@@ -1,7 +1,7 @@
 // One random number for each cell: 24 bits say its quantile, 8 more how its row is dithered and
 // whether it shares its quantile with a neighbour.
 //
-// In the central 3 x 3 pads the quantile remembers the layer before:
+// In the central 3 x 3 pads of a window that holds more the quantile remembers the layer before:
 //
 //     normal = sqrt(1 - share) fast + sqrt(share) memory slow; quantile = (1 + erf(normal / sqrt 2)) / 2
 #pragma once
@@ -99,7 +99,7 @@ void set_core(const Model& model, const Condition& condition, Random& random, Sh
 // cells far away and cells of no shower, which is all the same to them.
 void set_numbers(const Model& model, const Condition& condition, Random& random, Shower& shower) {
     random.words(shower.number.data(), (model.window_x + 1) * shower.row);
-    set_core(model, condition, random, shower);
+    if (model.has_core()) set_core(model, condition, random, shower);
 }
 
 CALOFORGE_END

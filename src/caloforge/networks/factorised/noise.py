@@ -30,6 +30,7 @@ class CellNoise(nn.Module):
     neighbour: particles that cross the border of two pads leave energy in both.  With probability
     ``deep_sharing`` it takes that of the cell behind it, outside the core, which has a memory.
     Cells at the end of a row have no neighbour, or, where it ``wraps``, that at its beginning.
+    Windows that hold no more than a core have none.
     """
 
     def __init__(
@@ -46,10 +47,12 @@ class CellNoise(nn.Module):
         self.wraps = wraps
         self.planes = ((x, y, 1), (x, 1, z), (1, y, z))
         self.sharing, self.deep_sharing = sharing, deep_sharing
-        self.core = CoreNoise(shape, knots)
+        self.core = CoreNoise(shape, knots) if min(x, y) >= CORE + 2 else None
         numbers = sum(math.prod(plane) for plane in self.planes)
-        self.parts = [numbers, numbers, self.core.latent_dim]
+        self.parts = [numbers, numbers, self.core.latent_dim if self.core else 0]
         self.latent_dim = sum(self.parts)
+        if self.core is None:
+            return
         beside = CORE + 1
         left, low = (corner - 1 for corner in self.core.corner)
         self.reach = (slice(left, left + beside), slice(low, low + beside))
@@ -71,6 +74,8 @@ class CellNoise(nn.Module):
             reach = 2.0 * self.sharing + self.deep_sharing
             first = torch.where(second < reach, a + self._next(b, 3) + self._next(c, 3), first)
         first = fraction(self._shared(second, first, along_x, along_y))
+        if self.core is None:
+            return first, second
         near = self.core([a, b, c], for_core, condition)
         near = self._shared(
             second[:, *self.reach], near[:, :-1, :-1], near[:, 1:, :-1], near[:, :-1, 1:]
@@ -84,6 +89,8 @@ class CellNoise(nn.Module):
 
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it."""
+        if self.core is None:
+            return {}
         return {"core.memory": self.core.memory, "core.share": self.core.share}
 
     def _next(self, plane: Tensor, dim: int) -> Tensor:

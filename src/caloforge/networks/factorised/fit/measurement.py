@@ -46,11 +46,10 @@ def measured_parts(
         parts["hit_numbers"] = HitNumberMeasurement(generator.hit_numbers, generator.deposits)
     if generator.halo is not None:
         parts["halo"] = HaloMeasurement(generator.halo, generator.knots, halo_prior)
-    parts["noise"] = (
-        RingMeasurement(generator, noise)
-        if isinstance(noise, RingNoise)
-        else CoreMeasurement(generator, noise.core, encoder)
-    )
+    if isinstance(noise, RingNoise):
+        parts["noise"] = RingMeasurement(generator, noise)
+    elif noise.core is not None:
+        parts["noise"] = CoreMeasurement(generator, noise.core, encoder)
     if isinstance(generator.axis, ShowerAxis) and generator.axis.moves_centre:
         parts["off_centre"] = CentreMeasurement(generator.axis)
     if generator.knots.inclined:
