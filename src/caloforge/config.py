@@ -71,7 +71,7 @@ def load_toml(
 def _first_problem(errors: list[ErrorDetails], model: type[BaseModel]) -> str:
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     location = [str(part) for part in first["loc"]]
-    key = ".".join(location) or "the file"
+    key = ".".join(location)
     if first["type"] == "extra_forbidden":
         allowed = _keys_at(model, location[:-1])
         guesses = get_close_matches(location[-1], allowed, n=1)
@@ -81,7 +81,8 @@ def _first_problem(errors: list[ErrorDetails], model: type[BaseModel]) -> str:
         return f"key '{key}' is missing"
     got = "" if isinstance(first["input"], dict | list) else f", got {first['input']!r}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[0].lower()}{message[1:]}{got}"
+    where = f"{key}: " if key else ""
+    return f"{where}{message[0].lower()}{message[1:]}{got}"
 
 
 def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:

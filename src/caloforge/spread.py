@@ -8,6 +8,8 @@ import numpy as np
 from caloforge.errors import InputError
 from caloforge.typing import FloatArray
 
+ALLOWED = {"energy": "100, 10:500 or log:10:500", "theta": "90 or 60:120 (degrees above 0)"}
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -32,7 +34,8 @@ class Spread:
         logarithmic = text.startswith("log:")
         numbers = _numbers(text.removeprefix("log:"))
         if not numbers or min(numbers) <= 0:
-            msg = f"{what} '{text}' is not understood: allowed are 100, 10:500 or log:10:500"
+            allowed = ALLOWED.get(what, ALLOWED["energy"])
+            msg = f"{what} '{text}' is not understood: allowed are {allowed}"
             raise InputError(msg)
         return cls._rising(numbers, text, what, logarithmic)
 

@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import make_toy_detector
 from tests.make.test_request import request
 
-from caloforge.detector import Window
+from caloforge.detector import Detector, Window
 from caloforge.errors import InputError
 from caloforge.make import probe as probe_module
 from caloforge.make.probe import conditions_of, cut, probe
@@ -62,6 +62,33 @@ def test_what_leaks_out_of_a_window_is_known_with_what_would_be_enough():
     assert found.window == "small"
     assert found.contained == pytest.approx(0.78, abs=0.01)
     assert found.enough == (7, 7)
+
+
+class FakeRings(FakeGeant4):
+    """Showers about their particle, of which every ring has a part of what is left."""
+
+    def sample_timed(self, conditions, *, seed):
+        rings, sectors, layers = self.detector.cell_shape(self.window)
+        image = np.exp(-np.arange(rings))[:, None, None] * np.ones((sectors, layers))
+        energy = 0.02 * conditions.energy[:, None, None, None]
+        cells = (energy * image / image.sum()).astype(np.float32)
+        took = ProductionSummary(0.01 * conditions.energy, 1.0, 10.0, 0, 0)
+        showers = Showers(cells, conditions.energy, conditions.theta, self.detector, self.particle)
+        return showers, took
+
+
+def test_of_a_cylinder_so_many_rings_would_be_enough(fake):
+    fake.setattr(probe_module, "Geant4Source", FakeRings)
+    cylinder = Detector.model_validate(
+        {
+            "name": "tiny", "title": "a tiny cylinder", "readout": "cylinder",
+            "pad_mm": [5.0, 5.0], "layers": [{"count": 6, "pitch_mm": 4.0}],
+            "windows": {"rings": {"shape": [3, 8]}},
+        }
+    )  # fmt: skip
+    found, _ = probe(request(detector=cylinder), 1)
+    assert found.contained == pytest.approx(1 - np.exp(-3), abs=1e-3)
+    assert found.enough == (5, 8)
 
 
 def test_mostly_empty_showers_are_refused(fake):

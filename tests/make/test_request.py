@@ -28,9 +28,18 @@ def test_too_few_showers_are_refused():
         request(showers=50)
 
 
-@pytest.mark.parametrize("text", ["auc", "auc=", "auc=good", "speed=3", "=0.6", "auc=nan"])
+@pytest.mark.parametrize(
+    "text",
+    ["auc", "auc=", "auc=good", "speed=3", "=0.6", "auc=nan", "auc=inf", "auc_residual=0.6"],
+)
 def test_a_goal_that_is_none_is_refused_with_the_scores_there_are(text):
     with pytest.raises(InputError, match=r"SCORE=NUMBER.*auc_high"):
+        Goal.parse(text)
+
+
+@pytest.mark.parametrize("text", ["auc=0.3", "wasserstein=-1"])
+def test_a_goal_that_nothing_reaches_is_refused(text):
+    with pytest.raises(InputError, match="better than right"):
         Goal.parse(text)
 
 

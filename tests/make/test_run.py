@@ -105,8 +105,10 @@ def test_what_leaks_what_is_empty_and_what_it_costs_is_said_before_anything_runs
     said = "\n".join(verbs.lines[:4])
     assert "7.0% of the energy leaks out of the window" in said
     assert "9 x 9 pads hold 99%" in said
+    assert "auc_high 0.70 ± 0.02 (0.5)" in verbs.lines[-1]
     assert "25% of the showers are empty" in said
-    assert "simulation about 60 s, training about 30 s; 1 MB of disk" in said
+    assert "simulation about 60 s, training about 30 s, a minute or two to export" in said
+    assert "1 MB of disk" in said
 
 
 @pytest.mark.usefixtures("known")
@@ -152,10 +154,25 @@ def fails_as(verbs, run):
     return run
 
 
+@pytest.mark.usefixtures("known")
 def test_a_folder_of_another_request_is_refused_naming_the_difference(tmp_path):
-    maker(tmp_path / "m", Verbs()).journal.write()
+    maker(tmp_path / "m", Verbs()).make()
     with pytest.raises(OutputError, match=r"energy is 'log:1:50' there and '10:20' here"):
         maker(tmp_path / "m", Verbs(), energy="10:20")
+
+
+def test_a_request_that_was_refused_leaves_its_folder_to_the_next_one(tmp_path):
+    maker(tmp_path / "m", Verbs(), energy="10:20").journal.write()
+    assert maker(tmp_path / "m", Verbs()).journal.content["asked"]["energy"] == "log:1:50"
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("undefined", [float("nan"), None])
+def test_a_goal_that_is_not_defined_ends_with_a_line(tmp_path, undefined):
+    verbs = Verbs([undefined])
+    maker(tmp_path / "m", verbs, goal=Goal.parse("auc=0.6")).make()
+    assert verbs.names == ALL
+    assert "auc_high=0.6 cannot be reached: auc_high is not defined" in verbs.lines[-1]
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):

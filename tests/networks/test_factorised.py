@@ -531,3 +531,21 @@ def test_a_window_of_the_wrong_parity_is_refused():
     options = FactorisedOptions(window=(8, 9))
     with pytest.raises(ConfigError, match="by even numbers"):
         FactorisedGenerator(options, INCLINED)
+
+
+@pytest.mark.parametrize("pads", [1, 3, 4])
+def test_an_image_that_holds_no_more_than_a_core_has_showers_too(pads):
+    torch.manual_seed(0)
+    domain = Domain(
+        shape=(pads, pads, 4), energy_range_gev=(1.0, 50.0), theta_range_rad=PERPENDICULAR
+    )
+    network = FactorisedGenerator(FactorisedOptions(flow_steps=1, flow_width=4, rings=3), domain)
+    energy = 50.0 ** torch.rand(2000)
+    theta = torch.full_like(energy, math.pi / 2)
+    layer_energy = 0.01 * torch.exp(0.2 * torch.randn(2000, 4))
+    set_quantiles(network.layers, layer_energy, energy, theta)
+    set_deposits(network.deposits)
+    with torch.no_grad():
+        cells = network(network.draw_latent(2000), energy, theta)
+    assert cells.shape[1:] == (pads, pads, 4)
+    assert cells.sum(dim=(1, 2, 3)).mean() == pytest.approx(0.041, rel=0.05)

@@ -52,11 +52,12 @@ class Beforehand(FrozenModel):
             f"{request.held_out} of them held out; window {self.window} of {size} cells{held}"
         )
         if self.enough is not None:
-            pads = f"{self.enough[0]} x {self.enough[1]}"
+            cells = "rings and sectors" if request.detector.readout == "cylinder" else "pads"
+            enough = f"{self.enough[0]} x {self.enough[1]} {cells}"
             lost = 1.0 - float(self.contained or 0.0)
             yield (
                 f"note: {lost:.1%} of the energy leaks out of the window, and the model will not "
-                f"know of it: {pads} pads hold {CONTAINED:.0%} (windows.NAME.shape in the TOML)"
+                f"know of it: {enough} hold {CONTAINED:.0%} (windows.NAME.shape in the TOML)"
             )
         elif self.contained is None and self.edge > EDGE_SHARE:
             yield (
@@ -65,10 +66,13 @@ class Beforehand(FrozenModel):
             )
         if self.empty:
             yield f"note: {self.empty:.0%} of the showers are empty; the model makes none such"
-        minutes = f"training about {_minutes(self.training)}"
+        minutes = f"training about {in_words(self.training)}"
         if self.simulation:
-            minutes = f"simulation about {_minutes(self.simulation)}, {minutes}"
-        yield f"cost: {minutes}; {self.disk / 1e6:.0f} MB of disk"
+            minutes = f"simulation about {in_words(self.simulation)}, {minutes}"
+        yield (
+            f"cost: {minutes}, a minute or two to export and judge; "
+            f"{self.disk / 1e6:.0f} MB of disk"
+        )
 
 
 def look_beforehand(request: MakeRequest, journal: StepJournal, jobs: int) -> Beforehand:
@@ -116,5 +120,6 @@ def _of_data(request: MakeRequest) -> Beforehand:
     )  # fmt: skip
 
 
-def _minutes(seconds: float) -> str:
+def in_words(seconds: float) -> str:
+    """A time as people say it."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

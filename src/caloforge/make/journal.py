@@ -42,7 +42,7 @@ class StepJournal:
         except ValueError as problem:
             msg = f"{self.path} is damaged, name a new folder: {problem}"
             raise OutputError(msg) from None
-        if stored is not None:
+        if stored is not None and (stored["steps"] or stored["asked"] == asked):
             self._compare(stored["asked"])
             self.content = stored
         elif present:
@@ -76,6 +76,11 @@ class StepJournal:
         of_output = self.content["steps"].setdefault(str(step.output), {})
         of_output[step.name] = {"key": _key(step), "seconds": round(seconds, 1)}
         self.write()
+
+    def seconds(self, step: MakeStep) -> float:
+        """What a step took when it was done; 0 where it was not."""
+        noted = self.content["steps"].get(str(step.output), {}).get(step.name, {})
+        return float(noted.get("seconds", 0.0))
 
     def remember(self, name: str, value: Any) -> None:
         """Keep a finding, plain data, for later calls."""

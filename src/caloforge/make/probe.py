@@ -191,12 +191,17 @@ def _share(showers: Showers, window: Window) -> float | None:
 
 
 def _enough(showers: Showers) -> tuple[int, int]:
-    """The smallest window, of the image's parity, that holds CONTAINED of the energy."""
+    """The smallest window that holds CONTAINED of the energy, of rings or of as many pads less on
+    either side."""
     x, y = showers.cells.shape[1:3]
-    smallest, rings = (x, y), showers.detector.readout == "cylinder"
-    for less in range(0, min(x, y), 2):
-        shape = (x - less, y if rings else y - less)
-        if min(shape) < 1 or (_share(showers, Window(shape=shape)) or 1.0) < CONTAINED:
+    smallest = (x, y)
+    shapes = (
+        [(x - less, y) for less in range(x)]
+        if showers.detector.readout == "cylinder"
+        else [(x - less, y - less) for less in range(0, min(x, y), 2)]
+    )
+    for shape in shapes:
+        if (_share(showers, Window(shape=shape)) or 1.0) < CONTAINED:
             break
         smallest = shape
     return smallest

@@ -55,9 +55,9 @@ def write_summary(
 
 
 def told(scores: dict[str, Score]) -> str:
-    """The scores that matter most, in a line."""
+    """The scores that matter most, in a line, each with its floor in brackets."""
     return ", ".join(
-        f"{name} {with_error(scores[name].value, scores[name].error)}"
+        f"{name} {with_error(scores[name].value, scores[name].error)} ({_floor(scores[name])})"
         for name in TOLD
         if name in scores
     )

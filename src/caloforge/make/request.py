@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ HELD_OUT_SHARE = 0.15
 FEWEST_HELD_OUT, MOST_HELD_OUT = 60, 2000
 """Showers that judge the model: fewer tell nothing, more cost training showers for little."""
 FEWEST_SHOWERS = 200
+OF_OTHER_LEVELS = ("auc_residual",)
+"""Scores that only ``validate --full`` has."""
 ALIASES = {"auc": "auc_high"}
 """What scores are called in one word."""
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
@@ -40,16 +43,21 @@ class Goal:
         (True, False)
         """
         name, _, number = text.partition("=")
-        found = [each for each in MEASURES if each.name == ALIASES.get(name, name)]
+        offered = [each for each in MEASURES if each.name not in OF_OTHER_LEVELS]
+        found = [each for each in offered if each.name == ALIASES.get(name, name)]
         try:
             value = float(number)
         except ValueError:
-            value = float("nan")
-        if not found or value != value:
-            allowed = ", ".join(["auc", *(each.name for each in MEASURES)])
+            value = math.nan
+        if not found or not math.isfinite(value):
+            allowed = ", ".join(["auc", *(each.name for each in offered)])
             msg = f"--until '{text}' is not understood: give SCORE=NUMBER, a score of {allowed}"
             raise InputError(msg)
-        return cls(found[0], value)
+        measure = found[0]
+        if measure.ideal < 1 and value < measure.ideal:
+            msg = f"--until '{text}' is better than right: {measure.name} is {measure.ideal:g} then"
+            raise InputError(msg)
+        return cls(measure, value)
 
     def holds(self, value: float) -> bool:
         """Whether a score reaches the goal; one that is not defined does not."""

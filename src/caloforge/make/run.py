@@ -10,7 +10,7 @@ from pathlib import Path
 
 from caloforge.atomic import replacing
 from caloforge.card import Score, read_scores
-from caloforge.make.beforehand import Beforehand, look_beforehand
+from caloforge.make.beforehand import Beforehand, in_words, look_beforehand
 from caloforge.make.cost import simulation_seconds
 from caloforge.make.journal import StepJournal
 from caloforge.make.probe import check_request
@@ -132,18 +132,22 @@ class Maker:
         if score is not None and self.goal.holds(score.value):
             self.say(f"{self.goal} holds: {name} is {score.value:.3g}")
             return False
-        reached = "not defined" if score is None else f"{score.value:.3g}"
+        if score is None or math.isnan(score.value):
+            self.say(f"{self.goal} cannot be reached: {name} is not defined for such showers")
+            return False
+        reached = f"{score.value:.3g}"
         if self.request.data is not None:
             self.say(f"{self.goal} does not hold ({reached}), and --data has no more showers")
             return False
         spent = time.monotonic() - self.began
         n = self.request.training * 2 ** (made.places.round - 1)
         simulation = simulation_seconds(self.request, n, beforehand.seconds_per_gev, self.jobs)
-        needed = simulation + 2 * beforehand.training * 2 ** (made.places.round - 1)
+        model = sum(map(self.journal.seconds, model_steps(self.request, made.places)))
+        needed = simulation + 2.0 * model
         if spent + needed > self.budget:
             self.say(
                 f"{self.goal} does not hold ({reached}); the next round would take about "
-                f"{needed / 60:.0f} min more than the {spent / 60:.0f} that are spent"
+                f"{in_words(needed)} more than the {in_words(spent)} that are spent"
             )
             return False
         self.say(f"{self.goal} does not hold yet ({reached}): {n} showers more")
