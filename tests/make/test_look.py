@@ -140,6 +140,18 @@ def test_layers_that_share_all_energy_draw_their_sum():
     assert Look.of(found).options()["draws_sum"]
 
 
+def test_where_most_layers_are_one_particle_s_their_hits_are_counted():
+    found = showers(1.5)
+    assert "counted_hits" not in Look.of(found).options()
+    tracks = np.zeros_like(found.cells)
+    tracks[:, SIDE // 2, SIDE // 2] = 3e-4
+    tracks[: SHOWERS // 4] = found.cells[: SHOWERS // 4]
+    found.cells[:] = tracks
+    look = Look.of(found)
+    assert look.options()["counted_hits"]
+    assert any("one particle's" in line for line in look.lines())
+
+
 def test_thick_layers_have_classes_of_their_own():
     found = showers(1.5)
     assert Look.of(found).layers.classes is None

@@ -20,6 +20,9 @@ LARGEST_OF_SILICON_GEV, MOST_LARGER = 64 * MeV, 0.3
 that may be in it."""
 FAINT_SHARE, LARGE_SHARE = 0.1, 0.99
 """Of the layers, between which those of other calorimeters are divided into classes."""
+ONE_PARTICLE_HITS, MOSTLY = 2, 0.6
+"""Cells, at most, that one particle hits in a layer, and share of such layers from which on their
+hits are counted."""
 STEPS = 6
 """Classes between these two."""
 
@@ -34,16 +37,23 @@ class LayerLook:
     draws_sum : whether the layers share an energy that is hardly lost.
     classes : layer energy in GeV, and factor from there on, by which deposits are told apart; None:
         those of thin silicon.
+    counted : whether most layers are crossed by one particle, as a muon's are.
     """
 
     beginning: Beginning | None
     draws_sum: bool
     classes: tuple[float, float] | None
+    counted: bool
 
     @classmethod
     def of(cls, showers: Showers) -> LayerLook:
         """Look at these showers."""
-        return cls(Beginning.of(showers), share_a_sum(showers), layer_classes(showers))
+        return cls(
+            Beginning.of(showers),
+            share_a_sum(showers),
+            layer_classes(showers),
+            single_particles(showers) > MOSTLY,
+        )
 
     def options(self) -> dict[str, Any]:
         """As options of the network."""
@@ -52,6 +62,8 @@ class LayerLook:
             found["draws_sum"] = True
         if self.classes is not None:
             found["layer_classes"] = list(self.classes)
+        if self.counted:
+            found["counted_hits"] = True
         return found
 
     def lines(self) -> list[str]:
@@ -64,7 +76,18 @@ class LayerLook:
         if self.classes is not None:
             faint, ratio = self.classes
             lines.append(f"layers in classes from {faint:g} GeV on, each {ratio:g} times the last")
+        if self.counted:
+            lines.append(
+                "counted_hits: most layers are one particle's; how many cells it hits is drawn"
+            )
         return lines
+
+
+def single_particles(showers: Showers) -> float:
+    """Share of the layers with energy that have no more hits than one particle makes."""
+    hits = np.count_nonzero(showers.cells, axis=(1, 2))
+    hits = hits[hits > 0]
+    return float(np.mean(hits <= ONE_PARTICLE_HITS)) if len(hits) else 0.0
 
 
 def share_a_sum(showers: Showers) -> bool:
