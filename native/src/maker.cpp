@@ -248,8 +248,9 @@ class MakerOfSet final : public Maker {
                 hit_numbers_of(lane));
             shower_.of_layers.sort[layer] = sort;
             trace.number[lane * layers + layer] = static_cast<float>(number);
-            if (trace.factor && trace.cell_numbers)
-                trace.factor[lane * layers + layer] = factor_of(model_, layer, number, shower_);
+            if (!trace.factor || !trace.cell_numbers) continue;
+            set_relative(model_, layer, shower_);
+            trace.factor[lane * layers + layer] = factor_of(model_, number, shower_);
         }
     }
 

@@ -432,8 +432,9 @@ void read_deposits(const Tables& tables, Model& model) {
             model.deposit_table.data() + static_cast<std::size_t>(sort) * expectations * quantiles);
 }
 
-void read_hit_numbers(const Tables& tables, Model& model) {
+void read_hit_numbers(const Description& description, const Tables& tables, Model& model) {
     HitNumbers& hits = model.hit_numbers;
+    hits.by_odds = description.says(model.in_rings ? "factorised_rings" : "factorised", "10");
     for (int layer = 0; layer < model.layers; ++layer)
         hits.group.push_back(layer < hit_layers_alone
                                  ? layer
@@ -445,8 +446,10 @@ void read_hit_numbers(const Tables& tables, Model& model) {
          tables.places("hit_numbers.table", rows * hit_columns_of_number, most_hits + 1))
         hits.number.push_back(static_cast<std::uint8_t>(number));
     for (const float chance : tables.floats(
-             "hit_numbers.chance", static_cast<std::size_t>(sorts) * expectations, 1e-12f, 1.0f))
+             "hit_numbers.chance", static_cast<std::size_t>(sorts) * expectations, 1e-12f, 1.0f)) {
         hits.one_over_chance.push_back((chance < 1.0f ? 1.0f : -1.0f) / (16777216.0f * chance));
+        hits.one_over_odds.push_back((1.0f - chance) / chance);
+    }
 }
 
 void read_halo(const Tables& tables, Model& model) {
@@ -479,7 +482,7 @@ void read_halo(const Tables& tables, Model& model) {
 // do not say all of their network's options.
 bool read_form(const Description& description) {
     for (const bool in_rings : {false, true})
-        for (const char* form : {"1", "2", "3", "4", "5", "7", "8", "9"})
+        for (const char* form : {"1", "2", "3", "4", "5", "7", "8", "9", "10"})
             if (description.says(in_rings ? "factorised_rings" : "factorised", form)) return in_rings;
     throw Error(CALOFORGE_NO_TABLES,
                 "its tables are of a form that this version does not know (export the run again if "
@@ -518,7 +521,7 @@ Model read_model(std::string_view bytes) {
     else if (model.has_core())
         read_core(tables, model);
     read_deposits(tables, model);
-    if (tables.has("hit_numbers.table")) read_hit_numbers(tables, model);
+    if (tables.has("hit_numbers.table")) read_hit_numbers(description, tables, model);
     read_halo(tables, model);
     return model;
 }

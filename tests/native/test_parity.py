@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
 native = pytest.importorskip("caloforge_native", reason="caloforge-native is not built")
 
 from caloforge.engine import read_card  # noqa: E402
 from caloforge.networks.factorised.layers import normal_from_uniform  # noqa: E402
 from caloforge.networks.factorised.rings import noise as ring_noise  # noqa: E402
 from caloforge.networks.factorised.rings.noise import RingNoise  # noqa: E402
+from caloforge.networks.factorised.tables import TABLES_KEY  # noqa: E402
 from tests.native.conftest import network_of  # noqa: E402
 
 SHOWERS = 16
@@ -64,17 +66,24 @@ def steps_of(path):
         "missed": network.axis.missed(for_centre, condition),
         "field": field_of(network.noise, for_field, condition),
         "size": larger,
-        **counted_by(network, made, condition, (quantile, row), for_hits, larger),
+        **counted_by(network, made, condition, (quantile, row), for_hits, larger, by_odds(path)),
     }  # fmt: skip
 
 
-def counted_by(network, made, condition, asked, for_hits, larger):
+def by_odds(path):
+    """Whether a file says that cells come first by the odds of their quantiles."""
+    described = next(p.value for p in onnx.load(path).metadata_props if p.key == TABLES_KEY)
+    return described.split(maxsplit=2)[1] == "10"
+
+
+def counted_by(network, made, condition, asked, for_hits, larger, ordered):
     """Numbers of hits, and factors of the quantiles, as the network has them for whole layers."""
     numbers, layer_energy = network.hit_numbers, made["layer_energy"]
     if numbers is None:
         return {"number": None}
     number = numbers.numbers(layer_energy, condition, for_hits, larger)
-    return {"number": number, "factor": numbers.factors(*asked, made["number"])}
+    factor = numbers.factors(*asked, made["number"]) if ordered else made["factor"]
+    return {"number": number, "factor": factor}
 
 
 def field_of(noise, uniform, condition):

@@ -85,17 +85,35 @@ def test_faint_layers_have_the_hits_that_were_measured_for_their_energy():
     assert ((total - 1.0).abs() < 1e-5).float().mean() > 0.999
 
 
-def test_cells_come_first_whose_quantiles_are_small_for_their_chance():
+def test_cells_come_first_whose_quantiles_have_small_odds_for_their_chance():
     torch.manual_seed(1)
     numbers = HitNumbers(LAYERS, Knots(DOMAIN), SILICON)
     numbers.chance.copy_(torch.linspace(1e-4, 0.9, CLASSES * EXPECTATIONS))
     quantile, row = torch.rand(400, 9, 9, LAYERS), torch.randint(0, 1000, (400, 9, 9, LAYERS))
     number = torch.randint(1, 13, (400, LAYERS)).float()
     factor = numbers.factors(quantile, row, number)
-    relative = quantile / numbers.chance[row]
+    chance = numbers.chance[row]
+    relative = quantile / (1 - quantile) * (1 - chance) / chance
     below = (relative < factor[:, None, None]).sum(dim=(1, 2))
-    assert (below <= number).all()
+    assert (below <= number).float().mean() > 0.998
     assert (below == number).float().mean() > 0.95
+
+
+def test_if_one_cell_is_hit_it_is_that_which_always_is():
+    """Of one cell with a chance of 0.98 and 80 with 0.01, if one is hit: of independent ones the
+    first in 49 / (49 + 80 / 99) of the times; by quantiles over chances alone it were in 0.7."""
+    torch.manual_seed(2)
+    numbers = HitNumbers(1, Knots(DOMAIN), SILICON)
+    numbers.chance.fill_(0.01)
+    numbers.chance[7] = 0.98
+    quantile, row = torch.rand(20_000, 9, 9, 1), torch.zeros(20_000, 9, 9, 1)
+    row[:, 4, 4] = 7.0
+    factor = numbers.factors(quantile, row, torch.ones(20_000, 1))[:, None, None]
+    divided = quantile / (quantile + factor * (1.0 - quantile))
+    hit = divided < numbers.chance[row.long()]
+    alone = hit.sum(dim=(1, 2)) == 1
+    assert alone.float().mean() > 0.97
+    assert 0.93 < hit[:, 4, 4][alone].float().mean() < 0.99
 
 
 def test_layers_that_are_counted_have_what_the_halo_leaves():

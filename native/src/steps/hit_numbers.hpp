@@ -1,5 +1,5 @@
-// How many cells a faint layer hits, drawn: its cells are asked once more, with quantiles divided by what
-// makes so many of them hits.
+// How many cells a faint layer hits, drawn: its cells are asked once more, with the odds of their quantiles
+// divided by what makes so many of them hits; in older files with the quantiles themselves.
 #pragma once
 
 #include "nearest.hpp"
@@ -24,23 +24,39 @@ int number_of_hits(const Model& model, const Condition& condition, int layer, fl
     return hits.number[row * hit_columns_of_number + column];
 }
 
-// The factor below which so many cells of a layer have their quantile over their chance of a hit,
-// `relative`, of what they expect (`of_layer`) and are asked with (`asked`); see hit_numbers.py.  Those of
-// cells that are hit with any quantile are negative.
-float factor_of(const Model& model, int layer, int number, Shower& shower) {
-    constexpr int halvings = 11;
+// Sets, of a layer's cells, the odds of the quantiles over those of their chance of a hit, `relative`, of
+// what they expect (`of_layer`) and are asked with (`asked`); see hit_numbers.py.  In older files quantile
+// over chance, negative where any quantile is a hit.
+void set_relative(const Model& model, int layer, Shower& shower) {
+    const HitNumbers& hits = model.hit_numbers;
     const int stride = shower.in_x.stride, count = model.window_y * stride;
-    const float* one_over_chance = &model.hit_numbers.one_over_chance[
-        static_cast<std::size_t>(shower.of_layers.sort[layer]) * expectations];
+    const std::size_t sort = static_cast<std::size_t>(shower.of_layers.sort[layer]) * expectations;
     const std::uint32_t* asked = shower.asked.data();
     const float* expected = shower.of_layer.data();
     float* relative = shower.relative.data();
-    CALOFORGE_LANES
-    for (int pad = 0; pad < count; ++pad)
-        relative[pad] = static_cast<float>(quantile_of(asked[pad])) *
-                        one_over_chance[row_of(expected[pad], asked[pad])];
+    if (hits.by_odds) {
+        const float* one_over_odds = &hits.one_over_odds[sort];
+        CALOFORGE_LANES
+        for (int pad = 0; pad < count; ++pad) {
+            const float quantile = static_cast<float>(quantile_of(asked[pad]));
+            relative[pad] = quantile / (16777216.0f - quantile) * one_over_odds[row_of(expected[pad], asked[pad])];
+        }
+    } else {
+        const float* one_over_chance = &hits.one_over_chance[sort];
+        CALOFORGE_LANES
+        for (int pad = 0; pad < count; ++pad)
+            relative[pad] = static_cast<float>(quantile_of(asked[pad])) *
+                            one_over_chance[row_of(expected[pad], asked[pad])];
+    }
     for (int y = 0; y < model.window_y; ++y)
         for (int x = model.window_x; x < stride; ++x) relative[y * stride + x] = 1e30f;
+}
+
+// The factor below which so many cells of a layer have what is `relative`.
+float factor_of(const Model& model, int number, const Shower& shower) {
+    constexpr int halvings = 11;
+    const int count = model.window_y * shower.in_x.stride;
+    const float* relative = shower.relative.data();
     float factor = 1.0f / 256.0f;
     double step = 256.0;
     for (int halving = 0; halving < halvings; ++halving, step = std::sqrt(step)) {
@@ -53,9 +69,11 @@ float factor_of(const Model& model, int layer, int number, Shower& shower) {
     return factor;
 }
 
-// A cell's number with its quantile divided.
-CALOFORGE_INLINE std::uint32_t divided(std::uint32_t asked, float one_over) {
-    const float quantile = at_most(static_cast<float>(quantile_of(asked)) * one_over, 16777215.0f);
+// A cell's number with its quantile, or the odds of it, divided.
+CALOFORGE_INLINE std::uint32_t divided(std::uint32_t asked, float factor, bool by_odds) {
+    const float own = static_cast<float>(quantile_of(asked)), rest = 16777216.0f - own;
+    const float made = by_odds ? own / (own + factor * rest) * 16777216.0f : own * (1.0f / factor);
+    const float quantile = at_most(made, 16777215.0f);
     return static_cast<std::uint32_t>(static_cast<std::int32_t>(quantile)) << 8 | (asked & 0xff);
 }
 
@@ -65,7 +83,9 @@ float make_counted(const Model& model, const Condition& condition, int layer, fl
                    const float* numbers, Shower& shower) {
     ask_layer(model, layer, shower);
     const int number = number_of_hits(model, condition, layer, energy, shower.sizes[layer], numbers);
-    const float factor = factor_of(model, layer, number, shower), one_over = 1.0f / factor;
+    set_relative(model, layer, shower);
+    const float factor = factor_of(model, number, shower);
+    const bool by_odds = model.hit_numbers.by_odds;
     const int stride = shower.in_x.stride;
     const float *expected = shower.of_layer.data(), *relative = shower.relative.data();
     const float* table = table_of(model, shower.of_layers.sort[layer]);
@@ -75,7 +95,7 @@ float make_counted(const Model& model, const Condition& condition, int layer, fl
         for (int x = 0; x < model.window_x; ++x) {
             const int pad = y * stride + x;
             if (relative[pad] >= factor) continue;
-            const float made = expected[pad] * table[place_of(expected[pad], divided(asked[pad], one_over))];
+            const float made = expected[pad] * table[place_of(expected[pad], divided(asked[pad], factor, by_odds))];
             shower.deposit[shower.place(model, x, y, layer)] = made;
             total += made, total_x += made * static_cast<float>(x);
             total_y += made * static_cast<float>(y + shower.rise[layer]);
@@ -87,7 +107,7 @@ float make_counted(const Model& model, const Condition& condition, int layer, fl
     if (total * lowered >= threshold_gev) return energy / (total * lowered);
     const int count = model.window_y * stride;
     CALOFORGE_LANES
-    for (int pad = 0; pad < count; ++pad) asked[pad] = divided(asked[pad], one_over);
+    for (int pad = 0; pad < count; ++pad) asked[pad] = divided(asked[pad], factor, by_odds);
     set_deposits_of_layer(model, layer, shower);
     return keep_largest(model, layer, energy, shower);
 }

@@ -3,9 +3,11 @@
 In a layer of one or two particles the number of hits says most of what there is to say, and given
 the layer's energy it fluctuates less than that of cells which are asked one by one: Geant4's layers
 of 1-2 MeV have 4.6 +- 1.8 hits, independent cells 4.4 +- 2.4, and one hit alone five times as
-often.  So the number is drawn, by its measured distribution, and the quantiles of all cells of the
-layer are divided by what makes so many of them hits.  Which cells these are, and how much they
-have, is drawn as before: cells whose quantiles are small for their chance of a hit come first.
+often.  So the number is drawn, by its measured distribution, and the odds of the quantiles of all
+cells of the layer are divided by what makes so many of them hits.  Which cells these are, and how
+much they have, is drawn as before: cells whose quantiles have small odds for those of their chance
+of a hit come first, about as of independent cells of which so many are hit: if one is, then the pad
+that nearly always is, as a muon's.
 """
 
 from __future__ import annotations
@@ -29,13 +31,14 @@ ALONE, TOGETHER = 6, 4
 """The first layers have tables of their own, those behind them one for so many."""
 LEAST_FACTOR, FIRST_STEP, STEPS = 2.0**-8, 2.0**8, 11
 """The factor of the quantiles is found between 2**-8 and 2**8, by halving in its logarithm."""
+LEAST_REST = 2.0**-24
 STEEP = 1e9
 """Counts without a comparison, which engines do slowly: differences of two numbers times this are
 more than one."""
 
 
 class HitNumbers(nn.Module):
-    """Factors by which the quantiles of cells are divided in faint layers.
+    """Factors by which the odds of the quantiles of cells are divided in faint layers.
 
     ``table``: numbers of hits by knot, group of layers, energy and quantile; ``chance``: of a hit
     in the rows of the deposits' table.
@@ -72,7 +75,8 @@ class HitNumbers(nn.Module):
         """
         number = self.numbers(energy, condition, latent, larger)
         factor = torch.where(self.counts(energy), self.factors(quantile, row, number), 1.0)
-        return (quantile / factor[:, None, None]).clamp(max=1.0)
+        factor = factor[:, None, None]
+        return quantile / (quantile + factor * (1.0 - quantile))
 
     def counts(self, energy: Tensor) -> Tensor:
         """Which layers (N, Z) with these energies in GeV are faint, and not empty."""
@@ -98,9 +102,11 @@ class HitNumbers(nn.Module):
         return look_up(self.table, row * COLUMNS + torch.floor(for_number * COLUMNS))
 
     def factors(self, quantile: Tensor, row: Tensor, number: Tensor) -> Tensor:
-        """Factors (N, Z) below which ``number`` (N, Z) of the cells have their quantile over their
-        chance, or, within half a percent of the next one's, one less."""
-        relative = (quantile / look_up(self.chance, row)).flatten(1, 2).transpose(1, 2)
+        """Factors (N, Z) below which ``number`` (N, Z) of the cells have the odds of their quantile
+        over those of their chance, or, within half a percent of the next one's, one less."""
+        chance = look_up(self.chance, row)
+        odds = quantile / (1.0 - quantile).clamp(min=LEAST_REST)
+        relative = (odds * (1.0 - chance) / chance).flatten(1, 2).transpose(1, 2)
         relative = relative.contiguous()
         factor, step = torch.full_like(number, LEAST_FACTOR)[..., None], FIRST_STEP
         for _ in range(STEPS):

@@ -39,11 +39,12 @@ PLACED_VERSION = 5
 THICK_VERSION = 7
 """Of networks with steps for thick layers; files of 6 did not say all of their options."""
 
-COUNTED_VERSION = 8
-"""Of networks that draw the number of hits in faint layers."""
-
 SIZED_VERSION = 9
 """Of networks that say how large the deposits of a layer are."""
+
+COUNTED_VERSION = 10
+"""Of networks that draw the number of hits in faint layers; in files of 8 and 9 cells came first by
+their quantiles over their chances, now by the odds of both."""
 
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
@@ -176,10 +177,10 @@ def _lines_of(kind: str, described: str) -> list[list[str]]:
 def version_of(generator: FactorisedGenerator) -> int:
     """The form of a generator's tables, one of those above."""
     layers = generator.layers
-    if generator.pattern.sizes:
-        return SIZED_VERSION
     if generator.hit_numbers is not None:
         return COUNTED_VERSION
+    if generator.pattern.sizes:
+        return SIZED_VERSION
     if generator.for_thick_layers:
         return THICK_VERSION
     if layers.size > layers.scale.numel():
