@@ -47,7 +47,7 @@ MEASURES = (
     Measure("profile_x", "Transverse profile, x", PROFILE, title_in_rings="Profile of the rings"),
     Measure("profile_y", "Transverse profile, y", PROFILE, title_in_rings="Profile of the sectors"),
     Measure("spread", "Spread at equal energy", SPREAD, ideal=1.0),
-    Measure("correlations", "Correlations of features", CORRELATIONS),
+    Measure("correlations", "Correlations", CORRELATIONS),
     Measure("angle_bias", "Angle bias", ANGLE_BIAS),
     Measure("angle_resolution", "Angle resolution", ANGLE_RESOLUTION),
     Measure("auc_high", "AUC, shower features", "boosted trees; 0.5: cannot be told", ideal=0.5),
