@@ -118,7 +118,7 @@ def test_many_showers_that_lean_anywhere_are_the_network_s(toy_file, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", TOYS)
+@pytest.mark.parametrize("kind", [name for name in TOYS if name != "one"])
 def test_many_showers_are_the_network_s(toy_file, kind):
     z = scores_of(toy_file(kind), MANY)
     assert np.sqrt((z**2).mean()) < 1.6 and np.abs(z).max() < 5

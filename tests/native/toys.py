@@ -53,7 +53,7 @@ class Toy(NamedTuple):
         detector = make_toy_detector()
         inclined = {"theta_deg": (60.0, 120.0)}
         windows = {
-            "one": Window(shape=(1, 1)), "narrow": Window(shape=(3, 7)),
+            "one": Window(shape=(1, 1)), "narrow": Window(shape=(3, 9)),
             "even": Window(shape=(8, 8)), "even_angle": Window(shape=(12, 12), **inclined),
             "oblong": Window(shape=(8, 10), **inclined),
         }  # fmt: skip
@@ -82,7 +82,7 @@ TOYS = {
     "sized_counted_inclined": Toy("angle", (5, 5), {**COUNTED, **SIZED}),
     "small": Toy("fixed", (3, 3), {**SIZED, **COUNTED}),
     "small_even": Toy("even_angle", (4, 4), MADE),
-    "small_thick": Toy("narrow", None, {**THICK, **MADE}),
+    "small_thick": Toy("narrow", None, {**THICK, **MADE, "sharing": 0.0}),
     "one": Toy("one", None, MADE),
     "rings": Toy("rings", None),
     "sized_rings": Toy("rings", None, {**COUNTED, **SIZED, "off_centre": False}),
