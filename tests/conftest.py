@@ -39,6 +39,17 @@ def make_toy_detector() -> Detector:
     )
 
 
+def make_tiny_cylinder() -> Detector:
+    """Three rings, eight sectors, six layers."""
+    return Detector.model_validate(
+        {
+            "name": "tiny", "title": "a tiny cylinder", "readout": "cylinder",
+            "pad_mm": [5.0, 5.0], "layers": [{"count": 6, "pitch_mm": 4.0}],
+            "windows": {"rings": {"shape": [3, 8]}},
+        }
+    )  # fmt: skip
+
+
 def make_showers(detector: Detector, n: int, seed: int = 0, window: str = "fixed") -> Showers:
     """Random sparse showers with about 2 % of Ep in the cells."""
     rng = np.random.default_rng(seed)

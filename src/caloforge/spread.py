@@ -9,6 +9,7 @@ from caloforge.errors import InputError
 from caloforge.typing import FloatArray
 
 ALLOWED = {"energy": "100, 10:500 or log:10:500", "theta": "90 or 60:120 (degrees above 0)"}
+"""Examples of what :meth:`Spread.parse` reads, by what it is for."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,7 @@ class Spread:
         logarithmic = text.startswith("log:")
         numbers = _numbers(text.removeprefix("log:"))
         if not numbers or min(numbers) <= 0:
-            allowed = ALLOWED.get(what, ALLOWED["energy"])
-            msg = f"{what} '{text}' is not understood: allowed are {allowed}"
+            msg = f"{what} '{text}' is not understood: allowed are {ALLOWED[what]}"
             raise InputError(msg)
         return cls._rising(numbers, text, what, logarithmic)
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.conftest import make_toy_detector
+from tests.conftest import make_tiny_cylinder, make_toy_detector
 from tests.make.test_request import request
 
-from caloforge.detector import Detector, Window
+from caloforge.detector import Window
 from caloforge.errors import InputError
 from caloforge.make import probe as probe_module
 from caloforge.make.probe import conditions_of, cut, probe
@@ -79,14 +79,7 @@ class FakeRings(FakeGeant4):
 
 def test_of_a_cylinder_so_many_rings_would_be_enough(fake):
     fake.setattr(probe_module, "Geant4Source", FakeRings)
-    cylinder = Detector.model_validate(
-        {
-            "name": "tiny", "title": "a tiny cylinder", "readout": "cylinder",
-            "pad_mm": [5.0, 5.0], "layers": [{"count": 6, "pitch_mm": 4.0}],
-            "windows": {"rings": {"shape": [3, 8]}},
-        }
-    )  # fmt: skip
-    found, _ = probe(request(detector=cylinder), 1)
+    found, _ = probe(request(detector=make_tiny_cylinder()), 1)
     assert found.contained == pytest.approx(1 - np.exp(-3), abs=1e-3)
     assert found.enough == (5, 8)
 

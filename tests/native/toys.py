@@ -21,7 +21,7 @@ from caloforge.networks.factorised.layers import LayerEnergies
 from caloforge.networks.factorised.rings.noise import RingNoise
 from caloforge.networks.factorised.tables import TABLES_KEY, description, tables
 from caloforge.units import degree
-from tests.conftest import make_toy_detector
+from tests.conftest import make_tiny_cylinder, make_toy_detector
 from tests.networks.parts import expected, measure, set_quantiles
 
 ENERGY_GEV = (10.0, 500.0)
@@ -49,7 +49,7 @@ class Toy(NamedTuple):
         if self.image == "dataset1":
             return load_detector("calochallenge_photons")
         if self.image == "rings":
-            return cylinder()
+            return make_tiny_cylinder()
         detector = make_toy_detector()
         inclined = {"theta_deg": (60.0, 120.0)}
         windows = {
@@ -90,17 +90,6 @@ TOYS = {
     "thick_rings": Toy("dataset1", None, {**THICK, "shared_pattern": True}),
 }
 """Kinds of networks by what is of their own."""
-
-
-def cylinder() -> Detector:
-    """Three rings, eight sectors, six layers."""
-    return Detector.model_validate(
-        {
-            "name": "tiny", "title": "a tiny cylinder", "readout": "cylinder",
-            "pad_mm": [5.0, 5.0], "layers": [{"count": 6, "pitch_mm": 4.0}],
-            "windows": {"rings": {"shape": [3, 8]}},
-        }
-    )  # fmt: skip
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.conftest import make_tiny_cylinder  # noqa: E402
 from tests.networks.parts import expected as showers_of  # noqa: E402
 from tests.networks.parts import measure, set_deposits, set_quantiles, toy_row  # noqa: E402
 
@@ -181,24 +182,14 @@ def test_a_domain_knows_the_rings_of_its_detector():
 def card():
     """A card of a tiny cylinder."""
     from caloforge.card import TABLES, Latent, ModelCard
-    from caloforge.detector import Detector
 
-    detector = Detector.model_validate(
-        {
-            "name": "tiny",
-            "title": "a tiny cylinder",
-            "readout": "cylinder",
-            "pad_mm": [5.0, 5.0],
-            "layers": [{"count": 6, "pitch_mm": 4.0}],
-            "windows": {"all": {"shape": [3, 8]}},
-        }
-    )
+    detector = make_tiny_cylinder()
     return ModelCard(
         name="tiny",
         network="factorised",
         detector=detector,
         detector_digest=detector.digest,
-        window="all",
+        window="rings",
         energy_range_gev=(1.0, 100.0),
         theta_range_rad=PERPENDICULAR,
         latent=Latent(dim=generator().latent_dim, distribution="uniform"),

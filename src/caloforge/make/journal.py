@@ -68,8 +68,8 @@ class StepJournal:
 
     def is_done(self, step: MakeStep) -> bool:
         """Whether a step has been done with these very inputs, and its output is still there."""
-        noted = self.content["steps"].get(str(step.output), {}).get(step.name)
-        return noted is not None and step.output.exists() and noted["key"] == _key(step)
+        noted = self._noted(step)
+        return bool(noted) and step.output.exists() and noted["key"] == _key(step)
 
     def note(self, step: MakeStep, seconds: float) -> None:
         """Note a step that is done."""
@@ -79,8 +79,7 @@ class StepJournal:
 
     def seconds(self, step: MakeStep) -> float:
         """What a step took when it was done; 0 where it was not."""
-        noted = self.content["steps"].get(str(step.output), {}).get(step.name, {})
-        return float(noted.get("seconds", 0.0))
+        return float(self._noted(step).get("seconds", 0.0))
 
     def remember(self, name: str, value: Any) -> None:
         """Keep a finding, plain data, for later calls."""
@@ -90,6 +89,11 @@ class StepJournal:
     def recall(self, name: str) -> Any:
         """A finding that was kept, None if there is none."""
         return self.content["notes"].get(name)
+
+    def _noted(self, step: MakeStep) -> dict[str, Any]:
+        """What was noted of a step; nothing, if it was never done."""
+        noted: dict[str, Any] = self.content["steps"].get(str(step.output), {}).get(step.name, {})
+        return noted
 
     def write(self) -> None:
         """Write the journal; OutputError if that fails."""
