@@ -432,9 +432,8 @@ void read_deposits(const Tables& tables, Model& model) {
             model.deposit_table.data() + static_cast<std::size_t>(sort) * expectations * quantiles);
 }
 
-void read_hit_numbers(const Description& description, const Tables& tables, Model& model) {
+void read_hit_numbers(const Tables& tables, Model& model) {
     HitNumbers& hits = model.hit_numbers;
-    hits.by_odds = description.says(model.in_rings ? "factorised_rings" : "factorised", "10");
     for (int layer = 0; layer < model.layers; ++layer)
         hits.group.push_back(layer < hit_layers_alone
                                  ? layer
@@ -446,10 +445,9 @@ void read_hit_numbers(const Description& description, const Tables& tables, Mode
          tables.places("hit_numbers.table", rows * hit_columns_of_number, most_hits + 1))
         hits.number.push_back(static_cast<std::uint8_t>(number));
     for (const float chance : tables.floats(
-             "hit_numbers.chance", static_cast<std::size_t>(sorts) * expectations, 1e-12f, 1.0f)) {
-        hits.one_over_chance.push_back((chance < 1.0f ? 1.0f : -1.0f) / (16777216.0f * chance));
-        hits.one_over_odds.push_back((1.0f - chance) / chance);
-    }
+             "hit_numbers.chance", static_cast<std::size_t>(sorts) * expectations, 1e-12f, 1.0f))
+        hits.one_over.push_back(hits.by_odds ? (1.0f - chance) / chance
+                                             : (chance < 1.0f ? 1.0f : -1.0f) / (16777216.0f * chance));
 }
 
 void read_halo(const Tables& tables, Model& model) {
@@ -478,12 +476,17 @@ void read_halo(const Tables& tables, Model& model) {
     halo.more = tables.floats("halo.pairs.more", 1, 0.0f, 1.0f)[0];
 }
 
-// Whether the cells are those of a cylinder; throws Error for forms that are not known.  Files of form 6
-// do not say all of their network's options.
-bool read_form(const Description& description) {
+// Sets what the form of the tables says: whether the cells are those of a cylinder, and which of them come
+// first where hits are counted.  Throws Error for forms that are not known; files of form 6 do not say all
+// of their network's options.
+void read_form(const Description& description, Model& model) {
     for (const bool in_rings : {false, true})
-        for (const char* form : {"1", "2", "3", "4", "5", "7", "8", "9", "10"})
-            if (description.says(in_rings ? "factorised_rings" : "factorised", form)) return in_rings;
+        for (const int form : {1, 2, 3, 4, 5, 7, 8, 9, 10})
+            if (description.says(in_rings ? "factorised_rings" : "factorised", std::to_string(form))) {
+                model.in_rings = in_rings;
+                model.hit_numbers.by_odds = form >= 10;
+                return;
+            }
     throw Error(CALOFORGE_NO_TABLES,
                 "its tables are of a form that this version does not know (export the run again if "
                 "it is older): only the engines onnx and openvino run it");
@@ -504,7 +507,7 @@ Model read_model(std::string_view bytes) {
     const Description description(description_text->second);
     const Tables tables(file, description);
     Model model;
-    model.in_rings = read_form(description);
+    read_form(description, model);
     model.converts = tables.has("layers.conversion.begun");
     model.draws_sum = tables.has("layers.weight");
     model.shared = tables.has("pattern.network.bias");
@@ -520,8 +523,10 @@ Model read_model(std::string_view bytes) {
         read_field(tables, model);
     else if (model.has_core())
         read_core(tables, model);
+    else if (tables.has("noise.core.share"))
+        bad_description("window");
     read_deposits(tables, model);
-    if (tables.has("hit_numbers.table")) read_hit_numbers(description, tables, model);
+    if (tables.has("hit_numbers.table")) read_hit_numbers(tables, model);
     read_halo(tables, model);
     return model;
 }

@@ -73,8 +73,9 @@ struct HitNumbers {
     bool by_odds = false;  // which cells come first; else by their quantiles over their chances
     std::vector<std::int32_t> group;    // [layers]
     std::vector<std::uint8_t> number;   // [knots][groups][hit_energies][hit_columns_of_number]
-    std::vector<float> one_over_chance; // [sorts][expectations] of a hit, in units of 2**-24; negative: certain
-    std::vector<float> one_over_odds;   // [sorts][expectations] of a hit; 0: certain
+    // [sorts][expectations]: one over the odds of a hit, 0: certain; or over the chance, in units of 2**-24,
+    // negative: certain.
+    std::vector<float> one_over;
 };
 
 // Rings about the particle, along the image's x, and their sectors, along its y.

@@ -73,7 +73,7 @@ def steps_of(path):
 def by_odds(path):
     """Whether a file says that cells come first by the odds of their quantiles."""
     described = next(p.value for p in onnx.load(path).metadata_props if p.key == TABLES_KEY)
-    return described.split(maxsplit=2)[1] == "10"
+    return int(described.split(maxsplit=2)[1]) >= 10
 
 
 def counted_by(network, made, condition, asked, for_hits, larger, ordered):

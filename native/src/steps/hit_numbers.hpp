@@ -30,23 +30,16 @@ int number_of_hits(const Model& model, const Condition& condition, int layer, fl
 void set_relative(const Model& model, int layer, Shower& shower) {
     const HitNumbers& hits = model.hit_numbers;
     const int stride = shower.in_x.stride, count = model.window_y * stride;
-    const std::size_t sort = static_cast<std::size_t>(shower.of_layers.sort[layer]) * expectations;
+    const float* one_over =
+        &hits.one_over[static_cast<std::size_t>(shower.of_layers.sort[layer]) * expectations];
     const std::uint32_t* asked = shower.asked.data();
     const float* expected = shower.of_layer.data();
     float* relative = shower.relative.data();
-    if (hits.by_odds) {
-        const float* one_over_odds = &hits.one_over_odds[sort];
-        CALOFORGE_LANES
-        for (int pad = 0; pad < count; ++pad) {
-            const float quantile = static_cast<float>(quantile_of(asked[pad]));
-            relative[pad] = quantile / (16777216.0f - quantile) * one_over_odds[row_of(expected[pad], asked[pad])];
-        }
-    } else {
-        const float* one_over_chance = &hits.one_over_chance[sort];
-        CALOFORGE_LANES
-        for (int pad = 0; pad < count; ++pad)
-            relative[pad] = static_cast<float>(quantile_of(asked[pad])) *
-                            one_over_chance[row_of(expected[pad], asked[pad])];
+    CALOFORGE_LANES
+    for (int pad = 0; pad < count; ++pad) {
+        const float quantile = static_cast<float>(quantile_of(asked[pad]));
+        const float odds = quantile / (16777216.0f - quantile);
+        relative[pad] = (hits.by_odds ? odds : quantile) * one_over[row_of(expected[pad], asked[pad])];
     }
     for (int y = 0; y < model.window_y; ++y)
         for (int x = model.window_x; x < stride; ++x) relative[y * stride + x] = 1e30f;
@@ -54,11 +47,12 @@ void set_relative(const Model& model, int layer, Shower& shower) {
 
 // The factor below which so many cells of a layer have what is `relative`.
 float factor_of(const Model& model, int number, const Shower& shower) {
-    constexpr int halvings = 11;
+    const bool by_odds = model.hit_numbers.by_odds;
+    const int halvings = by_odds ? 12 : 11;
     const int count = model.window_y * shower.in_x.stride;
     const float* relative = shower.relative.data();
-    float factor = 1.0f / 256.0f;
-    double step = 256.0;
+    double step = by_odds ? 65536.0 : 256.0;
+    float factor = static_cast<float>(1.0 / step);
     for (int halving = 0; halving < halvings; ++halving, step = std::sqrt(step)) {
         const float tried = factor * static_cast<float>(step);
         int below = 0;

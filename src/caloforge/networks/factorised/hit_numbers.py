@@ -29,9 +29,10 @@ COLUMNS = 64
 MOST_HITS = 15
 ALONE, TOGETHER = 6, 4
 """The first layers have tables of their own, those behind them one for so many."""
-LEAST_FACTOR, FIRST_STEP, STEPS = 2.0**-8, 2.0**8, 11
-"""The factor of the quantiles is found between 2**-8 and 2**8, by halving in its logarithm."""
+LEAST_FACTOR, FIRST_STEP, STEPS = 2.0**-16, 2.0**16, 12
+"""The factor of the odds is found between 2**-16 and 2**16, by halving in its logarithm."""
 LEAST_REST = 2.0**-24
+"""Of one, beside the largest quantile: the least that random numbers of engines tell apart."""
 STEEP = 1e9
 """Counts without a comparison, which engines do slowly: differences of two numbers times this are
 more than one."""
