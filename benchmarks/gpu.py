@@ -1,12 +1,13 @@
 """Training steps on a GPU and on one core of the same machine, in one run.
 
-    python benchmarks/gpu.py [--recipes recipes/conv3d.toml ...] [--times 1 4 16] [--no-core]
+    python benchmarks/gpu.py [--recipes recipes/conv3d.toml ...] [--times 1 4 16] [--kernels]
 
 The steps of each recipe on made-up showers of the CLIC ECAL, with its batch and with so many times
-that batch: medians after the first ones, in which the fastest kernels are sought.  A shower of a
-"gan" recipe is one of its batch, which the generator learns from twice and the discriminator once;
-one of an "energy_score" recipe is one that the generator makes.  What makes the batches is not
-timed: the log of a training has its rate.
+that batch: medians after the first ones, in which the fastest kernels are sought and the step is
+recorded as a graph; with --kernels, of steps that start their kernels one by one as well.  A shower
+of a "gan" recipe is one of its batch, which the generator learns from twice and the discriminator
+once; one of an "energy_score" recipe is one that the generator makes.  What makes the batches is
+not timed: the log of a training has its rate.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from caloforge.networks.spec import build_objective
 from caloforge.train.recipe import Recipe, load_recipe
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-WARM_STEPS = 3
+WARM_STEPS = 6
 ROW = "{:28} {:>8} {:>10} {:>10} {:>12} {:>12}"
 SECONDS = 2.0
 """Of timed steps; of a GPU's five at least."""
@@ -82,6 +83,7 @@ def main() -> None:
         "--recipes", nargs="+", type=Path, default=[RECIPES / f"{n}.toml" for n in names]
     )
     parser.add_argument("--times", nargs="+", type=int, default=[1, 4, 16])
+    parser.add_argument("--kernels", action="store_true", help="time steps without a graph, too")
     parser.add_argument("--no-core", action="store_true", help="time the GPU alone")
     options = parser.parse_args()
     torch.backends.cudnn.benchmark = True
@@ -103,8 +105,12 @@ def main() -> None:
         for times in options.times:
             made, showers = times_larger(recipe, times)
             batch = batch_of(made, domain).to_gpu()
-            step = seconds_a_step(objective_of(made, domain, "cuda"), batch, WARM_STEPS, 5)
-            show(path.stem, showers, step, "" if core is None else f"{showers / step / core:.0f}")
+            for graph in (True, False) if options.kernels else (True,):
+                objective = objective_of(made, domain, "cuda")
+                objective.captured.active = graph
+                step = seconds_a_step(objective, batch, WARM_STEPS, 5)
+                name = path.stem if graph else f"{path.stem}, kernels"
+                show(name, showers, step, "" if core is None else f"{showers / step / core:.0f}")
 
 
 def show(name: str, showers: int, step: float, ratio: str) -> None:

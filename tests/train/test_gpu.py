@@ -1,5 +1,6 @@
 """The same training on a GPU: runs where there is one."""
 
+import copy
 import json
 
 import numpy as np
@@ -9,11 +10,14 @@ torch = pytest.importorskip("torch")
 
 from tests.conftest import make_showers, make_toy_detector, write_toy_model  # noqa: E402
 from tests.train.test_training import Silent  # noqa: E402
+from torch import distributed as dist  # noqa: E402
 
 from caloforge import io  # noqa: E402
 from caloforge.detector import Window  # noqa: E402
+from caloforge.networks import captured  # noqa: E402
 from caloforge.networks.classifiers.dense import dense_classifier  # noqa: E402
 from caloforge.networks.classifiers.train import train_and_test  # noqa: E402
+from caloforge.ranks.common_norm import share_statistics  # noqa: E402
 from caloforge.train.checkpoint import load_state  # noqa: E402
 from caloforge.train.loop import Training  # noqa: E402
 from caloforge.train.recipe import Recipe  # noqa: E402
@@ -46,6 +50,11 @@ NETWORKS = {
 }  # fmt: skip
 
 
+SLOW_GAN = {
+    "name": "gan", "generator_learning_rate": 1e-5, "discriminator_learning_rate": 1e-5
+}  # fmt: skip
+
+
 def deep_detector():
     layers = (make_toy_detector().layers[0].model_copy(update={"count": 8}),)
     windows = {"fixed": Window(shape=(9, 9))}
@@ -65,7 +74,7 @@ def recipe(network, objective, epochs=1, **training):
         {
             "name": "gpu",
             "network": {"name": network.split()[0], **NETWORKS[network]},
-            "objective": {"name": objective},
+            "objective": {"name": objective} if isinstance(objective, str) else objective,
             "data": {"validation_fraction": 0.2, "augment": "square"},
             "training": {"epochs": epochs, "batch_size": 8, "log_every_steps": 1, **training},
         }
@@ -94,6 +103,7 @@ def test_the_first_losses_are_those_of_the_processor(
     another, but where layers and lateral profile are drawn.
     """
     monkeypatch.setattr("caloforge.networks.gan.dropout.ByteDropout.forward", lambda self, x: x)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     found = {}
     for device in ("cpu", "cuda"):
         folder = tmp_path / device
@@ -104,6 +114,60 @@ def test_the_first_losses_are_those_of_the_processor(
     for name, value in found["cpu"].items():
         if name != "showers_per_second" and not name.startswith("g_"):
             assert found["cuda"][name] == pytest.approx(value, rel=tolerance, abs=1e-3), name
+
+
+@pytest.mark.parametrize(
+    ("network", "objective"),
+    [
+        ("conv2d", {**SLOW_GAN, "optimiser": "adam"}),
+        ("conv2d", {**SLOW_GAN, "r1_weight": 0.1, "r1_every": 3}),
+        ("conv3d", SLOW_GAN),
+        ("conv3d drawn", {"name": "energy_score"}),
+    ],
+)
+def test_steps_of_a_graph_are_those_of_its_kernels(
+    network, objective, sample, tmp_path, monkeypatch
+):
+    """To rounding, which every step enlarges: of the first two that are replayed."""
+    found = {}
+    for name, steps in (("graph", captured.WARM_STEPS), ("kernels", 1000)):
+        monkeypatch.setattr(captured, "WARM_STEPS", steps)
+        asked = recipe(network, objective, precision="float32")
+        training = Training(asked, [sample], tmp_path / name, Silent(), device="cuda")
+        training.run()
+        shapes = training.objective.captured._shapes.values()
+        assert any(shape.graph for shape in shapes) == (name == "graph")
+        found[name] = losses(tmp_path / name)[:5]
+    for one, other in zip(*found.values(), strict=True):
+        for value in one:
+            if value != "showers_per_second" and not value.endswith("gradient"):
+                assert other[value] == pytest.approx(one[value], rel=0.1, abs=1e-3), value
+
+
+def test_what_ranks_say_to_each_other_by_nccl(tmp_path):
+    """Of a rank alone, whose mean is its own: there may be one GPU."""
+    torch.cuda.set_device(0)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl", init_method=f"file://{tmp_path / 'met'}", rank=0, world_size=1
+    )
+    try:
+        torch.manual_seed(1)
+        plain = torch.nn.Sequential(
+            torch.nn.Conv2d(2, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.Flatten()
+        ).cuda()
+        shared = copy.deepcopy(plain)
+        share_statistics(shared)
+        image = torch.randn(6, 2, 8, 8, device="cuda")
+        wrapped = torch.nn.parallel.DistributedDataParallel(shared, broadcast_buffers=False)
+        for network in (plain, wrapped):
+            network(image).square().sum().backward()
+        for one, other in zip(plain.parameters(), shared.parameters(), strict=True):
+            torch.testing.assert_close(other.grad, one.grad, rtol=1e-3, atol=1e-3)
+        rows = [torch.empty_like(image)]
+        dist.all_gather(rows, image)
+        torch.testing.assert_close(rows[0], image)
+    finally:
+        dist.destroy_process_group()
 
 
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(sample, tmp_path):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from caloforge.networks.base import GeneratorNetwork
+from caloforge.networks.captured import CapturedSteps
 from caloforge.networks.layout import lay_out
 from caloforge.networks.objective import TrainingPlan, WeightAverage
 from caloforge.ranks import group
@@ -27,6 +30,7 @@ class AveragedObjective(ABC):
         lay_out(generator.to(self.device))
         self.generator = generator
         self.average = WeightAverage(copy.deepcopy(generator), plan.ema_decay)
+        self.captured = CapturedSteps(self.device)
         self.steps = 0
 
     @property
@@ -57,6 +61,7 @@ class AveragedObjective(ABC):
         self.generator.load_state_dict(state["generator"])
         self.average.average.load_state_dict(state["average"])
         self._load_other_state(state)
+        self.captured.forget()
         self.steps, self.average.steps = state["steps"]
 
     @abstractmethod
@@ -69,11 +74,11 @@ class AveragedObjective(ABC):
 
     def _latent(self, n: int) -> Tensor:
         """Latent numbers (n, L) of this rank, on the device."""
-        return self._there(group.drawn(self.generator.draw_latent, n))
+        return self._drawn(self.generator.draw_latent, n)
 
-    def _there(self, drawn: Tensor) -> Tensor:
-        """Numbers of this process on the device, which is not waited for."""
-        return drawn.to(self.device, non_blocking=True)
+    def _drawn(self, draw: Callable[[int], Tensor], n: int) -> Tensor:
+        """This rank's ``n`` rows of what ``draw`` draws on the processor, on the device."""
+        return self.captured.drawn(partial(group.drawn, draw, n))
 
     def _in_precision(self) -> torch.autocast:
         """The context in which networks run."""

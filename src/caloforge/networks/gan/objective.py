@@ -28,6 +28,7 @@ from caloforge.networks.gan.losses import (
 from caloforge.networks.gan.options import GanOptions
 from caloforge.networks.layout import lay_out
 from caloforge.networks.objective import Batch, TrainingPlan
+from caloforge.networks.optimiser import optimiser_of, restore, set_rate, stored
 from caloforge.ranks import group
 from caloforge.ranks.common_norm import has_norm
 
@@ -83,8 +84,7 @@ class GanObjective(AveragedObjective):
             (self.generator_optimiser, self.options.generator_learning_rate),
             (self.discriminator_optimiser, self.options.discriminator_learning_rate),
         ):
-            for options in optimiser.param_groups:
-                options["lr"] = rate * self.rate_scale * factor
+            set_rate(optimiser, rate * self.rate_scale * factor)
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One discriminator step and the generator steps.
@@ -92,16 +92,25 @@ class GanObjective(AveragedObjective):
         The first generator step reuses the showers that the discriminator step has seen.
         """
         self.generator.train()
+        penalised = bool(self.options.r1_weight) and self.steps % self.options.r1_every == 0
+        given = (batch.cells, batch.energy, batch.theta)
+        values = self.captured(partial(self._descend, penalised), given, penalised)
+        self._end_step()
+        return numbers(values)
+
+    def _descend(
+        self, penalised: bool, cells: Tensor, energy: Tensor, theta: Tensor
+    ) -> dict[str, Tensor]:
+        batch = Batch(cells, energy, theta)
         fake = self._generate(batch)
-        values = self._discriminator_step(batch, fake.detach())
+        values = self._discriminator_step(batch, fake.detach(), penalised)
         self.discriminator.requires_grad_(False)
         for repeat in range(self.options.generator_steps):
             if repeat:
                 fake = self._generate(batch)
             values |= self._generator_step(batch, fake)
         self.discriminator.requires_grad_(True)
-        self._end_step()
-        return numbers(values)
+        return values
 
     def trained_modules(self) -> dict[str, nn.Module]:
         """Generator and discriminator."""
@@ -110,19 +119,19 @@ class GanObjective(AveragedObjective):
     def _other_state(self) -> dict[str, Any]:
         return {
             "discriminator": self.discriminator.state_dict(),
-            "generator_optimiser": self.generator_optimiser.state_dict(),
-            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
+            "generator_optimiser": stored(self.generator_optimiser),
+            "discriminator_optimiser": stored(self.discriminator_optimiser),
         }
 
     def _load_other_state(self, state: dict[str, Any]) -> None:
         self.discriminator.load_state_dict(state["discriminator"])
-        self.generator_optimiser.load_state_dict(state["generator_optimiser"])
-        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+        restore(self.generator_optimiser, state["generator_optimiser"])
+        restore(self.discriminator_optimiser, state["discriminator_optimiser"])
 
     def _optimiser(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
         if self.options.optimiser == "adam":
-            return torch.optim.Adam(module.parameters(), rate, betas=(0.5, 0.99))
-        return torch.optim.RMSprop(module.parameters(), rate, alpha=0.9)
+            return optimiser_of(torch.optim.Adam, module, rate, self.device, betas=(0.5, 0.99))
+        return optimiser_of(torch.optim.RMSprop, module, rate, self.device, alpha=0.9)
 
     def _generate(self, batch: Batch) -> Tensor:
         latent = self._latent(len(batch))
@@ -135,23 +144,23 @@ class GanObjective(AveragedObjective):
             judgement: Judgement = discriminator(cells, batch.energy, batch.theta)
         return judgement
 
-    def _discriminator_step(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
+    def _discriminator_step(self, batch: Batch, fake: Tensor, penalised: bool) -> dict[str, Tensor]:
         options = self.options
         losses: dict[str, Tensor] = {}
         for kind, label, cells in (("real", 1.0, batch.cells), ("fake", 0.0, fake)):
             judgement = self._judge(self.judging, cells, batch)
-            labels = self._there(group.drawn(partial(self._labels, label), len(batch)))
+            labels = self._drawn(partial(self._labels, label), len(batch))
             losses[f"d_{kind}"] = options.weights.real * real_or_fake(judgement.logit, labels)
             for name, loss in self._measured(judgement, batch).items():
                 if loss.requires_grad:
                     losses[f"d_{kind}_{name}"] = loss
-        if options.r1_weight and self.steps % options.r1_every == 0:
+        if penalised:
             image = training_image(batch.cells).requires_grad_(True)
             sums = batch.cells.sum(dim=(1, 2, 3))
             judgement = self.discriminator.judge(image, sums, batch.energy, batch.theta)
             penalty = gradient_penalty(judgement.logit, image)
             losses["d_r1"] = options.r1_weight * options.r1_every * penalty
-        return _descend(self.discriminator_optimiser, losses, "d")
+        return _stepped(self.discriminator_optimiser, losses, "d")
 
     def _labels(self, label: float, n: int) -> Tensor:
         options = self.options
@@ -163,7 +172,7 @@ class GanObjective(AveragedObjective):
         losses = {"g_real": self.options.weights.real * real}
         for name, loss in self._measured(judgement, batch).items():
             losses[f"g_{name}"] = loss
-        return _descend(self.generator_optimiser, losses, "g")
+        return _stepped(self.generator_optimiser, losses, "g")
 
     def _measured(self, judgement: Judgement, batch: Batch) -> dict[str, Tensor]:
         """Weighted percentage errors of what the discriminator measured."""
@@ -183,7 +192,7 @@ class GanObjective(AveragedObjective):
         }
 
 
-def _descend(
+def _stepped(
     optimiser: torch.optim.Optimizer, losses: dict[str, Tensor], side: str
 ) -> dict[str, Tensor]:
     """One optimiser step on the sum of the losses; returns them and the gradient's norm."""
