@@ -86,6 +86,19 @@ def test_an_epoch_shows_each_training_shower_once_and_no_validation_shower(paths
     assert np.array_equal(data.validation(1000).energy, held_out)
 
 
+@pytest.mark.parametrize("cache", ["memory", "stream"])
+def test_an_epoch_of_several_passes_is_several_epochs(paths, cache):
+    whole = training_data(paths, cache=cache)
+    long = training_data(paths, cache=cache, passes=3)
+    showers = int(whole.is_training.sum())
+    assert long.steps_per_epoch == 3 * showers // 8
+    shown = np.concatenate(energies(long, 1))
+    once = np.concatenate(energies(whole, 3))
+    np.testing.assert_array_equal(shown[: len(once)], once)
+    _, times = np.unique(shown, return_counts=True)
+    assert times.sum() == 8 * long.steps_per_epoch and times.max() == 3 and len(times) == showers
+
+
 def test_epochs_differ_and_the_seed_decides(paths):
     data = training_data(paths)
     assert energies(data, 0) != energies(data, 1)

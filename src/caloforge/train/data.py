@@ -64,7 +64,7 @@ class TrainingData:
         self.is_training = filled.copy()
         self.is_training[held_out] = False
         self.validation_rows: IntArray = np.sort(held_out[filled[held_out]])
-        self.steps_per_epoch = int(self.is_training.sum()) // batch_size
+        self.steps_per_epoch = options.passes * int(self.is_training.sum()) // batch_size
         if not self.steps_per_epoch:
             msg = (
                 f"{n} showers ({self.empty} of them empty) leave {self.is_training.sum()} for "
@@ -111,7 +111,13 @@ class TrainingData:
 
     def groups(self, epoch: int) -> list[IntArray]:
         """Training rows in the epoch's order, in groups that are read and shuffled together."""
-        rng = np.random.default_rng([self.seed, 2, epoch])
+        first = epoch * self.options.passes
+        passes = range(first, first + self.options.passes)
+        return [rows for number in passes for rows in self._pass(number)]
+
+    def _pass(self, number: int) -> list[IntArray]:
+        """Every training row once, as in :meth:`groups`."""
+        rng = np.random.default_rng([self.seed, 2, number])
         runs = self.files.runs()
         together = max(1, self.options.shuffle_showers // self.files.run_rows)
         order = rng.permutation(len(runs))

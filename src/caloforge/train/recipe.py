@@ -55,12 +55,15 @@ class DataOptions(FrozenModel):
     rings and sectors (turns by sectors, and their mirrors).
     ``cache``: keep the showers in memory, stream them from disk, or decide by the free memory.
     ``shuffle_showers``: showers that are shuffled together (all, where there are fewer).
+    ``passes``: how often an epoch shows each shower; batches that are a large part of them make
+    short epochs, and each ends with a validation and a checkpoint.
     ``energy_gev``, ``theta_deg``: ranges that the model is for, where the showers' own, by chance,
     end before.
     """
 
     validation_fraction: float = Field(0.1, gt=0, lt=1)
     max_showers: int | None = Field(None, gt=0)
+    passes: int = Field(1, gt=0)
     augment: Literal["none", "square", "mirror", "circle"] = "none"
     cache: Literal["auto", "memory", "stream"] = "auto"
     shuffle_showers: int = Field(16384, gt=0)
