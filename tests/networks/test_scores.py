@@ -247,6 +247,20 @@ def test_layers_have_what_was_drawn_for_them(name):
     assert all(p.grad.abs().sum() > 0 for p in generator.ending.drawn.parameters())
 
 
+@pytest.mark.parametrize("fading", [True, False])
+@pytest.mark.parametrize("name", ["conv2d", "conv3d"])
+def test_a_layer_that_lost_all_of_its_cells_is_trained_again_if_they_fade_out(name, fading):
+    options = drawn(name).model_copy(update={"fading": fading})
+    generator = objective(name, options).generator.eval()
+    lost = generator.layers if name == "conv3d" else generator.layers.bias
+    with torch.no_grad():
+        lost[3] = -12.0
+    latent, energy = generator.draw_latent(8), torch.linspace(10, 100, 8)
+    cells = generator(latent, energy, torch.full((8,), math.pi / 2))
+    features(cells, energy)["cores"][0].sum().backward()
+    assert bool(lost.grad[3].abs() > 0) == fading
+
+
 def test_layers_fluctuate_less_at_more_energy():
     """Before any training, as they do in a calorimeter."""
     layers = objective("conv3d", drawn()).generator.ending.drawn
@@ -400,6 +414,11 @@ def test_what_is_drawn_needs_what_it_is_a_part_of(name, needed):
     options = drawn().model_copy(update={"lateral": True, needed: False})
     with pytest.raises(ConfigError, match=rf"network\.{name} needs network\.{needed} = true"):
         objective("conv3d", options)
+
+
+def test_amplitudes_fade_out_where_cells_are_relative():
+    with pytest.raises(ConfigError, match=r"network\.fading needs network\.relative = true"):
+        objective("conv2d", NETWORKS["conv2d"].options(fading=True))
 
 
 def test_a_layer_in_which_nothing_is_drawn_has_a_gradient():

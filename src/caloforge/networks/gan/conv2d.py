@@ -18,7 +18,6 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional
 
 from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.blocks import ENERGY_UNIT_GEV, ConvBlock2d, halvings
@@ -119,6 +118,6 @@ class Conv2dGenerator(GeneratorNetwork):
             vector = latent * (energy / ENERGY_UNIT_GEV).unsqueeze(1)
         volumes = torch.cat([path(vector) for path in self.paths], dim=3)
         image = self.layers(self.join(volumes.permute(0, 3, 1, 2)))
-        amplitude = functional.relu(image).float().permute(0, 2, 3, 1)
+        amplitude = self.ending.amplitudes(image).permute(0, 2, 3, 1)
         cells: Tensor = self.ending(amplitude, latent, energy, theta)
         return cells

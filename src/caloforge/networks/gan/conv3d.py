@@ -137,7 +137,7 @@ class Conv3dGenerator(GeneratorNetwork):
         amplitude = crop(self.cells(image).squeeze(1).float(), self.shape)
         if self.layers is not None:
             amplitude = amplitude + self.layers
-        cells: Tensor = self.ending(functional.relu(amplitude), latent, energy, theta)
+        cells: Tensor = self.ending(self.ending.amplitudes(amplitude), latent, energy, theta)
         return cells
 
     def _vector(self, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from caloforge.config import FrozenModel
 from caloforge.errors import ConfigError
@@ -13,6 +14,8 @@ from caloforge.networks.blocks import IMAGE_UNIT_GEV, relative_cells, zero_below
 from caloforge.networks.gan.lateral import LateralProfile
 from caloforge.networks.gan.response import DrawnLayers, DrawnResponse
 
+CHAIN = ("relative", "drawn_response", "drawn_layers", "lateral")
+"""Options that each need those before it."""
 SMALLEST_SUM = 1e-4
 """Of squares of amplitudes: where there are less, less energy than was drawn; and a gradient."""
 
@@ -23,13 +26,16 @@ class EndingOptions(FrozenModel):
     ``relative``: cells are relative to Ep, and the conditions stand beside the latent numbers.
     ``drawn_response``: the sum of the cells is drawn; ``drawn_layers``: so are the layers' shares
     of it (:mod:`.response`); ``lateral``: and the rings about the shower's axis of a layer's
-    (:mod:`.lateral`).  Each needs those before it.
+    (:mod:`.lateral`).  Each needs those before it.  ``fading``: amplitudes fall off below zero
+    instead of ending there, so that no cell, and no layer, is ever without a gradient; it needs
+    ``relative``.
     """
 
     relative: bool = False
     drawn_response: bool = False
     drawn_layers: bool = False
     lateral: bool = False
+    fading: bool = False
 
 
 class Ending(nn.Module):
@@ -42,13 +48,20 @@ class Ending(nn.Module):
     def __init__(self, options: EndingOptions, latent: int, domain: Domain) -> None:
         super().__init__()
         _check(options)
-        self.relative = options.relative
+        self.relative, self.fading = options.relative, options.fading
         self.lateral = LateralProfile(latent, domain) if options.lateral else None
         self.drawn: DrawnResponse | DrawnLayers | None = None
         if options.drawn_layers:
             self.drawn = DrawnLayers(latent, domain)
         elif options.drawn_response:
             self.drawn = DrawnResponse(domain)
+
+    def amplitudes(self, image: Tensor) -> Tensor:
+        """Amplitudes, none below zero, of the last convolution's image."""
+        image = image.float()
+        if self.fading:
+            return functional.relu(image) + image.clamp(max=0.0).exp()
+        return functional.relu(image)
 
     def forward(self, amplitude: Tensor, latent: Tensor, energy: Tensor, theta: Tensor) -> Tensor:
         """Cells (N, X, Y, Z) of amplitudes of that shape, none below zero, latent (N, L), energy
@@ -69,8 +82,7 @@ class Ending(nn.Module):
 
 
 def _check(options: EndingOptions) -> None:
-    names = tuple(EndingOptions.model_fields)
-    for needed, name in pairwise(names):
+    for needed, name in [*pairwise(CHAIN), ("relative", "fading")]:
         if getattr(options, name) and not getattr(options, needed):
             msg = f"network.{name} needs network.{needed} = true"
             raise ConfigError(msg)
