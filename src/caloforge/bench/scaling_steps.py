@@ -119,6 +119,7 @@ def _timed(
         if not isinstance(objective, GanObjective | EnergyScoreObjective):
             msg = "messages are known of the objectives 'gan' and 'energy_score' only"
             raise InputError(msg)
+        objective.captured.active = False  # ranks start kernels one by one
         with contextlib.suppress(_Enough):
             training.run()
     seconds = np.diff(clock.ends)[WARM_STEPS:]
