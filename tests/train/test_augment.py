@@ -73,6 +73,18 @@ def test_augmentation_keeps_the_energy_and_is_seeded(cells, kind):
     assert np.allclose(deposited_energy(once), deposited_energy(cells))
 
 
+@pytest.mark.parametrize("kind", ["square", "mirror"])
+def test_what_is_beside_the_symmetric_part_stays(kind):
+    cells = np.random.default_rng(1).random((SQUARE, 6, 6, 2)).astype(np.float32)
+    theta, elements = np.full(SQUARE, 1.3, np.float32), np.arange(SQUARE) % 4
+    whole, angles = augment(kind, cells, theta, elements, beside=(1, 1))
+    inner, expected = augment(kind, cells[:, 1:, 1:], theta, elements)
+    assert np.array_equal(whole[:, 1:, 1:], inner) and np.array_equal(angles, expected)
+    assert np.array_equal(whole[:, 0], cells[:, 0])
+    assert np.array_equal(whole[:, :, 0], cells[:, :, 0])
+    assert not np.array_equal(whole, cells)
+
+
 def test_turns_and_their_mirrors_go_round_the_circle(cells):
     sectors = [5, 5, 5]
     turned = augment_circle(cells, sectors, np.array([0, 2, 8, 1, 3, 0, 0, 0]))

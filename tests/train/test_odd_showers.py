@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from tests.conftest import make_showers
 from tests.train.test_training import Silent
@@ -56,17 +57,38 @@ def towers(detector, size, *pads):
 
 
 @pytest.mark.parametrize("kind", ["square", "mirror"])
-def test_images_are_mirrored_only_about_the_pad_they_are_centred_on(toy_detector, tmp_path, kind):
-    io.write(tmp_path / "odd.h5", towers(toy_detector, 5, 2))
-    io.write(tmp_path / "even.h5", towers(toy_detector, 6, 3))
-    io.write(tmp_path / "between.h5", towers(toy_detector, 6, 2, 3))
-    options = DataOptions(augment=kind)
-    for name in ("odd", "between"):
-        TrainingData(ShowerFiles([tmp_path / f"{name}.h5"]), options, batch_size=4, seed=1)
-    even = ShowerFiles([tmp_path / "even.h5"])
-    with pytest.raises(InputError, match=r"pads from it in x \(an even image has no middle pad\)"):
-        TrainingData(even, options, batch_size=4, seed=1)
-    TrainingData(even, DataOptions(), batch_size=4, seed=1)
+def test_images_are_mirrored_about_the_pad_they_are_centred_on(toy_detector, tmp_path, kind):
+    """The middle of an image of odd size, of an even one its middle or the pad behind that."""
+    for name, size, pads in (
+        ("odd", 5, (2,)),
+        ("between", 6, (2, 3)),
+        ("behind", 6, (3,)),
+        ("beside", 6, (4,)),
+    ):
+        io.write(tmp_path / f"{name}.h5", towers(toy_detector, size, *pads))
+
+    def data(name, kind=kind):
+        files = ShowerFiles([tmp_path / f"{name}.h5"])
+        return TrainingData(files, DataOptions(augment=kind), batch_size=4, seed=1)
+
+    assert [data(name).beside for name in ("odd", "between", "behind")] == [(0, 0), (0, 0), (1, 1)]
+    with pytest.raises(InputError, match=r"or the pad behind it, but showers lie \+1\.\d\d pads"):
+        data("beside")
+    assert data("beside", "none").beside == (0, 0)
+    for make in data("behind").batches(0):
+        towers_of = make().cells.sum(3)
+        assert (towers_of.flatten(1).argmax(1) == 3 * 6 + 3).all()
+
+
+def test_a_square_of_showers_behind_the_middle_along_x_alone_is_refused(toy_detector, tmp_path):
+    showers = towers(toy_detector, 6, 3)
+    showers.cells[:] = np.roll(showers.cells, -1, axis=2) + showers.cells
+    io.write(tmp_path / "x.h5", showers)
+    files = ShowerFiles([tmp_path / "x.h5"])
+    with pytest.raises(InputError, match="one place along x and y"):
+        TrainingData(files, DataOptions(augment="square"), batch_size=4, seed=1)
+    mirrored = TrainingData(files, DataOptions(augment="mirror"), batch_size=4, seed=1)
+    assert mirrored.beside == (1, 0)
 
 
 def test_a_window_as_large_as_the_image_is_no_window():

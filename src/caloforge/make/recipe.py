@@ -57,10 +57,7 @@ def choose_recipe(request: MakeRequest, paths: Sequence[Path]) -> tuple[Recipe, 
     look = Look.at(files)
     augment = symmetry_of(files, request.seed)
     recipe = _recipe(request, len(files), look, augment)
-    symmetry = f"augment {augment}: the symmetry of the images"
-    if augment == SYMMETRIES[-1] and any(size % 2 == 0 for size in files.shape[:2]):
-        symmetry += " (sides of even numbers have no pad in their middle)"
-    return recipe, [*look.lines(), symmetry]
+    return recipe, [*look.lines(), f"augment {augment}: the symmetry of the images"]
 
 
 def first_recipe(request: MakeRequest, handful: Showers) -> Recipe:

@@ -3,6 +3,9 @@
 A perpendicular shower (theta = pi/2) in square pads looks as likely after any of the eight
 symmetries of the square in x-y.  An inclined one in the y-z plane keeps two mirrors: x -> -x, and
 y -> -y with theta -> pi - theta.  In a cylinder every turn by sectors is as likely, and its mirror.
+
+An image of even size may have its showers in the pad behind its middle: then all but its first row
+of pads is as symmetric, and that row, the farthest of all, stays as it is.
 """
 
 from __future__ import annotations
@@ -104,8 +107,17 @@ def augment(
     theta: FloatArray,
     elements: IntArray,
     sectors: Sequence[int] = (),
+    beside: tuple[int, int] = (0, 0),
 ) -> tuple[FloatArray, FloatArray]:
-    """Showers each under its own element (N,) of the symmetries of a ``kind``."""
+    """Showers each under its own element (N,) of the symmetries of a ``kind``.
+
+    ``beside``: pads along x and y before the part of the image that is symmetric.
+    """
+    if beside != (0, 0):
+        whole = cells.copy()
+        inner = np.s_[:, beside[0] :, beside[1] :]
+        whole[inner], theta = augment(kind, cells[inner], theta, elements)
+        return whole, theta
     if kind == "square":
         return augment_square(cells, elements), theta
     if kind == "mirror":

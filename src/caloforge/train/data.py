@@ -74,6 +74,7 @@ class TrainingData:
         if len(self.validation_rows) < 2:
             msg = f"{n} showers, {self.empty} of them empty, leave fewer than two to validate with"
             raise InputError(msg)
+        self.beside = (0, 0)
         self._check_augmentation()
 
     def validation(self, limit: int) -> Showers:
@@ -102,7 +103,7 @@ class TrainingData:
         read, rng = showers(), np.random.default_rng([self.seed, 3, epoch, step])
         kind, sectors = self.options.augment, self.sectors
         elements = symmetries(kind, self.batch_size, rng, sectors)[self.rank_rows]
-        cells, theta = augment(kind, read.cells, read.theta, elements, sectors)
+        cells, theta = augment(kind, read.cells, read.theta, elements, sectors, self.beside)
         return Batch(
             torch.from_numpy(np.ascontiguousarray(cells)),
             torch.from_numpy(read.energy.copy()),
@@ -193,26 +194,34 @@ class TrainingData:
         runs = (self.files.read_run(*run).cells for run in self.files.runs())
         return np.concatenate([_with_energy(cells) for cells in runs])
 
-    def _check_centred(self) -> None:
-        """Refuse to mirror showers about the image's middle if they lie beside it."""
+    def _centred(self) -> tuple[int, int]:
+        """Pads along x and y before the part of the image that the showers are in the middle of:
+        none, or one of an even number.
+
+        Raises :class:`InputError` where they lie elsewhere.
+        """
         upright = np.abs(self.files.theta - np.pi / 2) < UPRIGHT_RAD
         rows = np.flatnonzero(self.is_training & upright)[:CENTRED_SHOWERS]
         if len(rows) < FEWEST_CENTRED:
-            return
+            return 0, 0
         showers = self.in_memory[rows] if self.in_memory else self.files.read_rows(rows)
-        for axis, name in ((1, "x"), (2, "y")):
-            size = showers.cells.shape[axis]
-            profile = showers.cells.sum(axis=tuple({1, 2, 3} - {axis}), dtype=np.float64)
-            place = profile @ (np.arange(size) - 0.5 * (size - 1)) / profile.sum(axis=1)
-            error = place.std() / np.sqrt(len(place))
-            if abs(place.mean()) > max(LARGEST_OFFSET_PADS, 5 * error):
-                why = " (an even image has no middle pad)" if size % 2 == 0 else ""
-                msg = (
-                    f'augment = "{self.options.augment}" mirrors images about their middle, but '
-                    f"showers lie {place.mean():+.2f} pads from it in {name}{why}: "
-                    f'use "none", or images centred on the showers'
-                )
-                raise InputError(msg)
+        return self._before(showers, 1, "x"), self._before(showers, 2, "y")
+
+    def _before(self, showers: Showers, axis: int, name: str) -> int:
+        """:meth:`_centred` along one axis."""
+        size = showers.cells.shape[axis]
+        profile = showers.cells.sum(axis=tuple({1, 2, 3} - {axis}), dtype=np.float64)
+        place = profile @ (np.arange(size) - 0.5 * (size - 1)) / profile.sum(axis=1)
+        mean, error = place.mean(), place.std() / np.sqrt(len(place))
+        before = int(size % 2 == 0 and mean > 0.25)
+        if abs(mean - 0.5 * before) > max(LARGEST_OFFSET_PADS, 5 * error):
+            msg = (
+                f'augment = "{self.options.augment}" mirrors images about their middle, or the '
+                f"pad behind it, but showers lie {mean:+.2f} pads from it in {name}: "
+                f'use "none", or images centred on the showers'
+            )
+            raise InputError(msg)
+        return before
 
     def _check_augmentation(self) -> None:
         x, y, _ = self.files.shape
@@ -237,7 +246,10 @@ class TrainingData:
                 f'{self.files.theta.max():.3f} rad: use "mirror" or "none"'
             )
             raise InputError(msg)
-        self._check_centred()
+        self.beside = self._centred()
+        if kind == "square" and self.beside[0] != self.beside[1]:
+            msg = 'augment = "square" needs showers in one place along x and y: use "none"'
+            raise InputError(msg)
 
 
 def _joined(ranges: list[tuple[float, float]]) -> tuple[float, float]:
