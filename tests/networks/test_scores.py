@@ -16,7 +16,7 @@ from caloforge.networks.gan.layered2d import Layered2dOptions  # noqa: E402
 from caloforge.networks.gan.response import FIRST_RESPONSE, DrawnResponse  # noqa: E402
 from caloforge.networks.objective import Batch, TrainingPlan  # noqa: E402
 from caloforge.networks.scores.energy_score import energy_score  # noqa: E402
-from caloforge.networks.scores.features import features  # noqa: E402
+from caloforge.networks.scores.features import PROFILE_FLOOR, features  # noqa: E402
 from caloforge.networks.scores.options import EnergyScoreOptions, ScoreWeights  # noqa: E402
 from caloforge.networks.scores.spread import FeatureSpread  # noqa: E402
 from caloforge.networks.spec import NETWORKS, build_objective  # noqa: E402
@@ -336,6 +336,16 @@ def test_the_slope_is_that_of_a_shower_that_leans():
         straight[1, 2, 2 + layer, layer] = 1.0 + layer
     (found,) = features(straight, torch.tensor([50.0, 50.0]))["slope"]
     assert found[:, 0].tolist() == pytest.approx([0.0, 1.0], abs=1e-4)
+
+
+def test_layer_widths_are_second_moments_about_each_layer_s_own_barycentre():
+    cells = torch.zeros(1, 5, 4, 3)
+    cells[0, 1, 2, 0], cells[0, 4, 2, 0] = 3.0, 1.0
+    cells[0, 2, 0, 2] = cells[0, 2, 3, 2] = 2.0
+    in_x, in_y = features(cells, torch.tensor([2.0]))["layer_widths"]
+    expected = [(1.5 * 0.75**2 + 0.5 * 2.25**2, 0.0, 0.0), (0.0, 0.0, 2 * 1.5**2)]
+    for found, squares in zip((in_x, in_y), expected, strict=True):
+        assert torch.allclose(found[0] ** 2 - PROFILE_FLOOR, torch.tensor(squares), atol=1e-4)
 
 
 def test_bands_are_the_layers_of_a_shower_by_their_distance():

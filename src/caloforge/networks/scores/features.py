@@ -30,6 +30,7 @@ GROUPS = (
     "widths",
     "cores",
     "bands",
+    "layer_widths",
     "projections",
     "hits",
     "cells",
@@ -43,8 +44,8 @@ def features(
     """Groups of features, each a list of (N, D), of cells (N, X, Y, Z) and energies (N,) in GeV.
 
     response, profiles (x, y, z), barycentre and widths (in cells), cores (shares of the middle
-    towers of CORE_SIDES), bands (of each layer, by the distance in x from the middle), projections
-    (xy, xz, yz), hits (by layer and in all), cells, slope of the axis.
+    towers of CORE_SIDES), bands (of each layer, by the distance in x from the middle), layer_widths
+    (x, y), projections (xy, xz, yz), hits (by layer and in all), cells, slope of the axis.
     """
     relative = cells / energy.reshape(-1, 1, 1, 1)
     profiles = [relative.sum(axes) for axes in ((2, 3), (1, 3), (1, 2))]
@@ -56,6 +57,7 @@ def features(
         "widths": lambda: [width for _, width in moments],
         "cores": lambda: _cores(relative.sum(3)),
         "bands": lambda: [_bands(relative.sum(2))],
+        "layer_widths": lambda: [_layer_widths(relative.sum(axis)) for axis in (2, 1)],
         "projections": lambda: [
             (relative.sum(axis) + PROJECTION_FLOOR).sqrt().flatten(1) for axis in (3, 2, 1)
         ],
@@ -74,6 +76,15 @@ def _bands(image: Tensor) -> Tensor:
     inside = band == torch.arange(BANDS, device=image.device).unsqueeze(1)
     energies = torch.einsum("bx,nxz->nbz", inside.to(image.dtype), image)
     return (energies + PROFILE_FLOOR).sqrt().flatten(1)
+
+
+def _layer_widths(image: Tensor) -> Tensor:
+    """Roots of layers' energies times the squares of their widths (N, Z) in images (N, X, Z): a
+    layer counts for the more, the more energy it has."""
+    place = torch.arange(image.shape[1], dtype=image.dtype, device=image.device).unsqueeze(1)
+    total = image.sum(1, keepdim=True) + 1e-6
+    mean = (image * place).sum(1, keepdim=True) / total
+    return ((image * (place - mean).square()).sum(1) + PROFILE_FLOOR).sqrt()
 
 
 def _hits(cells: Tensor) -> list[Tensor]:

@@ -23,6 +23,7 @@ class ScoreWeights(FrozenModel):
     cells: float = Field(1.0, ge=0)
     slope: float = Field(0.0, ge=0)
     bands: float = Field(0.0, ge=0)
+    layer_widths: float = Field(0.0, ge=0)
 
 
 class EnergyScoreOptions(ObjectiveOptions):
