@@ -80,6 +80,15 @@ def test_images_are_mirrored_about_the_pad_they_are_centred_on(toy_detector, tmp
         assert (towers_of.flatten(1).argmax(1) == 3 * 6 + 3).all()
 
 
+def test_showers_that_all_lean_are_mirrored_about_the_pad_that_x_tells(toy_detector, tmp_path):
+    showers = towers(toy_detector, 6, 3)
+    showers.theta[:] = 1.2
+    io.write(tmp_path / "lean.h5", showers)
+    files = ShowerFiles([tmp_path / "lean.h5"])
+    data = TrainingData(files, DataOptions(augment="mirror"), batch_size=4, seed=1)
+    assert data.beside == (1, 1)
+
+
 def test_a_square_of_showers_behind_the_middle_along_x_alone_is_refused(toy_detector, tmp_path):
     showers = towers(toy_detector, 6, 3)
     showers.cells[:] = np.roll(showers.cells, -1, axis=2) + showers.cells

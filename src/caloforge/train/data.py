@@ -32,7 +32,8 @@ FEWEST_CENTRED, CENTRED_SHOWERS, LARGEST_OFFSET_PADS = 32, 256, 0.25
 """How many showers, at least and at most, tell whether all are centred, and how far their mean may
 be from the middle."""
 UPRIGHT_RAD = 0.1
-"""Showers as upright as that are looked at: others may lie beside the middle for their angle."""
+"""Showers as upright as that are looked at along y: others may lie beside the middle for their
+angle."""
 MEMORY_SHARE = 0.5
 """Showers are kept in memory while they take less than this part of what is free."""
 
@@ -201,14 +202,20 @@ class TrainingData:
         Raises :class:`InputError` where they lie elsewhere.
         """
         upright = np.abs(self.files.theta - np.pi / 2) < UPRIGHT_RAD
-        rows = np.flatnonzero(self.is_training & upright)[:CENTRED_SHOWERS]
-        if len(rows) < FEWEST_CENTRED:
+        any_angle, along_y = (
+            np.flatnonzero(rows)[:CENTRED_SHOWERS]
+            for rows in (self.is_training, self.is_training & upright)
+        )
+        if len(any_angle) < FEWEST_CENTRED:
             return 0, 0
-        showers = self.in_memory[rows] if self.in_memory else self.files.read_rows(rows)
-        return self._before(showers, 1, "x"), self._before(showers, 2, "y")
+        x = self._before(any_angle, 1, "x")
+        if len(along_y) < FEWEST_CENTRED:
+            return x, x * (self.files.shape[1] % 2 == 0)
+        return x, self._before(along_y, 2, "y")
 
-    def _before(self, showers: Showers, axis: int, name: str) -> int:
-        """:meth:`_centred` along one axis."""
+    def _before(self, rows: IntArray, axis: int, name: str) -> int:
+        """:meth:`_centred` along one axis, as some rows say."""
+        showers = self.in_memory[rows] if self.in_memory else self.files.read_rows(rows)
         size = showers.cells.shape[axis]
         profile = showers.cells.sum(axis=tuple({1, 2, 3} - {axis}), dtype=np.float64)
         place = profile @ (np.arange(size) - 0.5 * (size - 1)) / profile.sum(axis=1)
