@@ -1,14 +1,14 @@
 """What was published of 3DGAN showers, bin by bin of Ep: MODEL beside showers of REFERENCE.
 
     python benchmarks/published.py conv2d_int8 clic_ecal_fixed -n 3000
-    python benchmarks/published.py conv2d_int8 geant4.h5
+    python benchmarks/published.py conv2d_int8 geant4.h5 --times 4
 
 REFERENCE is a model, of which -n showers a bin are made, or a sample, of which those in each bin
-are taken; MODEL makes as many at the same energies and angles.  Response: MODEL's mean over
-REFERENCE's; spread: its standard deviation over REFERENCE's (of Ep in one bin, whose trend is in
-both).  Of each axis: the largest difference of the mean profiles in parts of the peak, the
-difference of the mean barycentres in cells, and the ratio of the mean widths.  Errors are those of
-both samples.
+are taken; MODEL makes as many, or --times as many, at the same energies and angles.  Response:
+MODEL's mean over REFERENCE's; spread: its standard deviation over REFERENCE's (of Ep in one bin,
+whose trend is in both).  Of each axis: the largest difference of the mean profiles in parts of the
+peak, the difference of the mean barycentres in cells, and the ratio of the mean widths.  Errors are
+those of both samples.
 """
 
 import argparse
@@ -105,6 +105,7 @@ def main() -> None:
     parser.add_argument("model", help="bundled model or model file")
     parser.add_argument("reference", help="bundled model, model file, or sample")
     parser.add_argument("-n", type=int, default=3000, help="showers a bin that a model makes")
+    parser.add_argument("--times", type=int, default=1, help="MODEL's showers for each")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     model = caloforge.load(given.model, threads=1)
@@ -115,7 +116,8 @@ def main() -> None:
     names = [f"{of} {axis}" for axis in "xyz" for of in ("profile", "centre", "width")]
     print("GeV | showers | response | spread | " + " | ".join(names))
     for (low, high), (conditions, reference) in zip(pairwise(EDGES_GEV), parts, strict=True):
-        line = compared(reference, made(model, conditions, given.seed + 1_000_000))
+        asked = conditions[np.repeat(np.arange(len(conditions)), given.times)]
+        line = compared(reference, made(model, asked, given.seed + 1_000_000))
         print(f"{low:g}-{high:g} | {len(conditions)} | {line}", flush=True)
 
 
