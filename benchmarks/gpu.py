@@ -21,13 +21,14 @@ import numpy as np
 import torch
 
 from caloforge.detector import load_detector
+from caloforge.networks import captured
 from caloforge.networks.base import Domain
 from caloforge.networks.objective import Batch, Objective, TrainingPlan
 from caloforge.networks.spec import build_objective
 from caloforge.train.recipe import Recipe, load_recipe
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-WARM_STEPS = 6
+WARM_STEPS = captured.WARM_STEPS + 3
 ROW = "{:28} {:>8} {:>10} {:>10} {:>12} {:>12}"
 SECONDS = 2.0
 """Of timed steps; of a GPU's five at least."""

@@ -50,6 +50,8 @@ NETWORKS = {
 }  # fmt: skip
 
 
+COMPARED = captured.WARM_STEPS + 2
+"""Steps of a graph beside those of its kernels: two are replayed."""
 SLOW_GAN = {
     "name": "gan", "generator_learning_rate": 1e-5, "discriminator_learning_rate": 1e-5
 }  # fmt: skip
@@ -137,7 +139,7 @@ def test_steps_of_a_graph_are_those_of_its_kernels(
         training.run()
         shapes = training.objective.captured._shapes.values()
         assert any(shape.graph for shape in shapes) == (name == "graph")
-        found[name] = losses(tmp_path / name)[:5]
+        found[name] = losses(tmp_path / name)[:COMPARED]
     for one, other in zip(*found.values(), strict=True):
         for value in one:
             if value != "showers_per_second" and not value.endswith("gradient"):

@@ -220,7 +220,7 @@ class TrainingData:
         profile = showers.cells.sum(axis=tuple({1, 2, 3} - {axis}), dtype=np.float64)
         place = profile @ (np.arange(size) - 0.5 * (size - 1)) / profile.sum(axis=1)
         mean, error = place.mean(), place.std() / np.sqrt(len(place))
-        before = int(size % 2 == 0 and mean > 0.25)
+        before = int(size % 2 == 0 and mean > LARGEST_OFFSET_PADS)
         if abs(mean - 0.5 * before) > max(LARGEST_OFFSET_PADS, 5 * error):
             msg = (
                 f'augment = "{self.options.augment}" mirrors images about their middle, or the '
@@ -255,7 +255,10 @@ class TrainingData:
             raise InputError(msg)
         self.beside = self._centred()
         if kind == "square" and self.beside[0] != self.beside[1]:
-            msg = 'augment = "square" needs showers in one place along x and y: use "none"'
+            msg = (
+                'augment = "square" needs showers in one place along x and y, got the middle along '
+                'one and the pad behind it along the other: use "mirror" or "none"'
+            )
             raise InputError(msg)
 
 
