@@ -367,8 +367,12 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
         model.pattern = tables.network(
             "pattern.network", model.features + model.layers, model.layers * model.rings);
     }
-    if (model.moves_centre)
-        model.off_centre = tables.floats("axis.off_centre", model.knots, -1e3f, 1e3f);
+    if (model.moves_centre && tables.has("axis.rarity")) {
+        model.pull = tables.floats("axis.pull", model.knots, 0.0f, 1e3f);
+        model.rarity = tables.floats("axis.rarity", model.knots, 0.0f, 1e3f);
+    } else if (model.moves_centre) {
+        model.pull = tables.floats("axis.off_centre", model.knots, -1e3f, 1e3f);
+    }
     if (!model.inclined) return;
     model.shift_at = of_rings(tables.floats("pattern.shift.at", layers * rings), model);
     model.shift_with_energy =
@@ -481,7 +485,7 @@ void read_halo(const Tables& tables, Model& model) {
 // of their network's options.
 void read_form(const Description& description, Model& model) {
     for (const bool in_rings : {false, true})
-        for (const int form : {1, 2, 3, 4, 5, 7, 8, 9, 10})
+        for (const int form : {1, 2, 3, 4, 5, 7, 8, 9, 10, 11})
             if (description.says(in_rings ? "factorised_rings" : "factorised", std::to_string(form))) {
                 model.in_rings = in_rings;
                 model.hit_numbers.by_odds = form >= 10;
@@ -512,7 +516,7 @@ Model read_model(std::string_view bytes) {
     model.draws_sum = tables.has("layers.weight");
     model.shared = tables.has("pattern.network.bias");
     model.sizes = tables.has("pattern.network.usual");
-    model.moves_centre = tables.has("axis.off_centre");
+    model.moves_centre = tables.has("axis.pull") || tables.has("axis.off_centre");
     model.local = !tables.has("layers.colouring.transposed");
     read_geometry(description, model);
     read_facts(description, model);

@@ -122,7 +122,7 @@ struct Model {
     std::vector<float> steepness;                      // [rings], 1 / (sigma sqrt 2)
     std::vector<float> shift_at, shift_with_energy;    // [rings][layer_lanes]
     std::vector<float> depth, lean, wander;            // [layers], [knots], [knots]
-    std::vector<float> off_centre;                     // [knots] pads, where the centre is moved
+    std::vector<float> pull, rarity;                   // [knots] pads, where the centre is moved
 
     float sharing = 0, deep_sharing = 0;
     std::vector<float> memory;  // [layers before][layer_lanes]

@@ -7,7 +7,7 @@ from tests.conftest import make_toy_detector
 from caloforge.detector import Window
 from caloforge.make.depth import faint_gev
 from caloforge.make.look import IN_WINDOW, Look, window_of
-from caloforge.make.sharing import Sharing, neighbours_follow
+from caloforge.make.sharing import Sharing, beside
 from caloforge.showers import Showers
 from caloforge.units import degree
 
@@ -67,24 +67,36 @@ def test_an_even_image_has_an_even_window():
     assert window_of(showers(1.5, side=20))[0] % 2 == 0
 
 
-def test_neighbours_that_share_particles_are_told_from_neighbours_that_do_not():
+@pytest.mark.parametrize(
+    ("steps", "share", "expected"),
+    [
+        ([(1, 0), (0, 1)], 0.0, 0.0),
+        ([(1, 0), (0, 1)], 0.1, 0.1),
+        ([(1, 0), (0, 1)], 0.2, 0.2),
+        ([(1, 1), (2, 0)], 0.1, 0.1),
+    ],
+)
+def test_cells_that_follow_others_near_them_are_found(steps, share, expected):
+    """A share of the cells follows the one a step away in each direction, as the network's do."""
     rng = np.random.default_rng(1)
-    chance = 0.02 + 0.1 * np.exp(-np.abs(np.arange(SIDE) - 10.0) / 3)
-    own = rng.random((4000, SIDE, 3, LAYERS))
-    other = np.roll(own, 1, axis=1)
-    follows = rng.random(own.shape) < 0.1
-    alone, shared = (own < chance[:, None, None]), np.where(follows, other, own)
-    detector = make_toy_detector().model_copy(update={"windows": {"w": Window(shape=(SIDE, 3))}})
+    radius = np.hypot(*(np.indices((SIDE, SIDE)) - SIDE // 2))
+    chance = 0.02 + 0.1 * np.exp(-radius / 3)
+    own = rng.random((1500, SIDE, SIDE, LAYERS))
+    which = rng.random(own.shape)
+    number = own.copy()
+    for place, step in enumerate(steps):
+        follows = (which >= share * place) & (which < share * (place + 1))
+        number[follows] = np.roll(own, step, axis=(1, 2))[follows]
+    detector = make_toy_detector().model_copy(update={"windows": {"w": Window(shape=(SIDE, SIDE))}})
+    energy = np.full(len(own), 50, np.float32)
+    cells = (number < chance[..., None]).astype(np.float32)
+    found = beside(Showers(cells, energy, np.full_like(energy, np.pi / 2), detector, "gamma"))
+    assert found == pytest.approx(expected, abs=0.025)
 
-    def found(hit):
-        energy = np.full(len(hit), 50, np.float32)
-        cells = hit.astype(np.float32) * 1e-4
-        return neighbours_follow(
-            Showers(cells, energy, np.full_like(energy, np.pi / 2), detector, "gamma")
-        )
 
-    assert found(alone) == pytest.approx(0.0, abs=0.01)
-    assert found(shared < chance[:, None, None]) == pytest.approx(0.1, abs=0.015)
+def test_images_of_few_pads_have_neighbours_as_well():
+    for side in (1, 2, 3, 5):
+        assert 0.0 <= Sharing.of(showers(1.5, side=side)).beside <= 1 / 3
 
 
 @pytest.mark.parametrize(("empty", "late"), [(0.0, False), (0.1, False), (0.5, True)])

@@ -153,7 +153,8 @@ def fill(network: FactorisedGenerator) -> None:
         table.copy_(torch.randint(1, 1 + MOST_HITS, table.shape).float())
         network.hit_numbers.chance.copy_(chances(network.deposits.table))
     if network.axis.moves_centre:
-        network.axis.off_centre.copy_(torch.linspace(0.05, 0.1, len(network.axis.off_centre)))
+        network.axis.pull.copy_(torch.linspace(0.8, 0.3, len(network.axis.pull)))
+        network.axis.rarity.copy_(torch.linspace(2.0, 1.0, len(network.axis.rarity)))
     if network.knots.inclined:
         network.axis.lean.fill_(-0.1)
         network.axis.wander.fill_(0.05)

@@ -17,7 +17,7 @@ from caloforge.networks.factorised.generator import (  # noqa: E402
     FactorisedOptions,
 )
 
-SHOWERS, SIDE = 4000, 9
+SHOWERS, SIDE = 10_000, 9
 UPRIGHT = (math.pi / 2, math.pi / 2)
 DOMAIN = Domain(shape=(SIDE, SIDE, 1), energy_range_gev=(1.0, 50.0), theta_range_rad=UPRIGHT)
 
@@ -32,33 +32,48 @@ def showers_at(place):
     return cells
 
 
-def share_beside(cells):
-    """Share of the showers whose barycentre along x lies beside the middle pad."""
+def shares_beside(cells):
+    """Shares of the showers whose barycentre along x lies half a pad and a pad off the middle."""
     pads = torch.arange(SIDE) - SIDE // 2
     middle = (cells.sum(dim=(2, 3)) * pads).sum(dim=1) / cells.sum(dim=(1, 2, 3))
-    return (middle.abs() > 0.5 + 1e-4).double().mean().item()
+    return [(middle.abs() > far + 1e-4).double().mean().item() for far in (0.5, 1.0)]
 
 
-def test_images_are_off_centre_about_as_often_as_those_measured():
+@pytest.mark.parametrize(("often", "far"), [(0.3, 0.4), (0.06, 2.0), (0.0, 1.0)])
+def test_images_are_off_centre_as_often_and_as_far_as_those_measured(often, far):
+    """A share of the showers is moved, by lengths with this mean."""
     torch.manual_seed(0)
-    # towards the border of the pad, where energy is shared, there are half as many barycentres
     place = torch.rand(SHOWERS) - 0.5
-    place = torch.where((place.abs() > 0.25) & (torch.rand(SHOWERS) < 0.5), 0.5 * place, place)
+    length = -far * torch.log(torch.rand(SHOWERS)) * (torch.rand(SHOWERS) < often)
+    moved = place + length.clamp(max=SIDE // 2 - 1.5) * torch.randn(SHOWERS).sign()
+    image_at = torch.where(length > 0, moved, place)
+    wanted = shares_beside(showers_at(image_at))
     generator = FactorisedGenerator(FactorisedOptions(off_centre=True), DOMAIN)
     energy = torch.full((SHOWERS,), 10.0)
     condition = generator.knots(energy, torch.full_like(energy, math.pi / 2))
-    moved = torch.where(torch.rand(SHOWERS) < 0.08, 1.3 * place.sign() * 0.5, place)
-    wanted = share_beside(showers_at(moved))
-    part = CentreMeasurement(generator.axis)
-    measure(part, [expected(condition, showers_at(moved) + showers_at(moved).transpose(1, 2))])
+    along_x = showers_at(image_at).sum(dim=2, keepdim=True)
+    seen = along_x * along_x.transpose(1, 2)
+    measure(CentreMeasurement(generator.axis), [expected(condition, seen)])
     missed = generator.axis.missed(torch.rand(SHOWERS, 2), condition)
-    found = share_beside(centred(showers_at(place), (SIDE, SIDE), None, missed))
-    assert wanted > 0.02
-    assert share_beside(centred(showers_at(place), (SIDE, SIDE))) == 0.0
-    assert missed[:, 1].abs().mean().item() == pytest.approx(
-        2.0 * generator.axis.off_centre[0].item(), rel=0.15
-    )
-    assert found == pytest.approx(generator.axis.off_centre[0].item(), rel=0.6)
+    assert shares_beside(centred(showers_at(place), (SIDE, SIDE))) == [0.0, 0.0]
+    found = shares_beside(centred(showers_at(place), (SIDE, SIDE), None, missed))
+    assert found[0] == pytest.approx(wanted[0], abs=0.02)
+    assert found[1] == pytest.approx(wanted[1], abs=0.01)
+    assert (wanted[0] > 0.02) == bool(often)
+
+
+def test_a_run_of_before_is_pulled_as_far_on_the_average():
+    made = FactorisedGenerator(FactorisedOptions(off_centre=True), DOMAIN)
+    state = made.state_dict()
+    knots = len(state.pop("axis.pull"))
+    del state["axis.rarity"]
+    state["axis.off_centre"] = torch.full((knots,), 0.05)
+    made.load_state_dict(state)
+    energy = torch.full((SHOWERS,), 10.0)
+    condition = made.knots(energy, torch.full_like(energy, math.pi / 2))
+    torch.manual_seed(0)
+    missed = made.axis.missed(torch.rand(SHOWERS, 2), condition)
+    assert missed.abs().mean().item() == pytest.approx(2.0 * 0.05, rel=0.05)
 
 
 def test_rings_lie_about_the_particle():

@@ -88,17 +88,20 @@ void set_axis(
     set_span(model, shower);
 }
 
-// How far in pads energy beside the image pulls the shower's barycentre: mostly hardly at all, by a
-// far hit now and then.
+// How far in pads energy beside the image pulls the shower's barycentre: by a far hit now and then.
 //
-//     missed = +-log(|2 u - 1|)**2 off_centre, with the sign of 2 u - 1
+//     missed = +-max(0, -log(|2 u - 1|) - rarity) pull, with the sign of 2 u - 1
+//
+// Files of before form 11 have no rarity, and the square of the logarithm.
 void set_missed(
     const Model& model, const Group& group, int lane, const Condition& condition, Shower& shower) {
-    float pull;
-    condition.interpolate(model.off_centre.data(), 1, &pull);
+    float pull, rarity = 0.0f;
+    condition.interpolate(model.pull.data(), 1, &pull);
+    if (!model.rarity.empty()) condition.interpolate(model.rarity.data(), 1, &rarity);
     for (int side = 0; side < 2; ++side) {
         const float either = 2.0f * group.missed[side][lane] - 1.0f;
-        const float log = logarithm(at_least(std::fabs(either), 1e-6f)), size = log * log;
+        const float log = -logarithm(at_least(std::fabs(either), 1e-6f));
+        const float size = model.rarity.empty() ? log * log : at_least(log - rarity, 0.0f);
         shower.missed[side] = (either < 0.0f ? -size : size) * pull;
     }
 }

@@ -8,7 +8,7 @@ pads follows it from layer to layer: in it every cell is asked for its energy.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,8 @@ MOST_MOVED = 2
 """Pads by which an image may be moved to have the barycentre in its centre."""
 CENTRE_DIM = 2
 """Uniform numbers that say how energy beside the image has moved its centre."""
+FORMER_PULL = 0.25
+"""Pads that go best with runs of before 0.2, which have half of the mean of all pulls."""
 
 
 class HaloHits(NamedTuple):
@@ -80,7 +82,9 @@ class ShowerAxis(nn.Module):
         x, y, layers = domain.shape
         self.moves_centre = off_centre
         if off_centre:
-            self.register_buffer("off_centre", torch.zeros(knots.size))
+            self.register_buffer("pull", torch.zeros(knots.size))
+            self.register_buffer("rarity", torch.zeros(knots.size))
+            self.register_load_state_dict_pre_hook(_with_pull)  # type: ignore[no-untyped-call]
         self.image, self.whole = domain.shape, window is None
         self.inclined = knots.inclined
         self.window = window or (x, y)
@@ -99,7 +103,8 @@ class ShowerAxis(nn.Module):
         self.register_buffer("place", place + torch.arange(layers), persistent=False)
         self.lean: Tensor
         self.wander: Tensor
-        self.off_centre: Tensor
+        self.pull: Tensor
+        self.rarity: Tensor
         self.depth: Tensor
         self.pads_x: Tensor
         self.pads_y: Tensor
@@ -133,7 +138,9 @@ class ShowerAxis(nn.Module):
 
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it."""
-        found = {"off_centre": self.off_centre} if self.moves_centre else {}
+        found: dict[str, Tensor] = {}
+        if self.moves_centre:
+            found = {"pull": self.pull, "rarity": self.rarity}
         if not self.inclined:
             return found
         return found | {"depth": self.depth, "lean": self.lean, "wander": self.wander}
@@ -168,12 +175,14 @@ class ShowerAxis(nn.Module):
 
     def missed(self, latent: Tensor, condition: Condition) -> Tensor | None:
         """How far (N, 2) in pads energy beside the image pulls the barycentre, from uniform numbers
-        (N, 2): mostly hardly at all, by a far hit now and then."""
+        (N, 2): by far hits, which a shower has with probability exp(-``rarity``) in x and again in
+        y, by lengths with an exponential distribution whose mean is ``pull``."""
         if not self.moves_centre:
             return None
         either = 2.0 * latent - 1.0
-        size = torch.log(either.abs().clamp(min=1e-6)) ** 2
-        pull = (condition.weights @ self.off_centre)[:, None]
+        rarity = (condition.weights @ self.rarity)[:, None]
+        size = (-torch.log(either.abs().clamp(min=1e-6)) - rarity).clamp(min=0.0)
+        pull = (condition.weights @ self.pull)[:, None]
         return torch.where(either < 0.0, -size, size) * pull
 
     def image_of(
@@ -220,3 +229,11 @@ class ShowerAxis(nn.Module):
         """Whole pads (N,) that bring a barycentre (N,), in pads from the corner, to the centre."""
         pads = size // 2 - torch.floor(barycentre + 0.5)
         return torch.floor(pads).clamp(-self.most_moved, self.most_moved)
+
+
+def _with_pull(module: ShowerAxis, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Take from a run of before 0.2 how often and how far the centre is pulled."""
+    if f"{prefix}off_centre" in state:
+        often = 2.0 * state.pop(f"{prefix}off_centre") / FORMER_PULL
+        state[f"{prefix}pull"] = torch.full_like(often, FORMER_PULL)
+        state[f"{prefix}rarity"] = -torch.log(often.clamp(1e-6, 1.0))

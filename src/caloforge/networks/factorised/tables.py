@@ -31,7 +31,7 @@ CONVERSION_VERSION = 3
 """Of networks that draw the layer in which a shower begins."""
 
 SHARED_VERSION = 4
-"""Of networks with one pattern for all layers, or a centre that energy beside the image moves."""
+"""Of networks with one pattern for all layers."""
 
 PLACED_VERSION = 5
 """Of networks whose layers are not alike for showers that begin late."""
@@ -45,6 +45,10 @@ SIZED_VERSION = 9
 COUNTED_VERSION = 10
 """Of networks that draw the number of hits in faint layers; in files of 8 and 9 cells came first by
 their quantiles over their chances, now by the odds of both."""
+
+PULLED_VERSION = 11
+"""Of networks whose centre is moved as often and as far as was measured; files of 4 to 10 had one
+number for both."""
 
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
@@ -177,6 +181,8 @@ def _lines_of(kind: str, described: str) -> list[list[str]]:
 def version_of(generator: FactorisedGenerator) -> int:
     """The form of a generator's tables, one of those above."""
     layers = generator.layers
+    if generator.axis.moves_centre:
+        return PULLED_VERSION
     if generator.hit_numbers is not None:
         return COUNTED_VERSION
     if generator.pattern.sizes:
@@ -185,7 +191,7 @@ def version_of(generator: FactorisedGenerator) -> int:
         return THICK_VERSION
     if layers.size > layers.scale.numel():
         return PLACED_VERSION
-    if generator.pattern.shared or generator.axis.moves_centre:
+    if generator.pattern.shared:
         return SHARED_VERSION
     if layers.conversion is not None:
         return CONVERSION_VERSION
