@@ -11,8 +11,10 @@ from caloforge import io
 
 pytest.importorskip("torch")
 
+from caloforge.card import Score
 from caloforge.make.data import request_of_sample, some_showers
 from caloforge.make.probe import empty_share
+from caloforge.make.run import Made, Maker
 from caloforge.make.steps import Places, showers_steps
 
 TOY = """
@@ -151,3 +153,12 @@ def test_a_model_of_a_sample_from_beginning_to_end(
     assert call(*words) == 0
     said = capsys.readouterr().err
     assert said.count("done already") == 8
+
+
+@pytest.mark.parametrize(("goal", "code"), [("auc=0.6", 1), ("auc=0.8", 0), (None, 0)])
+def test_the_exit_code_says_whether_the_goal_holds(toml, tmp_path, monkeypatch, goal, code):
+    made = Made(Places(tmp_path), {"auc_high": Score(value=0.7)})
+    monkeypatch.setattr(Maker, "make", lambda self: made)
+    monkeypatch.setattr("caloforge._extras.check_installed", lambda *needed: None)
+    until = [] if goal is None else ["--until", goal]
+    assert call("make", toml, *BEAM, *until, "-o", tmp_path / "m") == code

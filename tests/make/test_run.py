@@ -196,6 +196,9 @@ def test_rounds_with_twice_the_showers_until_the_goal_holds(tmp_path):
 @pytest.mark.usefixtures("known")
 def test_the_budget_ends_the_rounds_with_a_line(tmp_path):
     verbs = Verbs([0.7, 0.5])
-    maker(tmp_path / "m", verbs, goal=Goal.parse("auc=0.6"), budget=30.0).make()
+    made = maker(tmp_path / "m", verbs, goal=Goal.parse("auc=0.6"), budget=30.0).make()
     assert len(verbs.scores) == 1
+    assert not made.reaches(Goal.parse("auc=0.6"))
+    assert made.reaches(Goal.parse("auc=0.8"))
+    assert not made.reaches(Goal.parse("wasserstein=0.1"))
     assert "does not hold (0.7); the next round would take about" in verbs.lines[-1]

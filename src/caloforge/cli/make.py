@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from caloforge.make.request import MakeRequest
 
 SHOWERS = 2500
+GOAL_MISSED = 1
+"""Exit code where what was made is not as good as it was to be."""
 LARGEST_MAKE_SEED = LARGEST_SEED // 1000
 """Each simulation of a make has a seed of its own, from this one."""
 
@@ -61,7 +63,8 @@ def make(
     """Make a model of a calorimeter: simulate, train, export, tune and validate it.
 
     A part of the showers is held out before anything else and judges the model. The same command
-    goes on where it stood; OUTPUT/commands.sh has the commands that it ran.
+    goes on where it stood; OUTPUT/commands.sh has the commands that it ran. Where --until does not
+    hold in the end, the model is there, and the exit code is 1.
     """
     from caloforge._extras import EXPORTING, TRAINING, check_installed
     from caloforge.detector import load_detector
@@ -79,10 +82,12 @@ def make(
     )
     from caloforge.make.run import Maker
 
-    Maker(
+    made = Maker(
         request, output, jobs=jobs or available_cores(), run_verb=_run_verb, say=_say,
         goal=goal, budget=seconds,
     ).make()  # fmt: skip
+    if goal is not None and not made.reaches(goal):
+        raise typer.Exit(GOAL_MISSED)
 
 
 def _request(

@@ -35,6 +35,11 @@ class Made:
     places: Places
     scores: dict[str, Score]
 
+    def reaches(self, goal: Goal) -> bool:
+        """Whether its score is good enough."""
+        score = self.scores.get(goal.measure.name)
+        return score is not None and goal.holds(score.value)
+
 
 class Maker:
     """Makes a model of a request in a folder; the same request goes on where it stood.
@@ -129,7 +134,7 @@ class Maker:
             return False
         name = self.goal.measure.name
         score = made.scores.get(name)
-        if score is not None and self.goal.holds(score.value):
+        if score is not None and made.reaches(self.goal):
             self.say(f"{self.goal} holds: {name} is {score.value:.3g}")
             return False
         if score is None or math.isnan(score.value):
