@@ -15,7 +15,7 @@ namespace {
 
 constexpr double smallest_tilt = 1e-3;
 constexpr int most_moved = 2;
-constexpr float largest_shift = 4.5f;  // rows; beyond it the ends of the table would not be reached
+constexpr float largest_shift = 4.5f;  // rows from the usual one; beyond it ends would not be reached
 constexpr int largest_side = 4096, largest_cells = 1 << 26, largest_width = 1 << 14;
 
 [[noreturn]] void bad_description(const std::string& what) {
@@ -240,6 +240,11 @@ void read_facts(const Description& description, Model& model) {
                              : std::vector<float>{silicon_faint_gev, silicon_ratio};
     if (!(classes[0] > 1e-9f && classes[0] < 1e9f && classes[1] > 1.001f && classes[1] < 1e9f))
         bad_description("layer_classes");
+    if (description.has("largest_gev")) {
+        const float largest = description.numbers<float>("largest_gev", 1)[0];
+        if (!(largest > 1e-9f && largest < 1e9f)) bad_description("largest_gev");
+        model.usual_shift = -steps_per_decade * std::log10(largest);
+    }
     model.per_faint = 1.0f / classes[0];
     model.per_faint_first = 1.0f / (0.25f * classes[0]);
     model.per_log_ratio = static_cast<float>(1.0 / std::log(static_cast<double>(classes[1])));
@@ -367,6 +372,8 @@ void read_axis_and_pattern(const Tables& tables, Model& model) {
         model.pattern = tables.network(
             "pattern.network", model.features + model.layers, model.layers * model.rings);
     }
+    if (tables.has("axis.impact"))
+        model.impact = tables.floats("axis.impact", 2 * impacts, 0.0f, 0.5f);
     if (model.moves_centre && tables.has("axis.rarity")) {
         model.pull = tables.floats("axis.pull", model.knots, 0.0f, 1e3f);
         model.rarity = tables.floats("axis.rarity", model.knots, 0.0f, 1e3f);
@@ -420,7 +427,8 @@ void read_field(const Tables& tables, Model& model) {
 void read_deposits(const Tables& tables, Model& model) {
     const std::size_t layers = model.layers, knots = model.knots;
     model.deposit_shift =
-        tables.floats("deposits.shift", knots * layers, -largest_shift, largest_shift);
+        tables.floats("deposits.shift", knots * layers, model.usual_shift - largest_shift,
+                      model.usual_shift + largest_shift);
     constexpr std::size_t rows = static_cast<std::size_t>(sorts) * expectations;
     model.deposit_table = tables.floats("deposits.table", rows * quantiles, 0.0f, 1e30f);
     for (std::size_t row = 0; row < rows; ++row) {

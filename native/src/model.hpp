@@ -14,7 +14,8 @@ constexpr int lanes = 16;  // showers, or pads, that are computed side by side
 constexpr int energy_knots = 9, angle_knots = 2;
 constexpr int score_steps = 32;
 constexpr float score_range = 3.3f;
-constexpr int core = 3;  // pads in x and y whose fluctuations remember the layer before
+constexpr int impacts = 17;  // distances from the middle of the pad, at equal steps of a half
+constexpr int core = 3;      // pads in x and y whose fluctuations remember the layer before
 constexpr int multipoles = 5, poles = 2 * multipoles - 1;  // of a cylinder's fluctuations in the angle
 constexpr int expectations = 64, quantiles = 512;  // rows and columns of the deposit table
 constexpr int first_layers = 3, first_layer_classes = 6, layer_classes = 8;
@@ -122,6 +123,7 @@ struct Model {
     std::vector<float> steepness;                      // [rings], 1 / (sigma sqrt 2)
     std::vector<float> shift_at, shift_with_energy;    // [rings][layer_lanes]
     std::vector<float> depth, lean, wander;            // [layers], [knots], [knots]
+    std::vector<float> impact;                         // [2][impacts] pads, or none: as it is
     std::vector<float> pull, rarity;                   // [knots] pads, where the centre is moved
 
     float sharing = 0, deep_sharing = 0;
@@ -130,6 +132,7 @@ struct Model {
     Cylinder cylinder;
 
     float per_faint = 0, per_faint_first = 0, per_log_ratio = 0;  // of the layers' classes
+    float usual_shift = 0;  // rows of the deposits' table
     std::vector<float> deposit_shift, deposit_table;
     std::array<Bound, sorts> bounds{};
 

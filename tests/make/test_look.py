@@ -189,3 +189,32 @@ def test_cells_that_follow_those_behind_them_are_found():
 
     assert behind(own).options().keys() == {"sharing"}
     assert behind(follows).options()["deep_sharing"] == pytest.approx(0.13, abs=0.03)
+
+
+def test_a_small_image_has_no_window():
+    few = showers(0.7, side=15)
+    assert few.cells[0].size < 1000
+    assert window_of(few) is None
+    assert window_of(showers(0.7)) is not None
+
+
+def test_impact_points_are_read_of_perpendicular_showers():
+    assert Look.of(showers(1.5)).options()["reads_impact"]
+    assert "reads_impact" not in Look.of(showers(1.5, 60.0)).options()
+
+
+def test_one_layer_is_told_apart_by_the_classes_of_the_first():
+    found = showers(1.5)
+    assert Look.of(found).options()["deposit_sizes"]
+    energy = 10.0 ** np.random.default_rng(3).uniform(0, 2, (SHOWERS, 1, 1, 1))
+    cells = found.cells[..., :1] / found.cells[..., :1].sum(axis=(1, 2), keepdims=True) * energy
+    thin = found.detector.layers[0]
+    one = found.detector.model_copy(update={"layers": (thin.model_copy(update={"count": 1}),)})
+    look = Look.of(Showers(cells.astype(np.float32), found.energy, found.theta, one, "gamma"))
+    options = look.options()
+    faint, ratio = options["layer_classes"]
+    layers = energy.ravel()
+    assert np.mean(layers < faint / 4) == pytest.approx(0.1, abs=0.03)
+    assert np.mean(layers > faint / 4 * ratio**4) == pytest.approx(0.01, abs=0.04)
+    assert options["largest_gev"] == pytest.approx(layers.max(), rel=0.05)
+    assert "deposit_sizes" not in options

@@ -50,7 +50,8 @@ def steps_of(path):
     for_layers = torch.cat([for_flow, for_beginning], dim=1)
     layer_energy = network.layers(for_layers, condition)
     tilt = normal_from_uniform(for_tilt)[:, :1] if network.knots.inclined else None
-    axis = network.axis(for_impact - 0.5, made["layer_energy"], condition, tilt)
+    impact = network.axis.entered(for_impact - 0.5)
+    axis = network.axis(impact, made["layer_energy"], condition, tilt)
     expected, beside, larger = network.expected(
         made["layer_energy"], condition, axis, network.axis.centre(axis)
     )

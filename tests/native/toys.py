@@ -12,6 +12,7 @@ from torch import Tensor
 from caloforge.card import METADATA_KEY, TABLES, Latent, ModelCard, TrainingRecord
 from caloforge.detector import Detector, Window, load_detector
 from caloforge.networks.base import Domain
+from caloforge.networks.factorised.axis import IMPACTS
 from caloforge.networks.factorised.deposits import CLASSES, EXPECTATIONS, QUANTILES
 from caloforge.networks.factorised.fit.hit_numbers import chances
 from caloforge.networks.factorised.fit.layers import LayerQuantiles, usual_response
@@ -84,6 +85,17 @@ TOYS = {
     "small_even": Toy("even_angle", (4, 4), MADE),
     "small_thick": Toy("narrow", None, {**THICK, **MADE, "sharing": 0.0}),
     "one": Toy("one", None, MADE),
+    "read": Toy("fixed", (5, 5), {**MADE, "reads_impact": True}),
+    "blocks": Toy(
+        "even",
+        None,
+        {
+            **MADE,
+            "reads_impact": True,
+            "layer_classes": (0.3, 2.4),
+            "largest_gev": 40.0,
+        },
+    ),
     "rings": Toy("rings", None),
     "sized_rings": Toy("rings", None, {**COUNTED, **SIZED, "off_centre": False}),
     "counted_rings": Toy("rings", None, {**COUNTED, "off_centre": False}),
@@ -144,8 +156,10 @@ def fill(network: FactorisedGenerator) -> None:
         parameter.add_(0.1 * torch.randn_like(parameter))
     fill_layers(network)
     fill_noise(network)
-    network.deposits.shift.copy_(0.5 * torch.randn_like(network.deposits.shift))
-    rows = torch.stack([deposit_row(10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)])
+    network.deposits.shift.add_(0.5 * torch.randn_like(network.deposits.shift))
+    largest = network.deposits.largest_gev
+    rows = [deposit_row(largest * 10 ** (row / 8 - 8)) for row in range(EXPECTATIONS)]
+    rows = torch.stack(rows)
     of_class = torch.linspace(0.9, 1.1, CLASSES)[:, None, None]
     network.deposits.table.copy_((rows * of_class).flatten())
     if network.hit_numbers is not None:
@@ -155,6 +169,9 @@ def fill(network: FactorisedGenerator) -> None:
     if network.axis.moves_centre:
         network.axis.pull.copy_(torch.linspace(0.8, 0.3, len(network.axis.pull)))
         network.axis.rarity.copy_(torch.linspace(2.0, 1.0, len(network.axis.rarity)))
+    if network.axis.reads_impact:
+        steeper = torch.tensor([[1.5], [2.0]])
+        network.axis.impact.copy_(0.5 * torch.linspace(0.0, 1.0, IMPACTS) ** steeper)
     if network.knots.inclined:
         network.axis.lean.fill_(-0.1)
         network.axis.wander.fill_(0.05)

@@ -18,11 +18,12 @@ from caloforge.networks.objective import Batch
 
 
 def expected(
-    condition, cells=None, *, layer_energy=None, window=None, mean=None, centre=None, beside=None
-):
+    condition, cells=None, *, layer_energy=None, axis=None, window=None, mean=None, centre=None,
+    beside=None,
+):  # fmt: skip
     """Showers of a condition, with what the test gives of the rest."""
     showers = Batch(cells, condition.energy, condition.theta)
-    return ExpectedShowers(showers, layer_energy, condition, None, centre, window, mean, beside)
+    return ExpectedShowers(showers, layer_energy, condition, axis, centre, window, mean, beside)
 
 
 def measure(part, showers):

@@ -66,11 +66,22 @@ CALOFORGE_INLINE Flight flight_of(
     return {slope, moment / at_least(total, 1e-12f)};
 }
 
+// Where the axis crosses the pad, in pads from its middle along x (0) or y (1), of a particle that enters
+// it at `impact`: in a table of distances.
+CALOFORGE_INLINE float entered(const Model& model, int along, float impact) {
+    if (model.impact.empty()) return impact;
+    const float place = std::fabs(impact) * (2.0f * (impacts - 1));
+    const int first = static_cast<int>(clamped(place, 0.0f, impacts - 2.0f));
+    const float* table = model.impact.data() + along * impacts + first;
+    const float distance = table[0] + (place - static_cast<float>(first)) * (table[1] - table[0]);
+    return impact < 0.0f ? -distance : distance;
+}
+
 void set_axis(
     const Model& model, const Group& group, int lane, const Condition& condition, Shower& shower) {
     const int layers = model.layers;
-    shower.axis_x = group.impact_x[lane] - 0.5f;
-    float impact_y = group.impact_y[lane] - 0.5f;
+    shower.axis_x = entered(model, 0, group.impact_x[lane] - 0.5f);
+    float impact_y = entered(model, 1, group.impact_y[lane] - 0.5f);
     if (!model.inclined) {
         for (int layer = 0; layer < layers; ++layer) shower.axis_y[layer] = impact_y;
         return;

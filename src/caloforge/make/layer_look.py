@@ -25,6 +25,8 @@ ONE_PARTICLE_HITS, MOSTLY = 2, 0.6
 hits are counted."""
 STEPS = 6
 """Classes between these two."""
+FEW_LAYERS, FEW_STEPS, BEFORE = 3, 4, 4.0
+"""First layers, which have classes of their own, fewer, from a fraction of the energy on."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +35,31 @@ class LayerLook:
 
     Attributes
     ----------
+    number : of them.
     beginning : where showers begin, if in one of several layers, as those of photons do.
     draws_sum : whether the layers share an energy that is hardly lost.
     classes : layer energy in GeV, and factor from there on, by which deposits are told apart; None:
         those of thin silicon.
+    largest_gev : of all layers, which is more than any cell expects.
     counted : whether most layers are crossed by one particle, as a muon's are.
     """
 
+    number: int
     beginning: Beginning | None
     draws_sum: bool
     classes: tuple[float, float] | None
+    largest_gev: float
     counted: bool
 
     @classmethod
     def of(cls, showers: Showers) -> LayerLook:
         """Look at these showers."""
         return cls(
+            showers.cell_shape[2],
             Beginning.of(showers),
             share_a_sum(showers),
             layer_classes(showers),
+            float(f"{showers.cells.sum(axis=(1, 2)).max():.2g}"),
             single_particles(showers) > MOSTLY,
         )
 
@@ -62,6 +70,7 @@ class LayerLook:
             found["draws_sum"] = True
         if self.classes is not None:
             found["layer_classes"] = list(self.classes)
+            found["largest_gev"] = max(self.largest_gev, 1.0)
         if self.counted:
             found["counted_hits"] = True
         return found
@@ -75,7 +84,10 @@ class LayerLook:
             )
         if self.classes is not None:
             faint, ratio = self.classes
-            lines.append(f"layers in classes from {faint:g} GeV on, each {ratio:g} times the last")
+            lines.append(
+                f"layers in classes from {faint:g} GeV on, each {ratio:g} times the last; "
+                f"the largest has {self.largest_gev:g} GeV"
+            )
         if self.counted:
             lines.append(
                 "counted_hits: most layers are one particle's; how many cells it hits is drawn"
@@ -99,10 +111,12 @@ def share_a_sum(showers: Showers) -> bool:
 def layer_classes(showers: Showers) -> tuple[float, float] | None:
     """Energy in GeV of the faintest class of layers, and the factor between classes; None where
     those of silicon do."""
+    few = showers.cell_shape[2] <= FEW_LAYERS
     layers = showers.cells.sum(axis=(1, 2))
     layers = layers[layers > 0]
     if not len(layers) or np.mean(layers > LARGEST_OF_SILICON_GEV) < MOST_LARGER:
         return None
     faint, large = np.quantile(layers, [FAINT_SHARE, LARGE_SHARE])
-    ratio = (large / faint) ** (1 / STEPS)
+    ratio = (large / faint) ** (1 / (FEW_STEPS if few else STEPS))
+    faint = BEFORE * faint if few else faint
     return float(f"{faint:.2g}"), float(f"{ratio:.2g}")

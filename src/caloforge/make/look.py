@@ -20,6 +20,10 @@ IN_WINDOW = 0.985
 """Share of the energy in the window; beside it hits are rare and single."""
 MOST_OF_IMAGE = 0.6
 """A window of more of the image's pads than this saves nothing: every cell is asked."""
+FEW_CELLS = 1000
+"""The same of an image of so few."""
+LAYERS_FOR_SIZES = 4
+"""Layers from which on one may stand out of those near it."""
 ROOM = 1.3
 """Places for particles beside the window, for one in the fullest shower."""
 HALO_STEP = 32
@@ -44,6 +48,7 @@ class Look:
     halo_particles: int
     sharing: Sharing | None
     layers: LayerLook
+    inclined: bool
 
     @classmethod
     def at(cls, files: ShowerFiles) -> Look:
@@ -53,14 +58,16 @@ class Look:
 
     def options(self) -> dict[str, Any]:
         """As options of the network."""
-        found: dict[str, Any] = {
-            "shared_pattern": True, "pattern_width": PATTERN_WIDTH, "deposit_sizes": True,
-        }  # fmt: skip
+        found: dict[str, Any] = {"shared_pattern": True, "pattern_width": PATTERN_WIDTH}
+        if self.layers.number >= LAYERS_FOR_SIZES:
+            found["deposit_sizes"] = True
         found |= self.layers.options()
         if self.window is not None:
             found |= {"window": list(self.window), "halo_particles": self.halo_particles}
         if self.sharing is not None:
             found |= {**self.sharing.options(), "off_centre": True}
+            if not self.inclined:
+                found["reads_impact"] = True
         return found
 
     def lines(self) -> list[str]:
@@ -81,20 +88,22 @@ class Look:
         """Look at these showers; of rings and sectors every cell is asked."""
         layers = LayerLook.of(showers)
         if showers.detector.readout != "pads":
-            return cls(None, HALO_STEP, None, layers)
-        sharing, window = Sharing.of(showers), window_of(showers)
+            return cls(None, HALO_STEP, None, layers, inclined=False)
+        sharing, window, inclined = Sharing.of(showers), window_of(showers), _inclined(showers)
         if window is None:
-            return cls(None, HALO_STEP, sharing, layers)
+            return cls(None, HALO_STEP, sharing, layers, inclined)
         beside = (showers.cells > 0) & ~_inside(showers, window)
         fullest = int(beside.sum(axis=(1, 2, 3)).max())
         particles = HALO_STEP * -(-int(ROOM * fullest + 1) // HALO_STEP)
-        return cls(window, particles, sharing, layers)
+        return cls(window, particles, sharing, layers, inclined)
 
 
 def window_of(showers: Showers) -> tuple[int, int] | None:
     """Pads in x and y about the axis that hold IN_WINDOW of the energy; None where that is most
-    of the image."""
-    x, y, _ = showers.cell_shape
+    of the image, or this has few cells."""
+    x, y, layers = showers.cell_shape
+    if x * y * layers <= FEW_CELLS:
+        return None
     distance_x, distance_y = _from_axis(showers)
     window = _width(showers, distance_x, x), _width(showers, distance_y, y)
     if x == y and not _inclined(showers):

@@ -27,6 +27,10 @@ FORMER_PULL = 0.25
 """Pads that go best with runs of before 0.2, which have half of the mean of all pulls."""
 
 
+IMPACTS = 17
+"""Distances from the middle of the pad, at equal steps of a half, of which the axis's are known."""
+
+
 class HaloHits(NamedTuple):
     """Energies (N, points) in GeV, 0 for a point that is none; pads counted from the corner."""
 
@@ -77,10 +81,13 @@ class ShowerAxis(nn.Module):
         knots: Knots,
         *,
         off_centre: bool = False,
+        reads_impact: bool = False,
     ) -> None:
         super().__init__()
         x, y, layers = domain.shape
-        self.moves_centre = off_centre
+        self.moves_centre, self.reads_impact = off_centre, reads_impact
+        if reads_impact:
+            self.register_buffer("impact", torch.linspace(0.0, 0.5, IMPACTS).repeat(2, 1))
         if off_centre:
             self.register_buffer("pull", torch.zeros(knots.size))
             self.register_buffer("rarity", torch.zeros(knots.size))
@@ -103,6 +110,7 @@ class ShowerAxis(nn.Module):
         self.register_buffer("place", place + torch.arange(layers), persistent=False)
         self.lean: Tensor
         self.wander: Tensor
+        self.impact: Tensor
         self.pull: Tensor
         self.rarity: Tensor
         self.depth: Tensor
@@ -136,11 +144,26 @@ class ShowerAxis(nn.Module):
             y = y + moved
         return torch.stack([x, y], dim=2)
 
+    def entered(self, impact: Tensor) -> Tensor:
+        """Where the axis (N, 2) crosses the pad, in pads from its middle, of particles that enter
+        it at ``impact`` (N, 2)."""
+        if not self.reads_impact:
+            return impact
+        place = impact.abs() * (2.0 * (IMPACTS - 1))
+        whole = torch.floor(place).clamp(max=IMPACTS - 2.0)
+        index = whole + torch.tensor([0.0, float(IMPACTS)])
+        table = self.impact.flatten()
+        near, far = look_up(table, index), look_up(table, index + 1.0)
+        distance = near + (place - whole) * (far - near)
+        return torch.where(impact < 0.0, -distance, distance)
+
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it."""
         found: dict[str, Tensor] = {}
         if self.moves_centre:
             found = {"pull": self.pull, "rarity": self.rarity}
+        if self.reads_impact:
+            found["impact"] = self.impact
         if not self.inclined:
             return found
         return found | {"depth": self.depth, "lean": self.lean, "wander": self.wander}

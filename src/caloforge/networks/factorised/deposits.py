@@ -21,9 +21,11 @@ from torch import Tensor, nn
 from caloforge.networks.factorised.knots import Condition, Knots, look_up
 from caloforge.networks.factorised.logarithm import ranged_logarithm
 
-LOWEST_GEV = 1e-8
-EXPECTED_GEV = (2e-9, 3.0)
-"""Expectations outside this range have the table's first and last row, whatever their shift."""
+LARGEST_GEV, LOWEST = 1.0, 1e-8
+"""Expectation of the table's last row, of silicon, and over it that of the first."""
+EXPECTED = (2e-9, 3.0)
+"""Expectations over the largest outside this range have the table's first and last row, whatever
+their shift."""
 STEPS_PER_DECADE = 8
 EXPECTATIONS = 64
 QUANTILES = 512
@@ -62,12 +64,20 @@ SILICON = LayerClasses()
 
 
 class DepositSampler(nn.Module):
-    """Cell energies, before their layer is scaled to its sum, over what they expect."""
+    """Cell energies, before their layer is scaled to its sum, over what they expect, which is at
+    most ``largest_gev``."""
 
-    def __init__(self, layers: int, knots: Knots, classes: LayerClasses = SILICON) -> None:
+    def __init__(
+        self,
+        layers: int,
+        knots: Knots,
+        classes: LayerClasses = SILICON,
+        largest_gev: float = LARGEST_GEV,
+    ) -> None:
         super().__init__()
-        self.classes = classes
-        self.register_buffer("shift", torch.zeros(knots.size, layers))
+        self.classes, self.largest_gev = classes, largest_gev
+        self.usual_shift = -STEPS_PER_DECADE * math.log10(largest_gev / LARGEST_GEV)
+        self.register_buffer("shift", torch.full((knots.size, layers), self.usual_shift))
         self.register_buffer("table", torch.zeros(CLASSES * EXPECTATIONS * QUANTILES))
         self.shift: Tensor
         self.table: Tensor
@@ -101,7 +111,8 @@ class DepositSampler(nn.Module):
         """Place (N, X, Y, Z) of expectations in GeV among the table's rows: larger deposits are as
         many as those of a cell that expects so much less."""
         per_log = STEPS_PER_DECADE / math.log(10.0)
-        shift = condition.weights @ self.shift - math.log(LOWEST_GEV) * per_log
+        shift = condition.weights @ self.shift - math.log(LARGEST_GEV * LOWEST) * per_log
         if larger is not None:
             shift = shift - larger * per_log
-        return ranged_logarithm(expected, *EXPECTED_GEV) * per_log + shift[:, None, None]
+        low, high = (bound * self.largest_gev for bound in EXPECTED)
+        return ranged_logarithm(expected, low, high) * per_log + shift[:, None, None]

@@ -36,7 +36,12 @@ from caloforge.errors import ConfigError
 from caloforge.networks.base import Domain, GeneratorNetwork
 from caloforge.networks.factorised.axis import CENTRE_DIM, HaloHits, ShowerAxis, Sideways
 from caloforge.networks.factorised.conversion import Conversion
-from caloforge.networks.factorised.deposits import SILICON, DepositSampler, LayerClasses
+from caloforge.networks.factorised.deposits import (
+    LARGEST_GEV,
+    SILICON,
+    DepositSampler,
+    LayerClasses,
+)
 from caloforge.networks.factorised.geometry import steps
 from caloforge.networks.factorised.hit_numbers import HitNumbers
 from caloforge.networks.factorised.knots import Condition, Knots, unit_vectors
@@ -59,7 +64,8 @@ class FactorisedOptions(FrozenModel):
     ``sharing_wraps``: cells at the end of a window's row follow those at its beginning, as in the
     first models.
     ``layer_classes``: energy in GeV of the faintest layers, and factor between classes of layers
-    whose deposits are told apart (None: those of silicon).  ``window``: pads in x
+    whose deposits are told apart (None: those of silicon); ``largest_gev``: what a cell expects at
+    most, nine decades of which are told apart.  ``window``: pads in x
     and y about the axis in which every cell is asked for its energy (None: the whole image); beside
     it hits are drawn as points, those of at most ``halo_particles`` in a shower.
     What few showers ask for: ``local_correlations`` of the layer energies are measured around each
@@ -71,6 +77,8 @@ class FactorisedOptions(FrozenModel):
     sum of the layers for a variable of its own; ``shared_pattern`` has one network weigh the
     Gaussians in all layers.  ``off_centre``:
     energy beside the image has its part in where the image's centre is, as it has in Geant4's.
+    ``reads_impact``: impact points of perpendicular showers are those that were read off the
+    sample's, which wide pads and few layers draw towards the middle.
     ``counted_hits``: how many cells a faint layer hits is drawn, too.  ``deposit_sizes``: the
     shared pattern's network says of each layer how large its deposits are, too; it is told the
     response, and how the layer stands out of those near it.
@@ -85,6 +93,7 @@ class FactorisedOptions(FrozenModel):
     deep_sharing: float = Field(0.0, ge=0, lt=0.5)
     sharing_wraps: bool = True
     layer_classes: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=1)]] | None = None
+    largest_gev: float = Field(LARGEST_GEV, gt=0)
     window: tuple[int, int] | None = None
     halo_particles: int = Field(384, gt=0)
     local_correlations: bool = False
@@ -95,6 +104,7 @@ class FactorisedOptions(FrozenModel):
     draws_sum: bool = False
     shared_pattern: bool = False
     off_centre: bool = False
+    reads_impact: bool = False
     counted_hits: bool = False
     deposit_sizes: bool = False
 
@@ -142,7 +152,10 @@ class FactorisedGenerator(GeneratorNetwork):
         self.axis, self.pattern, self.noise, self.halo = steps(options, domain, self.knots)
         classes = options.layer_classes
         self.deposits = DepositSampler(
-            layers, self.knots, SILICON if classes is None else LayerClasses(*classes)
+            layers,
+            self.knots,
+            SILICON if classes is None else LayerClasses(*classes),
+            options.largest_gev,
         )
         self.hit_numbers = (
             HitNumbers(layers, self.knots, self.deposits.classes) if options.counted_hits else None
@@ -183,7 +196,7 @@ class FactorisedGenerator(GeneratorNetwork):
         )
         layer_energy = self.layers(for_layers, condition)
         tilt = normal_from_uniform(for_tilt)[:, :1] if self.knots.inclined else None
-        impact, sideways = for_impact - 0.5, None
+        impact, sideways = self.axis.entered(for_impact - 0.5), None
         if phi is None:
             axis = self.axis(impact, layer_energy, condition, tilt)
             centre = self.axis.centre(axis)

@@ -54,7 +54,12 @@ def steps(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
 def _on_pads(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps:
     layers = domain.shape[2]
     window = _checked(options.window, domain)
-    axis = ShowerAxis(domain, window, knots, off_centre=options.off_centre)
+    if options.reads_impact and knots.inclined:
+        msg = "reads_impact is of perpendicular showers: leave it out where they are inclined"
+        raise ConfigError(msg)
+    axis = ShowerAxis(
+        domain, window, knots, off_centre=options.off_centre, reads_impact=options.reads_impact
+    )
     pattern = TransversePattern(
         axis.window, layers, options.rings, options.pattern_width, knots,
         whole=axis.whole, shared=options.shared_pattern, sizes=options.deposit_sizes,
@@ -71,9 +76,10 @@ def _in_rings(options: FactorisedOptions, domain: Domain, knots: Knots) -> Steps
     if options.window is not None:
         msg = f"a window is of pads, these cells are rings and sectors: leave out {options.window}"
         raise ConfigError(msg)
-    if options.off_centre:
-        msg = "off_centre is of images of pads: rings lie about the particle"
-        raise ConfigError(msg)
+    for name in ("off_centre", "reads_impact"):
+        if getattr(options, name):
+            msg = f"{name} is of images of pads: rings lie about the particle"
+            raise ConfigError(msg)
     if knots.inclined:
         msg = "showers in rings lie about their particle: all at one angle, 90 degrees, are needed"
         raise ConfigError(msg)

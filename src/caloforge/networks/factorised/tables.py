@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from caloforge.errors import ModelError
-from caloforge.networks.factorised.deposits import SILICON, LayerClasses
+from caloforge.networks.factorised.deposits import LARGEST_GEV, SILICON, DepositSampler
 from caloforge.networks.factorised.generator import FactorisedGenerator
 from caloforge.networks.factorised.pattern import SHIFT_SIGMAS
 from caloforge.typing import FloatArray
@@ -47,8 +47,8 @@ COUNTED_VERSION = 10
 their quantiles over their chances, now by the odds of both."""
 
 PULLED_VERSION = 11
-"""Of networks whose centre is moved as often and as far as was measured; files of 4 to 10 had one
-number for both."""
+"""Of networks whose axes lie where they were read, or whose centre is moved as often and as far as
+was measured; files of 4 to 10 had one number for both."""
 
 _COLOURING = {False: "layers.colouring.transposed", True: "layers.colouring"}
 
@@ -122,7 +122,7 @@ def description(
         ("energy_gev", *energy_range_gev),
         ("theta_rad", *theta_range_rad),
         *generator.noise.facts(),
-        *_of_classes(generator.deposits.classes),
+        *_of_deposits(generator.deposits),
     ]
     wanted = tables(generator)
     found = named(initializers, wanted)
@@ -153,9 +153,15 @@ def weights_of(described: str, held: Initializers) -> dict[str, FloatArray]:
     return found
 
 
-def _of_classes(classes: LayerClasses) -> list[tuple[str | float, ...]]:
-    """How layers are told apart by their energy, where not as those of silicon."""
-    return [] if classes == SILICON else [("layer_classes", *classes)]
+def _of_deposits(deposits: DepositSampler) -> list[tuple[str | float, ...]]:
+    """How layers are told apart by their energy, and what a cell expects at most, where not as in
+    silicon."""
+    found: list[tuple[str | float, ...]] = []
+    if deposits.classes != SILICON:
+        found.append(("layer_classes", *deposits.classes))
+    if deposits.largest_gev != LARGEST_GEV:
+        found.append(("largest_gev", deposits.largest_gev))
+    return found
 
 
 def held_tables(described: str, held: Initializers) -> dict[str, NDArray[np.generic]]:
@@ -181,7 +187,7 @@ def _lines_of(kind: str, described: str) -> list[list[str]]:
 def version_of(generator: FactorisedGenerator) -> int:
     """The form of a generator's tables, one of those above."""
     layers = generator.layers
-    if generator.axis.moves_centre:
+    if generator.axis.moves_centre or generator.axis.reads_impact:
         return PULLED_VERSION
     if generator.hit_numbers is not None:
         return COUNTED_VERSION

@@ -64,7 +64,7 @@ class DepositMeasurement:
         """Forget the showers, and the shifts through which cells find their rows."""
         for histogram in (self.cells, self.energies, self.expectations, self.hits):
             histogram.zero_()
-        self.sampler.shift.zero_()
+        self.sampler.shift.fill_(self.sampler.usual_shift)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The histograms."""
@@ -107,7 +107,7 @@ class DepositMeasurement:
         """Set the table and the shifts of the sampler."""
         table, probability = self.tables()
         self.sampler.table.copy_(table.flatten())
-        self.sampler.shift.copy_(self._shifts(probability))
+        self.sampler.shift.copy_(self.sampler.usual_shift + self._shifts(probability))
 
     def tables(self) -> tuple[Tensor, Tensor]:
         """Energy over expectation (classes, rows, columns); hit probability (classes, rows)."""

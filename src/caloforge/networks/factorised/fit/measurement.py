@@ -20,6 +20,7 @@ from caloforge.networks.factorised.fit.hit_numbers import HitNumberMeasurement
 from caloforge.networks.factorised.fit.impact import ImpactEncoder, NoImpact
 from caloforge.networks.factorised.fit.layers import LayerCalibration
 from caloforge.networks.factorised.fit.off_centre import CentreMeasurement
+from caloforge.networks.factorised.fit.read_impact import ImpactMeasurement
 from caloforge.networks.factorised.fit.rings import RingMeasurement
 from caloforge.networks.factorised.fit.tilt import TiltMeasurement
 from caloforge.networks.factorised.generator import FactorisedGenerator
@@ -38,10 +39,11 @@ def measured_parts(
     """What of a generator is measured, by name, in the order in which it is set; ``encoder``: reads
     the impact points of showers."""
     noise = generator.noise
-    parts: dict[str, Measurement[ExpectedShowers]] = {
-        "layers": LayerCalibration(generator.layers, smooth=smooth),
-        "deposits": DepositMeasurement(generator.deposits),
-    }
+    parts: dict[str, Measurement[ExpectedShowers]] = {}
+    if isinstance(generator.axis, ShowerAxis) and generator.axis.reads_impact:
+        parts["impact"] = ImpactMeasurement(generator.axis)
+    parts["layers"] = LayerCalibration(generator.layers, smooth=smooth)
+    parts["deposits"] = DepositMeasurement(generator.deposits)
     if generator.hit_numbers is not None:
         parts["hit_numbers"] = HitNumberMeasurement(generator.hit_numbers, generator.deposits)
     if generator.halo is not None:

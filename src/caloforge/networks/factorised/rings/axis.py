@@ -15,7 +15,7 @@ class ParticleAxis(nn.Module):
     kind = "factorised_rings"
     latent_dim = 0
     whole = True
-    moves_centre = False
+    moves_centre = reads_impact = False
 
     def __init__(self, domain: Domain) -> None:
         super().__init__()
@@ -27,6 +27,10 @@ class ParticleAxis(nn.Module):
         """Axis (N, Z, 2): zero, whatever the impact point, the energies and the condition."""
         zero = torch.zeros_like(layer_energy)
         return torch.stack([zero, zero], dim=2)
+
+    def entered(self, impact: Tensor) -> Tensor:
+        """Impact points as they are: there are none."""
+        return impact
 
     def tables(self) -> dict[str, Tensor]:
         """What a sampler reads of it: nothing."""
