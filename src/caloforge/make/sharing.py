@@ -15,6 +15,8 @@ APART = 3
 """Pads from which on two of them have no particle in common, only the shower."""
 FAINT = 0.3
 """Cells that are hit more often have more than one particle."""
+ENOUGH_CELLS = 200_000_000
+"""Of all showers; of more, some are left out."""
 LEAST_DEEP, MOST_DEEP = 0.05, 0.2
 """Of sharing between layers, from which on it is more than a chance: absorbers leave less."""
 
@@ -80,7 +82,7 @@ class _Pairs:
 
     @classmethod
     def of(cls, showers: Showers) -> _Pairs:
-        hit = showers.cells > 0
+        hit = showers.cells[:: 1 + showers.cells.size // ENOUGH_CELLS] > 0
         chance = hit.mean(axis=0, dtype=np.float64)
         chance[chance > FAINT] = 0.0
         return cls(hit, chance)
