@@ -34,13 +34,16 @@ def test_axes_lie_where_they_were_read():
     read[::7] += 1.0  # centred on the next pad
     energy = torch.full((SHOWERS,), 10.0)
     condition = made.knots(energy, torch.full_like(energy, math.pi / 2))
-    measure(ImpactMeasurement(made.axis), [expected(condition, axis=read[:, None])])
+    part = ImpactMeasurement(made.axis)
+    measure(part, [expected(condition, axis=read[:, None])])
     entered = torch.rand(SHOWERS, 2) - 0.5
     found = made.axis.entered(entered)
     assert torch.equal(found < 0, entered < 0)
     assert found.abs().max() <= 0.5
     assert (found - 4.0 * entered**3).abs().max() < 0.025
     assert found.std().item() == pytest.approx((4.0 * true**3).std().item(), rel=0.03)
+    part.reset()
+    assert torch.allclose(made.axis.entered(entered), entered, atol=1e-6)
 
 
 def test_before_it_is_measured_and_without_it_axes_are_where_particles_enter():

@@ -4,7 +4,7 @@ sum, and into which classes they fall."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,19 @@ ONE_PARTICLE_HITS, MOSTLY = 2, 0.6
 hits are counted."""
 STEPS = 6
 """Classes between these two."""
+LARGEST_GEV = 1.0
+"""At least of what cells are taken to expect at most."""
 FEW_LAYERS, FEW_STEPS, BEFORE = 3, 4, 4.0
 """First layers, which have classes of their own, fewer, from a fraction of the energy on."""
+
+
+class Classes(NamedTuple):
+    """The faintest class of layers in GeV and the factor from there on, by which deposits are told
+    apart, and the energy of the largest layer, which is more than any cell expects."""
+
+    faint_gev: float
+    ratio: float
+    largest_gev: float
 
 
 @dataclass(frozen=True)
@@ -38,17 +49,14 @@ class LayerLook:
     number : of them.
     beginning : where showers begin, if in one of several layers, as those of photons do.
     draws_sum : whether the layers share an energy that is hardly lost.
-    classes : layer energy in GeV, and factor from there on, by which deposits are told apart; None:
-        those of thin silicon.
-    largest_gev : of all layers, which is more than any cell expects.
+    classes : by which their deposits are told apart; None: those of thin silicon.
     counted : whether most layers are crossed by one particle, as a muon's are.
     """
 
     number: int
     beginning: Beginning | None
     draws_sum: bool
-    classes: tuple[float, float] | None
-    largest_gev: float
+    classes: Classes | None
     counted: bool
 
     @classmethod
@@ -59,7 +67,6 @@ class LayerLook:
             Beginning.of(showers),
             share_a_sum(showers),
             layer_classes(showers),
-            float(f"{showers.cells.sum(axis=(1, 2)).max():.2g}"),
             single_particles(showers) > MOSTLY,
         )
 
@@ -69,8 +76,8 @@ class LayerLook:
         if self.draws_sum:
             found["draws_sum"] = True
         if self.classes is not None:
-            found["layer_classes"] = list(self.classes)
-            found["largest_gev"] = max(self.largest_gev, 1.0)
+            faint, ratio, largest = self.classes
+            found |= {"layer_classes": [faint, ratio], "largest_gev": max(largest, LARGEST_GEV)}
         if self.counted:
             found["counted_hits"] = True
         return found
@@ -83,10 +90,10 @@ class LayerLook:
                 "draws_sum: hardly any energy is lost; what all layers have is drawn first"
             )
         if self.classes is not None:
-            faint, ratio = self.classes
+            faint, ratio, largest = self.classes
             lines.append(
                 f"layers in classes from {faint:g} GeV on, each {ratio:g} times the last; "
-                f"the largest has {self.largest_gev:g} GeV"
+                f"the largest has {largest:g} GeV"
             )
         if self.counted:
             lines.append(
@@ -108,15 +115,14 @@ def share_a_sum(showers: Showers) -> bool:
     return float(layers.sum(axis=1).var()) < SHARED * float(layers.var(axis=0).sum())
 
 
-def layer_classes(showers: Showers) -> tuple[float, float] | None:
-    """Energy in GeV of the faintest class of layers, and the factor between classes; None where
-    those of silicon do."""
-    few = showers.cell_shape[2] <= FEW_LAYERS
+def layer_classes(showers: Showers) -> Classes | None:
+    """Classes of the layers; None where those of silicon do."""
     layers = showers.cells.sum(axis=(1, 2))
     layers = layers[layers > 0]
     if not len(layers) or np.mean(layers > LARGEST_OF_SILICON_GEV) < MOST_LARGER:
         return None
+    few = showers.cell_shape[2] <= FEW_LAYERS
     faint, large = np.quantile(layers, [FAINT_SHARE, LARGE_SHARE])
     ratio = (large / faint) ** (1 / (FEW_STEPS if few else STEPS))
-    faint = BEFORE * faint if few else faint
-    return float(f"{faint:.2g}"), float(f"{ratio:.2g}")
+    found = (BEFORE * faint if few else faint, ratio, layers.max())
+    return Classes(*(float(f"{each:.2g}") for each in found))

@@ -42,6 +42,7 @@ class Look:
     sharing : how often a cell follows its neighbour; None: of rings and sectors the training
         measures it.
     layers : what the energies of the layers are like.
+    inclined : whether some lean.
     """
 
     window: tuple[int, int] | None

@@ -37,8 +37,9 @@ class Sharing:
     @classmethod
     def of(cls, showers: Showers) -> Sharing:
         """What showers on pads say."""
-        deep = round(behind(showers), 3)
-        return cls(round(beside(showers), 3), deep if deep > LEAST_DEEP else 0.0)
+        pairs = _Pairs.of(showers)
+        deep = round(_behind(pairs), 3)
+        return cls(round(_beside(pairs), 3), deep if deep > LEAST_DEEP else 0.0)
 
     def options(self) -> dict[str, Any]:
         """As options of the network."""
@@ -53,22 +54,22 @@ class Sharing:
         return lines
 
 
-def beside(showers: Showers) -> float:
+def _beside(pairs: _Pairs) -> float:
     """Probability p by which a cell has to follow its neighbour in x, and again that in y, to have
     as many hits near it as particles leave there, in fine pads also diagonally and two pads away.
 
     Of a cell and its neighbour p (1 - 2 p) are one hit, as the neighbour may follow another one,
     and p squared of those that follow the same third: in all 2 p - 3 p squared, a third at most.
     """
-    apart = min(APART, max(showers.cell_shape[:2]) - 1)
+    apart = min(APART, max(pairs.chance.shape[:2]) - 1)
     near = [step for step in BESIDE if max(step) < apart]
-    sought = sum(_Pairs.of(showers).shared(near, [(apart, 0, 0), (0, apart, 0)]))
+    sought = sum(pairs.shared(near, [(apart, 0, 0), (0, apart, 0)]))
     return (1.0 - math.sqrt(1.0 - min(max(3.0 * sought, 0.0), 1.0))) / 3.0
 
 
-def behind(showers: Showers) -> float:
+def _behind(pairs: _Pairs) -> float:
     """Probability that a cell's energy is that of a particle which the next layer's has, too."""
-    found = sum(_Pairs.of(showers).shared([(0, 0, 1)], [(0, 0, 2)]))
+    found = sum(pairs.shared([(0, 0, 1)], [(0, 0, 2)]))
     return min(found, MOST_DEEP)
 
 

@@ -25,8 +25,6 @@ CENTRE_DIM = 2
 """Uniform numbers that say how energy beside the image has moved its centre."""
 FORMER_PULL = 0.25
 """Pads that go best with runs of before 0.2, which have half of the mean of all pulls."""
-
-
 IMPACTS = 17
 """Distances from the middle of the pad, at equal steps of a half, of which the axis's are known."""
 
@@ -87,7 +85,7 @@ class ShowerAxis(nn.Module):
         x, y, layers = domain.shape
         self.moves_centre, self.reads_impact = off_centre, reads_impact
         if reads_impact:
-            self.register_buffer("impact", torch.linspace(0.0, 0.5, IMPACTS).repeat(2, 1))
+            self.register_buffer("impact", where_they_enter())
         if off_centre:
             self.register_buffer("pull", torch.zeros(knots.size))
             self.register_buffer("rarity", torch.zeros(knots.size))
@@ -260,3 +258,8 @@ def _with_pull(module: ShowerAxis, state: dict[str, Any], prefix: str, *_: Any) 
         often = 2.0 * state.pop(f"{prefix}off_centre") / FORMER_PULL
         state[f"{prefix}pull"] = torch.full_like(often, FORMER_PULL)
         state[f"{prefix}rarity"] = -torch.log(often.clamp(1e-6, 1.0))
+
+
+def where_they_enter() -> Tensor:
+    """The table (2, IMPACTS) of axes that cross the pad, along x and y, where particles enter it."""
+    return torch.linspace(0.0, 0.5, IMPACTS).repeat(2, 1)

@@ -65,7 +65,7 @@ class FactorisedOptions(FrozenModel):
     first models.
     ``layer_classes``: energy in GeV of the faintest layers, and factor between classes of layers
     whose deposits are told apart (None: those of silicon); ``largest_gev``: what a cell expects at
-    most, nine decades of which are told apart.  ``window``: pads in x
+    most, eight decades of which are told apart.  ``window``: pads in x
     and y about the axis in which every cell is asked for its energy (None: the whole image); beside
     it hits are drawn as points, those of at most ``halo_particles`` in a shower.
     What few showers ask for: ``local_correlations`` of the layer energies are measured around each

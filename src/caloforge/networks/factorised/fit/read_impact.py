@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caloforge.networks.factorised.axis import IMPACTS, ShowerAxis
+from caloforge.networks.factorised.axis import IMPACTS, ShowerAxis, where_they_enter
 from caloforge.networks.factorised.fit.expectation import ExpectedShowers
 
 BINS = 512
@@ -27,8 +27,9 @@ class ImpactMeasurement:
         self.counts = torch.zeros(2, BINS, dtype=torch.float64)
 
     def reset(self) -> None:
-        """Forget the showers."""
+        """Forget the showers; axes lie where particles enter."""
         self.counts.zero_()
+        self.axis.impact.copy_(where_they_enter())
 
     def state_dict(self) -> dict[str, Tensor]:
         """The counts."""
