@@ -261,5 +261,5 @@ def _with_pull(module: ShowerAxis, state: dict[str, Any], prefix: str, *_: Any) 
 
 
 def where_they_enter() -> Tensor:
-    """The table (2, IMPACTS), along x and y, of axes that cross the pad where particles enter it."""
+    """The table (2, IMPACTS), along x and y, of axes that cross pads where particles enter."""
     return torch.linspace(0.0, 0.5, IMPACTS).repeat(2, 1)
